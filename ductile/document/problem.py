@@ -1,0 +1,57 @@
+"""A problem of a document, with its place, what is wrong and what was probably meant."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""A YAML path: keys and list indexes from the root, such as `("plugins", "echo", "timeouts", "poll")`."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Mark:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing wrong. `mark` is None where only the path is known; compiling adds the mark."""
+
+    code: str
+    """`unknown_key`, `bad_value`, `missing`, …"""
+    message: str
+    path: Path = ()
+    mark: Mark | None = None
+    severity: str = "error"
+    """`error` or `warning`."""
+
+    def __str__(self) -> str:
+        place = f"{self.mark}: " if self.mark else ""
+        return f"{place}{self.severity}[{self.code}]: {self.message}"
+
+    def public(self) -> dict[str, Any]:
+        """The problem as an HTTP answer shows it."""
+        mark = self.mark
+        return {
+            "file": mark.file if mark else None,
+            "line": mark.line if mark else None,
+            "column": mark.column if mark else None,
+            "path": ".".join(str(part) for part in self.path),
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+        }
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean `x`?` for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean `{near[0]}`?" if near else ""

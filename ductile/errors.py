@@ -1,0 +1,80 @@
+"""The root of every error a user can meet.
+
+An error is a class. Its docstring is its message, formatted with the details it is raised with; it knows its stable
+``code`` and the HTTP ``status`` that answers it. Each package keeps its own errors below these.
+"""
+
+from typing import Any, ClassVar
+
+
+class DuctileError(Exception):
+    """Something unexpected went wrong inside the gateway."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same call may succeed; None says nothing."""
+
+    def __init__(self, **details: Any) -> None:
+        self.details = details
+        template = " ".join((type(self).__doc__ or "").split())
+        super().__init__(template.format_map(details))
+
+    @property
+    def message(self) -> str:
+        """The sentence for people: what is wrong, where, and what to do."""
+        return str(self)
+
+    def public_details(self) -> dict[str, Any]:
+        """What an HTTP answer shows under ``details``: JSON values only."""
+        return self.details
+
+
+class BadRequest(DuctileError):
+    """The request is not valid: {reason}."""
+
+    code = "bad_request"
+    status = 400
+
+
+class Unauthorized(DuctileError):
+    """This needs a valid credential; send `Authorization: Bearer <token>`."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(DuctileError):
+    """The credential lacks a scope this needs: one of {required_scopes}."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(DuctileError):
+    """There is nothing at {path}; GET / lists where to start."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(DuctileError):
+    """The request conflicts with the current state: {reason}."""
+
+    code = "conflict"
+    status = 409
+
+
+class Unprocessable(DuctileError):
+    """The request was understood and refused: {reason}."""
+
+    code = "unprocessable"
+    status = 422
+
+
+class Unavailable(DuctileError):
+    """The gateway cannot do this now: {reason}; try again later."""
+
+    code = "unavailable"
+    status = 503
+    retry_after = 1

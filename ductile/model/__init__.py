@@ -1,0 +1,1 @@
+"""Values only: frozen, keyword-only dataclasses that every package shares."""

@@ -1,0 +1,42 @@
+"""An event: what a plugin or an ingress says has happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ductile.model.clock import Millis
+
+STEP_SUCCEEDED = "ductile.step.succeeded"
+"""The event that a step without events of its own goes on with; it starts nothing."""
+
+API_TRIGGER = "api.trigger"
+"""The type of the event around a payload posted to a `handle`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One event as it is stored: its payload once, referred to by every job it reaches."""
+
+    id: str
+    type: str
+    payload: bytes
+    """One JSON object, encoded."""
+    source: str
+    """The plugin instance that emitted it, or the kind of ingress; empty for none."""
+    timestamp: Millis
+    dedupe_key: str | None = None
+    job_id: str | None = None
+    """The job that emitted it."""
+    root_id: str | None = None
+    pipeline: str | None = None
+    """The pipeline that the emitting job was a step of."""
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emitted:
+    """An event as a plugin wrote it in its response."""
+
+    type: str
+    payload: Mapping[str, Any]
+    dedupe_key: str | None = None

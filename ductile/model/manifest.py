@@ -1,0 +1,56 @@
+"""What a plugin says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ductile.model.clock import Millis
+
+
+class CommandType(StrEnum):
+    """Whether a command changes the world outside; decides the scope it needs."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactOutput:
+    """A rule that turns each successful `state_updates` of a command into a recorded fact."""
+
+    command: str
+    fact_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """One verb of a plugin. Schemas are full JSON Schemas: the compact form is expanded at load."""
+
+    name: str
+    type: CommandType = CommandType.WRITE
+    description: str = ""
+    idempotent: bool | None = None
+    retry_safe: bool = True
+    input_schema: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
+    timeout: Millis | None = None
+    emits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Event type → the payload names it carries, as `values.emit` declares them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """A valid `manifest.yaml`."""
+
+    name: str
+    version: str
+    entrypoint: str
+    commands: Mapping[str, Command]
+    protocol: int = 2
+    description: str = ""
+    concurrency_safe: bool = True
+    required_config: tuple[str, ...] = ()
+    optional_config: tuple[str, ...] = ()
+    config_schema: Mapping[str, Any] | None = None
+    fact_outputs: tuple[FactOutput, ...] = ()

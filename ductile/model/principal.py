@@ -1,0 +1,28 @@
+"""Who asks, and what they may do."""
+
+from dataclasses import dataclass
+
+from ductile.model.clock import Millis
+
+ALL = "*"
+"""The scope that grants everything."""
+
+BASE_SCOPES = frozenset({ALL, "plugin:ro", "plugin:rw", "jobs:ro", "jobs:rw", "events:ro", "events:rw"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Principal:
+    """A caller whose credential was checked."""
+
+    id: str
+    """`token:<name>`, or `token:<first 8 hex digits of its BLAKE3>`."""
+    kind: str
+    scopes: frozenset[str]
+    expires_at: Millis | None = None
+
+    def may(self, *wanted: str) -> bool:
+        """Whether any of the wanted scopes is granted; `x:rw` grants `x:ro`, and `*` everything."""
+        granted = self.scopes
+        if ALL in granted:
+            return True
+        return any(scope in granted or (scope.endswith(":ro") and f"{scope[:-3]}:rw" in granted) for scope in wanted)

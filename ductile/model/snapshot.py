@@ -1,0 +1,152 @@
+"""The frozen result of compiling all configuration and manifests; one generation of the gateway.
+
+A request and an attempt read the current snapshot once and pass it down.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ductile.document.redact import Redactor
+from ductile.model.clock import Millis
+from ductile.model.graph import Graph
+from ductile.model.manifest import Manifest
+from ductile.model.principal import Principal
+from ductile.model.route import Matcher
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invalid:
+    """One way in which a payload breaks its schema, as an answer shows it."""
+
+    path: str
+    """A JSON Pointer into the payload; empty for the payload itself."""
+    message: str
+    schema_path: str
+
+
+Validator = Callable[[Any], Sequence[Invalid]]
+"""Checks a decoded payload; nothing returned is valid."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plugin:
+    """A plugin instance that can run: the manifest's own name, or an alias with its own settings and state."""
+
+    name: str
+    manifest: Manifest
+    folder: Path
+    executable: Path
+    config: Mapping[str, Any]
+    env: Mapping[str, str]
+    inherit_env: tuple[str, ...]
+    """Names of the gateway's own variables to pass on; `all` passes everything."""
+    timeouts: Mapping[str, Millis]
+    """Command → deadline, for every command of the manifest."""
+    max_attempts: int
+    backoff_base: Millis
+    parallelism: int
+    notify_on_complete: bool
+    runner: str
+    validators: Mapping[str, Validator]
+    """Command → the check of its `input_schema`, where it has one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable:
+    """A plugin name that cannot run now, and why."""
+
+    name: str
+    kind: str
+    """`disabled`, or `quarantined`."""
+    reason: str
+    manifest: Manifest | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRoute:
+    """A `routes:` entry: this event of this plugin goes to that plugin's `handle`."""
+
+    source: str
+    event_type: str
+    to: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """One `schedules:` entry of a plugin instance."""
+
+    id: str
+    """`<plugin>/<schedule id>`."""
+    plugin: str
+    command: str
+    payload: Mapping[str, Any]
+    every: Millis
+    jitter: Millis
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """The `service:` section."""
+
+    name: str
+    tick_interval: Millis
+    log_level: str
+    log_format: str
+    dedupe_ttl: Millis
+    job_log_retention: Millis
+    job_queue_retention: Millis
+    max_workers: int
+    kill_grace: Millis
+    drain_timeout: Millis
+    max_hops: int
+    strict_mode: bool
+    allow_symlinks: bool
+    inherit_env: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Api:
+    """The `api:` section."""
+
+    enabled: bool
+    listen: tuple[str, ...]
+    """`host:port` or `unix:/path`, at least one."""
+    max_concurrent_sync: int
+    max_sync_timeout: Millis
+    max_body_size: int
+    """Bytes."""
+    allowed_origins: tuple[str, ...]
+    metrics_public: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Everything one generation of the gateway knows."""
+
+    generation: int
+    config_hash: str
+    """BLAKE3 (hex) over all that was compiled: configuration, manifests and environment values used."""
+    root: Path
+    """The configuration folder; plugins start here."""
+    service: Service
+    api: Api
+    state_path: Path
+    principals: Mapping[str, Principal]
+    """BLAKE3 (hex) of a token → who it is."""
+    plugins: Mapping[str, Plugin]
+    unusable: Mapping[str, Unusable]
+    pipelines: Mapping[str, Graph]
+    on_event: Mapping[str, tuple[Graph, ...]]
+    """Event type → the pipelines it may start, in configuration order."""
+    on_hook: Mapping[str, tuple[Graph, ...]]
+    routes: Mapping[tuple[str, str], tuple[EventRoute, ...]]
+    """(source plugin, event type) → where it goes."""
+    schedules: tuple[Schedule, ...]
+    matcher: Matcher
+    redactor: Redactor
+    warnings: tuple[str, ...] = ()
+    """Located sentences: `config.yaml:3:1: warning[legacy]: …`."""
+    sections: Mapping[str, str] = field(default_factory=dict)
+    """Part of the configuration → its hash; a reload tells from it what changed."""

@@ -1,0 +1,98 @@
+"""What the store's readers return: rows as people and documents see them."""
+
+from dataclasses import dataclass
+
+from ductile.model.clock import Millis
+from ductile.model.event import Event
+from ductile.model.job import State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """A job as `GET /job/{id}` and the tree show it."""
+
+    id: str
+    root_id: str
+    parent_id: str | None
+    plugin: str
+    command: str
+    state: State
+    held_reason: str | None
+    step: str | None
+    attempt: int
+    lost: int
+    max_attempts: int
+    priority: int
+    run_at: Millis | None
+    principal: str
+    submitted_by: str
+    request_id: str | None
+    hops: int
+    definition: str | None
+    generation: int
+    cancel_at: Millis | None
+    created_at: Millis
+    started_at: Millis | None
+    ended_at: Millis | None
+    error: str | None
+    result: bytes | None
+    """The last attempt's `{status, result, error?, state_updates?}`; None before the first one ended."""
+    logs: bytes | None
+    """The last attempt's logs: a JSON array."""
+    stdout: str | None
+    stderr: str | None
+    exit_code: int | None
+    events: tuple[Event, ...]
+    """What the job emitted."""
+    cause: Event | None
+    """The event that started it, where one did; its `job_id` is the emitter."""
+    started: tuple[tuple[str, str, str], ...] = ()
+    """`(job id, plugin, command)` of the roots that its events started."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkipView:
+    """A step that a run passed by, as the tree shows it."""
+
+    parent_id: str
+    step: str
+    reason: str
+    condition: bytes | None
+    values: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRow:
+    """A line of `GET /jobs`."""
+
+    id: str
+    plugin: str
+    command: str
+    state: State
+    attempt: int
+    created_at: Millis
+    started_at: Millis | None
+    ended_at: Millis | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobPage:
+    """A page of `GET /jobs`, newest first."""
+
+    rows: tuple[JobRow, ...]
+    total: int
+    total_capped: bool
+    cursor: str | None
+    """The id to continue below; None on the last page."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleRow:
+    """When a schedule fires next, as the store keeps it."""
+
+    id: str
+    """`<plugin>/<schedule id>`."""
+    base_at: Millis
+    """The due time before jitter."""
+    due_at: Millis
+    last_job_id: str | None
