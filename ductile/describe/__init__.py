@@ -1,0 +1,1 @@
+"""Documents derived from a snapshot: OpenAPI, skills."""

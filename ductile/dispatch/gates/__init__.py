@@ -1,0 +1,1 @@
+"""Gates: each admits a job, or says why it is held."""

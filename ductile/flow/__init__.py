@@ -1,0 +1,1 @@
+"""What the configuration says happens on an event: pure functions, no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""One file each, listed in order in `parts.py`."""

@@ -1,0 +1,1 @@
+"""Groups of routes, each a list of rows."""

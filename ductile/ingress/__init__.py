@@ -1,0 +1,1 @@
+"""Sources that trigger by themselves: clocks and watchers."""

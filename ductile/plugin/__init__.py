@@ -1,0 +1,1 @@
+"""Plugins: finding, loading and speaking protocol 2 with them."""

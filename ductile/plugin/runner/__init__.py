@@ -1,0 +1,1 @@
+"""Ways to run one call of a plugin."""

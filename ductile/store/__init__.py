@@ -1,0 +1,1 @@
+"""The durable queue: SQLite behind one writing thread."""
