@@ -1,0 +1,232 @@
+"""Protocol 2: the request a plugin reads on stdin and the response it writes on stdout."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ductile.errors import DuctileError
+from ductile.model.clock import Millis, rfc3339
+from ductile.model.event import Emitted
+from ductile.model.job import Claimed
+from ductile.model.snapshot import Plugin
+
+PROTOCOL = 2
+
+_DEFAULT_ERROR = "The plugin reported an error without saying which."
+_FRAMES = frozenset({"progress", "log"})
+_SPACE = re.compile(r"[ \t\n\r]*")
+_SHOWN = 80
+"""Characters of a wrong value that a reason shows."""
+
+
+class Unreadable(DuctileError):
+    """The plugin's output is no protocol-2 response: {reason}."""
+
+    code = "protocol_error"
+    status = 502
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class Unwritable(DuctileError):
+    """The request for {plugin} cannot be written as JSON: {reason}. Correct its `config`."""
+
+    code = "request_unwritable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """What a plugin answered."""
+
+    ok: bool
+    result: Any
+    """Any JSON value; never None where `ok`."""
+    error: str | None
+    """Always text where not `ok`."""
+    retry: bool = True
+    events: tuple[Emitted, ...] = ()
+    state_updates: Mapping[str, Any] | None = None
+    logs: tuple[Mapping[str, Any], ...] = ()
+    """`{level, message}`, both text; those of `log` frames first."""
+
+
+def write_request(
+    plugin: Plugin,
+    claimed: Claimed,
+    *,
+    payload: Mapping[str, Any],
+    event: Mapping[str, Any] | None,
+    deadline_at: Millis,
+    context: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The request: one JSON object and a newline; raises Unwritable.
+
+    `event` is for `handle`. Without a `context` the claimed one goes out as it is stored.
+    """
+    request = {
+        "protocol": PROTOCOL,
+        "job_id": claimed.job.id,
+        "attempt": claimed.job.attempt,
+        "plugin": plugin.manifest.name,
+        "instance": plugin.name,
+        "command": claimed.job.command,
+        "config": plugin.config,
+        "state": orjson.Fragment(claimed.plugin_state),
+        "context": orjson.Fragment(claimed.context) if context is None else context,
+        "payload": payload,
+        "deadline_at": rfc3339(deadline_at),
+    }
+    if event is not None:
+        request["event"] = event
+    try:
+        return orjson.dumps(request, _plain, orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise Unwritable(plugin=plugin.name, reason=error) from error
+
+
+def read_response(stdout: bytes) -> Response:
+    """The last JSON value of stdout; objects before it with `progress` or `log` as their only member are frames.
+
+    A member that is null counts as absent, and unknown members are ignored. Logs are taken as they come: text becomes
+    `{level: info, message}`, and a level or message of another kind becomes text. Raises Unreadable for all else that
+    the protocol does not allow.
+    """
+    *frames, value = _values(stdout)
+    logs = [_log(frame["log"]) for frame in frames if "log" in _frame(frame)]
+    if not isinstance(value, dict):
+        raise Unreadable(reason=f"the response is {_kind(value)}, not an object")
+    status = value.get("status")
+    if status not in ("ok", "error"):
+        raise Unreadable(reason=_bad_status(status))
+    ok = status == "ok"
+    result = value.get("result")
+    if ok and result is None:
+        raise Unreadable(reason="`status` is `ok`, which needs a `result`")
+    error = _member(value, "error", str, "text") or None
+    retry = _member(value, "retry", bool, "true or false")
+    events = _member(value, "events", list, "a list") or ()
+    return Response(
+        ok=ok,
+        result=result,
+        error=error if ok else error or _DEFAULT_ERROR,
+        retry=retry is not False,
+        events=tuple(_event(index, event) for index, event in enumerate(events)),
+        state_updates=_member(value, "state_updates", dict, "an object"),
+        logs=(*logs, *map(_log, _member(value, "logs", list, "a list") or ())),
+    )
+
+
+def _values(stdout: bytes) -> list[Any]:
+    """All JSON values of stdout, at least one."""
+    try:
+        return [orjson.loads(stdout)]
+    except orjson.JSONDecodeError as error:
+        first = error
+    try:
+        text = stdout.decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(reason=f"stdout is not UTF-8: byte {error.start} is 0x{stdout[error.start]:02x}") from None
+    values = list(_split(text))
+    if not values:
+        raise Unreadable(reason="stdout is empty") from first
+    return values
+
+
+def _split(text: str) -> Iterator[Any]:
+    """The values of concatenated JSON. json finds where each ends, orjson decodes it: one rule for NaN and the like."""
+    decoder = json.JSONDecoder()
+    at = _end_of_space(text, 0)
+    while at < len(text):
+        try:
+            end = decoder.raw_decode(text, at)[1]
+            yield orjson.loads(text[at:end])
+        except ValueError as error:
+            message = getattr(error, "msg", str(error))
+            raise Unreadable(
+                reason=f"stdout is not JSON: {message} at character {at + 1}, near {_shown(text[at:])}"
+            ) from None
+        except RecursionError:
+            raise Unreadable(reason="stdout is nested too deeply") from None
+        at = _end_of_space(text, end)
+
+
+def _end_of_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _frame(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, dict) and len(value) == 1 and not _FRAMES.isdisjoint(value):
+        return value
+    raise Unreadable(
+        reason=f"before the response there is {_shown(orjson.dumps(value).decode())}; "
+        'only `{"progress": …}` and `{"log": …}` may stand there, and notes for people belong on stderr'
+    )
+
+
+def _bad_status(status: Any) -> str:
+    if status is None:
+        return "the response has no `status`"
+    return f"`status` is {_shown(orjson.dumps(status).decode())}, not `ok` or `error`"
+
+
+def _member(value: Mapping[str, Any], name: str, kind: type, words: str, where: str = "") -> Any:
+    """The member, which is absent (None) or of this kind."""
+    found = value.get(name)
+    if found is None or isinstance(found, kind):
+        return found
+    raise Unreadable(reason=f"`{where}{name}` is {_kind(found)}, not {words}")
+
+
+def _event(index: int, value: Any) -> Emitted:
+    where = f"events[{index}]"
+    if not isinstance(value, dict):
+        raise Unreadable(reason=f"`{where}` is {_kind(value)}, not an object")
+    event_type = value.get("type")
+    if not isinstance(event_type, str) or not event_type:
+        raise Unreadable(reason=f"`{where}.type` is {_kind(event_type)}; an event needs a name there")
+    payload = _member(value, "payload", dict, "an object", f"{where}.")
+    key = _member(value, "dedupe_key", str, "text", f"{where}.")
+    return Emitted(type=event_type, payload=payload or {}, dedupe_key=key or None)
+
+
+def _log(entry: Any) -> Mapping[str, Any]:
+    if isinstance(entry, dict) and entry.get("message") is not None:
+        level = entry.get("level")
+        return {"level": level if isinstance(level, str) and level else "info", "message": _as_text(entry["message"])}
+    return {"level": "info", "message": _as_text(entry)}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _kind(value: Any) -> str:
+    """The value's kind in words."""
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "text" if value else "empty text"
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "a number"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _plain(value: Any) -> Any:
+    """Turns a read-only mapping into what orjson writes."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    message = f"{type(value).__name__} is no JSON value"
+    raise TypeError(message)

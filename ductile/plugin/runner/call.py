@@ -1,0 +1,79 @@
+"""What a runner is asked, what it answers, and what every runner has in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from ductile.model.clock import Millis
+
+STDOUT_LIMIT = 10 * 1024 * 1024
+"""Bytes of stdout that one attempt may write."""
+
+STDERR_LIMIT = 64 * 1024
+"""Bytes of stderr that are kept; the rest is read and dropped."""
+
+
+class Stop(StrEnum):
+    """Why an attempt was ended from outside."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    TIMED_OUT = "timed_out"
+    FLOODED = "flooded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One attempt to run. The executable is an absolute path; all variables the plugin sees stand in `env`."""
+
+    job_id: str
+    attempt: int
+    instance: str
+    """The gateway's own uuid, as `env` carries it: what a sweep looks for."""
+    executable: Path
+    cwd: Path
+    """Where the plugin starts. Free when it is the gateway's own working directory; else one more exec goes first."""
+    env: Mapping[str, str]
+    stdin: bytes
+    """The request; the plugin may leave it unread."""
+    timeout: Millis
+    """From the start to SIGTERM."""
+    kill_grace: Millis
+    """From SIGTERM to SIGKILL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """How one attempt's process ended."""
+
+    exit_code: int
+    """The exit code, or minus the signal that killed it."""
+    stdout: bytes
+    """At most `STDOUT_LIMIT` bytes; with `Stop.FLOODED` there were more."""
+    stderr: bytes
+    """At most `STDERR_LIMIT` bytes: the beginning and the end, with a note of what was cut between them."""
+    stop: Stop | None
+    """Why it was ended; None where it ended by itself."""
+    duration: Millis
+
+
+class Running(Protocol):
+    """An attempt at work. It ends by itself, at its deadline or by `stop`, whether or not anyone waits."""
+
+    async def wait(self) -> Execution:
+        """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
+        ...
+
+    def stop(self, reason: Stop) -> None:
+        """Ends it: SIGTERM, `kill_grace`, SIGKILL. The first reason counts; once it has exited this does nothing."""
+        ...
+
+
+class Runner(Protocol):
+    """One way to run a plugin."""
+
+    def start(self, call: Call) -> Running:
+        """Starts the attempt, on the running loop; raises SpawnFailed."""
+        ...

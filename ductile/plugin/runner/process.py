@@ -1,0 +1,235 @@
+"""A plugin process from its start to the end of its last descendant, driven by callbacks of the loop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import structlog
+
+from ductile.plugin import sweep
+from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.capture import Capped, Ends
+
+DRAIN_SECONDS = 0.2
+"""How long the output of processes that outlive the plugin is still read."""
+
+_CHUNK = 65_536
+"""Bytes a read: what a pipe holds."""
+
+_DRAIN_READS = 32
+"""Reads at once after the exit: twice the largest pipe, and an end where someone goes on writing."""
+
+_UNKNOWN_EXIT = 255
+"""The exit code where somebody else has reaped the process."""
+
+_log = structlog.get_logger()
+
+
+class _Phase(Enum):
+    RUNNING = auto()
+    EXITED = auto()
+    REAPED = auto()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """A new process, the leader of its own group, and the gateway's ends of its pipes."""
+
+    pid: int
+    pidfd: int
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+class Process:
+    """One attempt in its own process group.
+
+    It owns the descriptors it is given. Whoever waits may give up: the deadline and `stop` work without a waiter.
+    Until the reap the dead leader keeps its id, so that a signal to the group reaches nobody else.
+    """
+
+    def __init__(self, call: Call, started: Started) -> None:
+        self._call = call
+        self.pid = started.pid
+        self._pidfd = started.pidfd
+        self._stdin: int | None = started.stdin
+        self._unwritten = memoryview(call.stdin)
+        self._stdout = Capped(STDOUT_LIMIT)
+        self._stderr = Ends(STDERR_LIMIT)
+        self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[Execution] = self._loop.create_future()
+        self._began = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._phase = _Phase.RUNNING
+        self._stop: Stop | None = None
+        self._exit_code = _UNKNOWN_EXIT
+
+    def begin(self) -> None:
+        """Writes the request and listens. OSError: the loop could not take it; `abandon` it."""
+        for fd in self._outputs:
+            os.set_blocking(fd, False)
+            self._loop.add_reader(fd, self._readable, fd)
+        self._loop.add_reader(self._pidfd, self._exited)
+        self._arm(self._call.timeout / 1000, lambda: self.stop(Stop.TIMED_OUT))
+        if self._stdin is not None:
+            os.set_blocking(self._stdin, False)
+            self._write()
+            if self._stdin is not None:
+                self._loop.add_writer(self._stdin, self._write)
+
+    def abandon(self) -> None:
+        """Kills and reaps what could not begin."""
+        self._disarm()
+        self._loop.remove_reader(self._pidfd)
+        self._signal(signal.SIGKILL)
+        self._close_all()
+        self._reap()
+
+    async def wait(self) -> Execution:
+        """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
+        return await asyncio.shield(self._done)
+
+    def stop(self, reason: Stop) -> None:
+        """Ends it: SIGTERM, `kill_grace`, SIGKILL. The first reason counts; once it has exited this does nothing."""
+        if self._stop is not None or self._phase is not _Phase.RUNNING:
+            return
+        self._stop = reason
+        self._arm(self._call.kill_grace / 1000, lambda: self._signal(signal.SIGKILL))
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # a stopped process acts on SIGTERM only once it goes on
+
+    def _write(self) -> None:
+        if self._stdin is None:
+            return
+        try:
+            while self._unwritten:
+                self._unwritten = self._unwritten[os.write(self._stdin, self._unwritten) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the plugin does not read it, which is its right
+            pass
+        self._close_stdin()
+
+    def _readable(self, fd: int) -> None:
+        self._read(fd)
+        if self._phase is _Phase.EXITED and not self._outputs:
+            self._finish()
+
+    def _read(self, fd: int) -> bool:
+        """Reads once; whether there may be more at once."""
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._close_output(fd)
+            return False
+        self._outputs[fd].take(chunk)
+        if self._stdout.overflowed:
+            self._flooded()
+        return True
+
+    def _flooded(self) -> None:
+        if self._phase is _Phase.RUNNING:
+            self.stop(Stop.FLOODED)  # and it is read on, so that it can act on the signal
+        else:
+            self._stop = self._stop or Stop.FLOODED
+
+    def _exited(self) -> None:
+        """The leader is dead and not reaped. What it wrote is in the pipes; others may hold them open still."""
+        self._phase = _Phase.EXITED
+        self._loop.remove_reader(self._pidfd)
+        self._disarm()
+        self._close_stdin()
+        self._drain()
+        if self._outputs:
+            self._arm(DRAIN_SECONDS, self._finish)
+        else:
+            self._finish()
+
+    def _drain(self) -> None:
+        for fd in tuple(self._outputs):
+            for _ in range(_DRAIN_READS):
+                if not self._read(fd):
+                    break
+
+    def _finish(self) -> None:
+        self._disarm()
+        self._signal(signal.SIGKILL)
+        self._reap()
+        if not self._outputs:
+            self._complete()
+            return
+        try:
+            swept = self._loop.run_in_executor(None, sweep.kill_job, self._call.instance, self._call.job_id)
+        except RuntimeError:  # the loop's threads are shut down: the sweep by instance comes after this
+            self._complete()
+        else:
+            swept.add_done_callback(self._swept)
+
+    def _swept(self, swept: asyncio.Future[list[int]]) -> None:
+        if not swept.cancelled() and (error := swept.exception()) is not None:
+            _log.warning("sweep_failed", job_id=self._call.job_id, error=str(error))
+        self._drain()
+        self._complete()
+
+    def _complete(self) -> None:
+        self._close_all()
+        execution = Execution(
+            exit_code=self._exit_code,
+            stdout=self._stdout.value(),
+            stderr=self._stderr.value(),
+            stop=self._stop,
+            duration=round((self._loop.time() - self._began) * 1000),
+        )
+        self._done.set_result(execution)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signals the group, and the leader where it has left its group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(self.pid) != self.pid:
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def _reap(self) -> None:
+        self._phase = _Phase.REAPED
+        with suppress(ChildProcessError):
+            status = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
+            if status is not None:
+                self._exit_code = status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+        os.close(self._pidfd)
+
+    def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Sets the one timer: the deadline, then the grace, then the end of draining."""
+        self._disarm()
+        self._timer = self._loop.call_later(seconds, callback)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _close_stdin(self) -> None:
+        if self._stdin is not None:
+            self._loop.remove_writer(self._stdin)
+            os.close(self._stdin)
+            self._stdin = None
+
+    def _close_output(self, fd: int) -> None:
+        del self._outputs[fd]
+        self._loop.remove_reader(fd)
+        os.close(fd)
+
+    def _close_all(self) -> None:
+        self._close_stdin()
+        for fd in tuple(self._outputs):
+            self._close_output(fd)

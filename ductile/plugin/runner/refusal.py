@@ -1,0 +1,82 @@
+"""Why the system refused to start an executable, in a sentence that says what to do."""
+
+import errno
+import os
+from pathlib import Path
+
+from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.errors import SpawnFailed
+
+TRANSIENT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
+"""The machine is short of something, or the file is just being replaced: the same start may succeed later."""
+
+_SHEBANG_LIMIT = 256
+"""Bytes of a shebang line that Linux reads."""
+
+
+def explain(call: Call, error: OSError | ValueError) -> SpawnFailed:
+    """The refusal of this start as an error for people."""
+    if isinstance(error, ValueError):  # a NUL byte, or a variable's name with `=` in it
+        return SpawnFailed(reason=f"the system does not accept a name or value of its environment ({error})")
+    reasons = {errno.ENOENT: _missing, errno.EACCES: _forbidden, errno.ENOEXEC: _no_program, errno.E2BIG: _too_big}
+    reason = reasons.get(error.errno or 0, _other)(call, error)
+    return SpawnFailed(reason=reason, transient=error.errno in TRANSIENT)
+
+
+def _missing(call: Call, _: OSError) -> str:
+    line = _shebang(call.executable)
+    if line is None:
+        return f"{call.executable} does not exist; restore it or correct the manifest's entrypoint"
+    if line.endswith("\r"):
+        return f"the first line of {call.executable} ends in a carriage return; save the file with LF line ends"
+    return (
+        f"{call.executable} names the interpreter `{_interpreter(line)}`, which does not exist; "
+        "install it or correct the first line"
+    )
+
+
+def _forbidden(call: Call, _: OSError) -> str:
+    if not os.access(call.executable, os.X_OK):
+        return f"{call.executable} may not be executed by this user; `chmod +x` it and check the folders above it"
+    interpreter = _interpreter(_shebang(call.executable) or "")
+    culprit = f"its interpreter `{interpreter}`" if interpreter else "it"
+    return (
+        f"{call.executable} may not be executed: {culprit} is no executable file "
+        "or lies on a file system mounted noexec; correct the first line, or move it"
+    )
+
+
+def _no_program(call: Call, _: OSError) -> str:
+    return (
+        f"{call.executable} has no shebang and is no program for this machine; "
+        "begin it with a line such as `#!/usr/bin/env python3`"
+    )
+
+
+def _too_big(call: Call, _: OSError) -> str:
+    size = sum(len(name) + len(value) for name, value in call.env.items())
+    return (
+        f"its environment is too big for the system ({size} characters in {len(call.env)} variables); "
+        "pass large values in `config`, which travels on stdin, instead of `env`"
+    )
+
+
+def _other(call: Call, error: OSError) -> str:
+    return f"{os.strerror(error.errno or 0)} while starting {call.executable}"
+
+
+def _shebang(executable: Path) -> str | None:
+    """The first line without `#!`, empty for a file without one; None where there is no file to read."""
+    try:
+        with executable.open("rb") as file:
+            line = file.read(_SHEBANG_LIMIT).partition(b"\n")[0]
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+    return line[2:].decode(errors="replace") if line.startswith(b"#!") else ""
+
+
+def _interpreter(line: str) -> str:
+    words = line.split(maxsplit=1)
+    return words[0] if words else ""

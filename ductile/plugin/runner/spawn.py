@@ -1,0 +1,141 @@
+"""The `spawn` runner: one process a job, by posix_spawn and pidfds."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
+from ductile.plugin.runner.process import Process, Started
+from ductile.plugin.runner.refusal import explain
+
+_ENV = "/usr/bin/env"
+
+_DEFAULT_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+"""All that can be set: a plugin starts with none ignored, whatever Python (SIGPIPE) or the gateway's starter does."""
+
+
+class Spawn:
+    """Runs each call in a new process group, with a pipe for each of stdin, stdout and stderr and nothing else open.
+
+    One Spawn a process, made on its main thread: it closes the gateway's other descriptors to its children and lets
+    SIGCHLD be. PlatformUnsupported: the system has no pidfds.
+    """
+
+    def __init__(self) -> None:
+        _require_pidfds()
+        _reserve_standard_descriptors()
+        _keep_descriptors()
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited; children would vanish unreaped
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    def start(self, call: Call) -> Process:
+        """Starts the call on the running loop. SpawnFailed: nothing runs, nothing is left open."""
+        process = Process(call, _spawn(call))
+        try:
+            process.begin()
+        except OSError as error:
+            process.abandon()
+            raise explain(call, error) from error
+        return process
+
+
+def _spawn(call: Call) -> Started:
+    opened: list[int] = []
+    try:
+        argv = _argv(call)
+        for _ in range(3):
+            opened.extend(os.pipe())
+        stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = opened
+        pid = os.posix_spawn(
+            argv[0],
+            argv,
+            call.env,
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((stdin, stdout, stderr))],
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=_DEFAULT_SIGNALS,
+        )
+    except (OSError, ValueError) as error:
+        _close(opened)
+        raise explain(call, error) from error
+    _close((stdin, stdout, stderr))
+    ours = (to_stdin, from_stdout, from_stderr)
+    return Started(pid=pid, pidfd=_pidfd(call, pid, ours), stdin=to_stdin, stdout=from_stdout, stderr=from_stderr)
+
+
+def _pidfd(call: Call, pid: int, pipes: Sequence[int]) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        _close(pipes)
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise explain(call, error) from error
+
+
+def _argv(call: Call) -> list[str]:
+    """The executable alone; `env -C` goes before it where it starts in another folder, since posix_spawn keeps ours."""
+    executable = str(call.executable)
+    if _is_here(call.cwd):
+        return [executable]
+    _check(call)
+    return [_ENV, "-C", str(call.cwd), executable]
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return str(folder) == os.getcwd() or folder.samefile(".")  # noqa: PTH109 - a Path for each job costs more
+    except OSError:
+        return False
+
+
+def _check(call: Call) -> None:
+    """Finds out beforehand what `env` would say on stderr, or do otherwise: it runs a file without shebang by `sh`."""
+    if not call.cwd.is_dir():
+        raise SpawnFailed(reason=f"its working directory {call.cwd} does not exist")
+    if "=" in str(call.executable):
+        raise SpawnFailed(
+            reason=f"`env` takes {call.executable} for a variable; rename the folder or file with the `=`"
+        )
+    with call.executable.open("rb") as file:
+        start = file.read(4)
+    if not os.access(call.executable, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if not start.startswith((b"#!", b"\x7fELF")):
+        raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _require_pidfds() -> None:
+    if sys.platform != "linux":
+        raise PlatformUnsupported(reason=f"{sys.platform} has no pidfds")
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        raise PlatformUnsupported(reason=f"the kernel refuses pidfd_open ({error.strerror})") from error
+
+
+def _reserve_standard_descriptors() -> None:
+    """Fills 0, 1 and 2 where the gateway was started without them: no pipe may get such a number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
+        pass
+    os.close(fd)
+
+
+def _keep_descriptors() -> None:
+    """Marks what the gateway's own starter left open as not for plugins; Python opens all else that way."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all that is wanted
+        fd = int(name)
+        if fd > 2:  # noqa: PLR2004 - stderr
+            with suppress(OSError):  # the listing's own
+                os.set_inheritable(fd, False)  # noqa: FBT003 - its own signature
