@@ -1,11 +1,106 @@
 """Replaces known secrets in what is shown or kept for people."""
 
+import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import re2
 
 MASK = "[REDACTED]"
+SHORTEST_SECRET = 8
+"""Characters; a shorter value is no secret by its name alone, since replacing it would mangle what people read."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    {
+        "apikey",
+        "apikeys",
+        "authorization",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
+        "password",
+        "passwords",
+        "secret",
+        "secrets",
+        "token",
+    }
+)
+_SECRET_ENDINGS = ("apikey", "passphrase", "passwd", "password", "secret", "token")
+"""Also of words written together: `PGPASSWORD`, `authtoken`."""
+_SHORT_WORDS = frozenset({"pass", "pwd"})
+"""Secret as the end of a longer name, `SMTP_PASS`; alone they are a verb and a folder."""
+_SECRET_KEYS = frozenset(
+    {
+        "access",
+        "account",
+        "api",
+        "auth",
+        "client",
+        "deploy",
+        "encryption",
+        "hmac",
+        "license",
+        "master",
+        "private",
+        "secret",
+        "service",
+        "shared",
+        "signing",
+        "ssh",
+        "webhook",
+    }
+)
+"""What a key is for that is a secret: `api_key`, `signing_key`; `key` alone, `primary_key` and `sort_key` are none."""
+_ABOUT = frozenset(
+    {
+        "count",
+        "endpoint",
+        "expires",
+        "expiry",
+        "field",
+        "file",
+        "header",
+        "id",
+        "length",
+        "limit",
+        "name",
+        "path",
+        "prefix",
+        "ref",
+        "ttl",
+        "type",
+        "uri",
+        "url",
+        "var",
+    }
+)
+"""A name that ends so says something of a secret: `password_file`, `token_ttl`, `secret_ref`."""
+_DISPLAY_SECRETS = ("secret", "key", "token", "password", "credential", "auth")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether the words of a configuration key or variable name say that its value is a secret.
+
+    `password`, `githubToken`, `AWS_SECRET_ACCESS_KEY` and `private-key` do; `author_name`, `max_tokens`, `key` and
+    `password_file` do not.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in _ABOUT:
+        return False
+    if len(words) > 1 and words[-1] in _SHORT_WORDS:
+        return True
+    if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
+        return True
+    return any(second in ("key", "keys") and first in _SECRET_KEYS for first, second in pairwise(words))
+
+
+def is_display_secret(name: str) -> bool:
+    """Whether a value under this name is hidden where configuration is shown; wider than `is_secret_name`."""
+    lowered = name.lower()
+    return any(part in lowered for part in _DISPLAY_SECRETS)
 
 
 class Redactor:

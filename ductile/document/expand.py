@@ -1,0 +1,175 @@
+"""`${VAR}`, `${VAR:-default}` and `${file:/path}` in the values of a document.
+
+This happens after parsing, so that no value can inject YAML. A plain scalar is typed once it is expanded, one in
+quotes stays text. Map keys are never expanded.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ductile.document.marks import Place
+from ductile.document.problem import Mark, Problem, did_you_mean
+from ductile.document.read import Document
+from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.scalar import typed
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_PAYLOAD_PATH = re.compile(r"\{?(payload|context|config)\.[\w.-]+\}?")
+"""The value of a `with` or `baggage` entry: it names a secret, and is none."""
+_READ_BEFORE = (("include",), ("environment_vars", "include"))
+"""Paths that are read before variables are known."""
+_LARGEST_FILE = 1 << 20
+"""Bytes of a `${file:}`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expanded:
+    """A document's value with nothing left to expand. Where something could not be, the text stands as written."""
+
+    value: Any
+    problems: tuple[Problem, ...]
+    secrets: frozenset[str]
+    """What `${file:}` read, and strings of at least 8 characters whose variable or key is named as a secret."""
+    used: Mapping[str, str]
+    """The variables that were read, and their values."""
+
+
+def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expanded:
+    """The document with its `${}` replaced; `lookup` holds the variables.
+
+    `root` is the folder that the names of files in the document's marks are relative to; a relative `${file:}` path is
+    relative to the file that holds it.
+    """
+    expander = _Expander(lookup, root)
+    value = expander.value(document.value, document.marks.root, "")
+    return Expanded(
+        value=value,
+        problems=tuple(expander.problems),
+        secrets=frozenset(expander.secrets),
+        used=expander.used,
+    )
+
+
+class _Unexpandable(Exception):
+    def __init__(self, *, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+class _Expander:
+    def __init__(self, lookup: Mapping[str, str], root: Path) -> None:
+        self._lookup = lookup
+        self._root = root
+        self._path: list[str | int] = []
+        self.problems: list[Problem] = []
+        self.secrets: set[str] = set()
+        self.used: dict[str, str] = {}
+
+    def value(self, value: Any, place: Place, name: str) -> Any:
+        """The value expanded; `name` is the key it stands under, through lists."""
+        children: Any = place.children
+        if isinstance(value, str):
+            return self._scalar(value, place, name)
+        if isinstance(value, dict):
+            return {key: self._member(key, value[key], children[key], key) for key in value}
+        if isinstance(value, list):
+            return [self._member(i, entry, children[i], name) for i, entry in enumerate(value)]
+        return value
+
+    def _member(self, part: str | int, value: Any, place: Place, name: str) -> Any:
+        self._path.append(part)
+        expanded = self.value(value, place, name)
+        self._path.pop()
+        return expanded
+
+    def _scalar(self, text: str, place: Place, name: str) -> Any:
+        expanded: Any = text
+        if "${" in text:
+            if self._is_read_before():
+                self._refuse("bad_value", "`${}` cannot stand in a path that is read before variables are", place)
+                return text
+            try:
+                expanded = _REFERENCE.sub(lambda found: self._one(found, place), text)
+                result = typed(expanded) if place.plain else expanded
+            except _Unexpandable as error:
+                self._refuse(error.code, error.message, place)
+                return text
+            except ValueError as error:
+                self._refuse("bad_value", str(error), place)
+                return text
+        else:
+            result = text
+        if len(expanded) >= SHORTEST_SECRET and is_secret_name(name) and not _PAYLOAD_PATH.fullmatch(expanded):
+            self.secrets.add(expanded)
+        return result
+
+    def _is_read_before(self) -> bool:
+        path = tuple(self._path)
+        return any(path[: len(start)] == start for start in _READ_BEFORE)
+
+    def _one(self, found: re.Match[str], place: Place) -> str:
+        if found[0] == "$${":
+            return "${"
+        if found[2] is None:
+            raise _Unexpandable(
+                code="bad_expansion", message="`${` is not closed by `}`; write `$${` for a literal `${`"
+            )
+        inside = found[1]
+        if inside.startswith("file:"):
+            return self._file(inside.removeprefix("file:"), place)
+        variable = _VARIABLE.fullmatch(inside)
+        if variable is None or "${" in inside:
+            wanted = "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, or `$${` for a literal `${`"
+            raise _Unexpandable(code="bad_expansion", message=f"`{found[0]}` cannot be expanded; {wanted}")
+        return self._variable(variable[1], variable[2])
+
+    def _variable(self, name: str, default: str | None) -> str:
+        value = self._lookup.get(name)
+        if value is not None:
+            self.used[name] = value
+        if value is None or (value == "" and default is not None):
+            if default is None:
+                hint = did_you_mean(name, self._lookup) if len(name) > 1 else ""
+                advice = f"set it, list its file under `environment_vars`, or write `${{{name}:-default}}`"
+                raise _Unexpandable(
+                    code="unset_variable", message=f"the variable {name} is not set{hint or f'; {advice}'}"
+                )
+            value = default
+        if len(value) >= SHORTEST_SECRET and is_secret_name(name):
+            self.secrets.add(value)
+        return value
+
+    def _file(self, name: str, place: Place) -> str:
+        if not name.strip():
+            raise _Unexpandable(
+                code="bad_expansion", message="`${file:}` needs a path, such as `${file:/run/secrets/token}`"
+            )
+        try:
+            path = (self._root / place.file).parent / Path(name.strip()).expanduser()
+            if not path.is_file():
+                what = "is no file" if path.exists() else "does not exist"
+                raise _Unexpandable(code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: {path} {what}")
+            raw = path.read_bytes()
+            if len(raw) > _LARGEST_FILE:
+                raise _Unexpandable(
+                    code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: it is larger than 1 MiB"
+                )
+            text = raw.decode()
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise _Unexpandable(
+                code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: {reason}"
+            ) from None
+        text = text.removesuffix("\n").removesuffix("\r")
+        if text.strip():
+            self.secrets.add(text)
+        return text
+
+    def _refuse(self, code: str, message: str, place: Place) -> None:
+        mark = Mark(place.file, place.line, place.column)
+        self.problems.append(Problem(code=code, message=message, path=tuple(self._path), mark=mark))
