@@ -1,0 +1,128 @@
+"""Reload: build everything, swap one reference, let the parts follow. An error leaves the old one serving.
+
+The listener, the store and running attempts are never touched.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ductile.config.compile import compile_config
+from ductile.document.problem import Problem
+from ductile.errors import Unprocessable
+from ductile.model.clock import Clock, rfc3339
+from ductile.model.snapshot import Snapshot
+
+log = structlog.get_logger(__name__)
+
+Apply = Callable[[Snapshot, Snapshot], None]
+"""Told of a swap, on the loop: the old snapshot and the new one. It must not fail and must not wait."""
+
+
+class ReloadRefused(Unprocessable):
+    """The configuration has {count} error(s) and was not loaded, the old one serves on; the first: {first}."""
+
+    code = "invalid_configuration"
+
+
+class RestartRequired(Unprocessable):
+    """A change of {keys} needs a restart; nothing was applied. Run `ductile system stop`, then start it again."""
+
+    code = "restart_required"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReloadResult:
+    """What a reload did."""
+
+    generation: int
+    config_hash: str
+    changes: list[str]
+    """The parts that were added, changed or removed: `plugins.echo`, `service`, …"""
+    changed: bool
+    """False where the configuration is the one that serves already."""
+
+
+class Live:
+    """Holds the current snapshot; a reload replaces it whole."""
+
+    def __init__(self, snapshot: Snapshot, location: Path, environ: Mapping[str, str], clock: Clock) -> None:
+        self.snapshot = snapshot
+        self.last_error: Mapping[str, Any] | None = None
+        """Of the last reload, where it was refused: `{at, message, errors}`."""
+        self._location = location
+        self._environ = environ
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._followers: list[Apply] = []
+
+    def follow(self, apply: Apply) -> None:
+        """Call `apply` after every swap."""
+        self._followers.append(apply)
+
+    async def reload(self, cause: str) -> ReloadResult:
+        """Compile the configuration and let it serve.
+
+        Raises ReloadRefused with every located problem, or RestartRequired; both leave the old snapshot serving.
+        Reloads take turns, so each one answers for the files as they were after it was asked.
+        """
+        async with self._turn:
+            try:
+                result = await self._reload()
+            except Unprocessable as refusal:
+                self.last_error = {
+                    "at": rfc3339(self._clock()),
+                    "message": refusal.message,
+                    "errors": refusal.details.get("errors", []),
+                }
+                log.error("reload refused", cause=cause, reason=refusal.message)
+                raise
+            self.last_error = None
+            log.info("reloaded", cause=cause, generation=result.generation, changes=result.changes)
+            return result
+
+    async def _reload(self) -> ReloadResult:
+        old = self.snapshot
+        compiled = await asyncio.to_thread(
+            compile_config, self._location, self._environ, generation=old.generation + 1, matcher=old.matcher
+        )
+        new = compiled.snapshot
+        if new is None:
+            raise refused(compiled.problems)
+        if new.config_hash == old.config_hash:
+            return ReloadResult(generation=old.generation, config_hash=old.config_hash, changes=[], changed=False)
+        keys = fixed_keys_changed(old, new)
+        if keys:
+            raise RestartRequired(keys=keys)
+        self.snapshot = new
+        for apply in self._followers:
+            apply(old, new)
+        return ReloadResult(
+            generation=new.generation, config_hash=new.config_hash, changes=changes(old, new), changed=True
+        )
+
+
+def refused(problems: tuple[Problem, ...]) -> ReloadRefused:
+    """The error that lists every problem of a configuration."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    return ReloadRefused(count=len(errors), first=str(errors[0]), errors=[problem.public() for problem in errors])
+
+
+def fixed_keys_changed(old: Snapshot, new: Snapshot) -> list[str]:
+    """The settings that differ and that a running gateway cannot follow."""
+    keys = []
+    if (old.api.listen, old.api.enabled) != (new.api.listen, new.api.enabled):
+        keys.append("api.listen" if old.api.enabled == new.api.enabled else "api.enabled")
+    if old.state_path != new.state_path:
+        keys.append("state.path")
+    return keys
+
+
+def changes(old: Snapshot, new: Snapshot) -> list[str]:
+    """The named parts that differ, in order."""
+    names = old.sections.keys() | new.sections.keys()
+    return sorted(name for name in names if old.sections.get(name) != new.sections.get(name))

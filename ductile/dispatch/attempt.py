@@ -1,0 +1,174 @@
+"""One attempt of one job: prepare the request, run the plugin, judge what came back, settle it."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from ductile.dispatch.judge import Judged, judge
+from ductile.dispatch.prepare import Prepared, prepare
+from ductile.dispatch.retry import chance
+from ductile.dispatch.settle import Ending, settlement
+from ductile.errors import DuctileError
+from ductile.flow.pipeline import load_graph
+from ductile.model.clock import Clock
+from ductile.model.graph import Graph
+from ductile.model.ids import new_id
+from ductile.model.job import Claimed, Job, Outcome
+from ductile.model.snapshot import Plugin, Snapshot
+from ductile.plugin.environment import environment
+from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
+from ductile.plugin.runner.errors import SpawnFailed
+from ductile.store.errors import StateTooLarge, StoreUnavailable
+from ductile.store.settle import settle
+from ductile.store.sqlite import Store
+
+log = structlog.get_logger(__name__)
+
+LARGE_OUTPUT = 256 * 1024
+"""Bytes of stdout above which reading and redacting them leaves the event loop."""
+
+DEFINITIONS = 1024
+"""Pinned definitions kept in memory; the rest are read again when needed."""
+
+SETTLE_RETRY = 1.0
+"""Seconds between tries to settle while the store cannot commit: a finished attempt is not forgotten."""
+
+
+class Slot:
+    """The place of one attempt; a stop that comes before its process has started is kept."""
+
+    def __init__(self) -> None:
+        self.running: Running | None = None
+        self.stopped: Stop | None = None
+        self.abandoned = asyncio.Event()
+
+    def stop(self, reason: Stop) -> None:
+        """End the attempt: its process group gets SIGTERM, after the grace SIGKILL."""
+        self.stopped = self.stopped or reason
+        if self.running is not None:
+            self.running.stop(reason)
+        if reason is Stop.LOST:
+            self.abandoned.set()
+
+
+class Attempts:
+    """Runs attempts, with what they share: `instance` is the uuid that every plugin of this gateway carries."""
+
+    def __init__(
+        self, store: Store, runners: Mapping[str, Runner], clock: Clock, *, instance: str, environ: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self._runners = runners
+        self._clock = clock
+        self._instance = instance
+        self._environ = environ
+        self._graphs: dict[str, Graph] = {}
+
+    async def run(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
+        """Run the claimed attempt to its settlement."""
+        job = claimed.job
+        started_at = self._clock()
+        graph = await self._graph(job.definition)
+        judged = await self._outcome(claimed, snapshot, graph, slot)
+        ending = Ending(
+            claimed=claimed,
+            snapshot=snapshot,
+            graph=graph,
+            judged=judged,
+            runner=snapshot.plugins[job.plugin].runner,
+            started_at=started_at,
+            ended_at=self._clock(),
+            chance=chance(),
+        )
+        await self._settle(ending, slot)
+
+    async def _outcome(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
+        try:
+            return await self._execute(claimed, snapshot, graph, slot)
+        except SpawnFailed as failure:
+            return Judged(outcome=Outcome.FAILED, error=failure.message)
+        except DuctileError as failure:
+            return Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
+        except Exception as bug:
+            log.exception("attempt failed inside the gateway", job_id=claimed.job.id, attempt=claimed.job.attempt)
+            return Judged(outcome=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
+
+    async def _execute(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
+        plugin = snapshot.plugins[claimed.job.plugin]
+        prepared = prepare(claimed, plugin, graph, self._clock())
+        if slot.stopped is not None:
+            outcome = Outcome.LOST if slot.stopped is Stop.LOST else Outcome.CANCELLED
+            return Judged(outcome=outcome, error=f"{outcome} before it started")
+        call = self._call(claimed.job, snapshot, plugin, prepared)
+        slot.running = self._runners[plugin.runner].start(call)
+        execution = await slot.running.wait()
+        judged = await asyncio.to_thread(judge, execution) if _large(execution) else judge(execution)
+        return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
+
+    def _call(self, job: Job, snapshot: Snapshot, plugin: Plugin, prepared: Prepared) -> Call:
+        return Call(
+            job_id=job.id,
+            attempt=job.attempt,
+            executable=plugin.executable,
+            cwd=snapshot.root,
+            env=environment(
+                plugin,
+                snapshot.service.inherit_env,
+                instance=self._instance,
+                job_id=job.id,
+                attempt=job.attempt,
+                own=self._environ,
+            ),
+            stdin=prepared.stdin,
+            timeout=prepared.timeout,
+            kill_grace=snapshot.service.kill_grace,
+            instance=self._instance,
+        )
+
+    async def _graph(self, definition: str | None) -> Graph | None:
+        """The definition that the job's run is pinned to; None for a plain job."""
+        if definition is None:
+            return None
+        graph = self._graphs.get(definition)
+        if graph is None:
+            graph = load_graph(await self._store.definition(definition))
+            while len(self._graphs) >= DEFINITIONS:
+                self._graphs.pop(next(iter(self._graphs)), None)
+            self._graphs[definition] = graph
+        return graph
+
+    async def _settle(self, ending: Ending, slot: Slot) -> None:
+        """Settle; while the store cannot commit, try until it can or the gateway gives the attempt up."""
+        value = (
+            await asyncio.to_thread(settlement, ending, new_id) if _large_ending(ending) else settlement(ending, new_id)
+        )
+        while not slot.abandoned.is_set():
+            try:
+                if not await self._store.write(settle, value):
+                    log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
+            except StateTooLarge as too_large:
+                failed = replace(
+                    ending.judged, outcome=Outcome.FAILED, response=None, error=too_large.message, retry=False
+                )
+                value = settlement(replace(ending, judged=failed), new_id)
+            except StoreUnavailable as unavailable:
+                log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)
+                await _wait(slot.abandoned, SETTLE_RETRY)
+            else:
+                return
+
+
+def _large(execution: Execution | None) -> bool:
+    return execution is not None and len(execution.stdout) > LARGE_OUTPUT
+
+
+def _large_ending(ending: Ending) -> bool:
+    return _large(ending.judged.execution)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -1,0 +1,17 @@
+"""A job whose plugin or command is not there waits until a reload brings it back."""
+
+from ductile.model.job import Job
+from ductile.model.snapshot import Snapshot
+
+PLUGIN_UNAVAILABLE = "plugin_unavailable"
+
+
+class PluginPresent:
+    """Admits a job whose plugin instance is usable and has its command."""
+
+    def admit(self, job: Job, snapshot: Snapshot) -> str | None:
+        """None to admit the job, or why it is held."""
+        plugin = snapshot.plugins.get(job.plugin)
+        if plugin is None or job.command not in plugin.manifest.commands:
+            return PLUGIN_UNAVAILABLE
+        return None

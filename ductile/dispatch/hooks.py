@@ -1,0 +1,80 @@
+"""Lifecycle hooks: which pipelines start when a root ends. Called in the transaction that ends it; pure but for ids."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from ductile.flow import starts
+from ductile.flow.hooks import hook_payload, signals_of
+from ductile.flow.match import hooks_for
+from ductile.flow.starts import NewId
+from ductile.model.event import Event
+from ductile.model.job import Ended, EndedStep, SubmittedBy
+from ductile.model.order import Start
+from ductile.model.snapshot import Snapshot
+
+
+def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start]:
+    """The runs that this end starts.
+
+    A plain job speaks for itself if its plugin has `notify_on_complete`; a run speaks through the first of its failed
+    steps (where none failed: of its last steps) whose plugin has it. What a hook started fires none.
+    """
+    if not snapshot.on_hook or ended.root.submitted_by == SubmittedBy.HOOK:
+        return ()
+    subject = _subject(snapshot, ended)
+    if subject is None:
+        return ()
+    payload = hook_payload(
+        job_id=ended.root.id,
+        plugin=subject.plugin,
+        command=subject.command,
+        status=ended.state,
+        attempt=subject.attempt,
+        duration_ms=ended.ended_at - (ended.root.started_at or ended.root.created_at),
+        error=subject.error,
+    )
+    found = []
+    for signal in signals_of(ended.state):
+        graphs, _undecided = hooks_for(snapshot, signal, subject.plugin, payload)
+        for graph in graphs:
+            event = Event(
+                id=new_id(),
+                type=signal,
+                payload=orjson.dumps(payload),
+                source=subject.plugin,
+                timestamp=ended.ended_at,
+                root_id=ended.root.id,
+            )
+            found.append(
+                starts.run_start(snapshot, graph, event, payload, _lineage(ended), run_id=new_id(), new_id=new_id)
+            )
+    return found
+
+
+def _lineage(ended: Ended) -> starts.Lineage:
+    return starts.Lineage(
+        principal=ended.root.principal,
+        submitted_by=SubmittedBy.HOOK,
+        request_id=ended.root.request_id,
+        priority=ended.root.priority,
+        hops=ended.root.hops + 1,
+        route=True,
+    )
+
+
+def _subject(snapshot: Snapshot, ended: Ended) -> EndedStep | None:
+    candidates = ended.candidates or (
+        EndedStep(
+            job_id=ended.root.id,
+            plugin=ended.plugin,
+            command=ended.command,
+            attempt=ended.attempt,
+            error=ended.error,
+        ),
+    )
+    for candidate in candidates:
+        plugin = snapshot.plugins.get(candidate.plugin)
+        if plugin is not None and plugin.notify_on_complete:
+            return candidate
+    return None

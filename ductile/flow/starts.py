@@ -1,0 +1,194 @@
+"""What an event, an API call or a hook starts, as values to insert. Ids come from the caller's `new_id`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ductile.flow.advance import Advance, advance
+from ductile.flow.match import routes_of
+from ductile.model.clock import Millis
+from ductile.model.event import Event
+from ductile.model.graph import Graph
+from ductile.model.job import PIPELINE, SubmittedBy
+from ductile.model.order import Child, Idempotency, NewContext, Start
+from ductile.model.snapshot import Snapshot
+
+NewId = Callable[[], str]
+
+DEFAULT_MAX_ATTEMPTS = 4
+"""For a plugin that is not there now and so has no settings of its own."""
+
+HANDLE = "handle"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineage:
+    """What a root takes from whoever starts it."""
+
+    principal: str
+    submitted_by: str
+    request_id: str | None = None
+    priority: int = 0
+    hops: int = 0
+    cause_event_id: str | None = None
+    route: bool = False
+    run_at: Millis | None = None
+    dedupe_key: str | None = None
+    idempotency: Idempotency | None = None
+
+
+def config_of(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
+    """Plugin name → its configuration; empty for one that is not there."""
+
+    def config(plugin: str) -> Mapping[str, Any]:
+        known = snapshot.plugins.get(plugin)
+        return known.config if known else {}
+
+    return config
+
+
+def max_attempts(snapshot: Snapshot, plugin: str) -> int:
+    """How often a job of this plugin may be tried."""
+    known = snapshot.plugins.get(plugin)
+    return known.max_attempts if known else DEFAULT_MAX_ATTEMPTS
+
+
+def children(
+    snapshot: Snapshot, steps: Advance, *, event_id: str, context_id: str | None, new_id: NewId
+) -> tuple[Child, ...]:
+    """The rows of the steps that one event leads to; `context_id` is the baggage that they inherit."""
+    rows = []
+    for step in steps.steps:
+        own = (
+            NewContext(id=new_id(), parent_id=context_id, values=orjson.dumps(step.context))
+            if step.claimed and step.error is None
+            else None
+        )
+        rows.append(
+            Child(
+                id=new_id(),
+                step=step.node,
+                plugin=step.plugin,
+                command=step.command,
+                max_attempts=max_attempts(snapshot, step.plugin),
+                event_id=event_id,
+                context=own,
+                context_id=own.id if own else context_id,
+                depth=step.depth,
+                error=step.error,
+            )
+        )
+    return tuple(rows)
+
+
+def entry(snapshot: Snapshot, graph: Graph, payload: Mapping[str, Any]) -> Advance:
+    """The first steps of a run that begins with this payload and empty baggage."""
+    return advance(graph, graph.entry, payload, {}, 0, config_of(snapshot))
+
+
+def run_start(
+    snapshot: Snapshot,
+    graph: Graph,
+    event: Event,
+    payload: Mapping[str, Any],
+    lineage: Lineage,
+    *,
+    run_id: str,
+    new_id: NewId,
+) -> Start:
+    """A run of the pipeline on this event. The event is stored with it, unless it is what caused the run."""
+    first = entry(snapshot, graph, payload)
+    looped = _loop(snapshot, lineage, f"pipeline {graph.name}")
+    return Start(
+        id=run_id,
+        plugin=PIPELINE,
+        command=graph.name,
+        event=event if lineage.cause_event_id != event.id else None,
+        event_id=event.id,
+        cause_event_id=lineage.cause_event_id,
+        definition=graph.hash,
+        definition_document=graph.document,
+        priority=lineage.priority,
+        run_at=lineage.run_at,
+        route=True,
+        hops=lineage.hops,
+        principal=lineage.principal,
+        submitted_by=lineage.submitted_by,
+        request_id=lineage.request_id,
+        dedupe_key=lineage.dedupe_key,
+        dedupe_ttl=snapshot.service.dedupe_ttl,
+        generation=snapshot.generation,
+        children=() if looped else children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id),
+        skips=() if looped else first.skips,
+        idempotency=lineage.idempotency,
+        error=looped,
+    )
+
+
+def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, lineage: Lineage, *, job_id: str) -> Start:
+    """One plain job of this plugin command on this event."""
+    return Start(
+        id=job_id,
+        plugin=plugin,
+        command=command,
+        event=event if lineage.cause_event_id != event.id else None,
+        event_id=event.id,
+        cause_event_id=lineage.cause_event_id,
+        max_attempts=max_attempts(snapshot, plugin),
+        priority=lineage.priority,
+        run_at=lineage.run_at,
+        route=lineage.route,
+        hops=lineage.hops,
+        principal=lineage.principal,
+        submitted_by=lineage.submitted_by,
+        request_id=lineage.request_id,
+        dedupe_key=lineage.dedupe_key,
+        dedupe_ttl=snapshot.service.dedupe_ttl,
+        generation=snapshot.generation,
+        idempotency=lineage.idempotency,
+        error=_loop(snapshot, lineage, f"{plugin}.{command}"),
+    )
+
+
+def caused_by(
+    snapshot: Snapshot,
+    event: Event,
+    payload: Mapping[str, Any],
+    pipelines: Sequence[Graph],
+    lineage: Lineage,
+    *,
+    new_id: NewId,
+) -> tuple[Start, ...]:
+    """Every run and job that an emitted event starts: the given pipelines, then the `routes:` of its source."""
+    runs = [run_start(snapshot, graph, event, payload, lineage, run_id=new_id(), new_id=new_id) for graph in pipelines]
+    jobs = [
+        job_start(snapshot, route.to, HANDLE, event, lineage, job_id=new_id())
+        for route in routes_of(snapshot, event.type, event.source)
+    ]
+    return (*runs, *jobs)
+
+
+def after_event(lineage_of: Event, *, principal: str, request_id: str | None, priority: int, hops: int) -> Lineage:
+    """What a root takes from the event that starts it: one hop more, and the event as its cause."""
+    return Lineage(
+        principal=principal,
+        submitted_by=SubmittedBy.ROUTE,
+        request_id=request_id,
+        priority=priority,
+        hops=hops + 1,
+        cause_event_id=lineage_of.id,
+        route=True,
+        dedupe_key=lineage_of.dedupe_key,
+    )
+
+
+def _loop(snapshot: Snapshot, lineage: Lineage, what: str) -> str | None:
+    limit = snapshot.service.max_hops
+    if lineage.hops <= limit:
+        return None
+    return (
+        f"{what} was not started: the chain of events, routes and hooks that leads to it is longer than "
+        f"service.max_hops ({limit}), so it is taken for a loop; follow `cause` backwards to find it"
+    )

@@ -1,0 +1,137 @@
+"""Schedules: due times stand in the store, and each makes one job.
+
+A schedule first fires one interval after it is first seen. While the job of its last due time is outstanding, a due
+time is skipped. What came due while no gateway ran fires once, at start.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+import structlog
+
+from ductile.flow import starts
+from ductile.model.clock import Clock, Millis
+from ductile.model.event import Event
+from ductile.model.ids import new_id
+from ductile.model.job import SubmittedBy
+from ductile.model.order import Start
+from ductile.model.snapshot import Schedule, Snapshot
+from ductile.model.view import ScheduleRow
+from ductile.store.errors import StoreUnavailable
+from ductile.store.schedule import fire, move, see
+from ductile.store.sqlite import Store
+
+log = structlog.get_logger(__name__)
+
+SCHEDULE_TRIGGER = "schedule.fired"
+"""The type of the event around a scheduled payload."""
+
+STORE_RETRY = 1.0
+"""Seconds to wait where the store could not commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The due time of a schedule, before and after its jitter."""
+
+    base_at: Millis
+    due_at: Millis
+
+
+def following(schedule: Schedule, base_at: Millis, now: Millis, chance: float) -> Due:
+    """The next due time: on the grid that `base_at` began, in the future, delayed by up to `jitter`."""
+    steps = max(1, -(-(now - base_at + 1) // schedule.every))
+    base = base_at + steps * schedule.every
+    return Due(base, base + int(schedule.jitter * chance))
+
+
+class Schedules:
+    """Fires what is due. It sleeps until the next due time, or `tick_interval` if that is sooner: clocks can be set."""
+
+    def __init__(self, store: Store, current: Callable[[], Snapshot], clock: Clock) -> None:
+        self._store = store
+        self._current = current
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        """The firing itself, once started; it ends with `stop`, or by a failure that the app must see."""
+
+    async def start(self) -> None:
+        """Begin to fire."""
+        self.task = asyncio.create_task(self._run(), name="schedules")
+
+    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
+        """Follow a reload."""
+        self._changed.set()
+
+    async def stop(self) -> None:
+        """Fire nothing more."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            snapshot = self._current()
+            schedules = {schedule.id: schedule for schedule in snapshot.schedules}
+            try:
+                rows = await self._seen(schedules)
+                await self._fire_until_changed(snapshot, schedules, rows)
+            except StoreUnavailable as unavailable:
+                log.error("schedules wait for the store", reason=unavailable.message)
+                await self._wait(STORE_RETRY)
+
+    async def _seen(self, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
+        """The due time of each schedule; one that is new, or beyond a shortened interval, is due in one interval."""
+        now = self._clock()
+        first = {
+            id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _chance()))
+            for id_, schedule in schedules.items()
+        }
+        rows = await self._store.write(see, {id_: (due.base_at, due.due_at) for id_, due in first.items()})
+        seen = {row.id: row for row in rows}
+        for id_, row in seen.items():
+            if row.base_at > first[id_].base_at:
+                seen[id_] = await self._store.write(move, id_, row.due_at, first[id_].base_at, first[id_].due_at)
+        return seen
+
+    async def _fire_until_changed(
+        self, snapshot: Snapshot, schedules: Mapping[str, Schedule], rows: dict[str, ScheduleRow]
+    ) -> None:
+        while not self._changed.is_set():
+            now = self._clock()
+            for row in [row for row in rows.values() if row.due_at <= now]:
+                rows[row.id] = await self._fire(snapshot, schedules[row.id], row, now)
+            due = min((row.due_at for row in rows.values()), default=None)
+            if due is None:
+                await self._changed.wait()
+            else:
+                wait = min(max(0, due - self._clock()), snapshot.service.tick_interval)
+                await self._wait(wait / 1000)
+
+    async def _fire(self, snapshot: Snapshot, schedule: Schedule, row: ScheduleRow, now: Millis) -> ScheduleRow:
+        due = following(schedule, row.base_at, now, _chance())
+        accepted = await self._store.write(
+            fire, row.id, row.due_at, due.base_at, due.due_at, _start(snapshot, schedule, now)
+        )
+        log.debug("schedule due", schedule=row.id, job_id=accepted.job_id if accepted else None)
+        return replace(row, base_at=due.base_at, due_at=due.due_at)
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+def _start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
+    event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=orjson.dumps(schedule.payload), source="", timestamp=now)
+    lineage = starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
+    return starts.job_start(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311  # spreads load; nothing secret hangs on it

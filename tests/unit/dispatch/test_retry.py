@@ -1,0 +1,92 @@
+"""What becomes of a job after an attempt."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ductile.dispatch.retry import Rules, backoff, decide
+from ductile.model.job import Job, Outcome, State
+
+NOW = 1_000_000
+BASE = 30_000
+
+
+def a_job(*, attempt: int = 1, lost: int = 0, max_attempts: int = 4) -> Job:
+    return Job(
+        id="j",
+        root_id="j",
+        parent_id=None,
+        plugin="p",
+        command="c",
+        lane="p",
+        state=State.RUNNING,
+        attempt=attempt,
+        lost=lost,
+        max_attempts=max_attempts,
+        priority=0,
+        step=None,
+        definition=None,
+        depth=0,
+        hops=0,
+        route=False,
+        principal="token:t",
+        submitted_by="api",
+        request_id=None,
+        context_id=None,
+        created_at=0,
+        started_at=0,
+    )
+
+
+RULES = Rules(backoff_base=BASE)
+PERMANENT = Rules(backoff_base=BASE, retry=False)
+UNSAFE = Rules(backoff_base=BASE, retry_safe=False)
+UNSAFE_ANSWERED = Rules(backoff_base=BASE, retry_safe=False, answered=True)
+
+
+@pytest.mark.parametrize(
+    ("job", "outcome", "rules", "state"),
+    [
+        (a_job(), Outcome.SUCCEEDED, RULES, State.SUCCEEDED),
+        (a_job(), Outcome.CANCELLED, RULES, State.CANCELLED),
+        (a_job(), Outcome.FAILED, RULES, State.QUEUED),
+        (a_job(), Outcome.TIMED_OUT, RULES, State.QUEUED),
+        (a_job(attempt=4), Outcome.FAILED, RULES, State.DEAD),
+        (a_job(attempt=4), Outcome.TIMED_OUT, RULES, State.DEAD),
+        (a_job(attempt=4, lost=1), Outcome.FAILED, RULES, State.QUEUED),
+        (a_job(attempt=5, lost=1), Outcome.FAILED, RULES, State.DEAD),
+        (a_job(max_attempts=1), Outcome.FAILED, RULES, State.FAILED),
+        (a_job(max_attempts=1), Outcome.TIMED_OUT, RULES, State.TIMED_OUT),
+        (a_job(), Outcome.FAILED, PERMANENT, State.FAILED),
+        (a_job(attempt=3), Outcome.FAILED, PERMANENT, State.FAILED),
+        (a_job(), Outcome.FAILED, UNSAFE, State.FAILED),
+        (a_job(), Outcome.TIMED_OUT, UNSAFE, State.TIMED_OUT),
+        (a_job(), Outcome.LOST, UNSAFE, State.FAILED),
+        (a_job(), Outcome.FAILED, UNSAFE_ANSWERED, State.QUEUED),
+        (a_job(attempt=1, max_attempts=1), Outcome.LOST, RULES, State.QUEUED),
+        (a_job(attempt=3, lost=2), Outcome.LOST, RULES, State.QUEUED),
+        (a_job(attempt=4, lost=3), Outcome.LOST, RULES, State.DEAD),
+    ],
+)
+def test_the_state_after_an_attempt(job: Job, outcome: Outcome, rules: Rules, state: State) -> None:
+    assert decide(job, outcome, rules, NOW, 0.5).state is state
+
+
+def test_a_lost_attempt_is_queued_at_once() -> None:
+    assert decide(a_job(), Outcome.LOST, RULES, NOW, 0.5).run_at is None
+
+
+def test_a_refused_retry_says_why() -> None:
+    note = decide(a_job(), Outcome.TIMED_OUT, UNSAFE, NOW, 0.5).note
+    assert note is not None
+    assert "retry_safe" in note
+
+
+def test_backoff_doubles_with_each_failed_try() -> None:
+    assert [backoff(BASE, tried, 0.0) for tried in (1, 2, 3)] == [30_000, 60_000, 120_000]
+
+
+@given(base=st.integers(0, 10**7), tried=st.integers(1, 20), chance=st.floats(0, 1, exclude_max=True))
+def test_jitter_adds_up_to_a_quarter(base: int, tried: int, chance: float) -> None:
+    bare = base * 2 ** (tried - 1)
+    assert bare <= backoff(base, tried, chance) <= bare * 1.25
