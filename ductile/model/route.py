@@ -7,6 +7,7 @@ of endpoints. A path is never written twice.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 Handler = Callable[[Any], Awaitable[Any]]
 """Takes an `Ask` (authenticated, parsed, bound to one snapshot) and returns a `Reply`."""
@@ -53,47 +54,60 @@ class Match:
 
 
 class Matcher:
-    """Finds the row for (method, path). Literal segments win over `{names}`; a trailing slash makes no difference."""
+    """Finds the row for (method, path). Literal segments win over `{names}`; a trailing slash makes no difference.
+
+    Paths come as the client wrote them: they are split first and percent-decoded then, so that `%2F` divides nothing.
+    """
 
     def __init__(self, rows: Sequence[Route]) -> None:
         self.rows = tuple(rows)
-        self._literal: dict[str, dict[str, Route]] = {}
+        self._literal: dict[tuple[str, ...], dict[str, Route]] = {}
         self._patterned: dict[int, list[tuple[tuple[str, ...], dict[str, Route]]]] = {}
         for row in rows:
             self._add(row)
 
     def _add(self, row: Route) -> None:
+        segments = _segments(row.path)
         if "{" not in row.path:
-            methods = self._literal.setdefault(row.path.rstrip("/") or "/", {})
-        else:
-            segments = tuple(row.path.strip("/").split("/"))
-            shapes = self._patterned.setdefault(len(segments), [])
-            methods = next((known for shape, known in shapes if shape == segments), {})
-            if not methods:
-                shapes.append((segments, methods))
-                shapes.sort(key=lambda shape: [part.startswith("{") for part in shape[0]])
-        methods[row.method] = row
+            self._literal.setdefault(segments, {})[row.method] = row
+            return
+        shapes = self._patterned.setdefault(len(segments), [])
+        for shape, methods in shapes:
+            if shape == segments:
+                methods[row.method] = row
+                return
+        shapes.append((segments, {row.method: row}))
+        shapes.sort(key=lambda shape: [part.startswith("{") for part in shape[0]])
 
-    def methods(self, path: str) -> Mapping[str, Match]:
-        """Method → match for every row at this path; empty where there is none. `HEAD` stands wherever `GET` does."""
-        bare = path.rstrip("/") or "/"
-        literal = self._literal.get(bare)
+    def _find(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
+        segments = _segments(path)
+        literal = self._literal.get(segments)
         if literal is not None:
-            return {method: Match(row, {}) for method, row in literal.items()}
-        segments = bare.strip("/").split("/")
+            return literal, {}
         for shape, rows in self._patterned.get(len(segments), ()):
             values = _bind(shape, segments)
             if values is not None:
-                return {method: Match(row, values) for method, row in rows.items()}
-        return {}
+                return rows, values
+        return {}, {}
+
+    def methods(self, path: str) -> Mapping[str, Match]:
+        """Method → match for every row at this path; empty where there is none. `HEAD` stands wherever `GET` does."""
+        rows, values = self._find(path)
+        return {method: Match(row, values) for method, row in rows.items()}
 
     def match(self, method: str, path: str) -> Match | None:
         """The row for this request; None where path or method has none."""
-        found = self.methods(path)
-        return found.get(method) or (found.get("GET") if method == "HEAD" else None)
+        rows, values = self._find(path)
+        row = rows.get(method) or (rows.get("GET") if method == "HEAD" else None)
+        return Match(row, values) if row is not None else None
 
 
-def _bind(shape: tuple[str, ...], segments: Sequence[str]) -> dict[str, str] | None:
+def _segments(path: str) -> tuple[str, ...]:
+    parts = path.removeprefix("/").removesuffix("/").split("/")
+    return tuple(unquote(part) for part in parts) if "%" in path else tuple(parts)
+
+
+def _bind(shape: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
     values: dict[str, str] = {}
     for part, segment in zip(shape, segments, strict=True):
         if part.startswith("{"):

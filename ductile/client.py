@@ -1,0 +1,221 @@
+"""The client: everything the gateway's API does, as calls of an async object. The command line uses nothing else."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from ductile.errors import DuctileError
+
+UNIX = "unix:"
+TIMEOUT = 30.0
+"""Seconds that a call may take, beside what it waits for a result."""
+
+
+class ClientError(DuctileError):
+    """The call to the gateway failed."""
+
+    code = "client_error"
+
+
+class Unreachable(ClientError):
+    """The gateway at {url} cannot be reached: {reason}. Is it running? `ductile system start` starts it."""
+
+    code = "unreachable"
+    status = 503
+
+
+class Refused(ClientError):
+    """The gateway refused the call: {message}."""
+
+    code = "refused"
+
+    def __init__(self, *, envelope: Mapping[str, Any], http_status: int) -> None:
+        self.envelope = envelope
+        """`{error, message, code, details, request_id}` as the gateway sent it."""
+        self.http_status = http_status
+        super().__init__(message=str(envelope.get("message", f"it answered {http_status}")).rstrip("."))
+
+
+class AuthFailed(Refused):
+    """The gateway did not accept the credential: {message}."""
+
+    code = "auth_failed"
+
+
+class NotFoundError(Refused):
+    """The gateway does not have that: {message}."""
+
+    code = "not_found"
+
+
+REFUSALS: Mapping[int, type[Refused]] = {401: AuthFailed, 403: AuthFailed, 404: NotFoundError}
+
+
+class Client:
+    """Talks to one gateway: `async with Client("http://127.0.0.1:8080", token) as client: …`.
+
+    The URL may be `unix:/path/of.sock`. Every call returns the decoded JSON of the answer and raises Unreachable,
+    AuthFailed (401, 403), NotFoundError (404) or Refused.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._url = url
+        self._base = "http://localhost" if url.startswith(UNIX) else url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        path = self._url.removeprefix(UNIX)
+        connector = aiohttp.UnixConnector(path=path) if self._url.startswith(UNIX) else aiohttp.TCPConnector()
+        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def trigger(
+        self,
+        plugin: str,
+        command: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Run a plugin command. `wait` is seconds; options are dedupe_key, run_at, priority, route.
+
+        Returns the accepted job, or the finished one where it was waited for and ended in time.
+        """
+        path = f"/plugin/{quote(plugin, safe='')}/{quote(command, safe='')}"
+        return await self._trigger(path, payload, wait, idempotency_key, options)
+
+    async def run_pipeline(
+        self,
+        pipeline: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        wait: float | None = None,
+        detach: bool = False,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Run a pipeline; `detach` returns at once from a synchronous one too. Otherwise as `trigger`."""
+        path = f"/pipeline/{quote(pipeline, safe='')}" + ("?async=true" if detach else "")
+        return await self._trigger(path, payload, wait, idempotency_key, options)
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """A job."""
+        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}")
+        return found
+
+    async def tree(self, job_id: str) -> list[dict[str, Any]]:
+        """A job and everything below it, root first."""
+        rows: list[dict[str, Any]] = await self._call("GET", f"/job/{quote(job_id, safe='')}/tree")
+        return rows
+
+    async def jobs(self, **filters: str | int) -> dict[str, Any]:
+        """A page of jobs; filters are plugin, command, status, limit, cursor."""
+        page: dict[str, Any] = await self._call("GET", "/jobs", query=filters)
+        return page
+
+    async def cancel(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job or a run."""
+        return await self._order(f"/job/{quote(job_id, safe='')}/cancel")
+
+    async def plugins(self) -> list[dict[str, Any]]:
+        """The plugins that can run."""
+        found: list[dict[str, Any]] = (await self._call("GET", "/plugins"))["plugins"]
+        return found
+
+    async def skills(self) -> list[dict[str, Any]]:
+        """Plugin commands and pipelines in one list."""
+        found: list[dict[str, Any]] = (await self._call("GET", "/skills"))["skills"]
+        return found
+
+    async def health(self) -> dict[str, Any]:
+        """How the gateway is; also where it answers 503 with that."""
+        found: dict[str, Any] = await self._call("GET", "/healthz", accept=frozenset({503}))
+        return found
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again. Raises Refused with `details.errors` where it is invalid."""
+        return await self._order("/system/reload")
+
+    async def pause(self) -> dict[str, Any]:
+        """Claim nothing more."""
+        return await self._order("/system/pause")
+
+    async def resume(self) -> dict[str, Any]:
+        """Claim again."""
+        return await self._order("/system/resume")
+
+    async def stop(self) -> dict[str, Any]:
+        """Stop gracefully."""
+        return await self._order("/system/stop")
+
+    async def _order(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._call("POST", path)
+        return answer
+
+    async def _trigger(
+        self,
+        path: str,
+        payload: Mapping[str, Any] | None,
+        wait: float | None,
+        idempotency_key: str | None,
+        options: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        headers = {} if wait is None else {"Prefer": f"wait={wait}"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        body = orjson.dumps({"payload": payload or {}, **options})
+        answer: dict[str, Any] = await self._call("POST", path, body=body, headers=headers, wait=wait)
+        return answer
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float | None = 0,
+        accept: frozenset[int] = frozenset(),
+    ) -> Any:
+        """One call. `wait` None: the gateway alone decides how long it takes (a synchronous pipeline)."""
+        if self._session is None:
+            message = "a Client is used inside `async with`"
+            raise RuntimeError(message)
+        url = URL(self._base + path, encoded=True)
+        sent = {**(headers or {}), **({"Content-Type": "application/json"} if body is not None else {})}
+        timeout = aiohttp.ClientTimeout(total=None if wait is None else TIMEOUT + wait, sock_connect=TIMEOUT)
+        try:
+            async with self._session.request(
+                method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
+            ) as response:
+                return decoded(response.status, await response.read(), accept)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+
+
+def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
+    """The JSON of an answer. Raises the ClientError of its status."""
+    try:
+        answer = orjson.loads(content) if content else {}
+    except orjson.JSONDecodeError:
+        answer = {"message": f"status {status} with a body that is not JSON; is this a Ductile gateway?"}
+        raise Refused(envelope=answer, http_status=status) from None
+    if status < 400 or status in accept:  # noqa: PLR2004 - the first status of an error
+        return answer
+    envelope = answer if isinstance(answer, dict) else {}
+    raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)

@@ -1,0 +1,45 @@
+"""The list of skills: every plugin command and every pipeline, as an agent calls them."""
+
+from typing import Any
+from urllib.parse import quote
+
+from ductile.model.graph import Graph
+from ductile.model.manifest import Command
+from ductile.model.snapshot import Snapshot
+
+
+def skills(snapshot: Snapshot) -> dict[str, Any]:
+    """`{skills: […]}`: the commands by plugin name, then the pipelines by name."""
+    commands = [
+        command_skill(name, command)
+        for name, plugin in sorted(snapshot.plugins.items())
+        for command in plugin.manifest.commands.values()
+    ]
+    return {"skills": commands + [pipeline_skill(graph) for _, graph in sorted(snapshot.pipelines.items())]}
+
+
+def command_skill(plugin: str, command: Command) -> dict[str, Any]:
+    """One plugin command."""
+    return {
+        "name": f"plugin.{plugin}.{command.name}",
+        "kind": "plugin",
+        "description": command.description,
+        "endpoint": f"/plugin/{plugin}/{command.name}",
+        "tier": command.type.upper(),
+        "plugin": plugin,
+        "command": command.name,
+    }
+
+
+def pipeline_skill(graph: Graph) -> dict[str, Any]:
+    """One pipeline. `timeout_secs` is null where it sets none."""
+    seconds = None if graph.timeout is None else graph.timeout / 1000
+    return {
+        "name": f"pipeline.{graph.name}",
+        "kind": "pipeline",
+        "endpoint": f"/pipeline/{quote(graph.name, safe='')}",
+        "pipeline": graph.name,
+        "trigger": graph.on or graph.on_hook,
+        "execution_mode": "synchronous" if graph.synchronous else "asynchronous",
+        "timeout_secs": int(seconds) if seconds is not None and seconds.is_integer() else seconds,
+    }

@@ -1,0 +1,153 @@
+"""One request as a handler sees it, and what a handler answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from aiohttp.web import BaseRequest
+
+from ductile.config.reload import Live
+from ductile.errors import BadRequest
+from ductile.http.errors import InvalidJson, UnsupportedMedia
+from ductile.model.clock import Clock, Millis
+from ductile.model.principal import Principal
+from ductile.model.route import Route
+from ductile.model.snapshot import Snapshot
+from ductile.observe.waiters import Waiters
+from ductile.store.sqlite import Store
+
+
+class Control(Protocol):
+    """What an operator may do to the running gateway."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is claimed."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the gateway is about to stop."""
+
+    async def pause(self) -> None:
+        """Claim nothing from now on, over a restart too."""
+
+    async def resume(self) -> None:
+        """Claim again."""
+
+    def request_stop(self) -> None:
+        """Begin the graceful stop; returns at once."""
+
+
+class Documents:
+    """The encoded documents of the snapshot that serves. It keeps those of one generation."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._kept: dict[Callable[[Snapshot], Any], bytes] = {}
+
+    def get(self, snapshot: Snapshot, build: Callable[[Snapshot], Any]) -> bytes:
+        """What `build` makes of the snapshot, as redacted JSON."""
+        if self._snapshot is not snapshot:
+            self._snapshot, self._kept = snapshot, {}
+        document = self._kept.get(build)
+        if document is None:
+            document = self._kept[build] = orjson.dumps(snapshot.redactor.value(build(snapshot)))
+        return document
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """What the handlers work with."""
+
+    store: Store
+    live: Live
+    control: Control
+    waiters: Waiters
+    clock: Clock
+    started_at: Millis
+    version: str
+    binary_path: str
+    documents: Documents = field(default_factory=Documents)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """An answer: a JSON value, or JSON that is encoded already."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ask:
+    """One request under way, bound to one snapshot; each middleware adds what it finds out."""
+
+    __slots__ = ("body", "gateway", "method", "path", "principal", "raw", "raw_path", "request_id", "route", "snapshot")
+
+    def __init__(self, gateway: Gateway, raw: BaseRequest) -> None:
+        self.gateway = gateway
+        self.raw = raw
+        self.method = raw.method
+        self.raw_path: str = raw.rel_url.raw_path
+        """As the client wrote it, percent-encoded, without the query."""
+        self.snapshot = gateway.live.snapshot
+        match = self.snapshot.matcher.match(self.method, self.raw_path)
+        self.route: Route | None = match.route if match else None
+        """None where nothing answers this method and path."""
+        self.path: Mapping[str, str] = match.path if match else {}
+        """The values of the path's `{names}`, decoded."""
+        self.principal: Principal | None = None
+        self.request_id = ""
+        self.body = b""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query; of a name given several times the first value."""
+        return self.raw.rel_url.query
+
+    @property
+    def caller(self) -> Principal:
+        """Who asks, on a route that is not public."""
+        if self.principal is None:
+            message = "a public route has no caller"
+            raise RuntimeError(message)
+        return self.principal
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object; an empty body is an empty object.
+
+        Raises InvalidJson, UnsupportedMedia or BadRequest.
+        """
+        if not self.body:
+            return {}
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            self._refuse_other_media()
+            raise InvalidJson(reason=error.msg.split(":")[0], offset=error.pos) from None
+        if not isinstance(value, dict):
+            raise BadRequest(reason="the body must be a JSON object")
+        return value
+
+    def _refuse_other_media(self) -> None:
+        kind = self.raw.headers.get("Content-Type")
+        if kind is None:
+            return
+        essence = kind.partition(";")[0].strip().lower()
+        if essence != "application/json" and not essence.endswith("+json"):
+            raise UnsupportedMedia(found=essence)
+
+    def gone(self) -> asyncio.Future[None]:
+        """Done when the client closes its connection."""
+        protocol: Any = self.raw.protocol
+        future: asyncio.Future[None] = protocol.gone()
+        return future
+
+
+Handler = Callable[[Ask], Awaitable[Reply]]
+"""Answers one request."""
+
+Middleware = Callable[[Ask, Handler], Awaitable[Reply]]
+"""Stands around the handler: it may answer itself, or ask the next and look at the answer."""

@@ -1,0 +1,209 @@
+"""Jobs as the API shows them. Pure: values of the store in, JSON values out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ductile.document.redact import Redactor
+from ductile.model.clock import Millis, rfc3339
+from ductile.model.event import Event
+from ductile.model.job import ENDED, PIPELINE, State
+from ductile.model.view import JobPage, JobRow, JobView, SkipView
+
+Json = dict[str, Any]
+
+
+def time_of(at: Millis | None) -> str | None:
+    """RFC 3339, or null."""
+    return None if at is None else rfc3339(at)
+
+
+def event_document(event: Event) -> Json:
+    """An emitted event."""
+    document: Json = {
+        "event_id": event.id,
+        "type": event.type,
+        "payload": orjson.loads(event.payload),
+        "timestamp": rfc3339(event.timestamp),
+    }
+    if event.dedupe_key is not None:
+        document["dedupe_key"] = event.dedupe_key
+    return document
+
+
+def response_of(view: JobView, *, full: bool) -> Json | None:
+    """What the last attempt answered: `{status, result, error?, events, logs}`, with `state_updates` when `full`."""
+    if view.result is None:
+        return None
+    stored = orjson.loads(view.result)
+    document: Json = {"status": stored.get("status"), "result": stored.get("result")}
+    if stored.get("error") is not None:
+        document["error"] = stored["error"]
+    document["events"] = [event_document(event) for event in view.events]
+    document["logs"] = orjson.loads(view.logs) if view.logs else []
+    if full:
+        document["state_updates"] = stored.get("state_updates") or {}
+    return document
+
+
+def run_result(views: Sequence[JobView], *, full: bool) -> Any:
+    """Of a run: its only leaf's response, else step → response (a list where a step ran several times)."""
+    parents = {view.parent_id for view in views}
+    leaves = [view for view in views if view.id not in parents and view.id != view.root_id]
+    if len(leaves) == 1:
+        return response_of(leaves[0], full=full)
+    found: dict[str, list[Json | None]] = {}
+    for leaf in leaves:
+        found.setdefault(leaf.step or leaf.id, []).append(response_of(leaf, full=full))
+    return {step: answers[0] if len(answers) == 1 else answers for step, answers in found.items()} or None
+
+
+def is_run(view: JobView) -> bool:
+    """Whether this is the root of a pipeline's run."""
+    return view.plugin == PIPELINE
+
+
+def job_document(view: JobView, tree: Sequence[JobView], redactor: Redactor, *, full: bool) -> Json:
+    """`GET /job/{id}`. `tree` is the run's jobs where the job is an ended run's root, else empty."""
+    document: Json = {
+        "job_id": view.id,
+        "status": view.state,
+        "plugin": view.plugin,
+        "command": view.command,
+        "submitted_by": view.submitted_by,
+        "principal": view.principal,
+        "request_id": view.request_id,
+        "created_at": rfc3339(view.created_at),
+        "started_at": time_of(view.started_at),
+        "completed_at": time_of(view.ended_at),
+        "attempt": view.attempt,
+        "max_attempts": view.max_attempts,
+        "priority": view.priority,
+        "parent_job_id": view.parent_id,
+        "root_job_id": view.root_id,
+        "step": view.step,
+    }
+    result = run_result(tree, full=full) if is_run(view) else response_of(view, full=full)
+    if result is not None:
+        document["result"] = result
+    document |= {name: value for name, value in details(view).items() if value is not None}
+    shown: Json = redactor.value(document)
+    return shown
+
+
+def details(view: JobView) -> Json:
+    """Members that a job's document has only where there is something to say."""
+    return {
+        "last_error": view.error,
+        "held_reason": view.held_reason,
+        "run_at": time_of(view.run_at) if view.state is State.QUEUED else None,
+        "cancel_requested_at": time_of(view.cancel_at) if view.state not in ENDED else None,
+        "exit_code": view.exit_code,
+        "stdout": view.stdout,
+        "stderr": view.stderr or None,
+        "cause": view.cause and cause_document(view.cause),
+        "started": [
+            {"job_id": job_id, "plugin": plugin, "command": command} for job_id, plugin, command in view.started
+        ]
+        or None,
+    }
+
+
+def cause_document(event: Event) -> Json:
+    """The event that started a job, by reference."""
+    return {
+        "event_id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "job_id": event.job_id,
+        "timestamp": rfc3339(event.timestamp),
+    }
+
+
+def tree_document(views: Sequence[JobView], skips: Sequence[SkipView], redactor: Redactor, *, full: bool) -> list[Json]:
+    """`GET /job/{id}/tree`: jobs, root first, then the steps that were passed by."""
+    rows = [tree_row(view, views, full=full) for view in views]
+    rows += [skip_row(skip) for skip in skips]
+    shown: list[Json] = redactor.value(rows)
+    return shown
+
+
+def tree_row(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
+    """One job of a tree."""
+    ended_run = is_run(view) and view.state in ENDED
+    return {
+        "job_id": view.id,
+        "parent_job_id": view.parent_id,
+        "plugin": view.plugin,
+        "command": view.command,
+        "status": view.state,
+        "result": run_result(views, full=full) if ended_run else response_of(view, full=full),
+        "started_at": time_of(view.started_at),
+        "completed_at": time_of(view.ended_at),
+        "step": view.step,
+        "attempt": view.attempt,
+        "last_error": view.error,
+    }
+
+
+def skip_row(skip: SkipView) -> Json:
+    """One step that was passed by."""
+    return {
+        "job_id": None,
+        "parent_job_id": skip.parent_id,
+        "plugin": None,
+        "command": None,
+        "status": "skipped",
+        "result": None,
+        "started_at": None,
+        "completed_at": None,
+        "step": skip.step,
+        "reason": skip.reason,
+        "condition": orjson.loads(skip.condition) if skip.condition else None,
+        "values": orjson.loads(skip.values) if skip.values else None,
+    }
+
+
+def run_document(
+    root: JobView, views: Sequence[JobView], skips: Sequence[SkipView], redactor: Redactor, *, full: bool
+) -> Json:
+    """What a caller gets who waited for a run's end."""
+    ended = root.ended_at if root.ended_at is not None else root.created_at
+    document: Json = {
+        "job_id": root.id,
+        "status": root.state,
+        "duration_ms": ended - root.created_at,
+        "result": redactor.value(run_result(views, full=full)),
+        "tree": tree_document(views, skips, redactor, full=full),
+    }
+    if root.error is not None:
+        document["error"] = redactor.text(root.error)
+    return document
+
+
+def page_document(page: JobPage) -> Json:
+    """`GET /jobs`."""
+    document: Json = {"jobs": [row_document(row) for row in page.rows], "total": page.total, "cursor": page.cursor}
+    if page.total_capped:
+        document["total_capped"] = True
+    return document
+
+
+def row_document(row: JobRow) -> Json:
+    """A line of the list of jobs."""
+    return {
+        "job_id": row.id,
+        "plugin": row.plugin,
+        "command": row.command,
+        "status": row.state,
+        "created_at": rfc3339(row.created_at),
+        "started_at": time_of(row.started_at),
+        "completed_at": time_of(row.ended_at),
+        "attempt": row.attempt,
+    }
+
+
+def depth_of(depth: Mapping[State, int]) -> int:
+    """How many jobs wait for a slot."""
+    return depth.get(State.QUEUED, 0)

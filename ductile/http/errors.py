@@ -1,0 +1,36 @@
+"""Errors of HTTP itself."""
+
+from ductile.errors import BadRequest, DuctileError
+
+
+class MethodNotAllowed(DuctileError):
+    """{method} is not possible at {path}; {allow} is."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class BodyTooLarge(DuctileError):
+    """The body is larger than {limit} bytes (api.max_body_size); send less."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnsupportedMedia(DuctileError):
+    """The body must be plain JSON (`Content-Type: application/json`, no `Content-Encoding`), not {found}."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class InvalidJson(BadRequest):
+    """The body is not valid JSON: {reason}, at offset {offset}."""
+
+    code = "invalid_json"
+
+
+class CannotListen(DuctileError):
+    """The API cannot listen at {address} (api.listen): {reason}."""
+
+    code = "cannot_listen"

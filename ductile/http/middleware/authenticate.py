@@ -1,0 +1,42 @@
+"""Who asks: the bearer token, looked up by its hash."""
+
+from blake3 import blake3
+
+from ductile.errors import Unauthorized
+from ductile.http.ask import Ask, Handler, Reply
+from ductile.model.principal import Principal
+
+
+async def authenticate(ask: Ask, proceed: Handler) -> Reply:
+    """Find the principal; 401 without one, save on public routes."""
+    if not is_public(ask):
+        ask.principal = find(ask)
+    return await proceed(ask)
+
+
+def is_public(ask: Ask) -> bool:
+    """Whether this needs no credential. Where no row fits the method, a public path is as public; so is OPTIONS."""
+    if ask.route is not None:
+        return ask.route.scopes is None
+    matches = ask.snapshot.matcher.methods(ask.raw_path).values()
+    if ask.method == "OPTIONS":
+        return bool(matches)
+    return any(match.route.scopes is None for match in matches)
+
+
+def find(ask: Ask) -> Principal:
+    """The principal of the request's token. Raises Unauthorized.
+
+    Tokens are kept and compared as BLAKE3 hashes: how long a look-up takes says something of the hash of a guess at
+    most, which the guesser cannot steer, so it takes the same time for a near miss as for any other wrong token.
+    """
+    scheme, _, token = ask.raw.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized
+    digest = blake3(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    principal = ask.snapshot.principals.get(digest)
+    if principal is None:
+        raise Unauthorized
+    if principal.expires_at is not None and principal.expires_at <= ask.gateway.clock():
+        raise Unauthorized
+    return principal

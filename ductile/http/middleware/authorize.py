@@ -1,0 +1,17 @@
+"""What the caller may do: the scopes of the row. A handler asks for more where only it knows what is needed."""
+
+from ductile.errors import Forbidden
+from ductile.http.ask import Ask, Handler, Reply
+
+
+async def authorize(ask: Ask, proceed: Handler) -> Reply:
+    """Go on where the row asks for no scope, or the caller has one of them."""
+    if ask.route is not None and ask.route.scopes:
+        require(ask, *ask.route.scopes)
+    return await proceed(ask)
+
+
+def require(ask: Ask, *scopes: str) -> None:
+    """Raise Forbidden (403) unless the caller has one of these."""
+    if not ask.caller.may(*scopes):
+        raise Forbidden(required_scopes=list(scopes))

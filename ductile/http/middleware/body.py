@@ -1,0 +1,65 @@
+"""Reads the body within its limit, and lets a client that waits for `100 Continue` begin only now."""
+
+import asyncio
+
+from aiohttp.web import BaseRequest, RequestPayloadError
+
+from ductile.errors import BadRequest
+from ductile.http.ask import Ask, Handler, Reply
+from ductile.http.errors import BodyTooLarge, UnsupportedMedia
+
+BODY_TIMEOUT = 60
+"""Seconds in which a body must have arrived."""
+
+
+async def body(ask: Ask, proceed: Handler) -> Reply:
+    """Put the body into the ask where the row takes one; refuse one that is too large or encoded."""
+    raw = ask.raw
+    if raw.body_exists:
+        limit = ask.snapshot.api.max_body_size
+        coding = raw.headers.get("Content-Encoding", "identity")
+        if coding.strip().lower() != "identity":
+            raise UnsupportedMedia(found=f"`Content-Encoding: {coding}`")
+        if (raw.content_length or 0) > limit:
+            raise BodyTooLarge(limit=limit)
+        if ask.route is not None and ask.route.request is not None:
+            ask.body = await read(raw, limit)
+    return await proceed(ask)
+
+
+async def read(raw: BaseRequest, limit: int) -> bytes:
+    """The whole body. Raises BodyTooLarge, or BadRequest for one that does not arrive as it should."""
+    try:
+        if raw.content.is_eof():  # the usual case: it came together with the head
+            whole = raw.content.read_nowait()
+            check(whole, limit)
+            return whole
+        async with asyncio.timeout(BODY_TIMEOUT):
+            await continue_expected(raw)
+            return await read_parts(raw, limit)
+    except TimeoutError:
+        raise BadRequest(reason=f"its body did not arrive within {BODY_TIMEOUT} s") from None
+    except (RequestPayloadError, ConnectionError):
+        raise BadRequest(reason="its body broke off or is not encoded as its headers say") from None
+
+
+async def continue_expected(raw: BaseRequest) -> None:
+    """Send `100 Continue` to a client that asked for it."""
+    if raw.headers.get("Expect", "").lower() == "100-continue":
+        await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        raw.writer.output_size = 0  # the answer itself has not begun
+
+
+async def read_parts(raw: BaseRequest, limit: int) -> bytes:
+    """The parts as they arrive, joined; never more than the limit and one part in memory."""
+    whole = bytearray()
+    while part := await raw.content.readany():
+        whole += part
+        check(whole, limit)
+    return bytes(whole)
+
+
+def check(data: bytes | bytearray, limit: int) -> None:
+    """Raise BodyTooLarge (413) beyond the limit."""
+    if len(data) > limit:
+        raise BodyTooLarge(limit=limit)

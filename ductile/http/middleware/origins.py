@@ -1,0 +1,29 @@
+"""Browsers on the origins of `api.allowed_origins` may call (CORS); no other origin is told anything."""
+
+from dataclasses import replace
+
+from ductile.http.ask import Ask, Handler, Reply
+
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Prefer, X-Request-Id"
+EXPOSED_HEADERS = "Location, Retry-After, X-Request-Id"
+PREFLIGHT_AGE = "600"
+"""Seconds a browser may keep the answer to a preflight."""
+
+
+async def origins(ask: Ask, proceed: Handler) -> Reply:
+    """Name the origin in the answer where the configuration allows it."""
+    reply = await proceed(ask)
+    allowed = ask.snapshot.api.allowed_origins
+    origin = ask.raw.headers.get("Origin") if allowed else None
+    if origin is None or (origin not in allowed and "*" not in allowed):
+        return reply
+    added = {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+        "Vary": "Origin",
+    }
+    if ask.method == "OPTIONS":
+        added["Access-Control-Allow-Methods"] = reply.headers.get("Allow", "")
+        added["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        added["Access-Control-Max-Age"] = PREFLIGHT_AGE
+    return replace(reply, headers={**reply.headers, **added})

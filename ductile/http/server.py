@@ -1,0 +1,109 @@
+"""The HTTP server: one handler for every request, which asks the matcher of the snapshot that serves."""
+
+import contextlib
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.web import BaseRequest
+
+from ductile.http.ask import Ask, Gateway, Handler, Middleware, Reply
+from ductile.http.errors import CannotListen
+from ductile.http.listen import UNIX, site_for
+from ductile.http.protocol import Connections
+from ductile.http.respond import respond
+
+LINGER = 5.0
+"""Seconds in which the rest of a refused body is read away, so that the client gets to see the answer."""
+
+
+class HttpServer:
+    """Listens, and answers through the middleware. Reloads change nothing here: each request reads the snapshot."""
+
+    def __init__(self, gateway: Gateway, middleware: Sequence[Middleware]) -> None:
+        self._gateway = gateway
+        self._handler = compose(middleware)
+        self._runner: web.ServerRunner | None = None
+        self._sockets: list[tuple[Path, int]] = []
+
+    async def start(self, addresses: Sequence[str]) -> None:
+        """Listen at every address. Raises CannotListen, and listens nowhere then."""
+        connections = Connections(self._serve, access_log=None, auto_decompress=False, lingering_time=LINGER)
+        self._runner = web.ServerRunner(connections)
+        await self._runner.setup()
+        for address in addresses:
+            try:
+                await self._listen(self._runner, address)
+            except BaseException:
+                await self.close(0)
+                raise
+
+    async def _listen(self, runner: web.ServerRunner, address: str) -> None:
+        site = site_for(runner, address)
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotListen(address=address, reason=error.strerror or str(error)) from None
+        if address.startswith(UNIX):
+            path = Path(address.removeprefix(UNIX))
+            self._sockets.append((path, path.lstat().st_ino))  # noqa: ASYNC240 - one stat of a local file, at start
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens: `http://127.0.0.1:8080`, `unix:/path`, in the order of the addresses."""
+        return [url_of(address) for address in self._runner.addresses] if self._runner else []
+
+    async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - aiohttp wants the seconds, it does the waiting
+        """Accept nothing more, let requests finish for so many seconds, then cut them off."""
+        if self._runner is None:
+            return
+        self._runner._shutdown_timeout = timeout  # noqa: SLF001 - known only now, and aiohttp takes it at setup alone
+        await self._runner.cleanup()
+        self._runner = None
+        for path, inode in self._sockets:
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_ino == inode:
+                    path.unlink()
+        self._sockets.clear()
+
+    async def _serve(self, raw: BaseRequest) -> web.Response:
+        ask = Ask(self._gateway, raw)
+        reply = await self._handler(ask)
+        response = respond(reply, ask.request_id)
+        if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request
+            response.force_close()
+        return response
+
+
+def compose(middleware: Sequence[Middleware]) -> Handler:
+    """The middleware around the handler of the row, the first one outermost."""
+    handler: Handler = answer
+    for layer in reversed(middleware):
+        handler = around(layer, handler)
+    return handler
+
+
+def around(layer: Middleware, proceed: Handler) -> Handler:
+    """One handler of a middleware and what it stands around."""
+
+    def handle(ask: Ask) -> Awaitable[Reply]:
+        return layer(ask, proceed)
+
+    return handle
+
+
+async def answer(ask: Ask) -> Reply:
+    """Call the row's handler."""
+    if ask.route is None:
+        message = "the middleware let a request through that no row answers"
+        raise RuntimeError(message)
+    reply: Reply = await ask.route.handler(ask)
+    return reply
+
+
+def url_of(address: object) -> str:
+    """The URL of a bound socket's address."""
+    if not isinstance(address, tuple):
+        return f"{UNIX}{address}"
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

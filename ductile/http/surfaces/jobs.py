@@ -1,0 +1,156 @@
+"""Looks at jobs and cancels them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ductile.document.problem import did_you_mean
+from ductile.errors import BadRequest, Forbidden
+from ductile.http.ask import Ask, Reply
+from ductile.http.documents import is_run, job_document, page_document, tree_document
+from ductile.http.surfaces import schemas
+from ductile.model.job import ENDED, State
+from ductile.model.principal import ALL
+from ductile.model.route import Route
+from ductile.model.view import JobView
+from ductile.store.cancel import cancel as cancel_job
+from ductile.store.errors import UnknownJob
+
+ALIASES: Mapping[str, State] = {"pending": State.QUEUED, "ok": State.SUCCEEDED, "error": State.FAILED}
+"""Names of states that older clients use."""
+
+PAGE = 50
+MAX_PAGE = 1000
+
+
+def may_read(ask: Ask, view: JobView) -> bool:
+    """Whether the caller may see this job: by scope, or because it is the caller's own."""
+    return ask.caller.may("jobs:ro") or view.principal == ask.caller.id
+
+
+def sees_all(ask: Ask) -> bool:
+    """Whether the caller is shown what plugins remember."""
+    return ALL in ask.caller.scopes
+
+
+def job_id_of(ask: Ask) -> str:
+    """The id in the path. Raises UnknownJob for what is no id."""
+    job_id = ask.path["job_id"]
+    if not is_id(job_id):
+        raise UnknownJob(job_id=job_id)
+    return job_id.lower()
+
+
+def is_id(text: str) -> bool:
+    """Whether this is a UUID in its usual form."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+async def find_job(ask: Ask) -> JobView:
+    """The job of the path. Raises UnknownJob, or Forbidden where the caller may not see it."""
+    job_id = job_id_of(ask)
+    view = await ask.gateway.store.job(job_id)
+    if view is None:
+        raise UnknownJob(job_id=job_id)
+    if not may_read(ask, view):
+        raise Forbidden(required_scopes=["jobs:ro"])
+    return view
+
+
+async def describe(ask: Ask, view: JobView) -> dict[str, Any]:
+    """The document of a job; of an ended run with what its steps answered."""
+    views, _ = await ask.gateway.store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
+    return job_document(view, views, ask.snapshot.redactor, full=sees_all(ask))
+
+
+async def get_job(ask: Ask) -> Reply:
+    """One job."""
+    return Reply(body=await describe(ask, await find_job(ask)))
+
+
+async def get_tree(ask: Ask) -> Reply:
+    """A job and everything below it."""
+    view = await find_job(ask)
+    views, skips = await ask.gateway.store.tree(view.id)
+    return Reply(body=tree_document(views, skips, ask.snapshot.redactor, full=sees_all(ask)))
+
+
+async def list_jobs(ask: Ask) -> Reply:
+    """A page of jobs, newest first."""
+    query = ask.query
+    cursor = query.get("cursor")
+    if cursor is not None and not is_id(cursor):
+        raise BadRequest(reason="cursor must be the `cursor` of an earlier page")
+    status = query.get("status")
+    page = await ask.gateway.store.jobs(
+        plugin=query.get("plugin"),
+        command=query.get("command"),
+        states=None if status is None else frozenset({state_of(status)}),
+        limit=limit_of(query.get("limit", str(PAGE))),
+        cursor=cursor,
+    )
+    return Reply(body=page_document(page))
+
+
+def state_of(text: str) -> State:
+    """A state by its name or an older one. Raises BadRequest."""
+    if text in ALIASES:
+        return ALIASES[text]
+    try:
+        return State(text)
+    except ValueError:
+        known = [*State, *ALIASES]
+        hint = did_you_mean(text, known)
+        raise BadRequest(reason=f"{text!r} is no status{hint}; known are {', '.join(known)}") from None
+
+
+def limit_of(text: str) -> int:
+    """How many rows a page may have: a positive integer, cut to the maximum. Raises BadRequest."""
+    if not text.isascii() or not text.isdigit() or len(text) > len("1000000000") or int(text) < 1:
+        raise BadRequest(reason=f"limit must be an integer from 1 to {MAX_PAGE}")
+    return min(int(text), MAX_PAGE)
+
+
+async def cancel(ask: Ask) -> Reply:
+    """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
+    job_id = job_id_of(ask)
+    state = await ask.gateway.store.write(cancel_job, job_id)
+    return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
+
+
+ROUTES = [
+    Route(
+        method="GET",
+        path="/job/{job_id}",
+        handler=get_job,
+        summary="A job, its state and its result",
+        responses={200: schemas.JOB, 403: None, 404: None},
+    ),
+    Route(
+        method="GET",
+        path="/job/{job_id}/tree",
+        handler=get_tree,
+        summary="A job and everything below it, root first",
+        responses={200: schemas.TREE, 403: None, 404: None},
+    ),
+    Route(
+        method="GET",
+        path="/jobs",
+        handler=list_jobs,
+        summary="Jobs, newest first",
+        scopes=("jobs:ro",),
+        parameters=schemas.JOB_FILTERS,
+        responses={200: schemas.JOB_PAGE, 400: None},
+    ),
+    Route(
+        method="POST",
+        path="/job/{job_id}/cancel",
+        handler=cancel,
+        summary="Cancel a job or a run",
+        scopes=("jobs:rw",),
+        responses={200: schemas.CANCELLED, 202: schemas.CANCELLED, 404: None, 409: None},
+    ),
+]

@@ -1,0 +1,90 @@
+"""Runs a pipeline."""
+
+from functools import partial
+
+from ductile.errors import BadRequest
+from ductile.http.ask import Ask, Reply
+from ductile.http.documents import run_document
+from ductile.http.middleware.authorize import require
+from ductile.http.surfaces import schemas
+from ductile.http.surfaces.jobs import may_read, sees_all
+from ductile.http.trigger import accepted_reply, origin, read_trigger
+from ductile.http.wait import flag, submit_and_wait, wait_asked
+from ductile.model.clock import Millis
+from ductile.model.graph import Graph
+from ductile.model.ids import new_id
+from ductile.model.job import Accepted
+from ductile.model.route import Route
+from ductile.submit import entry_count, find_pipeline, submit_pipeline
+
+
+async def trigger(ask: Ask) -> Reply:
+    """Start a run; answer with its end where the pipeline is synchronous or the caller waits."""
+    graph = find_pipeline(ask.snapshot, ask.path["pipeline"])
+    require(ask, "plugin:rw", f"pipeline:{graph.name}")
+    payload, options = read_trigger(ask)
+    wait = wait_for(ask, graph)
+    if wait and graph.synchronous and entry_count(ask.snapshot, graph.name, payload) > 1:
+        raise BadRequest(reason=f"pipeline {graph.name!r} starts with several steps at once; use ?async=true")
+    submit = partial(
+        submit_pipeline,
+        ask.gateway.store,
+        ask.snapshot,
+        graph.name,
+        payload,
+        options,
+        origin(ask),
+        now=ask.gateway.clock(),
+    )
+    if not wait:
+        return accepted_reply(await submit(job_id=new_id()))
+    accepted, ended = await submit_and_wait(ask, lambda job_id: submit(job_id=job_id), wait)
+    return await ended_reply(ask, accepted) if ended else still_running(accepted)
+
+
+def wait_for(ask: Ask, graph: Graph) -> Millis | None:
+    """How long to wait for the run's end: what the caller says, else the pipeline's own timeout; None is not at all."""
+    asked = wait_asked(ask)
+    if flag(ask, "async"):
+        return None
+    if asked is not None or not graph.synchronous:
+        return asked
+    longest = ask.snapshot.api.max_sync_timeout
+    return longest if graph.timeout is None else min(graph.timeout, longest)
+
+
+async def ended_reply(ask: Ask, accepted: Accepted) -> Reply:
+    """200 with what the run's steps answered. That a step failed is no failure of the call."""
+    views, skips = await ask.gateway.store.tree(accepted.job_id)
+    root = next((view for view in views if view.id == accepted.job_id), None)
+    if root is None or not may_read(ask, root):
+        return accepted_reply(accepted)
+    document = run_document(root, views, skips, ask.snapshot.redactor, full=sees_all(ask))
+    if accepted.deduplicated:
+        document["deduplicated"] = True
+    return Reply(body=document, headers={"Location": f"/job/{root.id}"})
+
+
+def still_running(accepted: Accepted) -> Reply:
+    """202: the run goes on without the caller."""
+    body = {
+        "job_id": accepted.job_id,
+        "status": "running",
+        "timeout_exceeded": True,
+        "message": "Pipeline still running after timeout.",
+    }
+    return Reply(status=202, body=body, headers={"Location": f"/job/{accepted.job_id}"})
+
+
+ROUTES = [
+    Route(
+        method="POST",
+        path="/pipeline/{pipeline}",
+        handler=trigger,
+        summary="Run a pipeline",
+        parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
+        request=schemas.TRIGGER,
+        responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN, 404: None, 409: None, 503: None},
+        hidden=True,
+    ),
+]

@@ -1,0 +1,79 @@
+"""Runs one command of a plugin."""
+
+from dataclasses import replace
+from functools import partial
+
+from ductile.http.ask import Ask, Reply
+from ductile.http.middleware.authorize import require
+from ductile.http.surfaces import schemas
+from ductile.http.surfaces.jobs import describe, may_read
+from ductile.http.trigger import accepted_reply, origin, read_trigger
+from ductile.http.wait import submit_and_wait, wait_asked
+from ductile.model.ids import new_id
+from ductile.model.job import ENDED, Accepted
+from ductile.model.manifest import CommandType
+from ductile.model.route import Route
+from ductile.model.snapshot import Snapshot
+from ductile.submit import find_command, submit_command
+
+
+def scopes_for(snapshot: Snapshot, plugin: str, command: str) -> tuple[str, str]:
+    """What a caller needs for this command; a plugin that could not be read counts as writing.
+
+    Raises UnknownPlugin or UnknownCommand: what does not exist is a 404 for every valid credential.
+    """
+    unusable = None if plugin in snapshot.plugins else snapshot.unusable.get(plugin)
+    manifest = unusable.manifest if unusable else find_command(snapshot, plugin, command).manifest
+    known = manifest.commands.get(command) if manifest else None
+    level = "ro" if known is not None and known.type is CommandType.READ else "rw"
+    return f"plugin:{level}", f"plugin:{plugin}:{level}"
+
+
+async def trigger(ask: Ask) -> Reply:
+    """Make one job; answer with its end where the caller waits and it comes in time."""
+    plugin, command = ask.path["plugin"], ask.path["command"]
+    require(ask, *scopes_for(ask.snapshot, plugin, command))
+    payload, options = read_trigger(ask)
+    submit = partial(
+        submit_command,
+        ask.gateway.store,
+        ask.snapshot,
+        plugin,
+        command,
+        payload,
+        options,
+        origin(ask),
+        now=ask.gateway.clock(),
+    )
+    wait = wait_asked(ask)
+    if not wait:
+        return accepted_reply(await submit(job_id=new_id()))
+    accepted, _ = await submit_and_wait(ask, lambda job_id: submit(job_id=job_id), wait)
+    return await waited_reply(ask, accepted)
+
+
+async def waited_reply(ask: Ask, accepted: Accepted) -> Reply:
+    """200 with the job where it has ended, 202 with its state where it has not."""
+    view = await ask.gateway.store.job(accepted.job_id)
+    if view is None or not may_read(ask, view):
+        return accepted_reply(accepted)
+    if view.state not in ENDED:
+        return accepted_reply(replace(accepted, status=view.state))
+    document = await describe(ask, view)
+    if accepted.deduplicated:
+        document["deduplicated"] = True
+    return Reply(body=document, headers={"Location": f"/job/{view.id}"})
+
+
+ROUTES = [
+    Route(
+        method="POST",
+        path="/plugin/{plugin}/{command}",
+        handler=trigger,
+        summary="Run one plugin command",
+        parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
+        request=schemas.TRIGGER,
+        responses={202: schemas.ACCEPTED, 200: schemas.JOB, 404: None, 409: None, 503: None},
+        hidden=True,
+    ),
+]

@@ -1,0 +1,210 @@
+"""The JSON Schemas of what the routes take and answer. A schema with a `title` becomes a component of OpenAPI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ductile.model.job import State
+from ductile.model.route import Parameter
+
+Schema = Mapping[str, Any]
+
+STRING: Schema = {"type": "string"}
+INTEGER: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+OBJECT: Schema = {"type": "object"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+ID: Schema = {"type": "string", "format": "uuid"}
+STATE: Schema = {"title": "State", "type": "string", "enum": [state.value for state in State]}
+NULLABLE_STRING: Schema = {"type": ["string", "null"]}
+NULLABLE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+NULLABLE_ID: Schema = {"type": ["string", "null"], "format": "uuid"}
+
+
+def closed(title: str | None = None, optional: Mapping[str, Schema] | None = None, /, **members: Schema) -> Schema:
+    """An object with these required members, and perhaps the optional ones."""
+    schema: dict[str, Any] = {"type": "object", "properties": {**members, **(optional or {})}, "required": [*members]}
+    return {"title": title, **schema} if title else schema
+
+
+def array(items: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+WAIT = Parameter(
+    name="wait",
+    schema=STRING,
+    description="Wait so long for the end: seconds, or a duration such as 500ms. Cut to api.max_sync_timeout.",
+)
+PREFER = Parameter(name="Prefer", schema=STRING, description="`wait=N`: as the query's wait.", where="header")
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    schema={"type": "string", "minLength": 1, "maxLength": 255},
+    description="The same key with the same body gives the same job; with another body 409.",
+    where="header",
+)
+ASYNC = Parameter(name="async", schema=BOOLEAN, description="Do not wait for a synchronous pipeline.")
+
+JOB_FILTERS = (
+    Parameter(name="plugin", schema=STRING, description="Exact plugin name."),
+    Parameter(name="command", schema=STRING, description="Exact command name."),
+    Parameter(
+        name="status",
+        schema={"type": "string", "enum": [*(state.value for state in State), "pending", "ok", "error"]},
+        description="State; pending, ok and error stand for queued, succeeded and failed.",
+    ),
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "default": 50},
+        description="Rows of a page, 1000 at most.",
+    ),
+    Parameter(name="cursor", schema=ID, description="The `cursor` of the page before."),
+)
+
+OPTIONS: Mapping[str, Schema] = {
+    "dedupe_key": {"type": "string", "minLength": 1, "maxLength": 255},
+    "run_at": TIME,
+    "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+    "route": {"type": "boolean", "default": False},
+}
+TRIGGER: Schema = {
+    "title": "Trigger",
+    "type": "object",
+    "properties": {"payload": OBJECT, **OPTIONS},
+    "required": ["payload"],
+    "additionalProperties": False,
+}
+
+ACCEPTED = closed("Accepted", {"deduplicated": BOOLEAN}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
+RUN_ACCEPTED = closed(
+    "RunAccepted",
+    {
+        "plugin": STRING,
+        "command": STRING,
+        "deduplicated": BOOLEAN,
+        "timeout_exceeded": BOOLEAN,
+        "message": STRING,
+    },
+    job_id=ID,
+    status=STATE,
+)
+EVENT = closed("Event", {"dedupe_key": STRING}, event_id=ID, type=STRING, payload=OBJECT, timestamp=TIME)
+RESPONSE = closed(
+    "Response",
+    {"error": STRING, "state_updates": OBJECT},
+    status=STRING,
+    result={},
+    events=array(EVENT),
+    logs=array(OBJECT),
+)
+CAUSE = closed("Cause", event_id=ID, type=STRING, source=STRING, job_id=NULLABLE_ID, timestamp=TIME)
+JOB = closed(
+    "Job",
+    {
+        "result": {"description": "The Response of the last attempt; of a run its only leaf's, else step → Response."},
+        "last_error": STRING,
+        "held_reason": STRING,
+        "run_at": TIME,
+        "cancel_requested_at": TIME,
+        "exit_code": INTEGER,
+        "stdout": STRING,
+        "stderr": STRING,
+        "cause": CAUSE,
+        "started": array(closed(job_id=ID, plugin=STRING, command=STRING)),
+        "deduplicated": BOOLEAN,
+    },
+    job_id=ID,
+    status=STATE,
+    plugin=STRING,
+    command=STRING,
+    submitted_by=STRING,
+    principal=STRING,
+    request_id=NULLABLE_STRING,
+    created_at=TIME,
+    started_at=NULLABLE_TIME,
+    completed_at=NULLABLE_TIME,
+    attempt=INTEGER,
+    max_attempts=INTEGER,
+    priority=INTEGER,
+    parent_job_id=NULLABLE_ID,
+    root_job_id=ID,
+    step=NULLABLE_STRING,
+)
+TREE_ROW = closed(
+    "TreeRow",
+    {
+        "attempt": INTEGER,
+        "last_error": NULLABLE_STRING,
+        "reason": STRING,
+        "condition": {"type": ["object", "null"]},
+        "values": {"type": ["object", "null"]},
+    },
+    job_id=NULLABLE_ID,
+    parent_job_id=NULLABLE_ID,
+    plugin=NULLABLE_STRING,
+    command=NULLABLE_STRING,
+    status={"type": "string", "enum": [*(state.value for state in State), "skipped"]},
+    result={},
+    started_at=NULLABLE_TIME,
+    completed_at=NULLABLE_TIME,
+    step=NULLABLE_STRING,
+)
+TREE = array(TREE_ROW)
+RUN = closed(
+    "Run",
+    {"error": STRING, "deduplicated": BOOLEAN},
+    job_id=ID,
+    status=STATE,
+    duration_ms=INTEGER,
+    result={},
+    tree=TREE,
+)
+JOB_ROW = closed(
+    "JobRow",
+    job_id=ID,
+    plugin=STRING,
+    command=STRING,
+    status=STATE,
+    created_at=TIME,
+    started_at=NULLABLE_TIME,
+    completed_at=NULLABLE_TIME,
+    attempt=INTEGER,
+)
+JOB_PAGE = closed("JobPage", {"total_capped": BOOLEAN}, jobs=array(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID)
+CANCELLED = closed("Cancelled", job_id=ID, status=STATE)
+
+INDEX = closed("Index", name=STRING, description=STRING, uptime_seconds=INTEGER, discovery=OBJECT)
+PLUGINS = closed(
+    "Plugins", plugins=array(closed(name=STRING, version=STRING, description=STRING, commands=array(STRING)))
+)
+SKILLS = closed("Skills", skills=array(OBJECT))
+OK = closed("Status", {"generation": INTEGER}, status=STRING)
+HEALTH = closed(
+    "Health",
+    status={"type": "string", "enum": ["ok", "degraded"]},
+    uptime_seconds=INTEGER,
+    queue_depth={"type": ["integer", "null"]},
+    plugins_loaded=INTEGER,
+    config_path=STRING,
+    binary_path=STRING,
+    version=STRING,
+    generation=INTEGER,
+    config_hash=STRING,
+    last_reload_error={"type": ["object", "null"]},
+    plugins_quarantined=array(closed(name=STRING, reason=STRING)),
+    circuits_open=array(STRING),
+    plugins_unhealthy=array(STRING),
+    paused=BOOLEAN,
+    warnings=array(STRING),
+)
+RELOADED = closed(
+    "Reloaded",
+    status=STRING,
+    reloaded_at=TIME,
+    message=STRING,
+    generation=INTEGER,
+    config_hash=STRING,
+    changed=BOOLEAN,
+    changes=array(STRING),
+)
+PAUSED = closed("Paused", status=STRING, paused=BOOLEAN)

@@ -1,0 +1,125 @@
+"""Health, and what an operator does to the running gateway."""
+
+from typing import Any
+
+from ductile.errors import Unavailable
+from ductile.http.ask import Ask, Reply
+from ductile.http.documents import depth_of
+from ductile.http.surfaces import schemas
+from ductile.model.clock import rfc3339
+from ductile.model.principal import ALL
+from ductile.model.route import Route
+
+
+class NotReady(Unavailable):
+    """The gateway takes no work now: {reason}."""
+
+    code = "not_ready"
+
+
+async def healthz(ask: Ask) -> Reply:
+    """How the gateway is; 503 when the store cannot commit."""
+    commits = await ask.gateway.store.commits()
+    document = await health(ask, commits=commits)
+    return Reply(
+        status=200 if commits else 503,
+        body=ask.snapshot.redactor.value(document),
+        headers={} if commits else {"Retry-After": "1"},
+    )
+
+
+async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
+    """The document of `/healthz`."""
+    gateway, snapshot = ask.gateway, ask.snapshot
+    quarantined = [
+        {"name": one.name, "reason": one.reason} for one in snapshot.unusable.values() if one.kind == "quarantined"
+    ]
+    sound = commits and not quarantined and gateway.live.last_error is None
+    return {
+        "status": "ok" if sound else "degraded",
+        "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
+        "queue_depth": depth_of(await gateway.store.depth()) if commits else None,
+        "plugins_loaded": len(snapshot.plugins),
+        "config_path": str(snapshot.root),
+        "binary_path": gateway.binary_path,
+        "version": gateway.version,
+        "generation": snapshot.generation,
+        "config_hash": snapshot.config_hash,
+        "last_reload_error": gateway.live.last_error,
+        "plugins_quarantined": quarantined,
+        "circuits_open": [],
+        "plugins_unhealthy": [],
+        "paused": gateway.control.paused,
+        "warnings": list(snapshot.warnings),
+    }
+
+
+async def livez(ask: Ask) -> Reply:  # noqa: ARG001 - a handler's shape; that it runs is the answer
+    """The loop answers."""
+    return Reply(body={"status": "ok"})
+
+
+async def readyz(ask: Ask) -> Reply:
+    """Whether work is taken: a snapshot serves, the store commits, and no stop was asked for."""
+    if ask.gateway.control.draining:
+        raise NotReady(reason="it is stopping")
+    if not await ask.gateway.store.commits():
+        raise NotReady(reason="its store cannot commit")
+    return Reply(body={"status": "ok", "generation": ask.snapshot.generation})
+
+
+async def reload(ask: Ask) -> Reply:
+    """Read the configuration again; an invalid one changes nothing."""
+    result = await ask.gateway.live.reload("api")
+    return Reply(
+        body={
+            "status": "ok",
+            "reloaded_at": rfc3339(ask.gateway.clock()),
+            "message": "Configuration reloaded successfully.",
+            "generation": result.generation,
+            "config_hash": result.config_hash,
+            "changed": result.changed,
+            "changes": result.changes,
+        }
+    )
+
+
+async def pause(ask: Ask) -> Reply:
+    """Claim nothing more, over a restart too; intake goes on."""
+    await ask.gateway.control.pause()
+    return Reply(body={"status": "ok", "paused": True})
+
+
+async def resume(ask: Ask) -> Reply:
+    """Claim again."""
+    await ask.gateway.control.resume()
+    return Reply(body={"status": "ok", "paused": False})
+
+
+async def stop(ask: Ask) -> Reply:
+    """Stop gracefully, after this answer."""
+    ask.gateway.control.request_stop()
+    return Reply(status=202, body={"status": "stopping"})
+
+
+def _probe(path: str, summary: str, handler: Any, *, schema: Any) -> Route:
+    return Route(
+        method="GET", path=path, handler=handler, summary=summary, scopes=None, responses={200: schema, 503: None}
+    )
+
+
+def _order(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> Route:
+    return Route(
+        method="POST", path=path, handler=handler, summary=summary, scopes=(ALL,), tags=("system",), responses=responses
+    )
+
+
+ROUTES = [
+    _probe("/healthz", "How the gateway is", healthz, schema=schemas.HEALTH),
+    _probe("/livez", "Whether the gateway answers", livez, schema=schemas.OK),
+    _probe("/readyz", "Whether the gateway takes work", readyz, schema=schemas.OK),
+    _order("/system/reload", "Read the configuration again", reload, {200: schemas.RELOADED, 422: None}),
+    _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
+    _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
+    _order("/system/stop", "Stop gracefully", stop, {202: schemas.OK}),
+]

@@ -1,0 +1,115 @@
+"""The body and headers of a trigger: payload, options, idempotency key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from blake3 import blake3
+
+from ductile.document.problem import did_you_mean
+from ductile.errors import BadRequest
+from ductile.http.ask import Ask, Reply
+from ductile.model.clock import Millis, from_rfc3339
+from ductile.model.job import ENDED, Accepted, SubmittedBy
+from ductile.model.order import Idempotency
+from ductile.submit import Options, Origin
+
+MEMBERS = ("payload", "dedupe_key", "run_at", "priority", "route")
+MAX_KEY = 255
+"""Characters of an `Idempotency-Key` and of a dedupe key."""
+MAX_PRIORITY = 100
+
+
+def read_trigger(ask: Ask) -> tuple[dict[str, Any], Options]:
+    """The payload and what is said beside it.
+
+    A body without a `payload` member is the payload itself; an empty one is an empty payload. Raises BadRequest.
+    """
+    body = ask.object()
+    if "payload" not in body:
+        return body, Options()
+    for name in body:
+        if name not in MEMBERS:
+            raise BadRequest(reason=f"{name!r} is no member of a trigger{did_you_mean(name, MEMBERS)}")
+    payload = body["payload"]
+    if not isinstance(payload, dict):
+        raise BadRequest(reason="payload must be a JSON object")
+    return payload, options(body) if len(body) > 1 else Options()
+
+
+def options(body: Mapping[str, Any]) -> Options:
+    """The members beside the payload, checked."""
+    return Options(
+        dedupe_key=dedupe_key(body["dedupe_key"]) if "dedupe_key" in body else None,
+        run_at=run_at(body["run_at"]) if "run_at" in body else None,
+        priority=priority(body.get("priority", 0)),
+        route=route(body.get("route", False)),
+    )
+
+
+def dedupe_key(value: Any) -> str:
+    """1 to 255 characters."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_KEY:
+        raise BadRequest(reason=f"dedupe_key must be a string of 1 to {MAX_KEY} characters")
+    return value
+
+
+def run_at(value: Any) -> Millis:
+    """An RFC 3339 time."""
+    try:
+        return from_rfc3339(value)
+    except (TypeError, ValueError):
+        reason = "run_at must be an RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z"
+        raise BadRequest(reason=reason) from None
+
+
+def priority(value: Any) -> int:
+    """-100 to 100."""
+    if type(value) is not int or abs(value) > MAX_PRIORITY:
+        raise BadRequest(reason=f"priority must be an integer from -{MAX_PRIORITY} to {MAX_PRIORITY}")
+    return value
+
+
+def route(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise BadRequest(reason="route must be true or false")
+    return value
+
+
+def origin(ask: Ask) -> Origin:
+    """Who triggers, under which idempotency key. Raises BadRequest."""
+    key = ask.raw.headers.get("Idempotency-Key")
+    return Origin(
+        principal=ask.caller.id,
+        submitted_by=SubmittedBy.API,
+        request_id=ask.request_id,
+        idempotency=None if key is None else idempotency(ask, key),
+    )
+
+
+def idempotency(ask: Ask, key: str) -> Idempotency:
+    """The key with all that it belongs to. The body counts as the bytes that were sent."""
+    if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
+        raise BadRequest(reason=f"Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters")
+    return Idempotency(
+        principal=ask.caller.id,
+        method=ask.method,
+        path=ask.raw_path.removesuffix("/"),
+        key=key,
+        body_hash=blake3(ask.body).hexdigest(),
+        ttl=ask.snapshot.service.dedupe_ttl,
+    )
+
+
+def accepted_reply(accepted: Accepted) -> Reply:
+    """202 with the job's place; 200 where an earlier job stands for it, or has ended already."""
+    body: dict[str, Any] = {
+        "job_id": accepted.job_id,
+        "status": accepted.status,
+        "plugin": accepted.plugin,
+        "command": accepted.command,
+    }
+    if accepted.deduplicated:
+        body["deduplicated"] = True
+    status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
+    return Reply(status=status, body=body, headers={"Location": f"/job/{accepted.job_id}"})

@@ -1,0 +1,89 @@
+"""Waiting for a job's end on behalf of a caller: `Prefer: wait=N`, `?wait=N`, synchronous pipelines."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ductile.document.units import duration
+from ductile.errors import BadRequest
+from ductile.http.ask import Ask
+from ductile.model.clock import Millis
+from ductile.model.ids import new_id
+from ductile.model.job import ENDED, Accepted, State
+
+Submit = Callable[[str], Awaitable[Accepted]]
+"""Submits a job under this id; returns after its commit."""
+
+
+def wait_asked(ask: Ask) -> Millis | None:
+    """How long the caller wants to wait, at most `api.max_sync_timeout`; None where it does not say.
+
+    The query wins over the header. Raises BadRequest for what is no length of time.
+    """
+    text = ask.query.get("wait")
+    if text is None:
+        text = preferred(ask.raw.headers.getall("Prefer", ()))
+    if text is None:
+        return None
+    return min(length(text), ask.snapshot.api.max_sync_timeout)
+
+
+def preferred(fields: list[str] | tuple[str, ...]) -> str | None:
+    """The value of `wait` in the `Prefer` header fields (RFC 7240)."""
+    for preference in ",".join(fields).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            return value.strip().strip('"')
+    return None
+
+
+def length(text: str) -> Millis:
+    """`2`, `0.5` (seconds), `500ms`, `1m30s` as milliseconds. Raises BadRequest."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            return duration(text)
+        except ValueError:
+            seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise BadRequest(reason=f"wait must be seconds such as 5 or a duration such as 500ms, not {text!r}")
+    return round(min(seconds, 1e9) * 1000)
+
+
+def flag(ask: Ask, name: str) -> bool:
+    """A query parameter that is true or false; false where it is missing. Raises BadRequest."""
+    text = ask.query.get(name, "false").lower()
+    if text in {"true", "1", ""}:
+        return True
+    if text in {"false", "0"}:
+        return False
+    raise BadRequest(reason=f"{name} must be true or false, not {text!r}")
+
+
+async def submit_and_wait(ask: Ask, submit: Submit, timeout: Millis) -> tuple[Accepted, bool]:  # noqa: ASYNC109 - ends in an answer, not in an error
+    """Submit and wait for the end. Returns what was accepted, and whether it has ended.
+
+    Raises TooManyWaiters before anything is submitted, or what `submit` raises.
+    """
+    waiters = ask.gateway.waiters
+    with waiters.seat(ask.snapshot.api.max_concurrent_sync):
+        job_id = new_id()
+        with waiters.expect(job_id) as ended:
+            accepted = await submit(job_id)
+            if accepted.job_id == job_id:
+                return accepted, await in_time(ask, ended, timeout)
+        with waiters.expect(accepted.job_id) as ended:  # an earlier job stands for this one
+            view = await ask.gateway.store.job(accepted.job_id)
+            if view is None or view.state in ENDED:
+                return accepted, view is not None
+            return accepted, await in_time(ask, ended, timeout)
+
+
+async def in_time(ask: Ask, ended: asyncio.Future[State], timeout: Millis) -> bool:  # noqa: ASYNC109 - as above
+    """Whether the end came before the timeout, before the client left and before the gateway stopped."""
+    if not ended.done():
+        either: set[asyncio.Future[Any]] = {ended, ask.gone()}
+        await asyncio.wait(either, timeout=timeout / 1000, return_when=asyncio.FIRST_COMPLETED)
+    return ended.done() and not ended.cancelled()

@@ -1,0 +1,19 @@
+"""Everything that is plugged in, in one list each. A feature is one folder or file, and one line here."""
+
+from ductile.http.ask import Middleware
+from ductile.http.middleware.access_log import access_log
+from ductile.http.middleware.authenticate import authenticate
+from ductile.http.middleware.authorize import authorize
+from ductile.http.middleware.body import body
+from ductile.http.middleware.errors import errors
+from ductile.http.middleware.locate import locate
+from ductile.http.middleware.origins import origins
+from ductile.http.middleware.request_id import request_id
+from ductile.http.surfaces import discovery, jobs, pipelines, plugins, system
+from ductile.model.route import Route
+
+SURFACES: list[list[Route]] = [discovery.ROUTES, jobs.ROUTES, plugins.ROUTES, pipelines.ROUTES, system.ROUTES]
+"""The groups of routes."""
+
+MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authenticate, locate, authorize, body]
+"""What stands around every handler, the outermost first."""
