@@ -1,11 +1,17 @@
 """What a plugin says of itself."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from ductile.model.clock import Millis
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""The names of plugins, instances and commands."""
+RESERVED_NAMES = frozenset({"pipeline", "core", "ductile"})
+"""Names that no plugin or instance can have: answers use them for the gateway's own."""
 
 
 class CommandType(StrEnum):

@@ -1,0 +1,110 @@
+"""Loads plugins: discovery, manifest, trust. A plugin with an error is kept, with its reasons, and does not run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ductile.document.problem import Mark, Problem
+from ductile.document.read import read_document
+from ductile.model.clock import Millis
+from ductile.model.manifest import Manifest
+from ductile.plugin.discover import Found, discover
+from ductile.plugin.parse import parse_manifest
+from ductile.plugin.schema import compile_validator, expand_schema
+from ductile.plugin.trust import Untrusted, check_not_world_writable, executable_of
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "DEFAULT_TIMEOUTS",
+    "Loaded",
+    "Plugins",
+    "compile_validator",
+    "expand_schema",
+    "load_plugin",
+    "load_plugins",
+    "parse_manifest",
+]
+
+DEFAULT_TIMEOUT: Millis = 60_000
+DEFAULT_TIMEOUTS: dict[str, Millis] = {"poll": 60_000, "handle": 120_000, "health": 10_000, "init": 30_000}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """A plugin folder that was looked into. It can run if no problem is an error."""
+
+    name: str
+    """What the manifest says, or the folder's name where it says nothing sound."""
+    folder: Path
+    manifest: Manifest | None
+    executable: Path | None
+    """None where it cannot be trusted, or there is no manifest."""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plugins:
+    """All plugins below the roots, each name once, in the order they were found."""
+
+    loaded: tuple[Loaded, ...]
+    problems: tuple[Problem, ...]
+    """Of the roots and of duplicate names, not of single plugins."""
+
+
+def load_plugins(roots: Sequence[Path], *, allow_symlinks: bool) -> Plugins:
+    """Every plugin below the roots. The first one to have a name keeps it; a later one is reported and left out."""
+    discovery = discover(roots, allow_symlinks=allow_symlinks)
+    first: dict[str, Loaded] = {}
+    problems = list(discovery.problems)
+    for found in discovery.found:
+        loaded = load_plugin(found, allow_symlinks=allow_symlinks)
+        kept = first.setdefault(loaded.name, loaded)
+        if kept is not loaded:
+            message = f"a second plugin is named `{loaded.name}` and is left out; the first is {kept.folder}"
+            mark = Mark(str(found.manifest_path), 1, 1)
+            problems.append(Problem(code="duplicate_plugin", message=message, mark=mark, severity="warning"))
+    return Plugins(loaded=tuple(first.values()), problems=tuple(problems))
+
+
+def load_plugin(found: Found, *, allow_symlinks: bool) -> Loaded:
+    """The plugin in a folder: its manifest, and its executable if it can be trusted."""
+    document = read_document(found.manifest_path)
+    manifest, problems = parse_manifest(document)
+    executable: Path | None = None
+    untrusted = Mark(document.file, 1, 1)
+    try:
+        _check_manifest_file(found, allow_symlinks=allow_symlinks)
+        if manifest is not None:
+            untrusted = document.marks.of(("entrypoint",))
+            executable = executable_of(found.folder, manifest.entrypoint, allow_symlinks=allow_symlinks)
+            check_not_world_writable(found.folder.resolve(), executable)
+    except (Untrusted, OSError) as error:
+        executable = None
+        problems = (*problems, Problem(code="untrusted", message=str(error), mark=untrusted))
+    return Loaded(
+        name=_name(document.value, found.folder, manifest),
+        folder=found.folder,
+        manifest=manifest,
+        executable=executable,
+        problems=problems,
+    )
+
+
+def _check_manifest_file(found: Found, *, allow_symlinks: bool) -> None:
+    path = found.manifest_path
+    if path.is_symlink():
+        if not allow_symlinks:
+            message = "the manifest is a symbolic link, which `service.allow_symlinks` does not allow"
+            raise Untrusted(message)
+        if not path.resolve().is_relative_to(found.root.resolve()):
+            message = "the manifest is a symbolic link that leads out of the plugin root"
+            raise Untrusted(message)
+    if path.exists():
+        check_not_world_writable(found.folder, path)
+
+
+def _name(value: object, folder: Path, manifest: Manifest | None) -> str:
+    if manifest is not None:
+        return manifest.name
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) and name else folder.name

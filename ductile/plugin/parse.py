@@ -1,0 +1,159 @@
+"""A manifest document becomes a `Manifest`, or everything that is wrong with it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ductile.document.marks import Marks
+from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.read import Document
+from ductile.model.manifest import Command, FactOutput, Manifest
+from ductile.plugin.errors import BadSchema
+from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at, show
+from ductile.plugin.schema import compile_validator, expand_schema, is_compact
+
+_AT_KEY = frozenset({"unknown_key", "not_in_this_version"})
+
+
+def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, ...]]:
+    """The manifest, if nothing is wrong with it; a warning alone does not take it away."""
+    value, marks = document.value, document.marks
+    if document.problems:
+        return None, document.problems
+    if not isinstance(value, Mapping):
+        message = f"a manifest is a map of keys, not {show(value)}"
+        return None, (Problem(code="bad_value", message=message, mark=marks.of(())),)
+    problems = [*_across(value, marks)]
+    try:
+        file = ManifestFile.model_validate(value)
+    except ValidationError as error:
+        problems += [_problem(one, marks) for one in error.errors(include_url=False)]
+        return None, tuple(sorted(problems, key=lambda problem: problem.mark or marks.of(())))
+    if any(problem.severity == "error" for problem in problems):
+        return None, tuple(problems)
+    return _manifest(file), tuple(problems)
+
+
+def _manifest(file: ManifestFile) -> Manifest:
+    return Manifest(
+        name=file.name,
+        version=file.version,
+        entrypoint=file.entrypoint,
+        commands={entry.name: _command(entry) for entry in file.commands},
+        protocol=file.protocol,
+        description=file.description,
+        concurrency_safe=file.concurrency_safe,
+        required_config=tuple(file.config_keys.required),
+        optional_config=tuple(file.config_keys.optional),
+        config_schema=_expanded(file.config_schema),
+        fact_outputs=tuple(
+            FactOutput(command=rule.when.command, fact_type=rule.fact_type) for rule in file.fact_outputs
+        ),
+    )
+
+
+def _command(entry: CommandEntry) -> Command:
+    emits: dict[str, tuple[str, ...]] = {}
+    for emitted in entry.values.emit:
+        emits[emitted.event] = (*emits.get(emitted.event, ()), *emitted.values)
+    return Command(
+        name=entry.name,
+        type=entry.type,
+        description=entry.description,
+        idempotent=entry.idempotent,
+        retry_safe=entry.retry_safe,
+        input_schema=_expanded(entry.input_schema),
+        output_schema=_expanded(entry.output_schema),
+        timeout=entry.timeout,
+        emits=emits,
+    )
+
+
+def _expanded(schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if schema is None else expand_schema(schema)
+
+
+def _problem(error: ErrorDetails, marks: Marks) -> Problem:
+    path: Path = error["loc"]
+    kind, name = error["type"], str(path[-1]) if path else ""
+    part = part_at(path[:-1])
+    if kind == "extra_forbidden":
+        keys = [field.alias or key for key, field in part.model_fields.items()]
+        message = f"`{name}` is no key of {part.noun}{did_you_mean(name, keys)}"
+        return _located("unknown_key", message, path, marks)
+    if kind == "missing":
+        return _located("missing", f"{part.noun} needs `{name}`", path, marks)
+    if kind in ("model_type", "list_type", "dict_type"):
+        wanted = "a list" if kind == "list_type" else "a map of keys"
+        return _located("bad_value", f"{_named(path)} must be {wanted}, not {show(error['input'])}", path, marks)
+    message = error.get("ctx", {}).get("message", error["msg"])
+    return _located(kind, f"{_named(path)} {message}", path, marks)
+
+
+def _named(path: Path) -> str:
+    if len(path) > 1 and isinstance(path[-1], int):
+        return f"`{path[-2]}[{path[-1]}]`"
+    return f"`{path[-1]}`" if path else "a manifest"
+
+
+def _located(code: str, message: str, path: Path, marks: Marks, severity: str = "error") -> Problem:
+    mark = marks.key(path) if code in _AT_KEY else marks.of(path)
+    return Problem(code=code, message=message, path=path, mark=mark, severity=severity)
+
+
+def _across(value: Mapping[str, Any], marks: Marks) -> Iterator[Problem]:
+    """What one key alone cannot tell; `value` need not be sound otherwise."""
+    commands = _maps(value, "commands")
+    if value.get("commands") == []:
+        yield _located("bad_value", "`commands` must list at least one command", ("commands",), marks)
+    if isinstance(value.get("version"), float):
+        message = f"`version` is read as the number {value['version']}; put quotes around it"
+        yield _located("unquoted_version", message, ("version",), marks, "warning")
+    names: dict[str, int] = {}
+    for index, command in commands:
+        name = str(command.get("name"))
+        if name in names:
+            message = f"the command `{name}` stands twice; the first is `commands[{names[name]}]`"
+            yield _located("duplicate", message, ("commands", index, "name"), marks)
+        names.setdefault(name, index)
+        for key in ("input_schema", "output_schema"):
+            yield from _check_schema(command.get(key), ("commands", index, key), marks)
+    yield from _check_schema(value.get("config_schema"), ("config_schema",), marks)
+    yield from _check_facts(value, names, marks)
+
+
+def _maps(value: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
+    entries = value.get(key)
+    if not isinstance(entries, list):
+        return []
+    return [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, Mapping)]
+
+
+def _check_schema(schema: Any, path: Path, marks: Marks) -> Iterator[Problem]:
+    if not isinstance(schema, Mapping):
+        return
+    try:
+        compile_validator(expand_schema(schema))
+    except BadSchema as error:
+        at = error.at[1:] if is_compact(schema) and error.at[:1] == ("properties",) else error.at
+        yield _located(
+            "bad_schema", f"`{path[-1]}` is no valid JSON Schema: {error.details['reason']}", path + at, marks
+        )
+
+
+def _check_facts(value: Mapping[str, Any], commands: Mapping[str, int], marks: Marks) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, rule in _maps(value, "fact_outputs"):
+        when = rule.get("when")
+        command = when.get("command") if isinstance(when, Mapping) else None
+        if not isinstance(command, str):
+            continue
+        path: Path = ("fact_outputs", index, "when", "command")
+        if command not in commands:
+            hint = did_you_mean(command, commands)
+            yield _located("unknown_command", f"the plugin has no command `{command}`{hint}", path, marks)
+        elif command in seen:
+            yield _located("duplicate", f"a second rule for the command `{command}`; one makes its facts", path, marks)
+        seen.add(command)

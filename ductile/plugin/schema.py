@@ -1,0 +1,112 @@
+"""JSON Schemas of plugins: the compact form, and validators that never leave the machine."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from ductile.document.problem import Path, did_you_mean
+from ductile.model.snapshot import Invalid, Validator
+from ductile.plugin.errors import BadSchema
+
+TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+MAX_ERRORS = 20
+_MAX_MESSAGE = 300
+"""Characters; libraries repeat the offending value, which may be long."""
+
+_KEYWORDS = frozenset({
+    "additionalProperties", "allOf", "anyOf", "const", "default", "definitions", "dependentRequired",
+    "dependentSchemas", "deprecated", "description", "else", "enum", "examples", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "if", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
+    "minLength", "minProperties", "minimum", "multipleOf", "not", "nullable", "oneOf", "pattern", "patternProperties",
+    "prefixItems", "properties", "propertyNames", "readOnly", "required", "then", "title", "unevaluatedItems",
+    "unevaluatedProperties", "uniqueItems", "writeOnly", "contains", "maxContains", "minContains",
+})  # fmt: skip
+
+
+def expand_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A full JSON Schema from either form.
+
+    The compact form has no `type`: `{message: string, n: integer}` is an object with these properties, none of them
+    required; a field may also have a list of types or a schema. An empty schema stays empty: anything is valid.
+    Raises BadSchema for a field with an unknown type.
+    """
+    if not is_compact(schema):
+        return schema
+    return {"type": "object", "properties": {name: _field(name, kind) for name, kind in schema.items()}}
+
+
+def is_compact(schema: Mapping[str, Any]) -> bool:
+    """Whether the schema is written in the compact form."""
+    if not schema or "type" in schema:
+        return False
+    if all(_is_type(kind) for kind in schema.values()):
+        return True
+    return not any(name in _KEYWORDS or name.startswith("$") for name in schema)
+
+
+def _is_type(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in TYPES
+
+
+def _field(name: str, kind: Any) -> Any:
+    if isinstance(kind, Mapping | bool):
+        return kind
+    if kind is None:
+        return {"type": "null"}
+    kinds = kind if isinstance(kind, list) and kind else [kind]
+    unknown = [one for one in kinds if not _is_type(one)]
+    if unknown:
+        hint = did_you_mean(str(unknown[0]), TYPES) or f"; the types are {', '.join(sorted(TYPES))}"
+        raise BadSchema(reason=f"`{unknown[0]}` is no type{hint}", at=(name,))
+    return {"type": kind}
+
+
+def compile_validator(schema: Mapping[str, Any]) -> Validator:
+    """The check of a payload against a full schema. Raises BadSchema; a `$ref` to another document is one."""
+    try:
+        compiled = jsonschema_rs.validator_for(dict(schema), retriever=_refuse)
+    except (ValueError, TypeError, OverflowError, RecursionError, jsonschema_rs.ReferencingError) as error:
+        raise _bad_schema(error) from None
+
+    def validate(payload: Any) -> tuple[Invalid, ...]:
+        return () if compiled.is_valid(payload) else _all_invalid(compiled.iter_errors(payload))
+
+    return validate
+
+
+def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Invalid, ...]:
+    return tuple(
+        Invalid(
+            path=_pointer(error.instance_path),
+            message=_short(error.message),
+            schema_path=_pointer(error.schema_path),
+        )
+        for error in islice(errors, MAX_ERRORS)
+    )
+
+
+def _refuse(uri: str) -> Any:
+    message = f"`$ref` to {uri} is not followed; put what it needs under `$defs`"
+    raise ValueError(message)
+
+
+def _bad_schema(error: Exception) -> BadSchema:
+    at: Path = tuple(getattr(error, "instance_path", ()))
+    message: str = getattr(error, "message", str(error))
+    if "is not followed" in message:
+        message = message[message.index("`$ref`") :]
+    wrong = getattr(error, "instance", None)
+    if at[-1:] == ("type",) and isinstance(wrong, str):
+        message = f"`{wrong}` is no type{did_you_mean(wrong, TYPES)}"
+    return BadSchema(reason=_short(message), at=at)
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    """RFC 6901."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
