@@ -89,7 +89,8 @@ class App:
             await store.close()
 
     async def _serve(self, live: Live, store: Store) -> None:
-        attempts = Attempts(store, parts.RUNNERS, self._clock, instance=self._instance, environ=self._environ)
+        runners = {name: make() for name, make in parts.RUNNERS.items()}
+        attempts = Attempts(store, runners, self._clock, instance=self._instance, environ=self._environ)
         dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, self._clock)
         schedules = Schedules(store, lambda: live.snapshot, self._clock)
         retention = Retention(store, lambda: live.snapshot, self._clock)

@@ -1,5 +1,9 @@
 """Everything that is plugged in, in one list each. A feature is one folder or file, and one line here."""
 
+from collections.abc import Callable, Mapping
+
+from ductile.dispatch.gates.gate import Gate
+from ductile.dispatch.gates.present import PluginPresent
 from ductile.http.ask import Middleware
 from ductile.http.middleware.access_log import access_log
 from ductile.http.middleware.authenticate import authenticate
@@ -11,9 +15,17 @@ from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import discovery, jobs, pipelines, plugins, system
 from ductile.model.route import Route
+from ductile.plugin.runner.call import Runner
+from ductile.plugin.runner.spawn import Spawn
 
 SURFACES: list[list[Route]] = [discovery.ROUTES, jobs.ROUTES, plugins.ROUTES, pipelines.ROUTES, system.ROUTES]
 """The groups of routes."""
 
 MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authenticate, locate, authorize, body]
 """What stands around every handler, the outermost first."""
+
+GATES: list[Gate] = [PluginPresent()]
+"""Asked in order before an attempt starts; the first that holds a job decides."""
+
+RUNNERS: Mapping[str, Callable[[], Runner]] = {"spawn": Spawn}
+"""The ways to run a plugin, by the name that `plugins.<name>.runner` gives them."""

@@ -54,7 +54,7 @@ def decide(job: Job, outcome: Outcome, rules: Rules, now: Millis, chance: float)
 
 def backoff(base: Millis, tried: int, chance: float) -> Millis:
     """`base · 2^(tried-1)` and up to `JITTER` of it more, for the n-th failed try."""
-    wait = base * 2 ** (tried - 1)
+    wait = base << (tried - 1)
     return wait + int(wait * JITTER * chance)
 
 
