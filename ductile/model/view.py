@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
-from ductile.model.job import State
+from ductile.model.job import Outcome, State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,3 +96,21 @@ class ScheduleRow:
     """The due time before jitter."""
     due_at: Millis
     last_job_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptView:
+    """One ended attempt of a job."""
+
+    attempt: int
+    outcome: Outcome
+    runner: str
+    generation: int
+    started_at: Millis
+    ended_at: Millis
+    exit_code: int | None
+    result: bytes | None
+    error: str | None
+    stdout: str | None
+    stderr: str | None
+    logs: bytes | None

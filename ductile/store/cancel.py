@@ -1,0 +1,58 @@
+"""Cancelling jobs, steps and whole runs."""
+
+from collections.abc import Sequence
+
+from ductile.model.job import ENDED, Job, State
+from ductile.model.signal import CancelRunning
+from ductile.store.errors import JobFinished, UnknownJob
+from ductile.store.insert import announce_end
+from ductile.store.rows import Row, read_job
+from ductile.store.run import change_run, step_ended
+from ductile.store.tx import Tx
+
+_WAITING = (State.QUEUED, State.HELD)
+
+
+def cancel(tx: Tx, job_id: str) -> State:
+    """Cancels a job: `cancelled` at once where nothing runs, else `running` while attempts are being stopped.
+
+    A run takes its waiting steps along at once, and ends when the running ones are reaped. A cancelled step is a failed
+    one to its run. Raises `UnknownJob` and `JobFinished`. Asking again changes nothing more.
+    """
+    row = tx.one("job", id=job_id)
+    if row is None:
+        raise UnknownJob(job_id=job_id)
+    job = read_job(row)
+    if job.state in ENDED:
+        raise JobFinished(job_id=job_id, status=job.state)
+    if not job.lane:
+        return _cancel_run(tx, job)
+    if job.state is State.RUNNING:
+        tx.run("ask_to_cancel", id=job.id, now=tx.now).fetchall()
+        tx.signal(CancelRunning(job.id))
+        return State.RUNNING
+    for ended in _end(tx, tx.all("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
+        if ended.parent_id is not None:
+            step_ended(tx, ended, None)
+    return State.CANCELLED
+
+
+def _cancel_run(tx: Tx, root: Job) -> State:
+    tx.run("ask_to_cancel", id=root.id, now=tx.now).fetchall()
+    ended = 0
+    for state in _WAITING:
+        rows = tx.all("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
+        ended += len(_end(tx, rows, state))
+    for (step_id,) in tx.all("running_steps", root_id=root.id):
+        tx.signal(CancelRunning(step_id))
+    if change_run(tx, root.id, opened=-ended, failed=ended, error=None):
+        return State.CANCELLED
+    return State.RUNNING
+
+
+def _end(tx: Tx, rows: Sequence[Row], before: State) -> Sequence[Job]:
+    jobs = [read_job(row) for row in rows]
+    for job in jobs:
+        tx.moved(job.plugin, job.command, before, job.state)
+        announce_end(tx, job, None)
+    return jobs

@@ -1,0 +1,204 @@
+"""Starts: the only way by which root jobs and runs come to be, for triggers and for what settled jobs start."""
+
+from collections.abc import Iterable
+
+from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
+from ductile.model.order import Idempotency, Start
+from ductile.model.signal import Due, JobEnded
+from ductile.store.errors import IdempotencyConflict
+from ductile.store.rows import read_job
+from ductile.store.steps import Run, insert_context, insert_event, insert_skips, insert_steps
+from ductile.store.tx import Tx
+
+
+def insert_start(tx: Tx, start: Start) -> Accepted:
+    """Inserts a plain job or a run, unless its idempotency or dedupe key names one that is there.
+
+    Raises `IdempotencyConflict`. A run is answered as queued, though its root runs from the first.
+    """
+    if start.idempotency is not None:
+        known = _replay(tx, start.idempotency)
+        if known is not None:
+            return known
+    accepted = _find_duplicate(tx, start) if start.dedupe_key is not None else None
+    if accepted is None:
+        accepted = _insert_run(tx, start) if _is_run(start) else _insert_job(tx, start)
+    if start.idempotency is not None:
+        _keep(tx, start.idempotency, accepted.job_id)
+    return accepted
+
+
+def _is_run(start: Start) -> bool:
+    return start.definition is not None or start.plugin == PIPELINE
+
+
+def _replay(tx: Tx, key: Idempotency) -> Accepted | None:
+    row = tx.one("find_idempotent", principal=key.principal, method=key.method, path=key.path, key=key.key, now=tx.now)
+    if row is None:
+        return None
+    body_hash, job_id, state, plugin, command = row
+    if body_hash != key.body_hash:
+        raise IdempotencyConflict(key=key.key, job_id=job_id)
+    return Accepted(job_id=job_id, status=State(state), plugin=plugin, command=command, replayed=True)
+
+
+def _keep(tx: Tx, key: Idempotency, job_id: str) -> None:
+    tx.run(
+        "keep_idempotent",
+        principal=key.principal,
+        method=key.method,
+        path=key.path,
+        key=key.key,
+        body_hash=key.body_hash,
+        job_id=job_id,
+        expires_at=tx.now + key.ttl,
+    )
+
+
+def _find_duplicate(tx: Tx, start: Start) -> Accepted | None:
+    row = tx.one(
+        "find_duplicate",
+        plugin=start.plugin,
+        command=start.command,
+        dedupe_key=start.dedupe_key,
+        since=tx.now - start.dedupe_ttl,
+    )
+    if row is None:
+        return None
+    job_id, state = row
+    return Accepted(job_id=job_id, status=State(state), plugin=start.plugin, command=start.command, deduplicated=True)
+
+
+def _insert_job(tx: Tx, start: Start) -> Accepted:
+    _insert_given(tx, start)
+    run_at = tx.now if start.run_at is None else start.run_at
+    if start.error is not None:
+        _insert_root(tx, start, state=State.FAILED, lane=start.plugin, run_at=run_at)
+        _end_root(tx, start.id)
+        return _accepted(start, State.FAILED)
+    due = run_at <= tx.now
+    _insert_root(tx, start, state=State.QUEUED, lane=start.plugin, run_at=run_at, due=due)
+    if due:
+        tx.ready(start.plugin)
+    else:
+        tx.signal(Due(run_at))
+    return _accepted(start, State.QUEUED)
+
+
+def _insert_run(tx: Tx, start: Start) -> Accepted:
+    _insert_given(tx, start)
+    if start.definition is not None and start.definition_document is not None:
+        tx.run("insert_definition", hash=start.definition, document=start.definition_document, now=tx.now)
+    run = Run(
+        root_id=start.id,
+        definition=start.definition,
+        priority=start.priority,
+        hops=start.hops,
+        principal=start.principal,
+        submitted_by=start.submitted_by,
+        request_id=start.request_id,
+        generation=start.generation,
+    )
+    steps = insert_steps(tx, run, start.id, () if start.error is not None else start.children)
+    insert_skips(tx, start.id, start.id, start.skips)
+    error = start.error if start.error is not None else steps.error
+    state = State.RUNNING if steps.open else State.SUCCEEDED if error is None else State.FAILED
+    _insert_root(tx, start, state=state, lane=None, run_at=tx.now, opened=steps.open, failed=steps.failed, error=error)
+    if steps.open:
+        return _accepted(start, State.QUEUED)
+    _end_root(tx, start.id)
+    return _accepted(start, state)
+
+
+def _accepted(start: Start, status: State) -> Accepted:
+    return Accepted(job_id=start.id, status=status, plugin=start.plugin, command=start.command)
+
+
+def _insert_given(tx: Tx, start: Start) -> None:
+    if start.event is not None:
+        insert_event(tx, start.event)
+    if start.pipeline_context is not None:
+        insert_context(tx, start.id, start.pipeline_context)
+
+
+def _insert_root(
+    tx: Tx,
+    start: Start,
+    *,
+    state: State,
+    lane: str | None,
+    run_at: int,
+    due: bool = True,
+    opened: int = 0,
+    failed: int = 0,
+    error: str | None = None,
+) -> None:
+    # Who shares a stored event names it as its cause: retention finds by it that the event is still needed.
+    cause = start.cause_event_id if start.event is not None else start.cause_event_id or start.event_id
+    context = start.pipeline_context
+    tx.run(
+        "insert_root",
+        id=start.id,
+        cause_event_id=cause,
+        definition=start.definition,
+        plugin=start.plugin,
+        command=start.command,
+        lane=lane,
+        state=state,
+        due=due,
+        max_attempts=start.max_attempts,
+        priority=start.priority,
+        run_at=run_at,
+        event_id=start.event_id,
+        context_id=None if context is None else context.id,
+        route=start.route,
+        hops=start.hops,
+        principal=start.principal,
+        submitted_by=start.submitted_by,
+        request_id=start.request_id,
+        dedupe_key=start.dedupe_key,
+        generation=start.generation,
+        open_jobs=opened,
+        failed_jobs=failed,
+        now=tx.now,
+        started_at=tx.now if lane is None else None,
+        ended_at=None if state in _OPEN else tx.now,
+        error=start.error if error is None else error,
+    )
+    tx.count(start.plugin, start.command, state, 1)
+
+
+_OPEN = frozenset({State.QUEUED, State.RUNNING})
+
+
+def _end_root(tx: Tx, job_id: str) -> None:
+    """Announces the end of a root that was inserted ended."""
+    row = tx.one("root", id=job_id)
+    if row is not None:
+        announce_end(tx, read_job(row), row[-1])
+
+
+def announce_end(tx: Tx, job: Job, error: str | None) -> None:
+    """Tells signals, journal and (of a root) lifecycle hooks that a job has ended; starts what the hooks ask for."""
+    tx.signal(JobEnded(job.id, job.state))
+    tx.journal("job.ended", job.id, {"state": job.state, "attempt": job.attempt})
+    if tx.hooks is None or job.parent_id is not None:
+        return
+    ended = Ended(
+        root=job,
+        state=job.state,
+        ended_at=tx.now,
+        plugin=job.plugin,
+        command=job.command,
+        attempt=job.attempt,
+        error=error,
+        candidates=() if job.lane else tuple(_candidates(tx, job.id)),
+    )
+    for start in tx.hooks(ended):
+        insert_start(tx, start)
+
+
+def _candidates(tx: Tx, root_id: str) -> Iterable[EndedStep]:
+    rows = tx.all("failed_steps", root_id=root_id) or tx.all("last_steps", root_id=root_id)
+    for job_id, plugin, command, attempt, error in rows:
+        yield EndedStep(job_id=job_id, plugin=plugin, command=command, attempt=attempt, error=error)

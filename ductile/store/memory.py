@@ -1,0 +1,32 @@
+"""What plugin instances remember between their attempts."""
+
+from typing import Any
+
+import orjson
+
+from ductile.model.order import StateUpdate
+from ductile.store.errors import StateTooLarge
+from ductile.store.tx import Tx
+
+STATE_LIMIT = 1024 * 1024
+"""Bytes that the state of one plugin instance may take, as JSON."""
+
+
+def remember(tx: Tx, update: StateUpdate, job_id: str) -> None:
+    """Merges the update into the state, or (a fact) appends it to the history and lets it be the state.
+
+    Raises `StateTooLarge`.
+    """
+    fact = update.fact_type is not None
+    values = update.values if fact else _recall(tx, update.plugin) | dict(update.values)
+    encoded = orjson.dumps(values)
+    if len(encoded) > STATE_LIMIT:
+        raise StateTooLarge(plugin=update.plugin, size=len(encoded), limit=STATE_LIMIT)
+    if fact:
+        tx.run("add_fact", plugin=update.plugin, fact_type=update.fact_type, job_id=job_id, value=encoded, now=tx.now)
+    tx.run("set_plugin_state", plugin=update.plugin, value=encoded, now=tx.now)
+
+
+def _recall(tx: Tx, plugin: str) -> dict[str, Any]:
+    row = tx.one("get_plugin_state", plugin=plugin)
+    return {} if row is None else dict(orjson.loads(row[0]))

@@ -1,0 +1,63 @@
+"""Reads `queries.sql`: every statement of the store by its name.
+
+A query is `-- name: <name>`, one sentence of comment, and SQL with `:name` parameters. A `-- fragment: <name>` is a
+piece that queries include as `${name}`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from operator import itemgetter
+from string import Template
+from typing import Any
+
+_HEAD = re.compile(r"^-- (name|fragment): (\w+)\n((?:-- .*\n)+)", re.MULTILINE)
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement. `bind` puts a mapping of parameters in order: positions bind faster than names."""
+
+    name: str
+    comment: str
+    sql: str
+    parameters: tuple[str, ...]
+    bind: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+def parse(text: str) -> dict[str, Query]:
+    """Name → query; ValueError where a name stands twice or a query has no statement."""
+    queries: dict[str, Query] = {}
+    fragments: dict[str, str] = {}
+    pieces = _HEAD.split(text)[1:]
+    for kind, name, comment, body in zip(*[iter(pieces)] * 4, strict=True):
+        sql = Template(body.strip()).substitute(fragments)
+        if not sql or name in queries or name in fragments:
+            message = f"{kind} {name} is empty or stands twice"
+            raise ValueError(message)
+        if kind == "fragment":
+            fragments[name] = sql
+        else:
+            queries[name] = _query(name, " ".join(comment.replace("-- ", " ").split()), sql)
+    return queries
+
+
+def _query(name: str, comment: str, sql: str) -> Query:
+    parameters = tuple(dict.fromkeys(_PARAMETER.findall(sql)))
+    numbered = _PARAMETER.sub(lambda found: f"?{parameters.index(found[1]) + 1}", sql)
+    return Query(name, comment, numbered, parameters, _binder(parameters))
+
+
+def _binder(parameters: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    match parameters:
+        case ():
+            return lambda _: ()
+        case (only,):
+            return lambda values: (values[only],)
+        case _:
+            return itemgetter(*parameters)
+
+
+QUERIES: Mapping[str, Query] = parse(files("ductile.store").joinpath("queries.sql").read_text("utf-8"))

@@ -1,0 +1,497 @@
+-- Every statement of the store, by name. State changes name the state (and the attempt) they expect; their callers
+-- check what came back, and no row means that nothing was changed.
+
+-- fragment: job_columns
+-- What a Job is read from, in the order of its fields.
+id, root_id, parent_id, plugin, command, lane, state, attempt, lost, max_attempts, priority, step, definition, depth,
+hops, route, principal, submitted_by, request_id, context_id, created_at, started_at
+
+-- fragment: event_columns
+-- What an Event is read from, in the order of its fields.
+id, type, payload, source, created_at, dedupe_key, job_id, root_id, pipeline, step
+
+-- fragment: view_columns
+-- What a JobView is read from: the job (j) and its last ended attempt (a), in the order of the view's fields.
+j.id, j.root_id, j.parent_id, j.plugin, j.command, j.state, j.held_reason, j.step, j.attempt, j.lost, j.max_attempts,
+j.priority, j.run_at, j.principal, j.submitted_by, j.request_id, j.hops, j.definition, j.generation, j.cancel_at,
+j.created_at, j.started_at, j.ended_at, coalesce(j.error, a.error), a.result, a.logs, a.stdout, a.stderr, a.exit_code,
+j.cause_event_id
+
+-- fragment: last_attempt
+-- Joins the last ended attempt (a) to a job (j).
+LEFT JOIN attempts AS a
+    ON a.job_id = j.id
+    AND a.attempt = (SELECT max(last.attempt) FROM attempts AS last WHERE last.job_id = j.id)
+
+-- name: configure_writer
+-- Sets up the writer's connection: durable at every commit, and the only one that checkpoints.
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA busy_timeout = 5000;
+PRAGMA foreign_keys = OFF;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA cache_size = -16384;
+PRAGMA temp_store = MEMORY;
+
+-- name: identify
+-- Says whose database this is, its schema version, and how many objects it holds.
+SELECT
+    (SELECT application_id FROM pragma_application_id) AS application,
+    (SELECT user_version FROM pragma_user_version) AS version,
+    (SELECT count(*) FROM sqlite_master) AS objects;
+
+-- name: begin
+-- Opens a batch as the only writer.
+BEGIN IMMEDIATE;
+
+-- name: begin_read
+-- Opens a reader's view of one moment.
+BEGIN;
+
+-- name: commit
+-- Makes a batch durable.
+COMMIT;
+
+-- name: rollback
+-- Undoes a whole batch.
+ROLLBACK;
+
+-- name: savepoint
+-- Opens one operation inside a batch.
+SAVEPOINT operation;
+
+-- name: keep
+-- Keeps what the operation wrote.
+RELEASE operation;
+
+-- name: undo
+-- Undoes what the operation wrote.
+ROLLBACK TO operation;
+
+-- name: add_count
+-- Adds :n to how many jobs of a command stand in a state.
+INSERT INTO counts (plugin, command, state, n) VALUES (:plugin, :command, :state, :n)
+ON CONFLICT (plugin, command, state) DO UPDATE SET n = n + excluded.n;
+
+-- name: add_journal
+-- Writes one row of the journal.
+INSERT INTO journal (at, kind, job_id, data) VALUES (:at, :kind, :job_id, :data);
+
+-- name: set_meta
+-- Sets a single value.
+INSERT INTO meta ("key", value) VALUES (:key, :value)
+ON CONFLICT ("key") DO UPDATE SET value = excluded.value;
+
+-- name: get_meta
+-- Reads a single value.
+SELECT value FROM meta WHERE "key" = :key;
+
+-- name: insert_event
+-- Stores an event with its payload.
+INSERT INTO events (id, type, source, payload, dedupe_key, job_id, root_id, pipeline, step, created_at)
+VALUES (:id, :type, :source, :payload, :dedupe_key, :job_id, :root_id, :pipeline, :step, :created_at);
+
+-- name: insert_context
+-- Stores a row of baggage.
+INSERT INTO contexts (id, root_id, parent_id, "values") VALUES (:id, :root_id, :parent_id, :values);
+
+-- name: insert_definition
+-- Stores a compiled pipeline, the first time a run is pinned to it.
+INSERT INTO definitions (hash, document, created_at) VALUES (:hash, :document, :now) ON CONFLICT (hash) DO NOTHING;
+
+-- name: insert_skip
+-- Stores a step that a run passed by.
+INSERT INTO skips (root_id, parent_id, node, reason, condition, "values")
+VALUES (:root_id, :parent_id, :node, :reason, :condition, :values);
+
+-- name: insert_root
+-- Inserts a plain job, or the root of a run with the counters of its entry steps.
+INSERT INTO jobs (
+    id, root_id, cause_event_id, definition, plugin, command, lane, state, due, max_attempts, priority, run_at,
+    event_id, context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs,
+    failed_jobs, created_at, started_at, ended_at, error
+) VALUES (
+    :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :due, :max_attempts, :priority, :run_at,
+    :event_id, :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
+    :failed_jobs, :now, :started_at, :ended_at, :error
+);
+
+-- name: insert_child
+-- Inserts a step of a run, unless the same event has reached the same node behind the same job before.
+INSERT INTO jobs (
+    id, root_id, parent_id, step, definition, plugin, command, lane, state, max_attempts, priority, run_at, event_id,
+    context_id, route, depth, hops, principal, submitted_by, request_id, generation, created_at, ended_at, error
+) VALUES (
+    :id, :root_id, :parent_id, :step, :definition, :plugin, :command, :plugin, :state, :max_attempts, :priority, :now,
+    :event_id, :context_id, 1, :depth, :hops, :principal, :submitted_by, :request_id, :generation, :now, :ended_at,
+    :error
+)
+ON CONFLICT (parent_id, step, event_id) WHERE parent_id IS NOT NULL DO NOTHING;
+
+-- name: find_duplicate
+-- Finds the newest start with the same key that is open, or succeeded at :since or later.
+SELECT id, state FROM jobs
+WHERE
+    plugin = :plugin AND command = :command AND dedupe_key = :dedupe_key
+    AND (ended_at IS NULL OR state = 'succeeded')
+    AND (ended_at IS NULL OR ended_at >= :since)
+ORDER BY id DESC LIMIT 1;
+
+-- name: find_idempotent
+-- Finds what an idempotency key made, unless it has expired or the job is gone.
+SELECT i.body_hash, j.id, j.state, j.plugin, j.command
+FROM idempotency AS i INNER JOIN jobs AS j ON j.id = i.job_id
+WHERE
+    i.principal = :principal AND i.method = :method AND i.path = :path AND i."key" = :key AND i.expires_at > :now;
+
+-- name: keep_idempotent
+-- Remembers what an idempotency key made, in place of an expired one.
+INSERT OR REPLACE INTO idempotency (principal, method, path, "key", body_hash, job_id, expires_at)
+VALUES (:principal, :method, :path, :key, :body_hash, :job_id, :expires_at);
+
+-- name: job
+-- Reads a job.
+SELECT ${job_columns} FROM jobs WHERE id = :id;
+
+-- name: root
+-- Reads a root and its error.
+SELECT ${job_columns}, error FROM jobs WHERE id = :id;
+
+-- name: claim_head
+-- Reads the next job of a lane, and what it is given.
+SELECT ${job_columns}, event_id, run_at FROM jobs
+WHERE lane = :lane AND state = 'queued' AND due = 1
+ORDER BY priority DESC, run_at, id LIMIT 1;
+
+-- name: start_attempt
+-- Starts the next attempt of a queued job.
+UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = :now, held_reason = NULL
+WHERE id = :id AND state = 'queued' AND attempt = :attempt;
+
+-- name: hold
+-- Holds a queued job for a reason.
+UPDATE jobs SET state = 'held', held_reason = :reason WHERE id = :id AND state = 'queued';
+
+-- name: attempt_input
+-- Reads what an attempt is given: its event, its baggage, and the plugin instance's state.
+SELECT
+    ${event_columns},
+    (SELECT c."values" FROM contexts AS c WHERE c.id = :context_id),
+    (SELECT s.value FROM plugin_state AS s WHERE s.plugin = :plugin)
+FROM events WHERE id = :event_id;
+
+-- name: promote
+-- Makes at most :limit queued jobs claimable whose time has come; returns their lanes.
+UPDATE jobs SET due = 1
+WHERE rowid IN (
+    SELECT rowid FROM jobs
+    WHERE state = 'queued' AND due = 0 AND run_at <= :now
+    ORDER BY run_at LIMIT :limit
+)
+RETURNING lane;
+
+-- name: next_due
+-- Reads when the next queued job becomes due.
+SELECT run_at FROM jobs WHERE state = 'queued' AND due = 0 ORDER BY run_at LIMIT 1;
+
+-- name: hold_lane
+-- Holds at most :limit claimable jobs of a lane; returns them.
+UPDATE jobs SET state = 'held', held_reason = :reason
+WHERE rowid IN (SELECT rowid FROM jobs WHERE lane = :lane AND state = 'queued' AND due = 1 LIMIT :limit)
+    AND state = 'queued'
+RETURNING plugin, command;
+
+-- name: any_held
+-- Says whether any job is held.
+SELECT 1 FROM jobs WHERE state = 'held' LIMIT 1;
+
+-- name: release
+-- Releases at most :limit held jobs of a command that waited for their plugin; returns them.
+UPDATE jobs SET state = 'queued', held_reason = NULL, due = (run_at <= :now)
+WHERE rowid IN (
+    SELECT rowid FROM jobs
+    WHERE state = 'held' AND lane = :lane AND command = :command AND held_reason = :reason LIMIT :limit
+)
+    AND state = 'held'
+RETURNING due, run_at;
+
+-- name: finish_attempt
+-- Ends attempt :attempt of job :id, if it is still the one that runs; no row: the result came too late.
+UPDATE jobs SET state = :state, ended_at = :now, lost = lost + :lost
+WHERE id = :id AND state = 'running' AND attempt = :attempt AND lane IS NOT NULL
+RETURNING ${job_columns};
+
+-- name: requeue_attempt
+-- Queues job :id again after attempt :attempt, unless that is not the one that runs, or it or its run is cancelled.
+UPDATE jobs SET state = 'queued', due = (:run_at <= :now), run_at = :run_at, lost = lost + :lost
+WHERE
+    id = :id AND state = 'running' AND attempt = :attempt AND lane IS NOT NULL AND cancel_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = jobs.root_id AND r.cancel_at IS NOT NULL)
+RETURNING ${job_columns};
+
+-- name: insert_attempt
+-- Stores how an attempt ended.
+INSERT INTO attempts (
+    job_id, attempt, plugin, command, submitted_by, created_at, generation, runner, started_at, ended_at, outcome,
+    exit_code, result, error, stdout, stderr, logs
+) VALUES (
+    :job_id, :attempt, :plugin, :command, :submitted_by, :created_at, :generation, :runner, :started_at, :ended_at,
+    :outcome, :exit_code, :result, :error, :stdout, :stderr, :logs
+);
+
+-- name: run_cancelled
+-- Says whether a run is being cancelled.
+SELECT cancel_at IS NOT NULL FROM jobs WHERE id = :id;
+
+-- name: count_in_run
+-- Changes a run's counters; returns how many of its jobs are open. Its error is that of the first failure.
+UPDATE jobs SET
+    open_jobs = open_jobs + :opened, failed_jobs = failed_jobs + :failed, error = coalesce(error, :error)
+WHERE id = :id AND state = 'running' AND lane IS NULL
+RETURNING open_jobs;
+
+-- name: end_run
+-- Ends a run of which nothing is open.
+UPDATE jobs SET
+    state = CASE WHEN cancel_at IS NOT NULL THEN 'cancelled' WHEN failed_jobs > 0 THEN 'failed' ELSE 'succeeded' END,
+    ended_at = :now
+WHERE id = :id AND state = 'running' AND lane IS NULL AND open_jobs = 0
+RETURNING ${job_columns}, error;
+
+-- name: failed_steps
+-- Reads the failed steps of a run, oldest first.
+SELECT j.id, j.plugin, j.command, j.attempt, coalesce(j.error, a.error)
+FROM jobs AS j
+${last_attempt}
+WHERE
+    j.root_id = :root_id AND j.parent_id IS NOT NULL AND j.state IN ('failed', 'timed_out', 'dead', 'cancelled')
+ORDER BY j.ended_at, j.id;
+
+-- name: last_steps
+-- Reads the steps of a run that no other followed.
+SELECT j.id, j.plugin, j.command, j.attempt, NULL
+FROM jobs AS j
+WHERE
+    j.root_id = :root_id AND j.parent_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM jobs AS c WHERE c.parent_id = j.id)
+ORDER BY j.id;
+
+-- name: get_plugin_state
+-- Reads what a plugin instance remembers.
+SELECT value FROM plugin_state WHERE plugin = :plugin;
+
+-- name: set_plugin_state
+-- Sets what a plugin instance remembers.
+INSERT INTO plugin_state (plugin, value, updated_at) VALUES (:plugin, :value, :now)
+ON CONFLICT (plugin) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at;
+
+-- name: add_fact
+-- Appends to the history of a plugin instance's memory.
+INSERT INTO plugin_facts (plugin, fact_type, job_id, value, created_at)
+VALUES (:plugin, :fact_type, :job_id, :value, :now);
+
+-- name: cancel_waiting
+-- Cancels one job that stands in :state, queued or held.
+UPDATE jobs SET state = 'cancelled', ended_at = :now, held_reason = NULL
+WHERE id = :id AND state = :state AND state IN ('queued', 'held')
+RETURNING ${job_columns};
+
+-- name: cancel_waiting_steps
+-- Cancels all steps of a run that stand in :state, queued or held.
+UPDATE jobs SET state = 'cancelled', ended_at = :now, held_reason = NULL
+WHERE root_id = :root_id AND parent_id IS NOT NULL AND state = :state AND state IN ('queued', 'held')
+RETURNING ${job_columns};
+
+-- name: ask_to_cancel
+-- Notes that a running job or run is to be cancelled.
+UPDATE jobs SET cancel_at = coalesce(cancel_at, :now) WHERE id = :id AND state = 'running' RETURNING id;
+
+-- name: running_steps
+-- Reads the ids of a run's running steps.
+SELECT id FROM jobs WHERE root_id = :root_id AND parent_id IS NOT NULL AND state = 'running';
+
+-- name: schedules
+-- Reads every schedule.
+SELECT id, base_at, due_at, last_job_id FROM schedules ORDER BY id;
+
+-- name: schedule
+-- Reads one schedule.
+SELECT id, base_at, due_at, last_job_id FROM schedules WHERE id = :id;
+
+-- name: add_schedule
+-- Keeps a schedule that is seen for the first time.
+INSERT INTO schedules (id, base_at, due_at) VALUES (:id, :base_at, :due_at) ON CONFLICT (id) DO NOTHING;
+
+-- name: drop_schedule
+-- Forgets a schedule.
+DELETE FROM schedules WHERE id = :id;
+
+-- name: move_schedule
+-- Moves a schedule to its next due time, if it still stands at the one expected; returns it.
+UPDATE schedules SET base_at = :base_at, due_at = :due_at WHERE id = :id AND due_at = :expected RETURNING id, base_at, due_at, last_job_id;
+
+-- name: set_schedule_job
+-- Notes the job that a schedule started last.
+UPDATE schedules SET last_job_id = :job_id WHERE id = :id;
+
+-- name: outstanding
+-- Finds a job if it has not ended.
+SELECT id FROM jobs WHERE id = :id AND ended_at IS NULL;
+
+-- name: old_roots
+-- Reads the roots that ended before :before, oldest first.
+SELECT id FROM jobs
+WHERE ended_at IS NOT NULL AND parent_id IS NULL AND ended_at < :before
+ORDER BY ended_at LIMIT :limit;
+
+-- name: trim_steps
+-- Deletes the newest :limit steps of an ended run; returns them.
+DELETE FROM jobs
+WHERE rowid IN (
+    SELECT rowid FROM jobs WHERE root_id = :root_id AND parent_id IS NOT NULL ORDER BY id DESC LIMIT :limit
+)
+RETURNING id, plugin, command, state, event_id;
+
+-- name: trim_root
+-- Deletes an ended root whose steps are gone; returns it.
+DELETE FROM jobs
+WHERE
+    id = :id AND ended_at IS NOT NULL AND parent_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.root_id = :id AND s.parent_id IS NOT NULL)
+RETURNING id, plugin, command, state, event_id;
+
+-- name: trim_emitted
+-- Deletes the events a deleted job emitted, save those that started another job which still stands.
+DELETE FROM events
+WHERE job_id = :job_id AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id);
+
+-- name: trim_given
+-- Deletes the event a deleted job was given, unless its emitter or another job that it started still stands.
+DELETE FROM events
+WHERE
+    id = :id
+    AND NOT EXISTS (SELECT 1 FROM jobs AS e WHERE e.id = events.job_id)
+    AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id)
+    AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = events.root_id);
+
+-- name: trim_skips
+-- Deletes the skips of a deleted root.
+DELETE FROM skips WHERE root_id = :root_id;
+
+-- name: trim_contexts
+-- Deletes the baggage of a deleted root.
+DELETE FROM contexts WHERE root_id = :root_id;
+
+-- name: trim_attempts
+-- Deletes the oldest attempts, at most :limit, that ended before :before; they stand in the order they ended in.
+DELETE FROM attempts
+WHERE rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT :limit) AND ended_at < :before;
+
+-- name: trim_journal
+-- Deletes the oldest rows of the journal, at most :limit, written before :before; the newest row always stays.
+DELETE FROM journal
+WHERE
+    seq IN (SELECT seq FROM journal ORDER BY seq LIMIT :limit) AND at < :before
+    AND seq < (SELECT max(seq) FROM journal);
+
+-- name: trim_idempotency
+-- Deletes the oldest idempotency keys, at most :limit, that have expired.
+DELETE FROM idempotency
+WHERE rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT :limit) AND expires_at <= :now;
+
+-- name: trim_counts
+-- Forgets counts that have come to nothing.
+DELETE FROM counts WHERE n = 0;
+
+-- name: view
+-- Reads a job as it is shown.
+SELECT ${view_columns}
+FROM jobs AS j
+${last_attempt}
+WHERE j.id = :id;
+
+-- name: view_root
+-- Reads the root of a job's run as it is shown.
+SELECT ${view_columns}
+FROM jobs AS j
+${last_attempt}
+WHERE j.id = (SELECT asked.root_id FROM jobs AS asked WHERE asked.id = :id);
+
+-- name: view_steps
+-- Reads the steps of a run as they are shown, oldest first.
+SELECT ${view_columns}
+FROM jobs AS j
+${last_attempt}
+WHERE j.root_id = :root_id AND j.parent_id IS NOT NULL
+ORDER BY j.id;
+
+-- name: skips
+-- Reads what a run passed by.
+SELECT parent_id, node, reason, condition, "values" FROM skips WHERE root_id = :root_id ORDER BY rowid;
+
+-- name: event
+-- Reads an event.
+SELECT ${event_columns} FROM events WHERE id = :id;
+
+-- name: emitted
+-- Reads what a job emitted.
+SELECT ${event_columns} FROM events WHERE job_id = :job_id ORDER BY id;
+
+-- name: emitted_in_run
+-- Reads what the steps of a run emitted.
+SELECT
+    e.id, e.type, e.payload, e.source, e.created_at, e.dedupe_key, e.job_id, e.root_id, e.pipeline, e.step
+FROM jobs AS s INNER JOIN events AS e ON e.job_id = s.id
+WHERE s.root_id = :root_id AND s.parent_id IS NOT NULL
+ORDER BY e.id;
+
+-- name: started
+-- Reads the roots that a job's events started.
+SELECT s.id, s.plugin, s.command
+FROM events AS e INNER JOIN jobs AS s ON s.cause_event_id = e.id
+WHERE e.job_id = :job_id
+ORDER BY s.id;
+
+-- name: attempts
+-- Reads the ended attempts of a job, oldest first.
+SELECT attempt, outcome, runner, generation, started_at, ended_at, exit_code, result, error, stdout, stderr, logs
+FROM attempts WHERE job_id = :job_id
+ORDER BY attempt;
+
+-- name: running
+-- Reads every job with a running attempt.
+SELECT ${job_columns} FROM jobs WHERE state = 'running' AND lane IS NOT NULL ORDER BY id;
+
+-- name: depth
+-- Reads how many jobs stand in each state.
+SELECT state, sum(n) FROM counts GROUP BY state;
+
+-- name: all_counts
+-- Reads how many jobs of each command stand in each state.
+SELECT plugin, command, state, n FROM counts WHERE n > 0;
+
+-- name: list_all
+-- Reads jobs below an id, newest first.
+SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
+WHERE id < :below ORDER BY id DESC LIMIT :limit;
+
+-- name: list_open
+-- Reads unfinished jobs below an id, newest first; a filter that is null lets everything pass.
+SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
+WHERE
+    ended_at IS NULL AND id < :below
+    AND plugin = coalesce(:plugin, plugin) AND command = coalesce(:command, command)
+    AND state IN (SELECT value FROM json_each(:states))
+ORDER BY id DESC LIMIT :limit;
+
+-- name: list_ended
+-- Reads ended jobs of one command and state between two ids, newest first.
+SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
+WHERE
+    ended_at IS NOT NULL AND plugin = :plugin AND command = :command AND state = :state AND id < :below AND id > :above
+ORDER BY id DESC LIMIT :limit;
+
+-- name: definition
+-- Reads a compiled pipeline.
+SELECT document FROM definitions WHERE hash = :hash;

@@ -1,0 +1,101 @@
+"""Reading. Each call sees one moment of the database, with every commit before it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from ductile.model.event import Event
+from ductile.model.job import Job, State
+from ductile.model.view import AttemptView, JobPage, JobView, SkipView
+from ductile.store.listing import Wanted, list_jobs
+from ductile.store.moment import Moment, Pool
+from ductile.store.rows import Row, Started, read_attempt, read_event, read_job, read_view
+
+_CAUSE = -1
+"""Where `view_columns` has the id of the event that started a job."""
+
+
+class Readers:
+    """What can be asked of the database."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = Pool(path)
+
+    async def close(self) -> None:
+        """Ends the reading connections."""
+        await self._pool.close()
+
+    async def job(self, job_id: str) -> JobView | None:
+        """One job with what it emitted, what started it and what it started; None where there is none."""
+        async with self._pool.moment(queries=4) as moment:
+            row = await moment.one("view", id=job_id)
+            return None if row is None else await _view(moment, row)
+
+    async def tree(self, job_id: str) -> tuple[list[JobView], list[SkipView]]:
+        """A job's whole run, root first and then its steps by age, and what it passed by; empty where there is none."""
+        async with self._pool.moment(queries=5) as moment:
+            row = await moment.one("view_root", id=job_id)
+            if row is None:
+                return [], []
+            root = await _view(moment, row)
+            steps = await moment.all("view_steps", root_id=root.id)
+            events: defaultdict[str | None, list[Event]] = defaultdict(list)
+            for found in await moment.all("emitted_in_run", root_id=root.id) if steps else ():
+                event = read_event(found)
+                events[event.job_id].append(event)
+            views = [root, *(read_view(step, tuple(events[step[0]]), None, ()) for step in steps)]
+            skips = await moment.all("skips", root_id=root.id)
+        return views, [
+            SkipView(parent_id=skip[0], step=skip[1], reason=skip[2], condition=skip[3], values=skip[4])
+            for skip in skips
+        ]
+
+    async def jobs(
+        self,
+        plugin: str | None = None,
+        command: str | None = None,
+        states: frozenset[State] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> JobPage:
+        """A page of jobs, newest first; `cursor` is that of the page before. None lets everything pass."""
+        async with self._pool.moment(queries=2) as moment:
+            return await list_jobs(moment, Wanted(plugin, command, states or frozenset(), limit, cursor))
+
+    async def depth(self) -> dict[State, int]:
+        """How many jobs stand in each state; every state is named."""
+        counts = dict.fromkeys(State, 0)
+        counts.update({State(state): n for state, n in await self._all("depth")})
+        return counts
+
+    async def running(self) -> list[Job]:
+        """Every job with a running attempt, oldest first; roots of runs have none."""
+        return [read_job(row) for row in await self._all("running")]
+
+    async def attempts(self, job_id: str) -> list[AttemptView]:
+        """The ended attempts of a job, oldest first."""
+        return [read_attempt(row) for row in await self._all("attempts", job_id=job_id)]
+
+    async def meta(self, key: str) -> str | None:
+        """A single value."""
+        rows = await self._all("get_meta", key=key)
+        return rows[0][0] if rows else None
+
+    async def definition(self, definition_hash: str) -> bytes | None:
+        """A compiled pipeline, by its hash."""
+        rows = await self._all("definition", hash=definition_hash)
+        return rows[0][0] if rows else None
+
+    async def _all(self, name: str, **values: str) -> Sequence[Row]:
+        async with self._pool.moment(queries=1) as moment:
+            return await moment.all(name, **values)
+
+
+async def _view(moment: Moment, row: Row) -> JobView:
+    job_id, cause_id = row[0], row[_CAUSE]
+    events = tuple(read_event(found) for found in await moment.all("emitted", job_id=job_id))
+    started: tuple[Started, ...] = ()
+    if events:
+        started = tuple((found[0], found[1], found[2]) for found in await moment.all("started", job_id=job_id))
+    cause = await moment.one("event", id=cause_id) if cause_id is not None else None
+    return read_view(row, events, None if cause is None else read_event(cause), started)

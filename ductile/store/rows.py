@@ -1,0 +1,60 @@
+"""Rows as values. Each reads the columns of its fragment in `queries.sql`, in the order of the value's fields."""
+
+from dataclasses import fields
+from typing import Any
+
+from ductile.model.event import Event
+from ductile.model.job import Job, Outcome, State
+from ductile.model.view import AttemptView, JobRow, JobView
+
+Row = tuple[Any, ...]
+
+Started = tuple[str, str, str]
+"""Job id, plugin and command of a root that an event started."""
+
+_JOB = tuple(field.name for field in fields(Job))
+_EVENT = tuple(field.name for field in fields(Event))
+_VIEW = tuple(field.name for field in fields(JobView))[:-3]  # the last three are read on their own
+_ATTEMPT = tuple(field.name for field in fields(AttemptView))
+_LINE = tuple(field.name for field in fields(JobRow))
+EVENT_WIDTH = len(_EVENT)
+
+
+def job_values(row: Row) -> dict[str, Any]:
+    """The fields of a `Job`, from a row that begins with `job_columns`."""
+    values = dict(zip(_JOB, row, strict=False))
+    values["state"] = State(values["state"])
+    values["lane"] = values["lane"] or ""
+    values["route"] = bool(values["route"])
+    return values
+
+
+def read_job(row: Row) -> Job:
+    """The `Job` at the beginning of a row."""
+    return Job(**job_values(row))
+
+
+def read_event(row: Row) -> Event:
+    """The `Event` at the beginning of a row."""
+    return Event(**dict(zip(_EVENT, row, strict=False)))
+
+
+def read_view(row: Row, events: tuple[Event, ...], cause: Event | None, started: tuple[Started, ...]) -> JobView:
+    """The `JobView` of a row of `view_columns`, with what belongs to it."""
+    values = dict(zip(_VIEW, row, strict=False))
+    values["state"] = State(values["state"])
+    return JobView(**values, events=events, cause=cause, started=started)
+
+
+def read_attempt(row: Row) -> AttemptView:
+    """One ended attempt."""
+    values = dict(zip(_ATTEMPT, row, strict=True))
+    values["outcome"] = Outcome(values["outcome"])
+    return AttemptView(**values)
+
+
+def read_line(row: Row) -> JobRow:
+    """A line of a list of jobs."""
+    values = dict(zip(_LINE, row, strict=True))
+    values["state"] = State(values["state"])
+    return JobRow(**values)

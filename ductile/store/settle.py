@@ -1,0 +1,100 @@
+"""Settling: all that the end of one attempt changes, in one transaction or not at all."""
+
+from ductile.model.job import Job, Outcome, State
+from ductile.model.order import Settlement
+from ductile.model.signal import Due
+from ductile.store.insert import announce_end, insert_start
+from ductile.store.memory import remember
+from ductile.store.rows import read_job
+from ductile.store.run import NOTHING, step_ended
+from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
+from ductile.store.tx import Tx
+
+
+def settle(tx: Tx, settlement: Settlement) -> bool:
+    """Ends an attempt. False: it is not the one that runs, so its result came too late and nothing was changed.
+
+    Raises `StateTooLarge`, and then nothing was changed either. A job that is being cancelled, or whose run is, is not
+    queued again but cancelled; what a cancelled run's step emitted is kept, but no step follows.
+    """
+    job = _end_attempt(tx, settlement)
+    if job is None:
+        return False
+    _insert_attempt(tx, job, settlement)
+    tx.moved(job.plugin, job.command, State.RUNNING, job.state)
+    for event in settlement.events:
+        insert_event(tx, event)
+    if settlement.state_update is not None:
+        remember(tx, settlement.state_update, job.id)
+    if job.state is State.QUEUED:
+        _queue_again(tx, job, settlement)
+    else:
+        _end_job(tx, job, settlement)
+    for start in settlement.starts:
+        insert_start(tx, start)
+    for note in settlement.notes:
+        tx.journal(note.kind, note.job_id, note.data)
+    return True
+
+
+def _end_attempt(tx: Tx, settlement: Settlement) -> Job | None:
+    """The guarded change of state; returns the job as it stands then."""
+    state = settlement.state
+    lost = settlement.outcome is Outcome.LOST
+    at = {"id": settlement.job_id, "attempt": settlement.attempt, "now": tx.now, "lost": lost}
+    if state is State.QUEUED:
+        run_at = tx.now if settlement.run_at is None else settlement.run_at
+        row = tx.one("requeue_attempt", run_at=run_at, **at)
+        if row is not None:
+            return read_job(row)
+        state = State.CANCELLED
+    row = tx.one("finish_attempt", state=state, **at)
+    return None if row is None else read_job(row)
+
+
+def _insert_attempt(tx: Tx, job: Job, settlement: Settlement) -> None:
+    tx.run(
+        "insert_attempt",
+        job_id=job.id,
+        attempt=settlement.attempt,
+        plugin=job.plugin,
+        command=job.command,
+        submitted_by=job.submitted_by,
+        created_at=job.created_at,
+        generation=settlement.generation,
+        runner=settlement.runner,
+        started_at=settlement.started_at,
+        ended_at=settlement.ended_at,
+        outcome=settlement.outcome,
+        exit_code=settlement.exit_code,
+        result=settlement.result,
+        error=settlement.error,
+        stdout=settlement.stdout,
+        stderr=settlement.stderr,
+        logs=settlement.logs,
+    )
+
+
+def _queue_again(tx: Tx, job: Job, settlement: Settlement) -> None:
+    if settlement.run_at is None or settlement.run_at <= tx.now:
+        tx.ready(job.lane)
+    else:
+        tx.signal(Due(settlement.run_at))
+    tx.journal("job.requeued", job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
+
+
+def _end_job(tx: Tx, job: Job, settlement: Settlement) -> None:
+    behind = _insert_behind(tx, job, settlement)
+    announce_end(tx, job, settlement.error)
+    if job.parent_id is not None:
+        step_ended(tx, job, settlement.error, behind)
+
+
+def _insert_behind(tx: Tx, job: Job, settlement: Settlement) -> Inserted:
+    """Inserts the steps that follow, unless there are none or the run is being cancelled."""
+    if job.parent_id is None or not (settlement.children or settlement.skips):
+        return NOTHING
+    if tx.one("run_cancelled", id=job.root_id) == (1,):
+        return NOTHING
+    insert_skips(tx, job.root_id, job.id, settlement.skips)
+    return insert_steps(tx, Run.of(job, settlement.generation), job.id, settlement.children)

@@ -1,0 +1,57 @@
+"""The store: one writing thread, a few readers, one SQLite file."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from ductile.model.clock import Clock
+from ductile.store.database import open_database
+from ductile.store.errors import StoreUnavailable
+from ductile.store.meta import set_meta
+from ductile.store.readers import Readers
+from ductile.store.tx import Hooks, Tx
+from ductile.store.writer import Listener, Writer
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Store(Readers):
+    """The durable queue. Everything read comes from `Readers`; everything written is an operation on a `Tx`."""
+
+    def __init__(self, path: Path, writer: Writer) -> None:
+        super().__init__(path)
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, path: Path, *, clock: Clock, hooks: Hooks | None = None) -> Self:
+        """Opens (makes, migrates) the database on the running loop. Raises a kind of `StoreError`."""
+        connection = await asyncio.to_thread(open_database, path)
+        return cls(path, Writer(connection, Tx(connection, hooks), clock))
+
+    async def write(self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Runs the operation on the writing thread; returns after the commit, or raises what it raised.
+
+        What it raised undoes it alone. Raises `StoreUnavailable` where the batch could not be committed.
+        """
+        result: _T = await self._writer.write(operation, args, kwargs)
+        return result
+
+    def listen(self, listener: Listener) -> None:
+        """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
+        self._writer.listeners.append(listener)
+
+    async def commits(self) -> bool:
+        """Whether a write becomes durable now."""
+        try:
+            await self.write(set_meta, "commit_probe", secrets.token_hex(8))
+        except StoreUnavailable:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Writes what waits, then closes every connection and ends every thread."""
+        await super().close()
+        await self._writer.close()

@@ -1,0 +1,189 @@
+"""The one thread that writes: group commit for everybody who waits.
+
+It takes all waiting operations, runs each in a savepoint of one transaction, commits, and answers the whole batch with
+one call on the event loop. It never waits for a batch to fill.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import structlog
+
+from ductile.model.clock import Clock
+from ductile.model.signal import Signal
+from ductile.store.errors import StoreClosed, StoreUnavailable
+from ductile.store.tx import Tx
+
+BATCH_OPERATIONS = 512
+BATCH_SECONDS = 0.005
+
+Listener = Callable[[Sequence[Signal]], None]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Write:
+    """One operation, who waits for it, and what became of it."""
+
+    operation: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Owns the writing connection. Made on the event loop whose callers it answers."""
+
+    def __init__(self, connection: sqlite3.Connection, tx: Tx, clock: Clock) -> None:
+        self.listeners: list[Listener] = []
+        self._connection = connection
+        self._tx = tx
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._inbox: SimpleQueue[_Write | None] = SimpleQueue()
+        self._batch: list[_Write] = []
+        self._closed = False
+        self._crash: BaseException | None = None
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="ductile-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs the operation in the next batch; returns after the commit, or raises what it raised.
+
+        A caller that is cancelled stops waiting; its operation is still written.
+        """
+        if self._crash is not None:
+            raise StoreUnavailable(reason=f"its writing thread has died ({self._crash!r}); restart the gateway")
+        if self._closed:
+            raise StoreClosed
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._inbox.put(_Write(operation, args, kwargs, future))
+        return await future
+
+    async def close(self) -> None:
+        """Writes what still waits, then ends the thread and closes the connection."""
+        if not self._closed:
+            self._closed = True
+            self._inbox.put(None)
+        await self._stopped.wait()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (write := self._inbox.get()) is not None and self._serve(write):
+                pass
+        except BaseException as error:  # noqa: BLE001 - whatever kills the thread must reach its callers, not hang them
+            self._crash = error
+        finally:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._call(self._end)
+
+    def _serve(self, write: _Write | None) -> bool:
+        """Writes one batch that begins with this operation; false when the writer is to stop behind it."""
+        batch, closes_at = self._batch, time.monotonic() + BATCH_SECONDS
+        try:
+            while write is not None:
+                batch.append(write)
+                self._apply(write)
+                if len(batch) >= BATCH_OPERATIONS or time.monotonic() >= closes_at:
+                    break
+                write = self._inbox.get_nowait()
+        except Empty:
+            pass
+        except Exception as error:  # noqa: BLE001 - the transaction is gone, and with it the work of all in it
+            self._fail(error)
+        signals = self._commit()
+        self._batch = []
+        self._call(self._answer, batch, signals)
+        return write is not None
+
+    def _apply(self, write: _Write) -> None:
+        """Runs one operation. The first of a batch needs no savepoint: undoing it undoes the whole, empty, batch."""
+        tx, first = self._tx, not self._tx.open
+        if first:
+            tx.begin(self._clock())
+        else:
+            tx.run("savepoint")
+        mark = tx.mark()
+        try:
+            write.result = write.operation(tx, *write.args, **write.kwargs)
+        except Exception as error:
+            if not tx.open:
+                raise
+            write.error = StoreUnavailable(reason=str(error)) if _is_trouble(error) else error
+            if first:
+                tx.rollback()
+                return
+            tx.forget(mark)
+            tx.run("undo")
+        if not first:
+            tx.run("keep")
+
+    def _commit(self) -> Sequence[Signal]:
+        """Makes the batch durable; nothing to commit is no error."""
+        if not self._tx.open:
+            return ()
+        try:
+            return self._tx.commit()
+        except Exception as error:  # noqa: BLE001 - as in `_serve`
+            self._fail(error)
+            return ()
+
+    def _fail(self, error: Exception) -> None:
+        """Every caller of the batch learns that nothing of it was stored."""
+        _log.error("store.batch_failed", operations=len(self._batch), error=repr(error))
+        with suppress(sqlite3.Error):
+            self._tx.rollback()
+        for write in self._batch:
+            write.error = StoreUnavailable(reason=str(error))
+
+    def _call(self, callback: Callable[..., None], *args: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _answer(self, batch: list[_Write], signals: Sequence[Signal]) -> None:
+        """On the loop: signals first, so that whoever goes on finds the process informed."""
+        if signals:
+            for listener in self.listeners:
+                try:
+                    listener(signals)
+                except Exception:  # noqa: BLE001 - a listener must not keep callers from their answers
+                    _log.exception("store.listener_failed")
+        for write in batch:
+            if write.future.done():
+                continue
+            if write.error is None:
+                write.future.set_result(write.result)
+            else:
+                write.future.set_exception(write.error)
+
+    def _end(self) -> None:
+        """On the loop, as the thread's last word: whoever still waits is told."""
+        if self._crash is not None:
+            _log.error("store.writer_died", error=repr(self._crash))
+            waiting = self._batch
+            while not self._inbox.empty():
+                write = self._inbox.get_nowait()
+                if write is not None:
+                    waiting.append(write)
+            for write in waiting:
+                write.error = StoreUnavailable(reason=f"its writing thread has died ({self._crash!r})")
+            self._answer(waiting, ())
+        self._stopped.set()
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether SQLite could not do its work, rather than the operation being wrong."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
