@@ -1,0 +1,45 @@
+"""`ductile config`: look at a configuration without a gateway."""
+
+import os
+
+import typer
+
+from ductile.cli.codes import Exit
+from ductile.cli.options import Config, Json
+from ductile.cli.output import show, show_json
+
+app = typer.Typer(no_args_is_help=True, help="Look at a configuration without a gateway.")
+
+
+@app.callback()
+def noun() -> None:
+    """Keeps `check` a subcommand: Typer makes an app's only command the app itself."""
+
+
+@app.command()
+def check(*, config: Config = None, json: Json = False) -> None:
+    """Say all that is wrong in a configuration, with file and line. Exits with 78 if a gateway would refuse it."""
+    from ductile.cli.report import report  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.load import find_config  # noqa: PLC0415 - as above
+
+    found = report(find_config(config, os.environ), os.environ)
+    lines = found.pop("lines")
+    if json:
+        show_json(found)
+    else:
+        show([*lines, summary(found["errors"], found["warnings"], found["plugins"], found["pipelines"])])
+    if found["errors"]:
+        raise typer.Exit(Exit.CONFIGURATION)
+
+
+def summary(errors: int, warnings: int, plugins: list[str] | None, pipelines: list[str] | None) -> str:
+    """The last line: how it stands."""
+    told = f"{count(errors, 'error')}, {count(warnings, 'warning')}"
+    if plugins is None or pipelines is None:
+        return told
+    return f"{told}; {count(len(plugins), 'plugin')} and {count(len(pipelines), 'pipeline')} are ready to run"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

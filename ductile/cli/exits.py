@@ -1,0 +1,23 @@
+"""The exit code for each error. Imported when there is one: it knows the client's and the configuration's errors."""
+
+from ductile.cli.codes import Exit, UsageError
+from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
+from ductile.config.errors import ConfigNotFound
+from ductile.errors import DuctileError
+
+EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
+    (UsageError, Exit.USAGE),
+    (ConfigNotFound, Exit.CONFIGURATION),
+    (NotFoundError, Exit.NOT_FOUND),
+    (AuthFailed, Exit.AUTH),
+    (Unreachable, Exit.UNREACHABLE),
+)
+INVALID_CONFIG = 422
+"""The status of a reload that finds the configuration invalid."""
+
+
+def exit_of(error: DuctileError) -> Exit:
+    """The exit code for an error."""
+    if isinstance(error, Refused) and error.http_status == INVALID_CONFIG:
+        return Exit.CONFIGURATION
+    return next((code for kind, code in EXITS if isinstance(error, kind)), Exit.FAILED)

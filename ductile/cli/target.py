@@ -1,0 +1,89 @@
+"""Which gateway a command talks to, and as whom."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ductile.cli.codes import UsageError
+from ductile.client import UNIX, Client
+from ductile.config.errors import ConfigNotFound
+from ductile.config.load import find_config, load_layers
+from ductile.config.schema import ApiSection
+from ductile.config.sentences import validate
+from ductile.model.principal import ALL
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - recognized, not bound to
+"""What a gateway on all interfaces listens at → where it is reached from here."""
+LOCAL = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """An address and a credential, where there is one."""
+
+    url: str
+    token: str | None
+
+
+def exchange(work: Callable[[Client], Awaitable[Any]], target: Target) -> Any:
+    """Run some calls of one gateway."""
+
+    async def connected() -> Any:
+        async with Client(target.url, target.token) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(connected())
+    except ValueError as error:
+        raise UsageError(reason=f"{target.url} is no address of a gateway, or the token is none: {error}") from None
+
+
+def find_target(
+    url: str | None, token: str | None, config: str | None, environ: Mapping[str, str] = os.environ
+) -> Target:
+    """The options, else `DUCTILE_URL`, `DUCTILE_TOKEN`, else the configuration. Raises ConfigNotFound, UsageError."""
+    url, token = url or environ.get("DUCTILE_URL"), token or environ.get("DUCTILE_TOKEN")
+    if url and (token or not is_local(url)):
+        return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
+    try:
+        api = configured(config, environ)
+    except ConfigNotFound:
+        if url is None:
+            raise
+        return Target(url=url, token=token)
+    return Target(url=url or address(api), token=token or full_token(api))
+
+
+def is_local(url: str) -> bool:
+    """Whether the address is this machine's."""
+    return url.startswith(UNIX) or urlsplit(url).hostname in LOCAL
+
+
+def configured(config: str | None, environ: Mapping[str, str]) -> ApiSection:
+    """The `api:` section, as far as it can be read: a gateway may run on although its files are broken by now."""
+    layers = load_layers(find_config(config, environ), environ)
+    configuration, _ = validate(layers.value, layers.marks)
+    return configuration.api or ApiSection(enabled=False)
+
+
+def address(api: ApiSection) -> str:
+    """The URL of the first `api.listen`."""
+    if not api.enabled:
+        raise UsageError(
+            reason="the configuration has no enabled `api:` section, so its gateway cannot be called; use --url"
+        )
+    first = api.listen[0]
+    if first.startswith(UNIX):
+        return first
+    host, _, port = first.rpartition(":")
+    if port == "0":
+        raise UsageError(reason="`api.listen` leaves the port open; say with --url where the gateway listens")
+    return f"http://{EVERYWHERE.get(host, host)}:{port}"
+
+
+def full_token(api: ApiSection) -> str | None:
+    """The first token that may do everything."""
+    return next((token.token for token in api.auth.tokens if token and ALL in token.scopes), None)
