@@ -1,0 +1,130 @@
+"""`baggage`: the facts of a payload that later steps may rely on.
+
+`durable.path: payload.x` claims one value; `from: payload.object` with `namespace: ns` claims every member of an
+object below `ns`. Claims read what comes into the step and never each other. What has been claimed never changes:
+the same value again is fine, another value is an error.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ductile.document.problem import Path, Problem
+from ductile.flow.errors import BaggageError
+from ductile.flow.value import MISSING, kind_of, look, path_fault, same, segments
+from ductile.model.graph import Claim
+
+ROOTS: Final = ("payload", "context")
+RESERVED: Final = "ductile_"
+"""The gateway's own names in the context begin so."""
+MAX_LEVELS: Final = 200
+"""Objects that are merged with inherited ones may nest this deep; JSON text may not nest much deeper either."""
+
+_BULK: Final = ("from", "namespace")
+
+
+def claims(raw: Mapping[str, str]) -> tuple[Claim, ...]:
+    """The claims of a checked `baggage` mapping, in its order."""
+    single = [Claim(target=target, source=source) for target, source in raw.items() if target not in _BULK]
+    if "from" in raw:
+        single.append(Claim(target=raw["namespace"], source=raw["from"], bulk=True))
+    return tuple(single)
+
+
+def accrete(wanted: tuple[Claim, ...], payload: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The context with the claims added; the very same object where they add nothing. Raises `BaggageError`."""
+    roots = {"payload": payload, "context": context}
+    grown = context
+    for claim in wanted:
+        grown = _merged(grown, _claimed(claim, roots), claim, 0)
+    return grown
+
+
+def _claimed(claim: Claim, roots: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The claim's value, standing at its target in an otherwise empty context."""
+    value = look(claim.source, roots)
+    if value is MISSING:
+        raise BaggageError(target=claim.target, reason=f"there is nothing at `{claim.source}`")
+    if claim.bulk and not isinstance(value, Mapping):
+        reason = f"`from` must lead to an object, but `{claim.source}` is {kind_of(value)}"
+        raise BaggageError(target=claim.target, reason=reason)
+    for part in reversed(segments(claim.target)):
+        value = {part: value}
+    return value  # type: ignore[no-any-return]  # a target has at least one part, so this is a mapping
+
+
+def _merged(old: Any, new: Any, claim: Claim, level: int) -> Any:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return _merged_mapping(old, new, claim, level)
+    if same(old, new):
+        return old
+    reason = f"`{claim.source}` would change a value that an earlier step claimed; claim it under another name"
+    raise BaggageError(target=claim.target, reason=reason)
+
+
+def _merged_mapping(old: Mapping[str, Any], new: Mapping[str, Any], claim: Claim, level: int) -> Mapping[str, Any]:
+    if level > MAX_LEVELS:
+        raise BaggageError(target=claim.target, reason=f"objects nest deeper than {MAX_LEVELS} levels")
+    changed = {}
+    for key, value in new.items():
+        kept = old.get(key, MISSING)
+        joined = value if kept is MISSING else _merged(kept, value, claim, level + 1)
+        if joined is not kept:
+            changed[key] = joined
+    return {**old, **changed} if changed else old
+
+
+def check(raw: Mapping[str, Any], at: Path = ()) -> tuple[Problem, ...]:
+    """Everything wrong with a `baggage` mapping as it was written."""
+    return (*_bulk_faults(raw, at), *_single_faults(raw, at), *_overlaps(raw, at))
+
+
+def _single_faults(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
+    for target, source in raw.items():
+        if target in _BULK:
+            continue
+        place = (*at, str(target))
+        if fault := _target_fault(target):
+            yield Problem(code="bad_value", message=fault, path=place)
+        if fault := path_fault(source, ROOTS):
+            yield Problem(code="bad_value", message=fault, path=place)
+
+
+def _bulk_faults(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
+    if "from" in raw:
+        if fault := path_fault(raw["from"], ROOTS):
+            yield Problem(code="bad_value", message=fault, path=(*at, "from"))
+        if "namespace" not in raw:
+            message = "`from` needs a `namespace`, under which what it finds is kept"
+            yield Problem(code="missing", message=message, path=(*at, "from"))
+    if "namespace" in raw:
+        if "from" not in raw:
+            message = "`namespace` needs a `from` that says what to keep under it"
+            yield Problem(code="missing", message=message, path=(*at, "namespace"))
+        if fault := _target_fault(raw["namespace"]):
+            yield Problem(code="bad_value", message=fault, path=(*at, "namespace"))
+
+
+def _target_fault(target: Any) -> str | None:
+    if not isinstance(target, str):
+        return f"a durable path must be text such as `video.title`, not {kind_of(target)}"
+    if path_fault(f"context.{target}", ("context",)):
+        return f"`{target}` is no durable path: write names with dots between them, such as `video.title`"
+    if target.startswith(RESERVED):
+        return f"`{target}` is no durable path: names that begin with `{RESERVED}` are the gateway's own"
+    return None
+
+
+def _overlaps(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
+    """Targets of which one lies inside the other: they could never both hold."""
+    targets = {key: key for key in raw if isinstance(key, str) and key not in _BULK}
+    if isinstance(raw.get("namespace"), str):
+        targets["namespace"] = raw["namespace"]
+    taken = {segments(target): key for key, target in targets.items()}
+    for key, target in targets.items():
+        parts = segments(target)
+        above = [parts[:length] for length in range(1, len(parts)) if parts[:length] in taken]
+        if taken[parts] != key:
+            above.append(parts)
+        for other in above:
+            message = f"`{target}` and `{'.'.join(other)}` overlap; a durable path is claimed once"
+            yield Problem(code="bad_value", message=message, path=(*at, key))

@@ -1,0 +1,222 @@
+"""`if`: conditions as data. `check` finds what is wrong with one at load, `evaluate` decides it.
+
+A condition is `{path, op, value?}`, `{all: […]}`, `{any: […]}` or `{not: …}`. A missing path compares as null, and so
+does a null: it equals `null`, differs from anything else, and makes an operator on numbers or text false. Such an
+operator on a value of another type is an error. `exists` takes `value: false` to ask the opposite; without a value
+it means true.
+"""
+
+import operator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+
+from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.errors import ConditionError
+from ductile.flow.value import MISSING, is_number, json_faults, kind_of, look, path_fault, same
+from ductile.model.graph import Condition
+
+ROOTS: Final = ("payload", "context", "config")
+"""Where a path of a step's condition may begin."""
+PIPELINE_ROOTS: Final = ("payload", "context")
+"""Where it may begin in the condition of a pipeline, or of a step that is not a plugin's."""
+MAX_LEVELS: Final = 8
+"""`all`, `any` and `not` may stand this deep inside each other, the predicate included."""
+MAX_PREDICATES: Final = 100
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    """An RE2 pattern: linear in the text, whatever the pattern. Raises `re2.error`."""
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+_ANY: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": same,
+    "neq": lambda found, wanted: not same(found, wanted),
+    "in": lambda found, wanted: any(same(found, one) for one in wanted),
+}
+_NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
+    "contains": lambda found, wanted: wanted.casefold() in found.casefold(),
+    "startswith": lambda found, wanted: found.casefold().startswith(wanted.casefold()),
+    "endswith": lambda found, wanted: found.casefold().endswith(wanted.casefold()),
+    "regex": lambda found, wanted: _compiled(wanted).fullmatch(found) is not None,
+}
+OPS: Final = ("exists", *_ANY, *_NUMBERS, *_TEXTS)
+_GROUPS: Final = ("all", "any", "not")
+_PREDICATE: Final = ("path", "op", "value")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """What a condition sees. `config` is the gated plugin's; empty elsewhere."""
+
+    payload: Mapping[str, Any]
+    context: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How a condition came out, and the values it looked at: null for a missing path.
+
+    Values of `config` are left out, because a verdict is stored and configuration never is.
+    """
+
+    holds: bool
+    values: Mapping[str, Any]
+
+
+def evaluate(condition: Condition, scope: Scope) -> Verdict:
+    """Decide a checked condition, looking no further than needed. Raises `ConditionError`."""
+    seen: dict[str, Any] = {}
+    roots = {"payload": scope.payload, "context": scope.context, "config": scope.config}
+    return Verdict(holds=_holds(condition, roots, seen), values=seen)
+
+
+def _holds(condition: Condition, roots: Mapping[str, Any], seen: dict[str, Any]) -> bool:
+    if "all" in condition:
+        return all(_holds(one, roots, seen) for one in condition["all"])
+    if "any" in condition:
+        return any(_holds(one, roots, seen) for one in condition["any"])
+    if "not" in condition:
+        return not _holds(condition["not"], roots, seen)
+    path = condition["path"]
+    found = look(path, roots)
+    if not path.startswith("config"):
+        seen[path] = None if found is MISSING else found
+    return _compare(path, condition["op"], found, condition.get("value", True))
+
+
+def _compare(path: str, op: str, found: Any, wanted: Any) -> bool:
+    if op == "exists":
+        return (found is not MISSING) is wanted
+    value = None if found is MISSING else found
+    if op in _ANY:
+        return _ANY[op](value, wanted)
+    if value is None:
+        return False
+    fits = is_number(value) if op in _NUMBERS else isinstance(value, str)
+    if not fits:
+        needs = "a number" if op in _NUMBERS else "text"
+        raise ConditionError(path=path, op=op, needs=needs, found=kind_of(value))
+    return (_NUMBERS.get(op) or _TEXTS[op])(value, wanted)
+
+
+def check(condition: Any, roots: Collection[str] = ROOTS, at: Path = ()) -> tuple[Problem, ...]:
+    """Everything wrong with a condition as it was written."""
+    problems = list(_faults(condition, roots, at, 1))
+    count = _predicates(condition, 1)
+    if count > MAX_PREDICATES:
+        message = f"a condition may hold {MAX_PREDICATES} predicates, and this one has {count}; split the step"
+        problems.append(Problem(code="bad_value", message=message, path=at))
+    return tuple(problems)
+
+
+def _predicates(condition: Any, level: int) -> int:
+    if not isinstance(condition, Mapping) or level > MAX_LEVELS:
+        return 0
+    below = [condition[key] for key in _GROUPS if key in condition]
+    if not below:
+        return 1
+    parts = [part for one in below for part in (one if isinstance(one, list) else [one])]
+    return sum(_predicates(part, level + 1) for part in parts)
+
+
+def _faults(condition: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
+    if level > MAX_LEVELS:
+        message = f"a condition may nest {MAX_LEVELS} levels deep; this one goes deeper"
+        yield Problem(code="bad_value", message=message, path=at)
+    elif not isinstance(condition, Mapping):
+        message = f"a condition must be a mapping such as `{{path: payload.x, op: exists}}`, not {kind_of(condition)}"
+        yield Problem(code="bad_value", message=message, path=at)
+    else:
+        yield from _mapping_faults(condition, roots, at, level)
+
+
+def _mapping_faults(condition: Condition, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
+    known = (*_GROUPS, *_PREDICATE)
+    unknown = [str(key) for key in condition if key not in known]
+    for key in unknown:
+        message = f"`{key}` is no key of a condition{did_you_mean(key, known)}"
+        yield Problem(code="unknown_key", message=message, path=(*at, key))
+    groups = [key for key in _GROUPS if key in condition]
+    forms = [*groups, *(["path"] if any(key in condition for key in _PREDICATE) else [])]
+    if len(forms) > 1:
+        message = f"a condition is one of `path`, `all`, `any` and `not`, and this has {_listed(forms)}"
+        yield Problem(code="bad_value", message=message, path=at)
+    for key in groups:
+        yield from _group_faults(key, condition[key], roots, (*at, key), level)
+    if not groups and not (unknown and "path" not in forms):
+        yield from _predicate_faults(condition, roots, at, excused=unknown)
+
+
+def _group_faults(key: str, value: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
+    if key == "not":
+        yield from _faults(value, roots, at, level + 1)
+    elif not isinstance(value, list) or not value:
+        message = f"`{key}` needs a list of at least one condition"
+        yield Problem(code="bad_value", message=message, path=at)
+    else:
+        for index, one in enumerate(value):
+            yield from _faults(one, roots, (*at, index), level + 1)
+
+
+def _predicate_faults(
+    condition: Condition, roots: Collection[str], at: Path, excused: Collection[str]
+) -> Iterator[Problem]:
+    for key in ("path", "op"):
+        if key not in condition and not any(did_you_mean(wrong, [key]) for wrong in excused):
+            yield Problem(code="missing", message=f"a condition needs `{key}`", path=at)
+    if "path" in condition and (fault := path_fault(condition["path"], roots)):
+        yield Problem(code="bad_value", message=fault, path=(*at, "path"))
+    op = condition.get("op")
+    if "op" in condition and op not in OPS:
+        message = f"`{op}` is no operator{did_you_mean(str(op), OPS) or f': use one of {_listed(OPS)}'}"
+        yield Problem(code="bad_value", message=message, path=(*at, "op"))
+    elif op is not None and op != "exists" and "value" not in condition:
+        if not any(did_you_mean(wrong, ["value"]) for wrong in excused):
+            yield Problem(code="missing", message=f"`{op}` needs a `value` to compare with", path=at)
+    elif "value" in condition:
+        yield from _value_faults(op, condition["value"], (*at, "value"))
+
+
+def _value_faults(op: Any, value: Any, at: Path) -> Iterator[Problem]:
+    yield from json_faults(value, at)
+    fault = None
+    if op == "exists" and not isinstance(value, bool):
+        fault = f"`exists` takes `value: true`, `value: false` or none, not {kind_of(value)}"
+    elif op == "in" and not isinstance(value, list):
+        fault = f"`in` needs a list to look in, not {kind_of(value)}"
+    elif op in _NUMBERS and not is_number(value):
+        fault = f"`{op}` needs a number to compare with, not {kind_of(value)}"
+    elif op in _TEXTS and not isinstance(value, str):
+        fault = f"`{op}` needs text to compare with, not {kind_of(value)}"
+    elif op == "regex":
+        fault = _pattern_fault(value)
+    if fault:
+        yield Problem(code="bad_value", message=fault, path=at)
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        return f"`{pattern}` is no regular expression that RE2 knows: {reason}"
+    return None
+
+
+def _listed(words: Collection[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

@@ -1,0 +1,290 @@
+"""The pipeline language as it is written: pydantic models, and every mistake in it as a problem with its YAML path.
+
+Everything that one pipeline shows by itself is checked here: keys, types, conditions, templates, claims. What needs
+the other pipelines or the plugins is checked when the pipelines are compiled.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.units import duration
+from ductile.flow import baggage, condition, remap
+from ductile.flow.value import kind_of
+from ductile.model.clock import Millis
+from ductile.model.event import STEP_SUCCEEDED
+
+FORMS: Final = ("uses", "call", "steps", "split", "relay")
+"""What a step can be; exactly one of them stands in it."""
+LATER: Final = frozenset({"relay", "for_each", "concurrency", "join", "approve", "wait", "retry", "on_error"})
+"""Keys that the language has and this version does not."""
+MAX_NESTING: Final = 32
+"""`steps` and `split` may stand this deep inside each other."""
+
+
+def _name(value: Any) -> Any:
+    if isinstance(value, str) and (not value.strip() or "/" in value or not value.isprintable()):
+        message = f"`{value}` is no name: it must not be empty, nor hold `/` or invisible characters"
+        raise ValueError(message)
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Duration = Annotated[Millis, BeforeValidator(duration)]
+Signal = Literal["job.completed", "job.failed", "job.timed_out", "job.dead"]
+"""What `on-hook` may name."""
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Written(BaseModel):
+    """A mapping of the language. Its own rules are reported together with the mistakes in its values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    noun: ClassVar[str]
+
+    @classmethod
+    def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong between its keys; paths count from this mapping."""
+        raise NotImplementedError
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _whole(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(raw, cls):
+            return raw
+        if not isinstance(raw, Mapping):
+            raise _custom(Problem(code="bad_value", message=f"{cls.noun} must be a mapping, not {kind_of(raw)}"))
+        problems = dict.fromkeys(cls.rules(raw))  # a set in order: pydantic may wrap a recursive model twice
+        try:
+            model = handler(raw)
+        except ValidationError as error:
+            problems |= dict.fromkeys(cls._explained(error, raw))
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, [_detail(problem) for problem in problems])
+        return model
+
+    @classmethod
+    def _explained(cls, error: ValidationError, raw: Mapping[str, Any]) -> Iterator[Problem]:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [str(key) for key in raw if key not in known]
+        for found in error.errors(include_url=False):
+            path, kind = found["loc"], found["type"]
+            key = str(path[-1]) if path else ""
+            if "message" in found.get("ctx", {}):  # explained already, further in
+                yield Problem(code=kind, message=found["ctx"]["message"], path=path)
+            elif kind == "extra_forbidden":
+                yield _unknown_key(key, path, cls.noun, known)
+            elif kind != "missing":
+                yield Problem(code="bad_value", message=_sentence(path, found), path=path)
+            elif not any(did_you_mean(wrong, [key]) for wrong in unknown):
+                yield Problem(code="missing", message=f"{cls.noun} needs `{key}`", path=path[:-1])
+
+
+def _unknown_key(key: str, path: Path, noun: str, known: Sequence[str]) -> Problem:
+    if key in LATER:
+        return Problem(code="not_in_this_version", message=f"`{key}` is not in this version", path=path)
+    return Problem(code="unknown_key", message=f"`{key}` is no key of {noun}{did_you_mean(key, known)}", path=path)
+
+
+def _custom(problem: Problem) -> PydanticCustomError:
+    return PydanticCustomError(problem.code, "{message}", {"message": problem.message})
+
+
+def _detail(problem: Problem) -> InitErrorDetails:
+    return InitErrorDetails(type=_custom(problem), loc=problem.path, input=None)
+
+
+_EXPECTED: Mapping[str, str] = {
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "string_too_short": "text that is not empty",
+    "too_short": "a list of at least one step",
+    "greater_than_equal": "0 or more",
+}
+
+
+def _sentence(path: Path, found: Any) -> str:
+    """What pydantic found, in the words that an operator uses."""
+    key, kind, given = ".".join(map(str, path)), found["type"], found["input"]
+    if kind == "value_error":
+        return f"`{key}`: {found['ctx']['error']}"
+    if kind == "literal_error":
+        expected = found["ctx"]["expected"].replace("'", "`")
+        return f"`{key}` must be {expected}, not `{given}`{did_you_mean(str(given), expected.split('`'))}"
+    if kind not in _EXPECTED:
+        return f"`{key}`: {found['msg']}"
+    instead = f", not {kind_of(given)}" if kind.endswith("_type") else ""
+    quoted = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
+    return f"`{key}` must be {_EXPECTED[kind]}{instead}{quoted}"
+
+
+def _empty(raw: Mapping[str, Any], keys: Sequence[str]) -> Iterator[Problem]:
+    """The optional keys that stand there without a value."""
+    for key in keys:
+        if key in raw and raw[key] is None:
+            yield Problem(code="missing", message=f"`{key}` has no value; give it one or take the key out", path=(key,))
+
+
+class StepModel(_Written):
+    """One step: exactly one of `uses`, `call`, `steps` and `split`, and what may stand beside it."""
+
+    noun = "a step"
+
+    id: Name | None = None
+    uses: Text | None = None
+    call: Text | None = None
+    steps: Annotated[list["StepModel"], Field(min_length=1)] | None = None
+    split: Annotated[list["StepModel"], Field(min_length=1)] | None = None
+    condition: dict[str, Any] | None = Field(default=None, alias="if")
+    remap: dict[str, Any] | None = Field(default=None, alias="with")
+    baggage: dict[str, Any] | None = None
+
+    @classmethod
+    def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
+        """Exactly one form; `with` and `baggage` beside `uses` alone; sound conditions, templates and claims."""
+        yield from _empty(raw, ("id", "uses", "call", "steps", "split", "if", "with", "baggage"))
+        yield from _form_faults(raw, cls.model_fields)
+        if isinstance(raw.get("if"), Mapping):
+            roots = condition.ROOTS if "uses" in raw else condition.PIPELINE_ROOTS
+            yield from condition.check(raw["if"], roots, ("if",))
+        for key, check in (("with", remap.check), ("baggage", baggage.check)):
+            if isinstance(raw.get(key), Mapping):
+                yield from check(raw[key], (key,))
+            if key in raw and "uses" not in raw and any(form in raw for form in FORMS):
+                yield Problem(code="bad_value", message=f"`{key}` stands beside `uses` alone", path=(key,))
+
+
+def _form_faults(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Problem]:
+    forms = [form for form in FORMS if form in raw]
+    if len(forms) > 1:
+        listed = " and ".join(f"`{form}`" for form in forms)
+        yield Problem(
+            code="bad_value", message=f"a step is exactly one thing, and this has {listed}: make them two steps"
+        )
+    known = {"if", "with", *fields} - {"condition", "remap"}
+    if not forms and all(key in known for key in raw):
+        yield Problem(code="missing", message="a step needs one of `uses`, `call`, `steps` and `split`")
+
+
+class PipelineModel(_Written):
+    """One entry of `pipelines`."""
+
+    noun = "a pipeline"
+
+    name: Name
+    on: Text | None = None
+    on_hook: Signal | None = Field(default=None, alias="on-hook")
+    from_plugin: Text | None = None
+    condition: dict[str, Any] | None = Field(default=None, alias="if")
+    max_depth: Annotated[int, Field(ge=0)] = 0
+    execution_mode: Literal["async", "synchronous"] = "async"
+    timeout: Duration | None = None
+    steps: Annotated[list[StepModel], Field(min_length=1)]
+
+    _place: Path = PrivateAttr(default=())
+    _sound: bool = PrivateAttr(default=True)
+
+    @property
+    def place(self) -> Path:
+        """The YAML path it stands at."""
+        return self._place
+
+    @property
+    def sound(self) -> bool:
+        """False where only its name could be read: others may call it, but it cannot be compiled."""
+        return self._sound
+
+    def every_step(self) -> Iterator[tuple[StepModel, Path]]:
+        """Each step, groups before what they hold, with the YAML path it stands at."""
+        yield from _every(self.steps, (*self._place, "steps"))
+
+    @classmethod
+    def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
+        """One trigger; a condition that looks at payload and context alone."""
+        yield from _empty(raw, ("on", "on-hook", "from_plugin", "if", "timeout"))
+        if "on" in raw and "on-hook" in raw:
+            yield Problem(code="bad_value", message="a pipeline has `on` or `on-hook`, not both", path=("on-hook",))
+        elif (
+            "on" not in raw
+            and "on-hook" not in raw
+            and not any(did_you_mean(str(key), ("on", "on-hook")) for key in raw)
+        ):
+            yield Problem(
+                code="missing", message="a pipeline needs `on` with an event type, or `on-hook` with a signal"
+            )
+        if raw.get("on") == STEP_SUCCEEDED:
+            message = f"`{STEP_SUCCEEDED}` only continues a run and starts nothing; choose another event type"
+            yield Problem(code="bad_value", message=message, path=("on",))
+        if isinstance(raw.get("if"), Mapping):
+            yield from condition.check(raw["if"], condition.PIPELINE_ROOTS, ("if",))
+
+
+def _every(steps: Sequence[StepModel], at: Path) -> Iterator[tuple[StepModel, Path]]:
+    for index, step in enumerate(steps):
+        yield step, (*at, index)
+        yield from _every(step.steps or (), (*at, index, "steps"))
+        yield from _every(step.split or (), (*at, index, "split"))
+
+
+def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list[PipelineModel], tuple[Problem, ...]]:
+    """The pipelines of a list, and everything wrong with them.
+
+    A pipeline with a mistake stays in the list, as a name that others may call (`sound` is false), where it has one.
+    """
+    models: list[PipelineModel] = []
+    problems: list[Problem] = []
+    for index, one in enumerate(raw):
+        place = (*at, index)
+        found = _nesting_fault(one) or _parse(one, place, models)
+        problems += [
+            Problem(code=problem.code, message=problem.message, path=(*place, *problem.path)) for problem in found
+        ]
+    return models, tuple(problems)
+
+
+def _parse(raw: Any, place: Path, models: list[PipelineModel]) -> list[Problem]:
+    found: list[Problem] = []
+    try:
+        model = PipelineModel.model_validate(raw)
+    except ValidationError as error:
+        found = [
+            Problem(code=one["type"], message=one["ctx"]["message"], path=one["loc"])
+            for one in error.errors(include_url=False)
+        ]
+        name = raw.get("name") if isinstance(raw, Mapping) else None
+        if not isinstance(name, str):
+            return found
+        model = PipelineModel.model_construct(name=name, steps=[])
+    model._place, model._sound = place, not found  # noqa: SLF001  # how a frozen model keeps what is not written in it
+    models.append(model)
+    return found
+
+
+def _nesting_fault(raw: Any) -> list[Problem]:
+    """Steps that nest too deep are refused before anything descends into them."""
+    waiting: list[tuple[Any, Path]] = [(raw, ())]
+    while waiting:
+        one, path = waiting.pop()
+        if len(path) > 2 * MAX_NESTING:
+            message = f"`steps` and `split` may nest {MAX_NESTING} levels deep; `call` a pipeline of its own instead"
+            return [Problem(code="bad_value", message=message, path=path)]
+        for key in ("steps", "split"):
+            below = one.get(key) if isinstance(one, Mapping) else None
+            if isinstance(below, list):
+                waiting.extend((step, (*path, key, index)) for index, step in enumerate(below))
+    return []

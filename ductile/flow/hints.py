@@ -1,0 +1,86 @@
+"""Warnings of paths that no step before can have sent, as far as manifests say what their commands emit."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.remap import Reference, parse
+from ductile.flow.value import segments
+from ductile.model.graph import Graph
+
+Emits = Mapping[tuple[str, str], Collection[str]]
+"""(plugin, command) → the payload names its events carry, all event types together; absent where nothing is declared.
+
+A name may be written `url` or `payload.url`; only its first part counts.
+"""
+
+_ALWAYS: Final = frozenset(
+    {"result", "ductile_upstream_plugin", "ductile_upstream_pipeline", "ductile_upstream_step_id"}
+)
+"""What the gateway itself puts into a payload."""
+
+
+def hints(graph: Graph, places: Mapping[str, Path], emits: Emits) -> Iterator[Problem]:
+    """A warning for each `with` and `if` of an authored node that looks for what nothing before it emits."""
+    upstream = _upstream(graph)
+    claimed = {segments(claim.target)[0] for node in graph.nodes.values() for claim in node.baggage}
+    for name, at in places.items():
+        known = _names(graph, upstream[name], emits)
+        if known is None:
+            continue
+        node = graph.nodes[name]
+        looked = {(path, "if") for path in _condition_paths(node.condition or {})}
+        looked |= {(path, "with") for path in _template_paths(node.remap)}
+        for path, key in sorted(looked):
+            root, *parts = segments(path)
+            # `with` sees baggage under the payload, `if` does not.
+            allowed = known | claimed if key == "with" else known
+            if root == "payload" and parts and parts[0] not in allowed:
+                message = f"no step before this one is known to send `{path}`{did_you_mean(parts[0], allowed)}"
+                yield Problem(code="unknown_path", message=message, path=(*at, key), severity="warning")
+
+
+def _upstream(graph: Graph) -> dict[str, set[str | None]]:
+    """Node → the steps whose events reach it; None stands for what starts the run."""
+    reached: dict[str, set[str | None]] = {name: set() for name in graph.nodes}
+    for name in graph.entry:
+        reached[name].add(None)
+    # Every edge leads from an earlier node to a later one, so one pass in the graph's order is enough.
+    for name, node in graph.nodes.items():
+        for far in node.next:
+            reached[far] |= reached[name] if node.plugin is None else {name}
+        for far in node.bypass:
+            reached[far] |= reached[name]
+    return reached
+
+
+def _names(graph: Graph, upstream: set[str | None], emits: Emits) -> frozenset[str] | None:
+    """The payload names that may arrive; None where that cannot be known."""
+    names = set(_ALWAYS)
+    for name in upstream:
+        node = graph.nodes[name] if name is not None else None
+        declared = emits.get((node.plugin or "", node.command or "")) if node else None
+        if not declared:
+            return None
+        names.update(one.removeprefix("payload.").split(".")[0] for one in declared)
+    return frozenset(names)
+
+
+def _condition_paths(condition: Mapping[str, Any]) -> Iterator[str]:
+    if "path" in condition:
+        yield condition["path"]
+    for below in (*condition.get("all", ()), *condition.get("any", ())):
+        yield from _condition_paths(below)
+    if "not" in condition:
+        yield from _condition_paths(condition["not"])
+
+
+def _template_paths(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (part.path for part in parse(value) if isinstance(part, Reference))
+    elif isinstance(value, Mapping):
+        for below in value.values():
+            yield from _template_paths(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _template_paths(below)

@@ -1,0 +1,143 @@
+"""JSON values as the flow reads them: their kinds, strict equality, and dotted paths into them."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Final
+
+from ductile.document.problem import Path, Problem, did_you_mean
+
+MAX_INTEGER: Final = 2**64 - 1
+"""JSON documents carry integers of 64 bits."""
+MIN_INTEGER: Final = -(2**63)
+
+
+class Absent(Enum):
+    """What a path leads to where there is nothing; JSON's null is a value."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Absent.MISSING
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Absent, "nothing"),
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (Mapping, "a mapping"),
+    (list, "a list"),
+)
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a word for people; never the value itself, which may be a secret."""
+    if value is None:
+        return "null"
+    return next((kind for types, kind in _KINDS if isinstance(value, types)), type(value).__name__)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a JSON number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Strict equality: 1 is 1.0 but not true, and "1" is no number. Works without recursion: payloads nest deep."""
+    waiting = [(one, other)]
+    while waiting:
+        a, b = waiting.pop()
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            if a.keys() != b.keys():
+                return False
+            waiting.extend((a[key], b[key]) for key in a)
+        elif isinstance(a, list) and isinstance(b, list):
+            if len(a) != len(b):
+                return False
+            waiting.extend(zip(a, b, strict=True))
+        elif not _same_scalar(a, b):
+            return False
+    return True
+
+
+def _same_scalar(a: Any, b: Any) -> bool:
+    if is_number(a) and is_number(b):
+        return bool(a == b)
+    return type(a) is type(b) and bool(a == b)
+
+
+@lru_cache(maxsize=4096)
+def segments(path: str) -> tuple[str, ...]:
+    """`payload.items.0` as its parts."""
+    return tuple(path.split("."))
+
+
+def look(path: str, roots: Mapping[str, Any]) -> Any:
+    """The value at a dotted path whose first part names a root; `MISSING` where it leads nowhere.
+
+    A part of digits counts from 0 in a list; in a mapping it is a key like any other.
+    """
+    value: Any = roots
+    for part in segments(path):
+        if isinstance(value, Mapping):
+            value = value.get(part, MISSING)
+        elif isinstance(value, list):
+            value = _item(value, part)
+        else:
+            return MISSING
+    return value
+
+
+def _item(values: list[Any], part: str) -> Any:
+    if not (part.isascii() and part.isdigit()) or len(part) > len(str(len(values))):
+        return MISSING
+    index = int(part)
+    return values[index] if index < len(values) else MISSING
+
+
+def path_fault(path: Any, roots: Collection[str]) -> str | None:
+    """What is wrong with a path, as the end of a sentence; None for a sound one."""
+    listed = " or ".join(f"`{root}.…`" for root in roots)
+    if not isinstance(path, str):
+        return f"must be a path such as {listed}, not {kind_of(path)}"
+    root, *parts = path.split(".")
+    if root not in roots:
+        return f"`{path}` is no path: it must begin with {listed}{did_you_mean(root, roots)}"
+    if not all(map(_is_part, parts)):
+        return f"`{path}` is no path: each part between dots must be a name, without braces or spaces around it"
+    return None
+
+
+def _is_part(part: str) -> bool:
+    return bool(part) and part == part.strip() and not set(part) & set("{}")
+
+
+def json_faults(value: Any, at: Path = ()) -> Iterator[Problem]:
+    """Everything in a configured value that JSON cannot carry."""
+    waiting: list[tuple[Any, Path]] = [(value, at)]
+    while waiting:
+        one, place = waiting.pop()
+        if isinstance(one, Mapping):
+            wrong = [key for key in one if not isinstance(key, str)]
+            for key in wrong:
+                yield Problem(code="bad_value", message=f"the key `{key}` must be text; put it in quotes", path=place)
+            waiting.extend((one[key], (*place, key)) for key in one if isinstance(key, str))
+        elif isinstance(one, list):
+            waiting.extend((item, (*place, index)) for index, item in enumerate(one))
+        elif fault := _scalar_fault(one):
+            yield Problem(code="bad_value", message=fault, path=place)
+
+
+def _scalar_fault(value: Any) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        fits = MIN_INTEGER <= value <= MAX_INTEGER
+        return None if fits else "JSON carries no integer this large; write it as text, in quotes"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "JSON has no such number; write it as text, in quotes"
+    if isinstance(value, str):
+        whole = not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return None if whole else "the text holds half a character (a lone surrogate)"
+    return f"JSON cannot carry a {type(value).__name__}; write it as text, in quotes"
