@@ -76,3 +76,7 @@ def _usage(error: typer.exceptions.TyperException, *, as_json: bool) -> int:
     else:
         show_itself()
     return Exit.USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
