@@ -190,7 +190,8 @@ def _event(index: int, value: Any) -> Emitted:
         raise Unreadable(reason=f"`{where}` is {_kind(value)}, not an object")
     event_type = value.get("type")
     if not isinstance(event_type, str) or not event_type:
-        raise Unreadable(reason=f"`{where}.type` is {_kind(event_type)}; an event needs a name there")
+        found = _kind(event_type) if "type" in value else "missing"
+        raise Unreadable(reason=f"`{where}.type` is {found}; an event needs a name there")
     payload = _member(value, "payload", dict, "an object", f"{where}.")
     key = _member(value, "dedupe_key", str, "text", f"{where}.")
     return Emitted(type=event_type, payload=payload or {}, dedupe_key=key or None)
@@ -210,7 +211,7 @@ def _as_text(value: Any) -> str:
 def _kind(value: Any) -> str:
     """The value's kind in words."""
     if value is None:
-        return "missing"
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

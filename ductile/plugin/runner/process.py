@@ -14,6 +14,9 @@ from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
 from ductile.plugin.runner.capture import Capped, Ends
 
+LISTEN_SECONDS = 0.005
+"""How long a pipe holds the output before the loop listens: most plugins are done by then, and cost half as much."""
+
 DRAIN_SECONDS = 0.2
 """How long the output of processes that outlive the plugin is still read."""
 
@@ -62,21 +65,21 @@ class Process:
         self._stdout = Capped(STDOUT_LIMIT)
         self._stderr = Ends(STDERR_LIMIT)
         self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
+        self._listening = False
         self._loop = asyncio.get_running_loop()
-        self._done: asyncio.Future[Execution] = self._loop.create_future()
-        self._began = self._loop.time()
+        self._began = self._ended = self._loop.time()
+        self._gone = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._phase = _Phase.RUNNING
         self._stop: Stop | None = None
         self._exit_code = _UNKNOWN_EXIT
 
     def begin(self) -> None:
-        """Writes the request and listens. OSError: the loop could not take it; `abandon` it."""
+        """Writes the request and watches for the end. OSError: the loop could not take it; `abandon` it."""
         for fd in self._outputs:
             os.set_blocking(fd, False)
-            self._loop.add_reader(fd, self._readable, fd)
         self._loop.add_reader(self._pidfd, self._exited)
-        self._arm(self._call.timeout / 1000, lambda: self.stop(Stop.TIMED_OUT))
+        self._arm(LISTEN_SECONDS, self._go_on)
         if self._stdin is not None:
             os.set_blocking(self._stdin, False)
             self._write()
@@ -93,7 +96,14 @@ class Process:
 
     async def wait(self) -> Execution:
         """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
-        return await asyncio.shield(self._done)
+        await self._gone.wait()
+        return Execution(
+            exit_code=self._exit_code,
+            stdout=self._stdout.value(),
+            stderr=self._stderr.value(),
+            stop=self._stop,
+            duration=round((self._ended - self._began) * 1000),
+        )
 
     def stop(self, reason: Stop) -> None:
         """Ends it: SIGTERM, `kill_grace`, SIGKILL. The first reason counts; once it has exited this does nothing."""
@@ -103,6 +113,17 @@ class Process:
         self._arm(self._call.kill_grace / 1000, lambda: self._signal(signal.SIGKILL))
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a stopped process acts on SIGTERM only once it goes on
+        self._listen()
+
+    def _go_on(self) -> None:
+        self._arm(self._began + self._call.timeout / 1000 - self._loop.time(), lambda: self.stop(Stop.TIMED_OUT))
+        self._listen()
+
+    def _listen(self) -> None:
+        if not self._listening:
+            self._listening = True
+            for fd in self._outputs:
+                self._loop.add_reader(fd, self._readable, fd)
 
     def _write(self) -> None:
         if self._stdin is None:
@@ -152,6 +173,7 @@ class Process:
         self._drain()
         if self._outputs:
             self._arm(DRAIN_SECONDS, self._finish)
+            self._listen()
         else:
             self._finish()
 
@@ -163,7 +185,7 @@ class Process:
 
     def _finish(self) -> None:
         self._disarm()
-        self._signal(signal.SIGKILL)
+        self._signal_group(signal.SIGKILL)
         self._reap()
         if not self._outputs:
             self._complete()
@@ -183,19 +205,16 @@ class Process:
 
     def _complete(self) -> None:
         self._close_all()
-        execution = Execution(
-            exit_code=self._exit_code,
-            stdout=self._stdout.value(),
-            stderr=self._stderr.value(),
-            stop=self._stop,
-            duration=round((self._loop.time() - self._began) * 1000),
-        )
-        self._done.set_result(execution)
+        self._ended = self._loop.time()
+        self._gone.set()
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
 
     def _signal(self, number: signal.Signals) -> None:
         """Signals the group, and the leader where it has left its group."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        self._signal_group(number)
         with suppress(ProcessLookupError, PermissionError):
             if os.getpgid(self.pid) != self.pid:
                 signal.pidfd_send_signal(self._pidfd, number)
@@ -226,7 +245,8 @@ class Process:
 
     def _close_output(self, fd: int) -> None:
         del self._outputs[fd]
-        self._loop.remove_reader(fd)
+        if self._listening:
+            self._loop.remove_reader(fd)
         os.close(fd)
 
     def _close_all(self) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from ductile.plugin.runner.call import Call
@@ -24,13 +25,13 @@ def explain(call: Call, error: OSError | ValueError) -> SpawnFailed:
 
 
 def _missing(call: Call, _: OSError) -> str:
-    line = _shebang(call.executable)
+    line = shebang(call.executable)
     if line is None:
         return f"{call.executable} does not exist; restore it or correct the manifest's entrypoint"
     if line.endswith("\r"):
         return f"the first line of {call.executable} ends in a carriage return; save the file with LF line ends"
     return (
-        f"{call.executable} names the interpreter `{_interpreter(line)}`, which does not exist; "
+        f"{call.executable} names the interpreter `{interpreter(line)}`, which does not exist; "
         "install it or correct the first line"
     )
 
@@ -38,7 +39,7 @@ def _missing(call: Call, _: OSError) -> str:
 def _forbidden(call: Call, _: OSError) -> str:
     if not os.access(call.executable, os.X_OK):
         return f"{call.executable} may not be executed by this user; `chmod +x` it and check the folders above it"
-    interpreter = _interpreter(_shebang(call.executable) or "")
+    interpreter = interpreter(shebang(call.executable) or "")
     culprit = f"its interpreter `{interpreter}`" if interpreter else "it"
     return (
         f"{call.executable} may not be executed: {culprit} is no executable file "
@@ -65,7 +66,7 @@ def _other(call: Call, error: OSError) -> str:
     return f"{os.strerror(error.errno or 0)} while starting {call.executable}"
 
 
-def _shebang(executable: Path) -> str | None:
+def shebang(executable: Path) -> str | None:
     """The first line without `#!`, empty for a file without one; None where there is no file to read."""
     try:
         with executable.open("rb") as file:
@@ -77,6 +78,12 @@ def _shebang(executable: Path) -> str | None:
     return line[2:].decode(errors="replace") if line.startswith(b"#!") else ""
 
 
-def _interpreter(line: str) -> str:
-    words = line.split(maxsplit=1)
-    return words[0] if words else ""
+def interpreter(line: str) -> str:
+    """The path that a shebang line names, as the kernel reads it: a carriage return belongs to it."""
+    return re.split(r"[ \t]", line.strip(" \t"), maxsplit=1)[0]
+
+
+def is_program(executable: Path) -> bool:
+    """Whether the file is in the format of Linux's own programs."""
+    with executable.open("rb") as file:
+        return file.read(4) == b"\x7fELF"

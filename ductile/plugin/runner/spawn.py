@@ -11,7 +11,7 @@ from pathlib import Path
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
 from ductile.plugin.runner.process import Process, Started
-from ductile.plugin.runner.refusal import explain
+from ductile.plugin.runner.refusal import explain, interpreter, is_program, shebang
 
 _ENV = "/usr/bin/env"
 
@@ -103,12 +103,19 @@ def _check(call: Call) -> None:
         raise SpawnFailed(
             reason=f"`env` takes {call.executable} for a variable; rename the folder or file with the `=`"
         )
-    with call.executable.open("rb") as file:
-        start = file.read(4)
-    if not os.access(call.executable, os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    if not start.startswith((b"#!", b"\x7fELF")):
+    _check_executable(call.executable)
+    line = shebang(call.executable)
+    if line:
+        _check_executable(Path(interpreter(line)))
+    elif not is_program(call.executable):
         raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+
+
+def _check_executable(path: Path) -> None:
+    if not path.exists():
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    if not os.access(path, os.X_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _close(fds: Sequence[int]) -> None:

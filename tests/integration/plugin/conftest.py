@@ -1,0 +1,70 @@
+"""Real executables in a folder, and proof that none of them leaves a descriptor, a process or a zombie."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.processes import MakeCall, Script, assert_no_children, descriptors
+
+from ductile.model.ids import new_id
+from ductile.plugin import sweep
+from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.spawn import Spawn
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    def write(text: str, *, name: str = "run", mode: int = 0o755) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def instance() -> Iterator[str]:
+    """The gateway's own uuid; whatever still carries it at the end of the test is killed."""
+    value = new_id()
+    yield value
+    sweep.kill_instance(value)
+
+
+@pytest.fixture
+def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeCall:
+    monkeypatch.chdir(tmp_path)
+
+    def call(executable: Path, **changes: object) -> Call:
+        job_id = new_id()
+        env = {
+            "PATH": os.environ["PATH"],
+            "DUCTILE_INSTANCE": instance,
+            "DUCTILE_JOB_ID": job_id,
+            "DUCTILE_ATTEMPT": "1",
+        }
+        values: dict[str, object] = {
+            "job_id": job_id,
+            "attempt": 1,
+            "instance": instance,
+            "executable": executable,
+            "cwd": tmp_path,
+            "env": env,
+            "stdin": b'{"protocol":2}\n',
+            "timeout": 60_000,
+            "kill_grace": 60_000,
+        }
+        return Call(**{**values, **changes})  # type: ignore[arg-type]  # a test changes one field by name
+
+    return call
+
+
+@pytest.fixture
+async def spawn() -> AsyncIterator[Spawn]:
+    """The runner; at the end no descriptor is left open and no child unreaped."""
+    runner = Spawn()
+    before = descriptors()
+    yield runner
+    assert descriptors() == before
+    assert_no_children()
