@@ -1,13 +1,14 @@
 """Starts: the only way by which root jobs and runs come to be, for triggers and for what settled jobs start."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
 from ductile.model.order import Idempotency, Start
 from ductile.model.signal import Due, JobEnded
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.rows import read_job
-from ductile.store.steps import Run, insert_context, insert_event, insert_skips, insert_steps
+from ductile.store.steps import Inserted, Run, insert_context, insert_event, insert_skips, insert_steps
 from ductile.store.tx import Tx
 
 
@@ -71,13 +72,14 @@ def _find_duplicate(tx: Tx, start: Start) -> Accepted | None:
 
 def _insert_job(tx: Tx, start: Start) -> Accepted:
     _insert_given(tx, start)
-    run_at = tx.now if start.run_at is None else start.run_at
     if start.error is not None:
-        _insert_root(tx, start, state=State.FAILED, lane=start.plugin, run_at=run_at)
+        _insert_root(tx, start, state=State.FAILED, lane=start.plugin, steps=Inserted())
         _end_root(tx, start.id)
         return _accepted(start, State.FAILED)
+    run_at = tx.now if start.run_at is None else start.run_at
     due = run_at <= tx.now
-    _insert_root(tx, start, state=State.QUEUED, lane=start.plugin, run_at=run_at, due=due)
+    tx.run("insert_job", due=int(due), run_at=run_at, **_columns(tx, start))
+    tx.count(start.plugin, start.command, State.QUEUED, 1)
     if due:
         tx.ready(start.plugin)
     else:
@@ -101,9 +103,10 @@ def _insert_run(tx: Tx, start: Start) -> Accepted:
     )
     steps = insert_steps(tx, run, start.id, () if start.error is not None else start.children)
     insert_skips(tx, start.id, start.id, start.skips)
-    error = start.error if start.error is not None else steps.error
-    state = State.RUNNING if steps.open else State.SUCCEEDED if error is None else State.FAILED
-    _insert_root(tx, start, state=state, lane=None, run_at=tx.now, opened=steps.open, failed=steps.failed, error=error)
+    state = State.RUNNING if steps.open else State.SUCCEEDED
+    if not steps.open and (start.error is not None or steps.failed):
+        state = State.FAILED
+    _insert_root(tx, start, state=state, lane=None, steps=steps)
     if steps.open:
         return _accepted(start, State.QUEUED)
     _end_root(tx, start.id)
@@ -121,54 +124,45 @@ def _insert_given(tx: Tx, start: Start) -> None:
         insert_context(tx, start.id, start.pipeline_context)
 
 
-def _insert_root(
-    tx: Tx,
-    start: Start,
-    *,
-    state: State,
-    lane: str | None,
-    run_at: int,
-    due: bool = True,
-    opened: int = 0,
-    failed: int = 0,
-    error: str | None = None,
-) -> None:
+def _columns(tx: Tx, start: Start) -> dict[str, Any]:
+    """What every root has. Plain integers, since SQLite's binding asks the adapters for any other type."""
     # Who shares a stored event names it as its cause: retention finds by it that the event is still needed.
     cause = start.cause_event_id if start.event is not None else start.cause_event_id or start.event_id
     context = start.pipeline_context
+    return {
+        "id": start.id,
+        "cause_event_id": cause,
+        "plugin": start.plugin,
+        "command": start.command,
+        "max_attempts": start.max_attempts,
+        "priority": start.priority,
+        "event_id": start.event_id,
+        "context_id": None if context is None else context.id,
+        "route": int(start.route),
+        "hops": start.hops,
+        "principal": start.principal,
+        "submitted_by": start.submitted_by,
+        "request_id": start.request_id,
+        "dedupe_key": start.dedupe_key,
+        "generation": start.generation,
+        "now": tx.now,
+    }
+
+
+def _insert_root(tx: Tx, start: Start, *, state: State, lane: str | None, steps: Inserted) -> None:
     tx.run(
         "insert_root",
-        id=start.id,
-        cause_event_id=cause,
         definition=start.definition,
-        plugin=start.plugin,
-        command=start.command,
         lane=lane,
         state=state,
-        due=due,
-        max_attempts=start.max_attempts,
-        priority=start.priority,
-        run_at=run_at,
-        event_id=start.event_id,
-        context_id=None if context is None else context.id,
-        route=start.route,
-        hops=start.hops,
-        principal=start.principal,
-        submitted_by=start.submitted_by,
-        request_id=start.request_id,
-        dedupe_key=start.dedupe_key,
-        generation=start.generation,
-        open_jobs=opened,
-        failed_jobs=failed,
-        now=tx.now,
+        open_jobs=steps.open,
+        failed_jobs=steps.failed,
         started_at=tx.now if lane is None else None,
-        ended_at=None if state in _OPEN else tx.now,
-        error=start.error if error is None else error,
+        ended_at=None if state is State.RUNNING else tx.now,
+        error=steps.error if start.error is None else start.error,
+        **_columns(tx, start),
     )
     tx.count(start.plugin, start.command, state, 1)
-
-
-_OPEN = frozenset({State.QUEUED, State.RUNNING})
 
 
 def _end_root(tx: Tx, job_id: str) -> None:

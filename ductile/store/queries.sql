@@ -92,6 +92,11 @@ SELECT value FROM meta WHERE "key" = :key;
 INSERT INTO events (id, type, source, payload, dedupe_key, job_id, root_id, pipeline, step, created_at)
 VALUES (:id, :type, :source, :payload, :dedupe_key, :job_id, :root_id, :pipeline, :step, :created_at);
 
+-- name: insert_given
+-- Stores an event that no job emitted.
+INSERT INTO events (id, type, source, payload, dedupe_key, created_at)
+VALUES (:id, :type, :source, :payload, :dedupe_key, :created_at);
+
 -- name: insert_context
 -- Stores a row of baggage.
 INSERT INTO contexts (id, root_id, parent_id, "values") VALUES (:id, :root_id, :parent_id, :values);
@@ -105,15 +110,25 @@ INSERT INTO definitions (hash, document, created_at) VALUES (:hash, :document, :
 INSERT INTO skips (root_id, parent_id, node, reason, condition, "values")
 VALUES (:root_id, :parent_id, :node, :reason, :condition, :values);
 
--- name: insert_root
--- Inserts a plain job, or the root of a run with the counters of its entry steps.
+-- name: insert_job
+-- Inserts a plain queued job.
 INSERT INTO jobs (
-    id, root_id, cause_event_id, definition, plugin, command, lane, state, due, max_attempts, priority, run_at,
-    event_id, context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs,
-    failed_jobs, created_at, started_at, ended_at, error
+    id, root_id, cause_event_id, plugin, command, lane, state, due, max_attempts, priority, run_at, event_id,
+    context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, created_at
 ) VALUES (
-    :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :due, :max_attempts, :priority, :run_at,
-    :event_id, :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
+    :id, :id, :cause_event_id, :plugin, :command, :plugin, 'queued', :due, :max_attempts, :priority, :run_at, :event_id,
+    :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :now
+);
+
+-- name: insert_root
+-- Inserts the root of a run with the counters of its entry steps, or a job that is refused.
+INSERT INTO jobs (
+    id, root_id, cause_event_id, definition, plugin, command, lane, state, max_attempts, priority, run_at, event_id,
+    context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs, failed_jobs,
+    created_at, started_at, ended_at, error
+) VALUES (
+    :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :max_attempts, :priority, :now, :event_id,
+    :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
     :failed_jobs, :now, :started_at, :ended_at, :error
 );
 

@@ -51,7 +51,18 @@ class Inserted:
 
 
 def insert_event(tx: Tx, event: Event) -> None:
-    """Stores an event."""
+    """Stores an event, with what emitted it where something did."""
+    if event.job_id is None:
+        tx.run(
+            "insert_given",
+            id=event.id,
+            type=event.type,
+            source=event.source,
+            payload=event.payload,
+            dedupe_key=event.dedupe_key,
+            created_at=event.timestamp,
+        )
+        return
     tx.run(
         "insert_event",
         id=event.id,

@@ -19,6 +19,9 @@ Hooks = Callable[[Ended], Sequence[Start]]
 Mark = tuple[int, int]
 """How much had been noted when an operation began."""
 
+_SAVEPOINT = QUERIES["savepoint"].sql
+_KEEP = QUERIES["keep"].sql
+
 
 class Tx:
     """One batch, as its operations see it. Signals and counts are noted here and go out with the commit."""
@@ -80,12 +83,22 @@ class Tx:
         encoded = orjson.dumps(data) if data is not None else None
         self.run("add_journal", at=self.now, kind=kind, job_id=job_id, data=encoded)
 
-    def mark(self) -> Mark:
-        """Where the next operation begins."""
+    def savepoint(self) -> Mark:
+        """Begins an operation of its own inside the batch."""
+        self._execute(_SAVEPOINT)
         return len(self._signals), len(self._counts)
 
-    def forget(self, mark: Mark) -> None:
-        """Drops what an operation that was undone had noted."""
+    def keep(self) -> None:
+        """Ends an operation, keeping what it wrote."""
+        self._execute(_KEEP)
+
+    def undo(self, mark: Mark) -> None:
+        """Ends an operation, dropping what it wrote and noted."""
+        self._execute(QUERIES["undo"].sql)
+        self._execute(_KEEP)
+        self._forget(mark)
+
+    def _forget(self, mark: Mark) -> None:
         del self._signals[mark[0] :]
         del self._counts[mark[1] :]
 
@@ -102,7 +115,7 @@ class Tx:
 
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""
-        self.forget((0, 0))
+        self._forget((0, 0))
         if self._connection.in_transaction:
             self.run("rollback")
 

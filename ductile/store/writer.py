@@ -111,25 +111,25 @@ class Writer:
 
     def _apply(self, write: _Write) -> None:
         """Runs one operation. The first of a batch needs no savepoint: undoing it undoes the whole, empty, batch."""
-        tx, first = self._tx, not self._tx.open
-        if first:
-            tx.begin(self._clock())
+        tx = self._tx
+        if tx.open:
+            mark = tx.savepoint()
         else:
-            tx.run("savepoint")
-        mark = tx.mark()
+            mark = None
+            tx.begin(self._clock())
         try:
             write.result = write.operation(tx, *write.args, **write.kwargs)
         except Exception as error:
             if not tx.open:
                 raise
             write.error = StoreUnavailable(reason=str(error)) if _is_trouble(error) else error
-            if first:
+            if mark is None:
                 tx.rollback()
-                return
-            tx.forget(mark)
-            tx.run("undo")
-        if not first:
-            tx.run("keep")
+            else:
+                tx.undo(mark)
+        else:
+            if mark is not None:
+                tx.keep()
 
     def _commit(self) -> Sequence[Signal]:
         """Makes the batch durable; nothing to commit is no error."""
