@@ -1,0 +1,14 @@
+"""Fixtures of the command line's tests."""
+
+import pytest
+from support.cli import FakeGateway
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
+    fake = FakeGateway()
+    monkeypatch.setattr("ductile.cli.target.Client", fake.client)
+    monkeypatch.setenv("DUCTILE_URL", "http://gateway.example:1")
+    monkeypatch.delenv("DUCTILE_TOKEN", raising=False)
+    monkeypatch.delenv("DUCTILE_CONFIG_DIR", raising=False)
+    return fake
