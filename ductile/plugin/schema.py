@@ -1,5 +1,6 @@
 """JSON Schemas of plugins: the compact form, and validators that never leave the machine."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ MAX_ERRORS = 20
 _MAX_MESSAGE = 300
 """Characters; libraries repeat the offending value, which may be long."""
 
+_ELSEWHERE = re.compile(r"Resource '(.*?)' is not present in a registry")
 _KEYWORDS = frozenset({
     "additionalProperties", "allOf", "anyOf", "const", "default", "definitions", "dependentRequired",
     "dependentSchemas", "deprecated", "description", "else", "enum", "examples", "exclusiveMaximum",
@@ -88,15 +90,14 @@ def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Inval
 
 
 def _refuse(uri: str) -> Any:
-    message = f"`$ref` to {uri} is not followed; put what it needs under `$defs`"
-    raise ValueError(message)
+    raise ValueError(uri)
 
 
 def _bad_schema(error: Exception) -> BadSchema:
     at: Path = tuple(getattr(error, "instance_path", ()))
     message: str = getattr(error, "message", str(error))
-    if "is not followed" in message:
-        message = message[message.index("`$ref`") :]
+    if elsewhere := _ELSEWHERE.match(message):
+        message = f"`$ref` to {elsewhere[1]} is not followed; put what it needs under `$defs`"
     wrong = getattr(error, "instance", None)
     if at[-1:] == ("type",) and isinstance(wrong, str):
         message = f"`{wrong}` is no type{did_you_mean(wrong, TYPES)}"
