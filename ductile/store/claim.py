@@ -34,7 +34,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     """Starts at most `total` attempts, and in each lane at most as many as it has free slots.
 
     The best of all lanes goes first: by priority, then by the time it became due, then by id. A job that its gate
-    refuses becomes held and takes no slot. The cost depends on the lanes asked for, not on what waits in them.
+    refuses becomes held and takes no slot; after 512 of them the lanes that are left are signalled anew. The cost depends on the lanes asked for, not on what waits in them.
     """
     left = {lane: slots for lane, slots in free.items() if slots > 0}
     heads: list[_Head] = []
@@ -43,14 +43,20 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     for lane in left if total > 0 else ():
         _look(tx, lane, heads, drained)
     heapq.heapify(heads)
-    while heads and len(claimed) < total:
+    refused = 0
+    while heads and len(claimed) < total and refused < BATCH:
         *_, lane, row = heapq.heappop(heads)
         start = _start(tx, row, gate)
         if start is not None:
             claimed.append(start)
             left[lane] -= 1
+        else:
+            refused += 1
         if left[lane]:
             _look(tx, lane, heads, drained, push=True)
+    if refused == BATCH:  # the batch stays short: whoever is left asks again
+        for *_, lane, _row in heads:
+            tx.ready(lane)
     return Claims(tuple(claimed), frozenset(drained))
 
 

@@ -478,6 +478,16 @@ ORDER BY attempt;
 -- Reads every job with a running attempt.
 SELECT ${job_columns} FROM jobs WHERE state = 'running' AND lane IS NOT NULL ORDER BY id;
 
+-- name: lanes
+-- Reads the lanes that have a claimable job, with one probe each.
+WITH RECURSIVE lanes (lane) AS (
+    SELECT min(lane) FROM jobs WHERE state = 'queued' AND due = 1
+    UNION ALL
+    SELECT (SELECT min(j.lane) FROM jobs AS j WHERE j.state = 'queued' AND j.due = 1 AND j.lane > lanes.lane)
+    FROM lanes WHERE lanes.lane IS NOT NULL
+)
+SELECT lane FROM lanes WHERE lane IS NOT NULL;
+
 -- name: depth
 -- Reads how many jobs stand in each state.
 SELECT state, sum(n) FROM counts GROUP BY state;
@@ -510,3 +520,13 @@ ORDER BY id DESC LIMIT :limit;
 -- name: definition
 -- Reads a compiled pipeline.
 SELECT document FROM definitions WHERE hash = :hash;
+
+-- name: lanes
+-- Reads the lanes that have a claimable job, one index probe a lane.
+WITH RECURSIVE ready (lane) AS (
+    SELECT min(lane) FROM jobs WHERE state = 'queued' AND due = 1
+    UNION ALL
+    SELECT (SELECT min(j.lane) FROM jobs AS j WHERE j.state = 'queued' AND j.due = 1 AND j.lane > ready.lane)
+    FROM ready WHERE ready.lane IS NOT NULL
+)
+SELECT lane FROM ready WHERE lane IS NOT NULL;
