@@ -1,0 +1,241 @@
+"""Configuration and manifests become a snapshot: the one path for `config check`, start and reload."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ductile.config import fingerprint
+from ductile.config.access import compile_principals
+from ductile.config.instances import Instances, compile_instances, quarantined
+from ductile.config.load import Layers, load_layers
+from ductile.config.schema import ApiSection, Configuration, ServiceSection
+from ductile.config.secrets import compiled_secrets
+from ductile.config.sentences import located, marked, validate
+from ductile.config.wiring import Routes, compile_routes, compile_schedules
+from ductile.document.marks import Marks
+from ductile.document.problem import Problem
+from ductile.document.redact import Redactor
+from ductile.flow.dsl import parse_pipelines
+from ductile.flow.pipeline import compile_pipelines
+from ductile.flow.value import json_faults
+from ductile.model.graph import Graph
+from ductile.model.manifest import Manifest
+from ductile.model.principal import Principal
+from ductile.model.route import Matcher
+from ductile.model.snapshot import Api, Schedule, Service, Snapshot
+from ductile.plugin.load import Loaded, load_plugins
+
+DEFAULT_STATE = "data/state.db"
+"""Below the configuration's folder."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """A snapshot, or None where there are errors; and all problems, in the order of files and lines."""
+
+    snapshot: Snapshot | None
+    problems: tuple[Problem, ...]
+    files: tuple[Path, ...] = ()
+    """Every configuration file that was read."""
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep it from being used."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Parts:
+    """What the sections have become."""
+
+    instances: Instances
+    pipelines: Mapping[str, Graph]
+    routes: Routes
+    schedules: tuple[Schedule, ...]
+    principals: Mapping[str, Principal]
+
+
+def compile_config(location: Path, environ: Mapping[str, str], *, generation: int, matcher: Matcher) -> Compiled:
+    """All of the configuration at `location` (the path of `config.yaml`) and the plugins below its roots."""
+    layers = load_layers(location, environ)
+    faults = [
+        fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
+    ]
+    configuration, wrong = validate(layers.value, layers.marks)
+    problems = [*layers.problems, *wrong, *(marked(fault, layers.marks) for fault in faults)]
+    loaded, found = _discover(configuration, layers.marks)
+    problems += found
+    rootless = any(problem.severity == "error" and problem.path[:1] == ("plugin_roots",) for problem in problems)
+    parts, found = _compile(configuration, loaded, layers.marks)
+    # With a plugin root missing, so are its plugins: that is one mistake.
+    problems += [problem for problem in found if not (rootless and problem.code == "unknown_plugin")]
+    problems += _checked(configuration, layers.marks)
+    if not any(problem.severity == "error" for problem in problems):
+        problems += _absent(configuration, layers.marks)
+    ordered = _in_order(problems, layers.names)
+    if any(problem.severity == "error" for problem in ordered):
+        return Compiled(snapshot=None, problems=ordered, files=layers.files)
+    snapshot = _snapshot(configuration, parts, layers, ordered, generation=generation, matcher=matcher)
+    return Compiled(snapshot=snapshot, problems=ordered, files=layers.files)
+
+
+def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loaded], list[Problem]]:
+    """Discovered name → plugin."""
+    places: dict[str, int] = {}
+    for index, root in enumerate(configuration.plugin_roots):
+        places.setdefault(root, index)
+    plugins = load_plugins([Path(root) for root in places], allow_symlinks=configuration.service.allow_symlinks)
+    numbers = list(places.values())
+    problems = [marked(_renumbered(problem, numbers), marks) for problem in plugins.problems]
+    wanted = {entry.uses or name for name, entry in configuration.plugins.items() if entry.enabled}
+    for plugin in plugins.loaded:
+        if plugin.name in configuration.plugins and plugin.name not in wanted:
+            continue  # disabled: nobody asks why it cannot run
+        problems += [_of_plugin(plugin, problem, configuration) for problem in plugin.problems]
+    return {plugin.name: plugin for plugin in plugins.loaded}, problems
+
+
+def _renumbered(problem: Problem, numbers: Sequence[int]) -> Problem:
+    """A problem of one of the roots that were looked through, as one of the roots that were written."""
+    if problem.path[:1] != ("plugin_roots",):
+        return problem
+    return replace(problem, path=("plugin_roots", numbers[int(problem.path[1])]))
+
+
+def _of_plugin(plugin: Loaded, problem: Problem, configuration: Configuration) -> Problem:
+    """A manifest's problem as one of the configuration: an error quarantines the plugin and harms nothing else."""
+    return quarantined(plugin.name, problem, configuration.service) if problem.severity == "error" else problem
+
+
+def _compile(configuration: Configuration, loaded: Mapping[str, Loaded], marks: Marks) -> tuple[_Parts, list[Problem]]:
+    instances = compile_instances(configuration, loaded, marks)
+    manifests: dict[str, Manifest | None] = {name: plugin.manifest for name, plugin in instances.plugins.items()}
+    manifests |= {name: unusable.manifest for name, unusable in instances.unusable.items()}
+    models, wrong = parse_pipelines(configuration.pipelines)
+    pipelines, dangling = compile_pipelines(models, _commands(manifests), emits=_emits(manifests))
+    routes, unrouted = compile_routes(configuration.routes, instances, marks)
+    schedules, unscheduled = compile_schedules(configuration.plugins, instances, marks)
+    tokens = configuration.api.auth.tokens if configuration.api else []
+    names = {model.name for model in models}
+    principals, refused = compile_principals(tokens, manifests, names, marks)
+    parts = _Parts(instances=instances, pipelines=pipelines, routes=routes, schedules=schedules, principals=principals)
+    flow = [marked(problem, marks) for problem in (*wrong, *dangling)]
+    return parts, [*instances.problems, *flow, *unrouted, *unscheduled, *refused]
+
+
+def _commands(manifests: Mapping[str, Manifest | None]) -> dict[str, Mapping[str, object] | None]:
+    return {name: manifest.commands if manifest else None for name, manifest in manifests.items()}
+
+
+def _emits(manifests: Mapping[str, Manifest | None]) -> dict[tuple[str, str], frozenset[str]]:
+    """(plugin, command) → the payload names of its events, where the manifest declares them."""
+    return {
+        (name, command.name): frozenset(value for values in command.emits.values() for value in values)
+        for name, manifest in manifests.items()
+        if manifest
+        for command in manifest.commands.values()
+        if command.emits
+    }
+
+
+def _checked(configuration: Configuration, marks: Marks) -> list[Problem]:
+    """What is wrong between keys of different sections."""
+    service = configuration.service
+    problems = []
+    if service.job_queue_retention < service.dedupe_ttl:
+        message = "`job_queue_retention` must be at least `dedupe_ttl`: finished jobs are what duplicates are found by"
+        path = ("service", "job_queue_retention")
+        path = path if marks.knows(path) else ("service", "dedupe_ttl")
+        problems.append(located("bad_value", message, path, marks))
+    if "all" in service.inherit_env:
+        message = "`inherit_env: [all]` gives every plugin every variable of the gateway, secrets too"
+        problems.append(located("inherits_all", message, ("service", "inherit_env"), marks, severity="warning"))
+    return problems
+
+
+def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
+    """What a useful configuration has and this one lacks."""
+    api = configuration.api
+    problems = []
+    if not configuration.plugin_roots:
+        message = "there are no `plugin_roots`, so no plugin is found"
+        problems.append(located("no_plugins", message, ("plugin_roots",), marks, severity="warning"))
+    if api and api.enabled and not api.auth.tokens:
+        message = "there are no `api.auth.tokens`, so nobody may call"
+        problems.append(located("no_tokens", message, ("api", "auth", "tokens"), marks, severity="warning"))
+    return problems
+
+
+def _in_order(problems: Iterable[Problem], names: Sequence[str]) -> tuple[Problem, ...]:
+    """Each problem once, by file in the order of reading, then by line; those without a place come last."""
+    kept = {(problem.mark, problem.code, problem.message, problem.severity): problem for problem in problems}
+    files = {name: number for number, name in enumerate(names)}
+
+    def place(problem: Problem) -> tuple[int, str, int, int]:
+        mark = problem.mark
+        if mark is None:
+            return (len(files) + 1, "", 0, 0)
+        return (files.get(mark.file, len(files)), mark.file, mark.line, mark.column)
+
+    return tuple(sorted(kept.values(), key=place))
+
+
+def _snapshot(
+    configuration: Configuration,
+    parts: _Parts,
+    layers: Layers,
+    problems: Sequence[Problem],
+    *,
+    generation: int,
+    matcher: Matcher,
+) -> Snapshot:
+    sections = fingerprint.sections(configuration, parts.instances, parts.pipelines)
+    tokens = configuration.api.auth.tokens if configuration.api else []
+    secrets = layers.secrets.union(compiled_secrets(tokens, parts.instances.plugins.values()))
+    graphs = parts.pipelines.values()
+    return Snapshot(
+        generation=generation,
+        config_hash=fingerprint.whole(sections, list(parts.pipelines), str(layers.root)),
+        root=layers.root,
+        service=_service(configuration.service),
+        api=_api(configuration.api),
+        state_path=Path(configuration.state.path or layers.root / DEFAULT_STATE),
+        principals=parts.principals,
+        plugins=parts.instances.plugins,
+        unusable=parts.instances.unusable,
+        pipelines=parts.pipelines,
+        on_event=_grouped((graph.on, graph) for graph in graphs),
+        on_hook=_grouped((graph.on_hook, graph) for graph in graphs),
+        routes=parts.routes,
+        schedules=parts.schedules,
+        matcher=matcher,
+        redactor=Redactor(secrets),
+        warnings=tuple(str(problem) for problem in problems),
+        sections=sections,
+    )
+
+
+def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Graph, ...]]:
+    groups: dict[str, list[Graph]] = {}
+    for name, graph in graphs:
+        if name is not None:
+            groups.setdefault(name, []).append(graph)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def _service(section: ServiceSection) -> Service:
+    return Service(**{**section.model_dump(exclude={"watch"}), "inherit_env": tuple(section.inherit_env)})
+
+
+def _api(section: ApiSection | None) -> Api:
+    """Without the section there is no HTTP side."""
+    written = section or ApiSection(enabled=False)
+    return Api(
+        enabled=written.enabled,
+        listen=written.listen,
+        max_concurrent_sync=written.max_concurrent_sync,
+        max_sync_timeout=written.max_sync_timeout,
+        max_body_size=written.max_body_size,
+        allowed_origins=tuple(written.allowed_origins),
+        metrics_public=True,
+    )

@@ -1,0 +1,149 @@
+"""The kinds of value a configuration key may hold, each with its own sentence for what is wrong."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from ductile.document.units import duration, size
+from ductile.model.clock import Millis, from_rfc3339
+
+_YES = frozenset({"true", "yes", "on"})
+_NO = frozenset({"false", "no", "off"})
+
+
+def wrong(message: str, code: str = "bad_value") -> PydanticCustomError:
+    """An error of one value: the rest of a sentence that begins with the key, or after a colon one of its own."""
+    return PydanticCustomError(code, "{message}", {"message": message})
+
+
+def show(value: Any) -> str:
+    """A value as a message names it: short, and by its YAML kind where it is no scalar."""
+    if isinstance(value, Mapping):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    text = str(value)
+    return f"`{text[:57]}…`" if len(text) > 60 else f"`{text}`"  # noqa: PLR2004  # what fits in one line of a terminal
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        message = f"must be text, but {show(value)} is no text in YAML; put it in quotes"
+    else:
+        message = f"must be text, not {show(value)}"
+    raise wrong(message)
+
+
+def _name(value: Any) -> str:
+    text = _text(value)
+    if not text.strip():
+        message = "must not be empty"
+        raise wrong(message)
+    return text
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _YES | _NO:
+        return value.lower() in _YES
+    message = f"must be `true` or `false`, not {show(value)}"
+    raise wrong(message)
+
+
+def whole(low: int) -> BeforeValidator:
+    """A whole number of at least `low`."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            message = f"must be a whole number, not {show(value)}"
+            raise wrong(message)
+        if value < low:
+            message = f"must be at least {low}, not {value}"
+            raise wrong(message)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _measured(measure: Callable[[str | int], int], example: str) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            message = f"must be {example}, not {show(value)}"
+            raise wrong(message)
+        try:
+            return measure(value)
+        except ValueError as error:
+            message = f": {error}"
+            raise wrong(message) from None
+
+    return check
+
+
+_span = _measured(duration, "a duration such as `30s`")
+_size = _measured(size, "a size such as `1MB`")
+
+
+def _positive(value: Any) -> Millis:
+    length = _span(value)
+    if length <= 0:
+        message = "must be longer than nothing"
+        raise wrong(message)
+    return length
+
+
+def _moment(value: Any) -> Millis:
+    try:
+        return from_rfc3339(_text(value))
+    except ValueError:
+        message = f"must be a time such as `2030-01-31T12:00:00Z`, not {show(value)}"
+        raise wrong(message) from None
+
+
+def one_of(*choices: str, **aliases: str) -> BeforeValidator:
+    """One of these words; an alias stands for another of them."""
+
+    def check(value: Any) -> str:
+        word = aliases.get(value, value) if isinstance(value, str) else value
+        if word in choices:
+            return str(word)
+        named = ", ".join(f"`{choice}`" for choice in choices)
+        message = f"must be one of {named}, not {show(value)}"
+        raise wrong(message)
+
+    return BeforeValidator(check)
+
+
+def _not_yet(value: Any) -> Any:
+    del value
+    message = "is not in this version"
+    raise wrong(message, "not_in_this_version")
+
+
+def _empty_for_now(value: Any) -> Any:
+    return value if value == [] else _not_yet(value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, BeforeValidator(_name)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Duration = Annotated[Millis, BeforeValidator(_span)]
+"""A length of time, zero allowed."""
+Span = Annotated[Millis, BeforeValidator(_positive)]
+"""A length of time above zero."""
+Size = Annotated[int, BeforeValidator(_size)]
+"""Bytes."""
+Moment = Annotated[Millis, BeforeValidator(_moment)]
+Count = Annotated[int, whole(1)]
+NotYet = Annotated[Any, BeforeValidator(_not_yet)]
+"""A documented key whose feature a later version brings."""
+EmptyForNow = Annotated[list[Any], BeforeValidator(_empty_for_now)]
+"""As `NotYet`, but the empty list that says the same as no key is taken."""

@@ -1,0 +1,57 @@
+"""Hashes of a compiled configuration: equal input gives equal hashes, and each part has its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from blake3 import blake3
+
+from ductile.config.instances import Instances
+from ductile.config.schema import Configuration
+from ductile.model.graph import Graph
+
+
+def sections(configuration: Configuration, instances: Instances, pipelines: Mapping[str, Graph]) -> dict[str, str]:
+    """Part of the configuration (`service`, `plugins.<name>`, `pipelines.<name>`…) → BLAKE3 (hex)."""
+    api = configuration.api
+    parts: dict[str, Any] = {
+        "service": configuration.service.model_dump(),
+        "state": configuration.state.model_dump(),
+        "api": api.model_dump(exclude={"auth"}) if api else None,
+        "plugin_roots": configuration.plugin_roots,
+        "routes": [route.model_dump() for route in configuration.routes if route],
+    }
+    for index, token in enumerate(api.auth.tokens if api else ()):
+        if token:
+            digest = blake3(token.token.encode()).hexdigest()
+            parts[f"tokens.{token.name or digest[:8]}"] = [index, digest, token.model_dump(exclude={"token"})]
+    for name, entry in configuration.plugins.items():
+        parts[f"plugins.{name}"] = [entry.model_dump(exclude={"schedules"})]
+        for schedule in entry.schedules:
+            if schedule:
+                parts[f"schedules.{name}/{schedule.id}"] = schedule.model_dump()
+    for name, plugin in instances.plugins.items():
+        made = [plugin.manifest, str(plugin.folder), str(plugin.executable), plugin.timeouts, plugin.parallelism]
+        parts[f"plugins.{name}"] = [*parts.get(f"plugins.{name}", ()), made]
+    for name, unusable in instances.unusable.items():
+        parts[f"plugins.{name}"] = [*parts.get(f"plugins.{name}", ()), unusable]
+    for name, graph in pipelines.items():
+        parts[f"pipelines.{name}"] = graph
+    return {name: _hash(part) for name, part in parts.items()}
+
+
+def whole(parts: Mapping[str, str], pipelines: Sequence[str], root: str) -> str:
+    """The hash of all parts, of the order in which pipelines are asked, and of the folder."""
+    return _hash([parts, list(pipelines), root])
+
+
+def _hash(part: Any) -> str:
+    return blake3(orjson.dumps(part, option=orjson.OPT_SORT_KEYS, default=_plain)).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError

@@ -1,0 +1,204 @@
+"""Plugin instances: what was discovered and what the configuration says of it, together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ductile.config.schema import Configuration, PluginEntry, ServiceSection
+from ductile.config.sentences import located
+from ductile.document.marks import Marks
+from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.model.clock import Millis
+from ductile.model.manifest import NAME, RESERVED_NAMES, Manifest
+from ductile.model.snapshot import Plugin, Unusable, Validator
+from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
+from ductile.plugin.schema import compile_validator
+
+DEFAULT_MAX_ATTEMPTS = 4
+DISABLED = "disabled"
+QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instances:
+    """Every plugin name of the configuration, usable or not."""
+
+    plugins: dict[str, Plugin] = field(default_factory=dict)
+    unusable: dict[str, Unusable] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shelf:
+    """What instances are made from."""
+
+    loaded: Mapping[str, Loaded]
+    entries: Mapping[str, PluginEntry]
+    marks: Marks
+    service: ServiceSection
+    validators: dict[str, dict[str, Validator]] = field(default_factory=dict)
+    """Discovered name → its commands' checks, shared by all instances of it."""
+
+
+def compile_instances(configuration: Configuration, loaded: Mapping[str, Loaded], marks: Marks) -> Instances:
+    """All discovered plugins and all aliases. What cannot run stands in `unusable` with its reason."""
+    entries = configuration.plugins
+    shelf = _Shelf(loaded=loaded, entries=entries, marks=marks, service=configuration.service)
+    instances = Instances()
+    unlisted = PluginEntry()
+    for name in (*entries, *(name for name in loaded if name not in entries)):
+        entry = entries.get(name, unlisted)
+        wrong = _misnamed(name, entry, shelf)
+        base = loaded.get(entry.uses or name)
+        if wrong or base is None:
+            instances.problems.extend(wrong)
+            instances.unusable[name] = Unusable(name=name, kind=QUARANTINED, reason="its configuration is wrong")
+            continue
+        instances.problems.extend(_checked(name, entry, base.manifest, shelf))
+        made = _instance(name, entry, base, shelf, instances.problems)
+        if isinstance(made, Plugin):
+            instances.plugins[name] = made
+        else:
+            instances.unusable[name] = made
+    return instances
+
+
+def quarantined(name: str, problem: Problem, service: ServiceSection) -> Problem:
+    """An error of a plugin as one of the configuration: a warning, for it harms nothing else, unless that is asked."""
+    severity = "error" if service.strict_mode else "warning"
+    return replace(problem, message=f"plugin `{name}` is quarantined: {problem.message}", severity=severity)
+
+
+def _misnamed(name: str, entry: PluginEntry, shelf: _Shelf) -> list[Problem]:
+    """What is wrong with the name itself, or with the plugin it uses."""
+    at: Path = ("plugins", name)
+    if entry.uses is None:
+        if name in shelf.loaded:
+            return []
+        message = f"no plugin named `{name}` was found below `plugin_roots`{did_you_mean(name, shelf.loaded)}"
+        return [Problem(code="unknown_plugin", message=message, path=at, mark=shelf.marks.key(at))]
+    if not NAME.fullmatch(name) or name in RESERVED_NAMES:
+        why = "is reserved" if name in RESERVED_NAMES else "is no name: use a-z, 0-9, `_` and `-`"
+        return [Problem(code="bad_value", message=f"`{name}` {why}", path=at, mark=shelf.marks.key(at))]
+    if entry.uses in shelf.loaded:
+        if name not in shelf.loaded or name == entry.uses:
+            return []
+        message = f"`{name}` is a plugin itself; give the instance of `{entry.uses}` another name"
+        return [Problem(code="duplicate", message=message, path=at, mark=shelf.marks.key(at))]
+    other = shelf.entries.get(entry.uses)
+    if other is not None and other.uses is not None:
+        hint = f", which is an instance itself; name its plugin, `{other.uses}`"
+    else:
+        hint = f", but no such plugin was found below `plugin_roots`{did_you_mean(entry.uses, shelf.loaded)}"
+    return [located("unknown_plugin", f"`{name}` uses `{entry.uses}`{hint}", (*at, "uses"), shelf.marks)]
+
+
+def _checked(name: str, entry: PluginEntry, manifest: Manifest | None, shelf: _Shelf) -> list[Problem]:
+    """Errors of an entry that no quarantine excuses."""
+    at: Path = ("plugins", name)
+    problems = []
+    if entry.parallelism is not None and entry.parallelism > shelf.service.max_workers:
+        message = (
+            f"`parallelism` must be at most `service.max_workers`, {shelf.service.max_workers}, not {entry.parallelism}"
+        )
+        problems.append(located("bad_value", message, (*at, "parallelism"), shelf.marks))
+    if entry.max_attempts is not None and entry.retry.max_attempts is not None:
+        message = "`max_attempts` is the short form of `retry.max_attempts`; give one of them"
+        problems.append(located("duplicate", message, (*at, "max_attempts"), shelf.marks))
+    for command in entry.timeouts if manifest else ():
+        if manifest and command not in manifest.commands:
+            message = f"`{name}` has no command `{command}`{did_you_mean(command, manifest.commands)}"
+            path = (*at, "timeouts", command)
+            problems.append(
+                Problem(code="unknown_command", message=message, path=path, mark=shelf.marks.key(path)),
+            )
+    return problems
+
+
+def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, problems: list[Problem]) -> Plugin | Unusable:
+    manifest = base.manifest
+    if not entry.enabled:
+        reason = "it is disabled by `enabled: false`"
+        return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
+    faults = [problem for problem in base.problems if problem.severity == "error"]
+    if manifest is None or base.executable is None or faults:
+        reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
+        return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
+    broken = _broken_config(name, entry, manifest, shelf.marks)
+    if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
+        reason = "it has no entry of its own, only instances that use it"
+        return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
+    if broken:
+        reason = "; ".join(problem.message for problem in broken)
+        problems += [quarantined(name, problem, shelf.service) for problem in broken]
+        return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
+    return Plugin(
+        name=name,
+        manifest=manifest,
+        folder=base.folder,
+        executable=base.executable,
+        config=entry.config,
+        env=entry.env,
+        inherit_env=tuple(entry.inherit_env),
+        timeouts=_timeouts(entry, manifest),
+        max_attempts=entry.retry.max_attempts or entry.max_attempts or DEFAULT_MAX_ATTEMPTS,
+        backoff_base=entry.retry.backoff_base,
+        parallelism=entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1),
+        notify_on_complete=entry.notify_on_complete,
+        runner="spawn",
+        validators=_validators(base, manifest, shelf),
+    )
+
+
+def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, marks: Marks) -> list[Problem]:
+    """How the `config` breaks what the manifest asks of it."""
+    at: Path = ("plugins", name, "config")
+    problems = [
+        located("missing", f"it needs `config.{key}`, which is missing", at, marks)
+        for key in manifest.required_config
+        if entry.config.get(key) is None
+    ]
+    if manifest.config_schema is not None:
+        for fault in compile_validator(manifest.config_schema)(entry.config):
+            named = ".".join(("config", *_pointed(fault.path)))
+            path = (*at, *_pointed(fault.path))
+            problems.append(located("bad_value", f"`{named}` breaks the plugin's schema: {fault.message}", path, marks))
+    return problems
+
+
+def pointed(pointer: str, value: Any) -> Path:
+    """A JSON Pointer into a value as a YAML path."""
+    path: list[str | int] = []
+    for part in _pointed(pointer):
+        step: str | int = int(part) if isinstance(value, list) and part.isdigit() else part
+        known = isinstance(value, Mapping) and step in value
+        listed = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        value = value[step] if known or listed else None
+        path.append(step)
+    return tuple(path)
+
+
+def _pointed(pointer: str) -> tuple[str, ...]:
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _timeouts(entry: PluginEntry, manifest: Manifest) -> dict[str, Millis]:
+    """The most particular one given: for the command here, for all commands here, by the manifest, by default."""
+    return {
+        name: entry.timeouts.get(name)
+        or entry.timeout
+        or command.timeout
+        or DEFAULT_TIMEOUTS.get(name, DEFAULT_TIMEOUT)
+        for name, command in manifest.commands.items()
+    }
+
+
+def _validators(base: Loaded, manifest: Manifest, shelf: _Shelf) -> dict[str, Validator]:
+    known = shelf.validators.get(base.name)
+    if known is None:
+        known = shelf.validators[base.name] = {
+            name: compile_validator(command.input_schema)
+            for name, command in manifest.commands.items()
+            if command.input_schema is not None
+        }
+    return known

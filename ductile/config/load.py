@@ -1,0 +1,208 @@
+"""Finds the configuration and reads all its files into one value in which each part has its place."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from ductile.config.dotenv import overrides, read_dotenv
+from ductile.config.errors import ConfigNotFound
+from ductile.config.legacy import modernize
+from ductile.document.expand import expand
+from ductile.document.marks import Marks
+from ductile.document.merge import merge
+from ductile.document.problem import Path as YamlPath
+from ductile.document.problem import Problem
+from ductile.document.read import Document, read_document
+
+FILE = "config.yaml"
+SYSTEM_FOLDER = Path("/etc/ductile")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layers:
+    """All files of a configuration, expanded, in today's spelling, and merged."""
+
+    value: dict[str, Any]
+    marks: Marks
+    problems: tuple[Problem, ...]
+    secrets: frozenset[str]
+    """What expansion and the names of keys say is secret."""
+    root: Path
+    """The folder of `config.yaml`."""
+    names: tuple[str, ...]
+    """The files as marks show them, in the order of reading."""
+    files: tuple[Path, ...]
+    """Every file that was read or looked for, `.env` files too: what a watcher watches."""
+    used: Mapping[str, str]
+    """The variables that were expanded, and their values."""
+
+
+def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
+    """The absolute path of `config.yaml`. Raises `ConfigNotFound`.
+
+    The option names it or its folder, else `DUCTILE_CONFIG_DIR` does, else it is in one of the usual folders.
+    """
+    named = option or environ.get("DUCTILE_CONFIG_DIR")
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path("~").expanduser()
+    places = [named_path(named, Path.cwd())] if named else [home / ".config" / "ductile", SYSTEM_FOLDER]
+    candidates = [place if place.is_file() else place / FILE for place in places]
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise ConfigNotFound(looked_for=", ".join(str(candidate) for candidate in candidates))
+    return found
+
+
+def named_path(text: str, folder: Path) -> Path:
+    """A path setting as an absolute path: `~` expanded, relative to the folder of the file that holds it."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # `~nobody`: a user that is not there
+        path = Path(text)
+    return Path(os.path.abspath(folder / path))  # noqa: PTH100  # resolve() would follow symlinks: the folder may be one
+
+
+def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
+    """Reads `config.yaml` and all it includes. Whatever is wrong stands in `problems`; nothing is raised."""
+    reader = _Reader(location.parent)
+    reader.read(location)
+    problems = [*reader.problems, *overrides(environ)]
+    variables, files, found = _environment(reader.documents)
+    problems += found
+    lookup = {**variables, **environ}
+    secrets: set[str] = set()
+    used: dict[str, str] = {}
+    layers: list[Document] = []
+    for path, document in reader.documents.items():
+        expanded = expand(document, lookup, root=location.parent)
+        secrets |= expanded.secrets
+        used |= expanded.used
+        value, marks, warnings = modernize(expanded.value, document.marks)
+        layers.append(replace(document, value=_resolved(value, path.parent), marks=marks))
+        problems += [*document.problems, *expanded.problems, *warnings]
+    whole = reduce(merge, layers)
+    return Layers(
+        value=whole.value,
+        marks=whole.marks,
+        problems=tuple(problems),
+        secrets=frozenset(secrets),
+        root=location.parent,
+        names=tuple(document.file for document in reader.documents.values()),
+        files=(*reader.documents, *files),
+        used=used,
+    )
+
+
+class _Reader:
+    """Reads a file and what it includes, in the order in which they are merged, each file once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.documents: dict[Path, Document] = {}
+        self.problems: list[Problem] = []
+        self._open: list[Path] = []
+
+    def read(self, path: Path) -> None:
+        """The file, then its includes, depth first."""
+        document = read_document(path, name=self._name(path))
+        if not isinstance(document.value, dict):
+            message = "a configuration file must be a map of keys such as `service:`, and this is none"
+            self.problems.append(Problem(code="bad_value", message=message, mark=document.marks.of(())))
+            document = replace(document, value={}, marks=Marks(document.marks.root._replace(children={})))
+        self.documents[path] = document
+        self._open.append(path)
+        for index, entry in _texts(document, ("include",)):
+            self._include(named_path(entry, path.parent), entry, document, ("include", index))
+        self._open.pop()
+
+    def _include(self, path: Path, entry: str, document: Document, at: YamlPath) -> None:
+        if path in self._open:
+            names = [self._name(one) for one in (*self._open[self._open.index(path) :], path)]
+            self._report("include_cycle", f"these files include each other: {' → '.join(names)}", document, at)
+        elif path.is_dir():
+            self._folder(path, entry, document, at)
+        elif not path.exists():
+            self._report("missing_file", f"there is no file or folder `{entry}` (looked for {path})", document, at)
+        elif path not in self.documents:
+            self.read(path)
+
+    def _folder(self, folder: Path, entry: str, document: Document, at: YamlPath) -> None:
+        try:
+            inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            self._report("unreadable_file", f"the folder `{entry}` cannot be read: {error.strerror}", document, at)
+            return
+        for path in inside:
+            if path.suffix == ".yaml" and path.is_file():
+                self._include(path, path.name, document, at)
+            elif path.suffix == ".yml":
+                message = f"`{path.name}` is not read: of a folder only *.yaml is; rename it"
+                self._report("not_read", message, document, at, severity="warning")
+
+    def _report(self, code: str, message: str, document: Document, at: YamlPath, *, severity: str = "error") -> None:
+        mark = document.marks.of(at)
+        self.problems.append(Problem(code=code, message=message, path=at, mark=mark, severity=severity))
+
+    def _name(self, path: Path) -> str:
+        """How marks show the file: relative to the configuration's folder, or whole where that is shorter."""
+        return min(os.path.relpath(path, self.root), str(path), key=len)
+
+
+def _texts(document: Document, path: YamlPath) -> Iterator[tuple[int, str]]:
+    """The paths listed there that can be read before expansion; what is wrong with the others is said elsewhere."""
+    value: Any = document.value
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    entries = enumerate(value if isinstance(value, list) else [])
+    yield from ((i, entry) for i, entry in entries if isinstance(entry, str) and entry.strip() and "${" not in entry)
+
+
+def _environment(documents: Mapping[Path, Document]) -> tuple[dict[str, str], list[Path], list[Problem]]:
+    """The variables of all `.env` files that are listed; the later file wins."""
+    variables: dict[str, str] = {}
+    files: list[Path] = []
+    problems: list[Problem] = []
+    at: YamlPath = ("environment_vars", "include")
+    for path, document in documents.items():
+        for index, entry in _texts(document, at):
+            file = named_path(entry, path.parent)
+            files.append(file)
+            try:
+                read, found = read_dotenv(file, entry)
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not UTF-8"
+                message = f"the environment file `{entry}` cannot be read: {reason}"
+                mark = document.marks.of((*at, index))
+                problems.append(Problem(code="missing_file", message=message, path=(*at, index), mark=mark))
+                continue
+            variables |= read
+            problems += found
+    return variables, files, problems
+
+
+def _resolved(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The document with its path settings absolute."""
+    resolved = dict(value)
+    roots = value.get("plugin_roots")
+    if isinstance(roots, list):
+        resolved["plugin_roots"] = [_path(root, folder) for root in roots]
+    state = value.get("state")
+    if isinstance(state, dict) and "path" in state:
+        resolved["state"] = {**state, "path": _path(state["path"], folder)}
+    api = value.get("api")
+    if isinstance(api, dict) and "listen" in api:
+        listen = api["listen"]
+        addresses = [_address(one, folder) for one in listen] if isinstance(listen, list) else _address(listen, folder)
+        resolved["api"] = {**api, "listen": addresses}
+    return resolved
+
+
+def _path(value: Any, folder: Path) -> Any:
+    return str(named_path(value, folder)) if isinstance(value, str) and value.strip() else value
+
+
+def _address(value: Any, folder: Path) -> Any:
+    socket = value.removeprefix("unix:") if isinstance(value, str) and value.startswith("unix:") else ""
+    return f"unix:{named_path(socket, folder)}" if socket.strip() else value

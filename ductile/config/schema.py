@@ -1,0 +1,281 @@
+"""What each section of the configuration may hold. Pipelines are the flow's own models."""
+
+import os
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+
+from ductile.config.fields import (
+    Count,
+    Duration,
+    EmptyForNow,
+    Flag,
+    Moment,
+    Name,
+    NotYet,
+    Size,
+    Span,
+    Text,
+    one_of,
+    show,
+    whole,
+    wrong,
+)
+from ductile.model.clock import Millis
+
+SECOND: Millis = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+MEGABYTE = 1024 * 1024
+DEFAULT_LISTEN = "127.0.0.1:8080"
+OWN_VARIABLES = frozenset({"DUCTILE_INSTANCE", "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
+"""What every plugin is started with; nobody else may set them."""
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+GONE = object()
+"""Stands in a list for an entry that was reported and taken out, so that the others keep their places."""
+
+
+class Section(BaseModel):
+    """A map of known keys. A section that is written but empty is the same as one with no keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    noun: ClassVar[str] = "the configuration"
+    """How a message names it: `x` is no key of <noun>."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+
+def _kept(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return None if value is GONE else handler({} if value is None else value)
+
+
+def _maps(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _lists(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _texts(value: Any) -> Any:
+    return [text for text in value if text is not GONE] if isinstance(value, list) else _lists(value)
+
+
+def default_workers() -> int:
+    """Attempts at once: twice the processors this process may use, and at least four."""
+    return max(4, 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1))
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if not addresses or len(set(addresses)) < len(addresses):
+        message = "names an address twice" if addresses else "must name at least one address"
+        raise wrong(message)
+    return addresses
+
+
+def _address(value: Any) -> str:
+    if isinstance(value, str):
+        if value.startswith("unix:/") and len(value) > len("unix:/"):
+            return value
+        match = _ADDRESS.fullmatch(value)
+        if match and int(match["port"]) < 2**16:
+            return f"{match['host'] or '0.0.0.0'}:{int(match['port'])}"  # noqa: S104  # `:8080` asks for every interface
+    message = f"must be `host:port` or `unix:/path`, not {show(value)}"
+    raise wrong(message)
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if name in OWN_VARIABLES:
+            message = f"must not set `{name}`: the gateway sets it"
+        elif not _VARIABLE.fullmatch(name):
+            message = f"has {show(name)}, which is no name of a variable"
+        elif "\0" in value:
+            message = f"has a NUL character in `{name}`"
+        else:
+            continue
+        raise wrong(message)
+    return env
+
+
+def _no_later_runner(word: Any) -> Any:
+    if word in ("fork", "persistent"):
+        message = f"`{word}` is not in this version; `auto` and `spawn` are"
+        raise wrong(message, "not_in_this_version")
+    return word
+
+
+Texts = Annotated[list[Text], BeforeValidator(_texts)]
+Names = Annotated[list[Name], BeforeValidator(_texts)]
+Listen = Annotated[
+    tuple[Annotated[str, BeforeValidator(_address)], ...], AfterValidator(_once), BeforeValidator(_one_or_more)
+]
+Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
+Runner = Annotated[str, one_of("auto", "spawn"), BeforeValidator(_no_later_runner)]
+Level = Annotated[str, one_of("debug", "info", "warning", "error", warn="warning")]
+Format = Annotated[str, one_of("json", "console", "auto")]
+
+
+class EnvironmentVars(Section):
+    """`.env` files to read before expansion."""
+
+    noun = "`environment_vars`"
+    include: Texts = []
+
+
+class ServiceSection(Section):
+    """The process as a whole."""
+
+    noun = "`service`"
+    name: Name = "ductile"
+    tick_interval: Span = MINUTE
+    log_level: Level = "info"
+    log_format: Format = "json"
+    dedupe_ttl: Duration = DAY
+    job_log_retention: Span = 30 * DAY
+    job_queue_retention: Span = 7 * DAY
+    max_workers: Count = Field(default_factory=default_workers)
+    kill_grace: Duration = 5 * SECOND
+    drain_timeout: Duration = 30 * SECOND
+    max_hops: Annotated[int, whole(1)] = 20
+    inherit_env: Names = []
+    strict_mode: Flag = False
+    allow_symlinks: Flag = False
+    watch: NotYet = None
+
+
+class StateSection(Section):
+    """Where jobs are kept."""
+
+    noun = "`state`"
+    path: Name | None = None
+    url: NotYet = None
+
+
+class Token(Section):
+    """A bearer token."""
+
+    noun = "a token"
+    token: Text
+    scopes: Names = []
+    name: Name | None = None
+    expires_at: Moment | None = None
+
+
+class Auth(Section):
+    """Who may call."""
+
+    noun = "`api.auth`"
+    tokens: Annotated[list[Annotated[Token | None, WrapValidator(_kept)]], BeforeValidator(_lists)] = []
+
+
+class ApiSection(Section):
+    """The HTTP side."""
+
+    noun = "`api`"
+    enabled: Flag = True
+    listen: Listen = (DEFAULT_LISTEN,)
+    auth: Auth = Auth()
+    max_concurrent_sync: Count = 10
+    max_sync_timeout: Span = 5 * MINUTE
+    max_body_size: Size = MEGABYTE
+    allowed_origins: EmptyForNow = []
+    metrics_public: NotYet = None
+
+
+class Retry(Section):
+    """How often and how soon a failed job is tried again."""
+
+    noun = "`retry`"
+    max_attempts: Count | None = None
+    backoff_base: Duration = 30 * SECOND
+
+
+class ScheduleEntry(Section):
+    """A command that runs at a fixed interval."""
+
+    noun = "a schedule"
+    id: Name = "default"
+    every: Span
+    jitter: Duration = 0
+    command: Name = "poll"
+    payload: Annotated[dict[str, Any], BeforeValidator(_maps)] = {}
+    cron: NotYet = None
+    at: NotYet = None
+    after: NotYet = None
+    rrule: NotYet = None
+    catch_up: NotYet = None
+    if_running: NotYet = None
+    only_between: NotYet = None
+    timezone: NotYet = None
+    not_on: NotYet = None
+
+
+class PluginEntry(Section):
+    """A plugin instance: a discovered plugin's settings, or with `uses` a second instance of one."""
+
+    noun = "a plugin"
+    enabled: Flag = True
+    uses: Name | None = None
+    config: Annotated[dict[str, Any], BeforeValidator(_maps)] = {}
+    env: Variables = {}
+    inherit_env: Names = []
+    parallelism: Count | None = None
+    schedules: Annotated[list[Annotated[ScheduleEntry | None, WrapValidator(_kept)]], BeforeValidator(_lists)] = []
+    notify_on_complete: Flag = False
+    retry: Retry = Retry()
+    max_attempts: Count | None = None
+    timeout: Span | None = None
+    timeouts: Annotated[dict[str, Span], BeforeValidator(_maps)] = {}
+    runner: Runner = "auto"
+    circuit_breaker: NotYet = None
+    max_outstanding_polls: NotYet = None
+
+
+class RouteEntry(Section):
+    """An event of one plugin that goes to another one's `handle`."""
+
+    noun = "a route"
+    source: Name = Field(alias="from")
+    event_type: Name
+    to: Name
+
+
+class Configuration(Section):
+    """All sections, after includes, expansion and merging."""
+
+    include: Texts = []
+    environment_vars: EnvironmentVars = EnvironmentVars()
+    service: ServiceSection = Field(default_factory=ServiceSection)
+    state: StateSection = StateSection()
+    api: Annotated[ApiSection | None, BeforeValidator(_maps)] = None
+    """None: the section is not there, and nothing listens."""
+    plugin_roots: Names = []
+    plugins: Annotated[dict[str, PluginEntry], BeforeValidator(_maps)] = {}
+    pipelines: Annotated[list[Any], BeforeValidator(_lists)] = []
+    routes: Annotated[list[Annotated[RouteEntry | None, WrapValidator(_kept)]], BeforeValidator(_lists)] = []
+    webhooks: NotYet = None
+    tokens: NotYet = None
+    instances: NotYet = None
+    remote_ingress: NotYet = None
