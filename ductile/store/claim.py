@@ -34,7 +34,8 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     """Starts at most `total` attempts, and in each lane at most as many as it has free slots.
 
     The best of all lanes goes first: by priority, then by the time it became due, then by id. A job that its gate
-    refuses becomes held and takes no slot; after 512 of them the lanes that are left are signalled anew. The cost depends on the lanes asked for, not on what waits in them.
+    refuses becomes held and takes no slot; after 512 of those, the lanes that are left are signalled anew. The cost
+    depends on the lanes asked for, not on what waits in them.
     """
     left = {lane: slots for lane, slots in free.items() if slots > 0}
     heads: list[_Head] = []

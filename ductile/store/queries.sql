@@ -520,13 +520,3 @@ ORDER BY id DESC LIMIT :limit;
 -- name: definition
 -- Reads a compiled pipeline.
 SELECT document FROM definitions WHERE hash = :hash;
-
--- name: lanes
--- Reads the lanes that have a claimable job, one index probe a lane.
-WITH RECURSIVE ready (lane) AS (
-    SELECT min(lane) FROM jobs WHERE state = 'queued' AND due = 1
-    UNION ALL
-    SELECT (SELECT min(j.lane) FROM jobs AS j WHERE j.state = 'queued' AND j.due = 1 AND j.lane > ready.lane)
-    FROM ready WHERE ready.lane IS NOT NULL
-)
-SELECT lane FROM ready WHERE lane IS NOT NULL;

@@ -72,10 +72,6 @@ class Readers:
         """Every job with a running attempt, oldest first; roots of runs have none."""
         return [read_job(row) for row in await self._all("running")]
 
-    async def lanes(self) -> list[str]:
-        """The lanes that have a job which may be claimed."""
-        return [row[0] for row in await self._all("lanes")]
-
     async def lanes(self) -> frozenset[str]:
         """The lanes that have a job which may be claimed."""
         return frozenset(row[0] for row in await self._all("lanes"))
