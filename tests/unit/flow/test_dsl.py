@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ductile.flow.dsl import MAX_NESTING, parse_pipelines
 
@@ -187,3 +189,47 @@ def test_steps_nest_only_so_deep() -> None:
     assert parse_pipelines([pipeline(steps=nested(MAX_NESTING - 1))])[1] == ()
     (problem,) = parse_pipelines([pipeline(steps=nested(5000))])[1]
     assert "levels deep" in problem.message
+
+
+KEYS = st.sampled_from(
+    [
+        "name",
+        "on",
+        "on-hook",
+        "if",
+        "with",
+        "baggage",
+        "uses",
+        "call",
+        "steps",
+        "split",
+        "relay",
+        "id",
+        "timeout",
+        "max_depth",
+        "all",
+        "any",
+        "not",
+        "path",
+        "op",
+        "value",
+        "x",
+        3,
+    ]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a", "payload.x", "{", "eq", "30s", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(
+    st.lists(
+        ANYTHING | st.fixed_dictionaries({"name": st.just("p"), "steps": st.lists(ANYTHING, max_size=3)}), max_size=3
+    )
+)
+def test_whatever_stands_there_gives_problems_and_never_an_exception(raw: list[Any]) -> None:
+    models, problems = parse_pipelines(raw)
+    assert len([model for model in models if model.sound]) + len({problem.path[1] for problem in problems}) == len(raw)
+    assert all(problem.path[0] == "pipelines" and problem.message for problem in problems)
