@@ -230,7 +230,11 @@ def run(request: Any) -> Response:
     payload = event.get("payload") or request.get("payload") or {}
     if not isinstance(payload, dict):
         raise Refused("the payload must be an object")
-    return command(payload, Settings(request.get("config") or {}))
+    settings = Settings(request.get("config") or {})
+    try:
+        return command(payload, settings)
+    except OSError as error:
+        return failed(f"{payload.get('path')}: {error.strerror}", retry=error.errno in PASSING)
 
 
 def respond(stdin: bytes) -> tuple[Response, int]:
@@ -242,8 +246,6 @@ def respond(stdin: bytes) -> tuple[Response, int]:
         return failed(str(error)), 0
     except ValueError as error:
         return failed(f"the request is not JSON: {error}"), 1
-    except OSError as error:
-        return failed(str(error), retry=error.errno in PASSING), 0
 
 
 def failed(reason: str, *, retry: bool = False) -> Response:

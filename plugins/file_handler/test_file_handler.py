@@ -118,7 +118,7 @@ def test_a_pipe_or_a_folder_is_no_file(root: Path) -> None:
 
 
 def test_a_missing_file_is_a_permanent_error(root: Path) -> None:
-    assert "No such file" in refused(call(root, ask("read", path="in/none.txt")))
+    assert refused(call(root, ask("read", path="in/none.txt"))) == "in/none.txt: No such file or directory"
 
 
 def test_bytes_that_are_no_utf_8_are_refused(root: Path) -> None:

@@ -41,7 +41,7 @@ def statistics(text: str, top: int) -> dict[str, Any]:
         "characters": len(text),
         "bytes": len(text.encode("utf-8", "surrogatepass")),
     }
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    summary = ", ".join(f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in counts.items())
     return {**counts, "top_words": [{"word": word, "count": n} for word, n in ranked[:top]], "summary": summary}
 
 

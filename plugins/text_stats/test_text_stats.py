@@ -37,6 +37,11 @@ def test_handle_emits_the_statistics() -> None:
     assert response["events"] == [{"type": "text_stats.measured", "payload": response["result"]}]
 
 
+def test_the_summary_counts_one_as_one() -> None:
+    result = call({"command": "measure", "payload": {"text": "a"}})["result"]
+    assert result["summary"] == "1 line, 1 word, 1 character, 1 byte"
+
+
 def test_an_empty_text_has_nothing_in_it() -> None:
     result = call({"command": "measure", "payload": {"text": ""}})["result"]
     assert (result["lines"], result["words"], result["bytes"], result["top_words"]) == (0, 0, 0, [])
