@@ -1,0 +1,73 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ductile.model.snapshot import Snapshot
+
+Snap = Callable[..., Snapshot]
+
+TEXT = """
+plugin_roots: [plugins]
+service: {name: a}
+api: {auth: {tokens: [{token: a-long-enough-token, name: t, scopes: ["*"]}]}}
+plugins:
+  worker: {config: {x: 1}, schedules: [{every: 5m}]}
+routes: [{from: worker, event_type: x, to: worker}]
+pipelines:
+  - {name: one, on: x, steps: [{uses: worker}]}
+  - {name: two, on: x, steps: [{uses: worker}]}
+"""
+
+
+def test_equal_input_gives_equal_hashes(snapshot_of: Snap) -> None:
+    first, second = snapshot_of(TEXT), snapshot_of(TEXT)
+    assert first.config_hash == second.config_hash
+    assert first.sections == second.sections
+
+
+def test_comments_and_the_order_of_keys_change_nothing(snapshot_of: Snap) -> None:
+    turned = f"{TEXT.replace('service: {name: a}', '')}service: {{name: a}} # a comment\n"
+    assert snapshot_of(turned).config_hash == snapshot_of(TEXT).config_hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("name: a}", "name: b}", {"service"}),
+        ("api: {", "api: {listen: '127.0.0.1:1', ", {"api"}),
+        ("a-long-enough-token", "another-long-token", {"tokens.t"}),
+        ("x: 1", "x: 2", {"plugins.worker"}),
+        ("every: 5m", "every: 6m", {"schedules.worker/default"}),
+        ("to: worker", "to: again", {"routes", "plugins.again"}),
+        ("name: one, on: x", "name: one, on: y", {"pipelines.one"}),
+        ("{name: two, on: x, steps: [{uses: worker}]}", "{name: two, on: x, steps: [{uses: worker.greet}]}",
+         {"pipelines.two"}),
+    ],
+)  # fmt: skip
+def test_a_change_shows_in_its_own_part_alone(snapshot_of: Snap, old: str, new: str, changed: set[str]) -> None:
+    text = TEXT.replace(old, new)
+    if "again" in new:
+        text = text.replace("plugins:\n", "plugins:\n  again: {uses: worker}\n")
+    before, after = snapshot_of(TEXT), snapshot_of(text)
+    names = before.sections.keys() | after.sections.keys()
+    assert {name for name in names if before.sections.get(name) != after.sections.get(name)} == changed
+    assert before.config_hash != after.config_hash
+
+
+def test_the_order_of_pipelines_is_a_change_too(snapshot_of: Snap) -> None:
+    turned = TEXT.replace("name: one", "name: tmp").replace("name: two", "name: one").replace("name: tmp", "name: two")
+    assert snapshot_of(turned).config_hash != snapshot_of(TEXT).config_hash
+
+
+def test_a_manifest_is_part_of_its_plugin(snapshot_of: Snap, tmp_path: Path) -> None:
+    before = snapshot_of(TEXT)
+    manifest = tmp_path / "plugins/worker/manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.0.1"))
+    after = snapshot_of(TEXT)
+    assert before.sections["plugins.worker"] != after.sections["plugins.worker"]
+
+
+def test_hashes_hold_no_token(snapshot_of: Snap) -> None:
+    snapshot = snapshot_of(TEXT)
+    assert "a-long-enough-token" not in f"{snapshot.sections}{snapshot.config_hash}"
