@@ -114,7 +114,7 @@ class Redactor:
         """The text with each secret replaced by `[REDACTED]`."""
         if self._pattern is None:
             return text
-        redacted: str = self._pattern.sub(MASK, text)
+        redacted: str = self._pattern.sub(MASK, str(text))  # str: re2 cannot rebuild an enum's member
         return redacted
 
     def value(self, value: Any) -> Any:

@@ -68,7 +68,7 @@ def job_document(view: JobView, tree: Sequence[JobView], redactor: Redactor, *, 
     """`GET /job/{id}`. `tree` is the run's jobs where the job is an ended run's root, else empty."""
     document: Json = {
         "job_id": view.id,
-        "status": view.state,
+        "status": view.state.value,
         "plugin": view.plugin,
         "command": view.command,
         "submitted_by": view.submitted_by,
@@ -97,7 +97,7 @@ def details(view: JobView) -> Json:
     return {
         "last_error": view.error,
         "held_reason": view.held_reason,
-        "run_at": time_of(view.run_at) if view.state is State.QUEUED else None,
+        "run_at": time_of(view.run_at) if view.state is State.QUEUED and view.run_at != view.created_at else None,
         "cancel_requested_at": time_of(view.cancel_at) if view.state not in ENDED else None,
         "exit_code": view.exit_code,
         "stdout": view.stdout,
@@ -137,7 +137,7 @@ def tree_row(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
         "parent_job_id": view.parent_id,
         "plugin": view.plugin,
         "command": view.command,
-        "status": view.state,
+        "status": view.state.value,
         "result": run_result(views, full=full) if ended_run else response_of(view, full=full),
         "started_at": time_of(view.started_at),
         "completed_at": time_of(view.ended_at),
@@ -172,7 +172,7 @@ def run_document(
     ended = root.ended_at if root.ended_at is not None else root.created_at
     document: Json = {
         "job_id": root.id,
-        "status": root.state,
+        "status": root.state.value,
         "duration_ms": ended - root.created_at,
         "result": redactor.value(run_result(views, full=full)),
         "tree": tree_document(views, skips, redactor, full=full),
@@ -196,7 +196,7 @@ def row_document(row: JobRow) -> Json:
         "job_id": row.id,
         "plugin": row.plugin,
         "command": row.command,
-        "status": row.state,
+        "status": row.state.value,
         "created_at": rfc3339(row.created_at),
         "started_at": time_of(row.started_at),
         "completed_at": time_of(row.ended_at),

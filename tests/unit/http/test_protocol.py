@@ -1,0 +1,165 @@
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from support.raw import speak
+from support.web import SECRET, Web
+
+from ductile.errors import DuctileError
+from ductile.http.surfaces import system
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /plugin/echo/poll HTTP/1.1\r\nContent-Length: -1\r\n{auth}\r\n\r\n",
+        b"POST /plugin/echo/poll HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n{auth}\r\n\r\n{}",
+        b"POST /plugin/echo/poll HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n{auth}\r\n\r\n{}",
+        b"POST /plugin/echo/poll HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{auth}\r\n\r\nzz\r\n",
+    ],
+)
+async def test_what_is_not_http_gets_the_one_error_shape(web: Web, request_bytes: bytes) -> None:
+    head, body = await speak(web, request_bytes)
+    answer = orjson.loads(body)
+    assert head.split(b" ")[1] == b"400"
+    assert set(answer) == {"error", "message", "code", "details", "request_id"}
+    assert (answer["error"], answer["code"]) == ("bad_request", 400)
+    assert b"xxxxx" not in body
+    assert await web.count() == 0
+
+
+async def test_two_requests_in_one_packet_get_two_answers(web: Web) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+    for _ in range(2):
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(b'{"status":"ok"}'))
+    writer.close()
+
+
+async def test_http_1_0_and_absolute_targets_are_served(web: Web) -> None:
+    assert b" 200 " in (await speak(web, b"GET /livez HTTP/1.0\r\n\r\n"))[0]
+    assert b" 200 " in (await speak(web, b"GET http://elsewhere/livez HTTP/1.1\r\nHost: x\r\n\r\n"))[0]
+
+
+@pytest.mark.parametrize("given", ["abc-1", "x" * 128, "a b~!"])
+async def test_a_printable_request_id_is_kept(web: Web, given: str) -> None:
+    for path in ("/livez", "/jobs", "/nothing"):
+        answer = await web.get(path, headers={"X-Request-Id": given})
+        assert answer.headers["X-Request-Id"] == given
+    assert answer.json["request_id"] == given
+
+
+@pytest.mark.parametrize("given", [None, "", "x" * 129, "ümlaut", "tab\there"])
+async def test_any_other_request_id_is_made_anew(web: Web, given: str | None) -> None:
+    headers = {} if given is None else {"X-Request-Id": given}
+    made = {(await web.get("/livez", headers=headers)).headers["X-Request-Id"] for _ in range(2)}
+    assert len(made) == 2
+    assert all(len(one) == 36 for one in made)
+
+
+async def test_a_header_cannot_be_injected(web: Web) -> None:
+    answer = await web.get("/nothing%0d%0aX-Evil:%201", headers={"X-Request-Id": "a"})
+    assert answer.status == 404
+    assert "X-Evil" not in answer.headers
+    head, _ = await speak(web, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\rX-Evil: 1\r\n\r\n")
+    assert b"x-evil" not in head.lower()
+
+
+async def test_no_header_tells_a_version(web: Web) -> None:
+    answer = await web.get("/livez")
+    assert answer.headers["Server"] == "ductile"
+    assert "aiohttp" not in str(answer.headers).lower()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/jobs", "GET, HEAD, OPTIONS"),
+        ("GET", "/plugin/echo/poll", "OPTIONS, POST"),
+        ("HEAD", "/system/reload", "OPTIONS, POST"),
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
+        ("PUT", "/job/x", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_a_method_without_a_row_is_405_with_what_is_possible(
+    web: Web, method: str, path: str, allow: str
+) -> None:
+    answer = await web.call(method, path)
+    assert (answer.status, answer.headers["Allow"]) == (405, allow)
+    if method != "HEAD":
+        assert (answer.json["error"], answer.json["details"]["allow"]) == ("method_not_allowed", allow)
+
+
+async def test_options_tells_what_is_possible_without_a_token(web: Web) -> None:
+    answer = await web.call("OPTIONS", "/plugin/echo/poll", token=None)
+    assert (answer.status, answer.headers["Allow"]) == (204, "OPTIONS, POST")
+    assert (await web.call("OPTIONS", "/nothing", token=None)).status == 401
+
+
+async def test_browsers_of_allowed_origins_may_call(web: Web) -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    preflight = await web.call("OPTIONS", "/plugin/echo/poll", token=None, headers=asked)
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    for path in ("/jobs", "/nothing"):
+        answer = await web.get(path, headers={"Origin": "https://app.example"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    for origin in ("https://evil.example", "null", "https://app.example.evil"):
+        assert "Access-Control-Allow-Origin" not in (await web.get("/jobs", headers={"Origin": origin})).headers
+
+
+async def test_an_unknown_path_is_404_in_the_one_shape(web: Web) -> None:
+    answer = await web.get("/nothing/../here")
+    assert (answer.status, answer.json["error"], answer.json["code"]) == (404, "not_found", 404)
+    assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+
+
+async def test_what_nobody_expected_is_500_without_a_trace(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def explodes() -> None:
+        message = f"inner words {SECRET}"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr(web.control, "pause", explodes)
+    answer = await web.post("/system/pause")
+    assert (answer.status, answer.json["error"]) == (500, "internal_error")
+    assert "inner words" not in str(answer.json)
+    assert "Traceback" not in str(answer.json)
+    assert (await web.get("/livez")).status == 200
+
+
+async def test_secrets_in_an_error_are_redacted(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Telling(DuctileError):
+        """The word is {word}."""
+
+        status = 503
+
+    async def tells() -> None:
+        raise Telling(word=SECRET)
+
+    monkeypatch.setattr(web.control, "pause", tells)
+    answer = await web.post("/system/pause")
+    assert answer.json["message"] == "The word is [REDACTED]."
+    assert answer.json["details"] == {"word": "[REDACTED]"}
+
+
+async def test_an_error_outside_every_middleware_has_the_shape_too(web: Web) -> None:
+    snapshot = web.live.snapshot
+    broken: Any = object()
+    web.live.snapshot = broken
+    answer = await web.get("/livez")
+    web.live.snapshot = snapshot
+    assert (answer.status, answer.json["error"]) == (500, "internal_error")
+    assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_every_public_handler_is_a_probe_or_discovery() -> None:
+    assert {row.path for row in system.ROUTES if row.scopes is None} == {"/healthz", "/livez", "/readyz"}

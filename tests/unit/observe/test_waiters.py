@@ -1,0 +1,47 @@
+import asyncio
+
+import pytest
+
+from ductile.model.job import State
+from ductile.model.signal import JobEnded, Ready
+from ductile.observe.errors import TooManyWaiters
+from ductile.observe.waiters import Waiters
+
+
+async def test_everyone_who_expects_a_job_is_told_its_end() -> None:
+    waiters = Waiters()
+    with waiters.expect("a") as first, waiters.expect("a") as second, waiters.expect("b") as other:
+        waiters.heard([Ready("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
+        assert await first is State.FAILED
+        assert await second is State.FAILED
+        assert not other.done()
+        waiters.heard([JobEnded("a", State.FAILED)])
+
+
+async def test_an_end_that_nobody_expects_any_more_is_no_matter() -> None:
+    waiters = Waiters()
+    with waiters.expect("a") as future:
+        future.cancel()
+        waiters.heard([JobEnded("a", State.SUCCEEDED)])
+    waiters.heard([JobEnded("a", State.SUCCEEDED)])
+
+
+async def test_places_are_limited_and_come_back() -> None:
+    waiters = Waiters()
+    with waiters.seat(2), waiters.seat(2):
+        with pytest.raises(TooManyWaiters, match="2 callers") as refused, waiters.seat(2):
+            pass
+        assert (refused.value.status, refused.value.retry_after) == (503, 1)
+    with pytest.raises(ZeroDivisionError), waiters.seat(1):
+        raise ZeroDivisionError
+    with waiters.seat(1):
+        pass
+
+
+async def test_released_waiters_are_cancelled_and_so_are_later_ones() -> None:
+    waiters = Waiters()
+    with waiters.expect("a") as before:
+        waiters.release()
+        with waiters.expect("b") as after:
+            await asyncio.wait({before, after})
+            assert (before.cancelled(), after.cancelled()) == (True, True)
