@@ -15,6 +15,9 @@ from contextlib import ExitStack, suppress
 _ROUNDS = 100
 """Scans at most: a process that forks faster than it is found must not keep the gateway from going on."""
 
+_EMPTY_SCANS = 2
+"""So many in a row end the sweep: one alone may miss a daemon that forks and ends while /proc is read."""
+
 _DEATH_SECONDS = 5.0
 """How long the killed are waited for, in all; one inside an uninterruptible system call may take longer."""
 
@@ -34,14 +37,16 @@ def _entry(name: str, value: str) -> bytes:
 
 
 def _kill(entries: tuple[bytes, ...]) -> list[int]:
-    """Scans until a scan finds none: what a victim forked before it died carries the same entries."""
+    """Scans until nothing is found: what a victim forked before it died carries the same entries."""
     killed: list[int] = []
     until = time.monotonic() + _DEATH_SECONDS
+    empty = 0
     for _ in range(_ROUNDS):
         with ExitStack() as pidfds:
             victims = _signal_all(entries, pidfds)
             killed += [pid for pid in victims if pid not in killed]
-            if not victims or not _await_death(victims.values(), until):
+            empty = 0 if victims else empty + 1
+            if empty == _EMPTY_SCANS or not _await_death(victims.values(), until):
                 break
     return killed
 

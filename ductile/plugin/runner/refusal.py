@@ -28,6 +28,8 @@ def _missing(call: Call, _: OSError) -> str:
     line = shebang(call.executable)
     if line is None:
         return f"{call.executable} does not exist; restore it or correct the manifest's entrypoint"
+    if not line:
+        return f"{call.executable} needs a loader that this system lacks; build it for this machine"
     if line.endswith("\r"):
         return f"the first line of {call.executable} ends in a carriage return; save the file with LF line ends"
     return (
@@ -39,8 +41,8 @@ def _missing(call: Call, _: OSError) -> str:
 def _forbidden(call: Call, _: OSError) -> str:
     if not os.access(call.executable, os.X_OK):
         return f"{call.executable} may not be executed by this user; `chmod +x` it and check the folders above it"
-    interpreter = interpreter(shebang(call.executable) or "")
-    culprit = f"its interpreter `{interpreter}`" if interpreter else "it"
+    named = interpreter(shebang(call.executable) or "")
+    culprit = f"its interpreter `{named}`" if named else "it"
     return (
         f"{call.executable} may not be executed: {culprit} is no executable file "
         "or lies on a file system mounted noexec; correct the first line, or move it"

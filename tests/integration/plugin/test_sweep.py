@@ -72,11 +72,22 @@ def test_the_children_of_the_swept_are_swept(child: Child, tmp_path: Path) -> No
     assert not is_alive(parent)
 
 
-def test_a_process_that_multiplies_is_swept_whole(child: Child) -> None:
+def test_a_process_that_multiplies_is_swept_whole(child: Child, script: Script, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    bomb = script(
+        "import os, signal\n"
+        "for number in range(200):\n"
+        f"    if number == 5: open({str(begun)!r}, 'w').close()\n"
+        "    if not os.fork():\n"
+        "        os.setsid()\n"
+        "        signal.pause()\n",
+        name="bomb.py",
+    )
     instance = new_id()
-    chain = "import os\nfor _ in range(2000):\n    if os.fork(): os._exit(0)\n    os.setsid()\n"
-    child(f'{sys.executable} -ISc "{chain}" & exec sleep 60', DUCTILE_INSTANCE=instance)
-    assert len(sweep.kill_instance(instance)) >= 2
+    child(f"exec {sys.executable} -IS {bomb}", DUCTILE_INSTANCE=instance)
+    begun.read_text()
+    assert len(sweep.kill_instance(instance)) >= 6
     assert sweep.kill_instance(instance) == []
 
 
