@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import structlog
 
+from ductile.dispatch.errors import DefinitionMissing
 from ductile.dispatch.judge import Judged, judge
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.retry import chance
@@ -71,8 +72,7 @@ class Attempts:
         """Run the claimed attempt to its settlement."""
         job = claimed.job
         started_at = self._clock()
-        graph = await self._graph(job.definition)
-        judged = await self._outcome(claimed, snapshot, graph, slot)
+        graph, judged = await self._outcome(claimed, snapshot, slot)
         ending = Ending(
             claimed=claimed,
             snapshot=snapshot,
@@ -85,16 +85,19 @@ class Attempts:
         )
         await self._settle(ending, slot)
 
-    async def _outcome(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
+    async def _outcome(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> tuple[Graph | None, Judged]:
+        """How the attempt ended, whatever happened, with the definition that its run is pinned to."""
+        graph = None
         try:
-            return await self._execute(claimed, snapshot, graph, slot)
+            graph = await self._graph(claimed.job.definition)
+            return graph, await self._execute(claimed, snapshot, graph, slot)
         except SpawnFailed as failure:
-            return Judged(outcome=Outcome.FAILED, error=failure.message)
+            return graph, Judged(outcome=Outcome.FAILED, error=failure.message)
         except DuctileError as failure:
-            return Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
+            return graph, Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
         except Exception as bug:
             log.exception("attempt failed inside the gateway", job_id=claimed.job.id, attempt=claimed.job.attempt)
-            return Judged(outcome=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
+            return graph, Judged(outcome=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
 
     async def _execute(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
         plugin = snapshot.plugins[claimed.job.plugin]
@@ -134,7 +137,10 @@ class Attempts:
             return None
         graph = self._graphs.get(definition)
         if graph is None:
-            graph = load_graph(await self._store.definition(definition))
+            document = await self._store.definition(definition)
+            if document is None:
+                raise DefinitionMissing(definition=definition)
+            graph = load_graph(document)
             while len(self._graphs) >= DEFINITIONS:
                 self._graphs.pop(next(iter(self._graphs)), None)
             self._graphs[definition] = graph

@@ -16,7 +16,7 @@ from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.present import PLUGIN_UNAVAILABLE
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import Claimed, Job
-from ductile.model.signal import CancelRunning, Due, Ready, Signal
+from ductile.model.signal import CancelRunning, Drained, Due, Ready, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
@@ -127,6 +127,8 @@ class Dispatcher:
             if isinstance(signal, Ready):
                 self._ready.add(signal.lane)
                 self._wake.set()
+            elif isinstance(signal, Drained):
+                self._ready.discard(signal.lane)
             elif isinstance(signal, Due):
                 self._arm(signal.run_at)
             elif isinstance(signal, CancelRunning):
@@ -189,8 +191,6 @@ class Dispatcher:
         if self.paused or self.draining or total <= 0 or not free:
             return False
         claims = await self._store.write(queue.claim, free, min(total, BATCH), self._gate(snapshot))
-        # A job that comes ready after this claim was committed signals after it, so nothing is forgotten here.
-        self._ready -= claims.drained
         for claimed in claims.claimed:
             self._launch(claimed, snapshot)
         self._early_stops.clear()

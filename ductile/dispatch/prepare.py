@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ductile.flow import envelope
+from ductile.flow.envelope import merge_context, routed_payload, step_context
 from ductile.flow.remap import remap
 from ductile.flow.starts import HANDLE
 from ductile.model.clock import Millis, rfc3339
@@ -35,13 +35,13 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
     context: Mapping[str, Any] = orjson.loads(claimed.context)
     payload: Mapping[str, Any] = orjson.loads(event.payload)
     if event.job_id is not None:
-        payload = envelope.routed_payload(payload, event)
+        payload = routed_payload(payload, event)
     if job.step is not None and graph is not None:
-        payload = envelope.merge_context(payload, context)
+        payload = merge_context(payload, context)
         node = graph.nodes[job.step]
         if node.remap:
             payload = remap(node.remap, payload, context)
-        context = envelope.step_context(context, job.plugin, graph.name, job.step)
+        context = step_context(context, job.plugin, graph.name, job.step)
     timeout = plugin.timeouts[job.command]
     stdin = write_request(
         plugin,

@@ -17,6 +17,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Drained:
+    """A claim has found nothing more in the lane; what comes ready later signals `Ready` after this."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A queued job becomes due at this time."""
 
@@ -38,4 +45,4 @@ class CancelRunning:
     job_id: str
 
 
-Signal = Ready | Due | JobEnded | CancelRunning
+Signal = Ready | Drained | Due | JobEnded | CancelRunning

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ductile.model.clock import Millis
 from ductile.model.job import Claimed, Job, State
-from ductile.model.signal import Due
+from ductile.model.signal import Drained, Due
 from ductile.store.rows import EVENT_WIDTH, Row, job_values, read_event
 from ductile.store.tx import Tx
 
@@ -24,7 +24,7 @@ _Head = tuple[int, int, str, str, Row]
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The attempts to start now, in order, and the lanes that have no ready job left."""
+    """The attempts to start now, in order, and the lanes that have no ready job left (each signalled as `Drained`)."""
 
     claimed: tuple[Claimed, ...]
     drained: frozenset[str]
@@ -58,6 +58,8 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     if refused == BATCH:  # the batch stays short: whoever is left asks again
         for *_, lane, _row in heads:
             tx.ready(lane)
+    for lane in drained:
+        tx.signal(Drained(lane))
     return Claims(tuple(claimed), frozenset(drained))
 
 

@@ -103,7 +103,7 @@ class Tx:
         del self._counts[mark[1] :]
 
     def commit(self) -> tuple[Signal, ...]:
-        """Writes the counts and commits; returns the signals, each once."""
+        """Writes the counts and commits; returns the signals in order, of equal ones the last."""
         if self._counts:
             totals: Counter[tuple[str, str, str]] = Counter()
             for plugin, command, state, n in self._counts:
@@ -111,7 +111,7 @@ class Tx:
             rows = [(*key, n) for key, n in totals.items() if n]
             self._connection.executemany(QUERIES["add_count"].sql, rows)
         self.run("commit")
-        return tuple(dict.fromkeys(self._signals))
+        return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""

@@ -132,7 +132,8 @@ def book(gateway: Gateway) -> Path:
 
 
 def instance_of(gateway: Gateway) -> str:
-    return next(gateway.folder.glob("*.instance")).read_text().split()[0]
+    identity: str = json.loads(next(gateway.folder.glob("*.instance")).read_text())["instance"]
+    return identity
 
 
 @pytest.mark.timeout(400)

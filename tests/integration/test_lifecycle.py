@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.actor import Cast
-from support.gateway import Gateway
+from support.gateway import Gateway, alive
 
 QUICK = {"retry": {"max_attempts": 1}}
 
@@ -40,7 +40,7 @@ def test_a_stop_that_runs_out_of_patience_loses_attempts_and_the_next_start_runs
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     [request] = gateway.until(lambda: cast.requests("slow"))
     assert gateway.stop() == 0
-    assert not Path(f"/proc/{request['pid']}").exists()
+    assert not alive(request["pid"])
     gate.touch()
     gateway.start()
     document = gateway.until(lambda: (d := gateway.get(f"/job/{job}"))["status"] == "succeeded" and d)
@@ -73,9 +73,9 @@ def test_a_killed_gateways_plugins_die_before_their_jobs_run_again(gateway: Gate
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     [first] = gateway.until(lambda: cast.requests("slow"))
     gateway.kill()
-    assert Path(f"/proc/{first['pid']}").exists()
+    assert alive(first["pid"])
     gateway.start()
-    assert not Path(f"/proc/{first['pid']}").exists()
+    assert not alive(first["pid"])
     gate.touch()
     document = gateway.until(lambda: (d := gateway.get(f"/job/{job}"))["status"] == "succeeded" and d)
     assert document["attempt"] == 2
@@ -219,7 +219,7 @@ echo '{{"status": "ok", "result": "left one behind"}}'
     gateway.start()
     assert gateway.run("parent", "handle")["status"] == "succeeded"
     pid = int((tmp_path / "pid").read_text())
-    gateway.until(lambda: not Path(f"/proc/{pid}").exists())
+    gateway.until(lambda: not alive(pid))
 
 
 def test_state_facts_and_secrets_are_kept_as_the_manifest_says(gateway: Gateway) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.actor import Cast, event, rows
-from support.gateway import Gateway
+from support.gateway import Gateway, alive
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_cancelling_a_run_kills_its_processes_and_ends_what_waits(cast: Cast, tm
     assert answer.status == 202
     gateway.until(lambda: gateway.get(f"/job/{job}")["status"] == "cancelled")
     assert {row["status"] for row in gateway.get(f"/job/{job}/tree")} == {"cancelled"}
-    assert not Path(f"/proc/{request['pid']}").exists()
+    assert not alive(request["pid"])
     assert gateway.post(f"/job/{job}/cancel").status == 409
 
 

@@ -228,6 +228,15 @@ class Gateway:
             self.kill()
 
 
+def alive(pid: int) -> bool:
+    """Whether the process still works; one that is dead and waits to be reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
+
+
 def gateways(folder: Path) -> Iterator[Gateway]:
     """The body of a fixture: one gateway, ended afterwards."""
     gateway = Gateway(folder)
