@@ -1,35 +1,13 @@
 """The kinds of value a configuration key may hold, each with its own sentence for what is wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
+from ductile.document.fields import show, wrong
 from ductile.document.units import duration, size
 from ductile.model.clock import Millis, from_rfc3339
-
-_YES = frozenset({"true", "yes", "on"})
-_NO = frozenset({"false", "no", "off"})
-
-
-def wrong(message: str, code: str = "bad_value") -> PydanticCustomError:
-    """An error of one value: the rest of a sentence that begins with the key, or after a colon one of its own."""
-    return PydanticCustomError(code, "{message}", {"message": message})
-
-
-def show(value: Any) -> str:
-    """A value as a message names it: short, and by its YAML kind where it is no scalar."""
-    if isinstance(value, Mapping):
-        return "a map"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    text = str(value)
-    return f"`{text[:57]}…`" if len(text) > 60 else f"`{text}`"  # noqa: PLR2004  # what fits in one line of a terminal
 
 
 def _text(value: Any) -> str:
@@ -48,15 +26,6 @@ def _name(value: Any) -> str:
         message = "must not be empty"
         raise wrong(message)
     return text
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _YES | _NO:
-        return value.lower() in _YES
-    message = f"must be `true` or `false`, not {show(value)}"
-    raise wrong(message)
 
 
 def whole(low: int) -> BeforeValidator:
@@ -134,7 +103,6 @@ def _empty_for_now(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, BeforeValidator(_name)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
 Duration = Annotated[Millis, BeforeValidator(_span)]
 """A length of time, zero allowed."""
 Span = Annotated[Millis, BeforeValidator(_positive)]

@@ -44,6 +44,10 @@ def _false(value: Any) -> bool:
     return value is False
 
 
+def _is(word: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value == word
+
+
 def _is_map(value: Any) -> bool:
     return isinstance(value, Mapping)
 
@@ -71,7 +75,7 @@ TABLE: tuple[Old, ...] = (
             at=("api", "auth", "tokens", ANY, "scopes", ANY),
             says=f"scope `job:{access}` is an old spelling; write `jobs:{access}`",
             to=(ANY,),
-            when=f"job:{access}".__eq__,
+            when=_is(f"job:{access}"),
             turn=lambda scope: scope.replace("job:", "jobs:"),
         )
         for access in ("ro", "rw")
@@ -80,7 +84,7 @@ TABLE: tuple[Old, ...] = (
         at=("api", "auth", "tokens", ANY, "scopes", ANY),
         says="scope `state:ro` means nothing here and is left out",
         to=(),
-        when=MEANINGLESS_SCOPES.__contains__,
+        when=_is("state:ro"),
     ),
     Old(
         at=("webhooks",),

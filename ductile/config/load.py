@@ -48,11 +48,15 @@ def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
     named = option or environ.get("DUCTILE_CONFIG_DIR")
     home = Path(environ["HOME"]) if environ.get("HOME") else Path("~").expanduser()
     places = [named_path(named, Path.cwd())] if named else [home / ".config" / "ductile", SYSTEM_FOLDER]
-    candidates = [place if place.is_file() else place / FILE for place in places]
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    candidates = [place if _is_file(place) else place / FILE for place in places]
+    found = next((candidate for candidate in candidates if _is_file(candidate)), None)
     if found is None:
         raise ConfigNotFound(looked_for=", ".join(str(candidate) for candidate in candidates))
     return found
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file() raises below a folder that may not be entered
 
 
 def named_path(text: str, folder: Path) -> Path:
@@ -102,7 +106,9 @@ class _Reader:
         self.root = root
         self.documents: dict[Path, Document] = {}
         self.problems: list[Problem] = []
-        self._open: list[Path] = []
+        self._read: set[str] = set()
+        self._open: list[tuple[str, Path]] = []
+        """The files whose includes are being read; two paths are one file if their real paths are the same."""
 
     def read(self, path: Path) -> None:
         """The file, then its includes, depth first."""
@@ -112,20 +118,25 @@ class _Reader:
             self.problems.append(Problem(code="bad_value", message=message, mark=document.marks.of(())))
             document = replace(document, value={}, marks=Marks(document.marks.root._replace(children={})))
         self.documents[path] = document
-        self._open.append(path)
+        real = os.path.realpath(path)
+        self._read.add(real)
+        self._open.append((real, path))
         for index, entry in _texts(document, ("include",)):
             self._include(named_path(entry, path.parent), entry, document, ("include", index))
         self._open.pop()
 
     def _include(self, path: Path, entry: str, document: Document, at: YamlPath) -> None:
-        if path in self._open:
-            names = [self._name(one) for one in (*self._open[self._open.index(path) :], path)]
-            self._report("include_cycle", f"these files include each other: {' → '.join(names)}", document, at)
-        elif path.is_dir():
+        real = os.path.realpath(path)
+        opened = [one for one, _ in self._open]
+        if real in opened:
+            names = [self._name(one) for _, one in self._open[opened.index(real) :]]
+            message = f"these files include each other: {' → '.join((*names, names[0]))}"
+            self._report("include_cycle", message, document, at)
+        elif os.path.isdir(path):  # noqa: PTH112  # Path.is_dir() raises below a folder that may not be entered
             self._folder(path, entry, document, at)
-        elif not path.exists():
+        elif not os.path.exists(path):  # noqa: PTH110  # as above
             self._report("missing_file", f"there is no file or folder `{entry}` (looked for {path})", document, at)
-        elif path not in self.documents:
+        elif real not in self._read:
             self.read(path)
 
     def _folder(self, folder: Path, entry: str, document: Document, at: YamlPath) -> None:

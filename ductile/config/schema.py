@@ -19,7 +19,6 @@ from ductile.config.fields import (
     Count,
     Duration,
     EmptyForNow,
-    Flag,
     Moment,
     Name,
     NotYet,
@@ -27,10 +26,9 @@ from ductile.config.fields import (
     Span,
     Text,
     one_of,
-    show,
     whole,
-    wrong,
 )
+from ductile.document.fields import Flag, show, wrong
 from ductile.model.clock import Millis
 
 SECOND: Millis = 1000

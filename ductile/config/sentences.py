@@ -8,8 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ductile.config.fields import show
 from ductile.config.schema import GONE, Configuration, Section
+from ductile.document.fields import show
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 

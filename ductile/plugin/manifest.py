@@ -4,30 +4,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from ductile.document.fields import Flag, show, wrong
 from ductile.document.problem import Path
 from ductile.document.units import duration
 from ductile.model.clock import Millis
 from ductile.model.manifest import NAME, RESERVED_NAMES, CommandType
-
-_YES = frozenset({"true", "yes", "on"})
-_NO = frozenset({"false", "no", "off"})
-
-
-def wrong(message: str, code: str = "bad_value") -> PydanticCustomError:
-    """An error of one value: the rest of a sentence that begins with its key."""
-    return PydanticCustomError(code, "{message}", {"message": message})
-
-
-def show(value: Any) -> str:
-    """A value as a message names it."""
-    if isinstance(value, Mapping | list):
-        return "a map" if isinstance(value, Mapping) else "a list"
-    if value is None or isinstance(value, bool):
-        return "nothing" if value is None else f"`{str(value).lower()}`"
-    text = str(value)
-    return f"`{text[:57]}…`" if len(text) > 60 else f"`{text}`"  # noqa: PLR2004  # what fits in one line of a terminal
 
 
 def _text(value: Any) -> str:
@@ -44,15 +26,6 @@ def _description(value: Any) -> str:
 
 def _version(value: Any) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _YES | _NO:
-        return value.lower() in _YES
-    message = f"must be `true` or `false`, not {show(value)}"
-    raise wrong(message)
 
 
 def _name(value: Any) -> str:
@@ -128,7 +101,6 @@ def _schema(value: Any) -> Mapping[str, Any] | None:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Description = Annotated[str, BeforeValidator(_description)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
 Name = Annotated[str, BeforeValidator(_name)]
 ValueName = Annotated[str, BeforeValidator(_value_name)]
 Schema = Annotated[dict[str, Any] | None, BeforeValidator(_schema)]

@@ -6,12 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ductile.document.fields import show
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
 from ductile.model.manifest import Command, FactOutput, Manifest
 from ductile.plugin.errors import BadSchema
-from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at, show
+from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
 from ductile.plugin.schema import compile_validator, expand_schema, is_compact
 
 _AT_KEY = frozenset({"unknown_key", "not_in_this_version"})

@@ -159,3 +159,11 @@ def test_environment_files_show_in_what_they_expand(compile_yaml: Compile, tmp_p
     compiled = compile_yaml(json.dumps(config))
     assert compiled.snapshot is not None
     assert compiled.snapshot.service.name == "from-a-file"
+
+
+@pytest.mark.parametrize("odd", [None, [None], [[]], {"a": [{}]}, -1, "${X}", "\0", 10**30], ids=repr)
+def test_no_value_anywhere_makes_compiling_raise(compile_yaml: Compile, odd: Any) -> None:
+    sections = ("service", "api", "api.auth", "api.auth.tokens", "plugins", "plugins.worker", "routes", "pipelines.0")
+    for key in (*EFFECTIVE, *sections, "log_level", "database", "plugins.worker.schedule", "environment_vars"):
+        for problem in compile_yaml(changed(key, odd), more="").problems:
+            assert problem.mark is not None

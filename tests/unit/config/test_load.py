@@ -117,3 +117,9 @@ def test_a_value_of_a_variable_cannot_inject_yaml(tmp_path: Path) -> None:
 
 def test_a_configuration_that_vanished_is_a_problem_not_an_exception(tmp_path: Path) -> None:
     assert [problem.code for problem in load_layers(tmp_path / "config.yaml", {}).problems] == ["missing_file"]
+
+
+def test_a_circle_of_links_ends(tmp_path: Path) -> None:
+    location = write(tmp_path, {"config.yaml": "include: [sub/config.yaml]"})
+    (tmp_path / "sub").symlink_to(tmp_path)
+    assert [problem.code for problem in load_layers(location, {}).problems] == ["include_cycle"]
