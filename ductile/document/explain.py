@@ -105,9 +105,11 @@ def _list_entry(fault: _Fault) -> Explanation | None:
 
 
 def _character(fault: _Fault) -> Explanation | None:
-    if "while scanning an alias" in fault.context or "while scanning an anchor" in fault.context:
-        sign = "*" if "alias" in fault.context else "&"
-        return fault.opening(f"a plain value cannot start with `{sign}`; put quotes around it")
+    for scanned, sign in (("an alias", "*"), ("an anchor", "&"), ("a tag", "!"), ("a directive", "%")):
+        if f"while scanning {scanned}" in fault.context:
+            return fault.opening(f"a plain value cannot start with `{sign}`; put quotes around it")
+    if "block scalar" in fault.context and "expected comment or line break" in fault.problem:
+        return fault.opening("behind `|` or `>` text starts on the next line; put quotes around a value that starts so")
     if "cannot start any token" not in fault.problem:
         return None
     sign = fault.text[fault.column : fault.column + 1]

@@ -38,7 +38,9 @@ CASES = [
     ("a: %x\n", "1:4", "a plain value cannot start with `%`"),
     ("a: - b\n", "1:4", "a list entry `- ` cannot stand here"),
     ("a: 1\nb: \x01\n", "2:4", "the character U+0001 is not allowed in YAML"),
-    ("a: >x\n", "1:5", "while scanning a block scalar"),
+    ("a: >x\n", "1:4", "behind `|` or `>` text starts on the next line"),
+    ("%a: 1\n", "1:1", "cannot start with `%`"),
+    ("a: &x &y b\n", "1:7", "while parsing a block mapping"),
 ]
 
 
