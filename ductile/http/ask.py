@@ -105,7 +105,8 @@ class Ask:
     @property
     def query(self) -> Mapping[str, str]:
         """The query; of a name given several times the first value."""
-        return self.raw.rel_url.query
+        url = self.raw.rel_url
+        return url.query if url.raw_query_string else {}
 
     @property
     def caller(self) -> Principal:

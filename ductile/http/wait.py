@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ductile.document.units import duration
@@ -23,13 +23,14 @@ def wait_asked(ask: Ask) -> Millis | None:
     """
     text = ask.query.get("wait")
     if text is None:
-        text = preferred(ask.raw.headers.getall("Prefer", ()))
+        fields = ask.raw.headers.getall("Prefer", None)
+        text = preferred(fields) if fields else None
     if text is None:
         return None
     return min(length(text), ask.snapshot.api.max_sync_timeout)
 
 
-def preferred(fields: list[str] | tuple[str, ...]) -> str | None:
+def preferred(fields: Sequence[str]) -> str | None:
     """The value of `wait` in the `Prefer` header fields (RFC 7240)."""
     for preference in ",".join(fields).split(","):
         name, _, value = preference.partition(";")[0].partition("=")

@@ -6,8 +6,12 @@ of endpoints. A path is never written twice.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
+
+KEPT_PATHS = 256
+"""Paths whose row a matcher remembers: clients call few paths often."""
 
 Handler = Callable[[Any], Awaitable[Any]]
 """Takes an `Ask` (authenticated, parsed, bound to one snapshot) and returns a `Reply`."""
@@ -65,6 +69,7 @@ class Matcher:
         self._patterned: dict[int, list[tuple[tuple[str, ...], dict[str, Route]]]] = {}
         for row in rows:
             self._add(row)
+        self._find = lru_cache(KEPT_PATHS)(self._search)
 
     def _add(self, row: Route) -> None:
         segments = _segments(row.path)
@@ -79,7 +84,7 @@ class Matcher:
         shapes.append((segments, {row.method: row}))
         shapes.sort(key=lambda shape: [part.startswith("{") for part in shape[0]])
 
-    def _find(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
+    def _search(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
         segments = _segments(path)
         literal = self._literal.get(segments)
         if literal is not None:

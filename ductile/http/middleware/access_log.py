@@ -14,6 +14,8 @@ async def access_log(ask: Ask, proceed: Handler) -> Reply:
     began = time.perf_counter()
     reply = await proceed(ask)
     status = reply.status
+    if status < 400 and ask.snapshot.service.log_level != "debug":  # noqa: PLR2004 - the first status of an error
+        return reply
     say = log.debug if status < 400 else log.info if status < 500 else log.error  # noqa: PLR2004 - classes of status
     say(
         "request",
