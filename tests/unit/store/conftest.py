@@ -1,0 +1,25 @@
+"""A store to work with."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.store import Bench
+
+from ductile.store.sqlite import Store
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """The write operations, without the thread."""
+    bench = Bench(tmp_path / "state.db")
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """The store as the gateway has it; its clock stands."""
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    yield store
+    await store.close()

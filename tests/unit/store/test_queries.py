@@ -1,0 +1,114 @@
+"""Every statement has a name and a sentence, and the hot ones are index probes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.store import Bench
+
+import ductile.store
+from ductile.store.queries import QUERIES, parse
+
+COLD = {
+    "identify": "once at start",
+    "schedules": "a handful of rows, read at start and at reload",
+    "any_held": "a partial index",
+    "depth": "one row a plugin, command and state",
+    "all_counts": "as depth",
+    "trim_counts": "as depth",
+    "running": "a partial index, as long as what runs",
+    "trim_attempts": "the first rows of the table, at most :limit",
+    "trim_idempotency": "as trim_attempts",
+    "trim_journal": "as trim_attempts",
+}
+"""Queries that may scan, and why."""
+
+STATEMENTS = sorted(name for name, query in QUERIES.items() if re.match("SELECT|UPDATE|DELETE|WITH", query.sql))
+
+
+def plan(bench: Bench, name: str) -> list[str]:
+    query = QUERIES[name]
+    values = dict.fromkeys(query.parameters, 1)
+    if "states" in values:
+        values |= {"states": "[]"}  # type: ignore[dict-item]  # bound as text
+    rows = bench.connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.bind(values))
+    return [row[3] for row in rows]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_query_is_an_index_probe(bench: Bench, name: str) -> None:
+    steps = plan(bench, name)
+    scans = [
+        step
+        for step in steps
+        if step.startswith("SCAN") and not re.match(r"SCAN (lanes|json_each|\d+ |CONSTANT|pragma)", step)
+    ]
+    if name not in COLD:
+        allowed = ("USING INTEGER PRIMARY KEY", "jobs_waiting", "jobs_ready")
+        scans = [step for step in scans if not any(word in step for word in allowed)]
+        assert scans == [], steps
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("claim_head", "jobs_ready (lane=?)"),
+        ("find_duplicate", "jobs_dedupe (plugin=? AND command=? AND dedupe_key=?)"),
+        ("find_idempotent", "idempotency"),
+        ("finish_attempt", "sqlite_autoindex_jobs_1 (id=?)"),
+        ("requeue_attempt", "sqlite_autoindex_jobs_1 (id=?)"),
+        ("count_in_run", "sqlite_autoindex_jobs_1 (id=?)"),
+        ("view", "sqlite_autoindex_attempts_1 (job_id=? AND attempt=?)"),
+        ("view_steps", "jobs_run (root_id=?)"),
+        ("list_all", "sqlite_autoindex_jobs_1 (id<?)"),
+        ("list_open", "jobs_open (id<?)"),
+        ("list_ended", "jobs_ended (plugin=? AND command=? AND state=? AND id>? AND id<?)"),
+        ("promote", "jobs_waiting (run_at<?)"),
+        ("next_due", "jobs_waiting"),
+        ("hold_lane", "jobs_ready (lane=?)"),
+        ("release", "jobs_held (lane=? AND command=?)"),
+        ("cancel_waiting_steps", "jobs_run (root_id=?)"),
+        ("running_steps", "jobs_run (root_id=?)"),
+        ("last_steps", "jobs_step (parent_id=?)"),
+        ("old_roots", "jobs_old (ended_at>? AND ended_at<?)"),
+        ("emitted", "events_job (job_id=?)"),
+        ("started", "jobs_cause (cause_event_id=?)"),
+    ],
+)
+def test_a_hot_query_uses_its_index(bench: Bench, name: str, index: str) -> None:
+    steps = plan(bench, name)
+    assert any(index in step for step in steps), steps
+
+
+@pytest.mark.parametrize("name", ["claim_head", "list_all", "list_open", "list_ended", "next_due", "find_duplicate"])
+def test_what_is_read_in_order_is_not_sorted(bench: Bench, name: str) -> None:
+    assert not [step for step in plan(bench, name) if "TEMP B-TREE" in step]
+
+
+def test_sql_stands_nowhere_else() -> None:
+    folder = Path(ductile.store.__file__).parent
+    statement = re.compile(r"\b(SELECT .* FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA)\b")
+    assert [str(path) for path in folder.rglob("*.py") if statement.search(path.read_text())] == []
+
+
+def test_every_query_is_used_and_every_used_one_is_there() -> None:
+    folder = Path(ductile.store.__file__).parent
+    source = "\n".join(path.read_text() for path in folder.rglob("*.py"))
+    used = set(re.findall(r'(?:run|all|one|_all)\(\s*"(\w+)"', source)) | set(re.findall(r'QUERIES\["(\w+)"\]', source))
+    assert used == set(QUERIES)
+
+
+def test_a_query_is_read_with_its_sentence_and_its_parameters_in_order() -> None:
+    fragment = "-- fragment: cols\n-- Columns.\na, b\n\n"
+    text = f"{fragment}-- name: q\n-- Reads a thing.\nSELECT ${{cols}} FROM t WHERE a = :x AND b = :y AND c = :x;\n"
+    query = parse(text)["q"]
+    assert query.sql == "SELECT a, b FROM t WHERE a = ?1 AND b = ?2 AND c = ?1;"
+    assert query.bind({"y": 2, "x": 1, "z": 3}) == (1, 2)
+    assert query.comment == "Reads a thing."
+
+
+def test_a_query_that_stands_twice_or_says_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        parse("-- name: q\n-- One.\nSELECT 1;\n-- name: q\n-- Two.\nSELECT 2;\n")
+    with pytest.raises(ValueError, match="empty"):
+        parse("-- name: q\n-- One.\n")
