@@ -61,7 +61,7 @@ def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-async def spawn() -> AsyncIterator[Spawn]:
+async def spawn(instance: str) -> AsyncIterator[Spawn]:  # noqa: ARG001 - what is left is asserted before it is swept
     """The runner; at the end no descriptor is left open and no child unreaped."""
     runner = Spawn()
     before = descriptors()

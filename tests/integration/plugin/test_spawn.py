@@ -7,7 +7,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -98,6 +98,23 @@ async def test_a_plugin_that_ignores_sigterm_is_killed_after_the_grace(
     running.stop(Stop.LOST)
     execution = await running.wait()
     assert (execution.stop, execution.exit_code) == (Stop.LOST, -signal.SIGKILL)
+
+
+async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_once(
+    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LISTEN_SECONDS", 60.0)
+    plugin = script(
+        f"#!/bin/sh\ntrap '' TERM\necho > {ready}\nread -r line < {ready}.go\nhead -c 300000 /dev/zero\nexit 4\n"
+    )
+    go = ready.with_name("ready.go")
+    os.mkfifo(go)
+    running = spawn.start(make_call(plugin))
+    await told(ready)
+    running.stop(Stop.CANCELLED)
+    await asyncio.to_thread(go.write_text, "go\n")
+    execution = await running.wait()
+    assert (execution.exit_code, len(execution.stdout)) == (4, 300_000)
 
 
 async def test_a_plugin_that_has_stopped_itself_still_gets_sigterm(
@@ -194,11 +211,29 @@ async def test_a_grandchild_of_the_group_that_holds_the_pipes_is_killed(
     assert execution.duration < 30_000
 
 
+async def test_a_grandchild_of_the_group_that_has_let_go_of_the_pipes_is_killed(
+    spawn: Spawn, script: Script, make_call: MakeCall
+) -> None:
+    plugin = script(
+        f"{PYTHON}import os, signal\n"
+        "child = os.fork()\n"
+        "if child:\n    print(child, flush=True)\n    os.read(0, 100)\n    os._exit(0)\n"
+        "os.closerange(0, 3)\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nsignal.pause()\n"
+    )
+    running = spawn.start(make_call(plugin, env={}))
+    execution = await running.wait()
+    with suppress(ProcessLookupError), watching(int(execution.stdout)) as ended:
+        assert ended()
+
+
 async def test_what_a_grandchild_writes_right_after_the_exit_is_kept(
     spawn: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "DRAIN_SECONDS", 60.0)
-    plugin = script("#!/bin/bash\nexec 9> >(cat; echo late)\n")  # `cat` ends when the plugin has closed 9
+    plugin = script(
+        f"{PYTHON}import os, time\nreader, writer = os.pipe()\n"
+        "if not os.fork():\n    os.close(writer)\n    os.read(reader, 1)\n    time.sleep(0.05)\n    os.write(1, b'late\\n')\n"
+    )
     execution = await run(spawn, make_call(plugin))
     assert execution.stdout == b"late\n"
 
@@ -413,9 +448,12 @@ async def test_a_process_that_the_loop_cannot_watch_is_killed_and_reaped(
         raise OSError(28, "No space left on device")
 
     call = make_call(script("#!/bin/sh\nexec sleep 60\n"), stdin=b"x" * 1_000_000)
-    monkeypatch.setattr(asyncio.get_running_loop(), "add_writer", refuse)
-    with pytest.raises(SpawnFailed):
-        spawn.start(call)
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "add_writer", refuse)
+        with pytest.raises(SpawnFailed):
+            spawn.start(call)
+    assert_no_children()
+    assert (await run(spawn, make_call(script("#!/bin/sh\necho next\n")))).stdout == b"next\n"
 
 
 def test_another_system_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,9 +481,9 @@ def test_a_gateway_without_standard_descriptors_gives_its_plugins_theirs(script:
 import asyncio, os, pathlib
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.spawn import Spawn
-for number in (0, 1, 2):
-    os.close(number)
 async def main():
+    for number in (0, 1, 2):
+        os.close(number)
     call = Call(job_id="j", attempt=1, instance="i", executable=pathlib.Path({str(plugin)!r}), cwd=pathlib.Path.cwd(),
                 env=dict(os.environ), stdin=b"asked", timeout=60_000, kill_grace=1)
     execution = await Spawn().start(call).wait()

@@ -40,6 +40,15 @@ def test_ends_keeps_both_ends_however_it_is_cut(data: bytes, sizes: list[int]) -
         assert value.endswith(whole[-(LIMIT // 4 - 14) :])
 
 
+def test_ends_keeps_the_end_however_much_came_before() -> None:
+    ends, whole = Ends(200), b""
+    for number in range(10_000):
+        piece = f"{number} ".encode()
+        ends.take(piece)
+        whole += piece
+        assert ends.value().endswith(whole[-36:])
+
+
 def test_ends_says_how_much_is_missing() -> None:
     ends = Ends(200)
     for _ in range(1000):
