@@ -1,0 +1,51 @@
+"""What ships beside the code: bundled plugins are documented and sound, and the example configuration is too."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ductile.cli.report import report
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/manifest.yaml"))
+
+COMMENTED = re.compile(r"^(\s+)# (max_workers: |- name: reader|  token: |  scopes: )", re.MULTILINE)
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A copy of the example configuration, as the first start leaves it; the path of its config.yaml."""
+    for folder in ("config", "pipelines", "plugins"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("data", ".env", "__pycache__"))
+    (tmp_path / "config/.env").write_text("DUCTILE_ADMIN_TOKEN=0123456789abcdef0123456789abcdef\n")
+    return tmp_path / "config/config.yaml"
+
+
+def test_the_example_configuration_has_no_problem_and_uses_every_bundled_plugin(example: Path) -> None:
+    found = report(example, {})
+    assert found["lines"] == []
+    assert {*found["plugins"], "folder_watch"} == {"alerts", "inbox", *(path.name for path in PLUGINS)}
+    assert found["pipelines"] == ["failure-alert", "inbox-report", "text-stats"]
+
+
+def test_the_settings_that_are_commented_out_work_as_well(example: Path) -> None:
+    for path in example.parent.glob("*.yaml"):
+        path.write_text(COMMENTED.sub(r"\1\2", path.read_text()))
+    found = report(example, {"DUCTILE_READER_TOKEN": "fedcba9876543210fedcba9876543210"})
+    assert found["lines"] == []
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_each_bundled_plugin_is_tested_and_its_readme_names_all_it_has(folder: Path) -> None:
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    readme = (folder / "README.md").read_text()
+    assert manifest["name"] == folder.name
+    assert list(folder.glob("test_*.py"))
+    names = [command["name"] for command in manifest["commands"]]
+    names += [key for keys in manifest["config_keys"].values() for key in keys]
+    assert [name for name in names if f"| `{name}` |" not in readme] == []
+    assert all(command["description"] and command["type"] for command in manifest["commands"])
+    assert folder.joinpath(manifest["entrypoint"]).stat().st_mode & 0o111
