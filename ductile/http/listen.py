@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import socket
 import stat
 from pathlib import Path
@@ -43,9 +42,8 @@ def unix_socket(address: str) -> socket.socket:
     remove_stale(path, address)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        os.fchmod(bound.fileno(), PRIVATE)  # Linux gives the file this mode from its first moment
         bound.bind(str(path))
-        path.chmod(PRIVATE)  # elsewhere: before anyone is listened to
+        path.chmod(PRIVATE)  # before it listens, so that nobody else was ever let in
     except OSError as error:
         bound.close()
         raise CannotListen(address=address, reason=error.strerror or str(error)) from None

@@ -32,8 +32,8 @@ async def trigger(ask: Ask) -> Reply:
         ask.snapshot,
         graph.name,
         payload,
-        options,
-        origin(ask),
+        options=options,
+        origin=origin(ask),
         now=ask.gateway.clock(),
     )
     if not wait:

@@ -41,8 +41,8 @@ async def trigger(ask: Ask) -> Reply:
         plugin,
         command,
         payload,
-        options,
-        origin(ask),
+        options=options,
+        origin=origin(ask),
         now=ask.gateway.clock(),
     )
     wait = wait_asked(ask)

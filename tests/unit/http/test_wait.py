@@ -71,6 +71,11 @@ async def test_a_duplicate_of_anothers_job_shows_no_more_than_its_state(web: Web
     answer = await web.post("/plugin/echo/poll?wait=30", body, token="writer-token")
     assert answer.status == 200
     assert set(answer.json) == {"job_id", "status", "plugin", "command", "deduplicated"}
+    await web.post("/pipeline/async", body)
+    await web.finish(await web.claim())
+    answer = await web.post("/pipeline/async?wait=30", body, token="writer-token")
+    assert answer.status == 200
+    assert set(answer.json) == {"job_id", "status", "plugin", "command", "deduplicated"}
 
 
 async def test_more_waiters_than_allowed_are_refused_and_nothing_is_stored(web: Web) -> None:
