@@ -133,7 +133,7 @@ def _require_pidfds() -> None:
 
 
 def _reserve_standard_descriptors() -> None:
-    """Fills 0, 1 and 2 where the gateway was started without them: no pipe may get such a number."""
+    """Fills 0, 1 and 2 where the gateway was started without them: what it prints must not reach a plugin's pipe."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
         pass
     os.close(fd)
