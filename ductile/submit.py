@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, NotFound, Unavailable
 from ductile.flow import starts
 from ductile.model.clock import Millis
+from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
@@ -131,9 +130,9 @@ async def submit_command(
     plugin: str,
     command: str,
     payload: Mapping[str, Any],
+    *,
     options: Options,
     origin: Origin,
-    *,
     job_id: str,
     now: Millis,
 ) -> Accepted:
@@ -154,9 +153,9 @@ async def submit_pipeline(
     snapshot: Snapshot,
     pipeline: str,
     payload: Mapping[str, Any],
+    *,
     options: Options,
     origin: Origin,
-    *,
     job_id: str,
     now: Millis,
 ) -> Accepted:
@@ -182,7 +181,11 @@ def entry_count(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -
 
 
 def _event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -> Event:
-    return Event(id=new_id(), type=kind, payload=orjson.dumps(payload), source=origin.submitted_by, timestamp=now)
+    try:
+        encoded = encode(payload)
+    except Unencodable as error:
+        raise BadRequest(reason=f"the payload cannot be carried: {error}") from error
+    return Event(id=new_id(), type=kind, payload=encoded, source=origin.submitted_by, timestamp=now)
 
 
 def _lineage(options: Options, origin: Origin) -> starts.Lineage:

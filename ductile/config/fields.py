@@ -97,10 +97,6 @@ def _not_yet(value: Any) -> Any:
     raise wrong(message, "not_in_this_version")
 
 
-def _empty_for_now(value: Any) -> Any:
-    return value if value == [] else _not_yet(value)
-
-
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, BeforeValidator(_name)]
 Duration = Annotated[Millis, BeforeValidator(_span)]
@@ -113,5 +109,3 @@ Moment = Annotated[Millis, BeforeValidator(_moment)]
 Count = Annotated[int, whole(1)]
 NotYet = Annotated[Any, BeforeValidator(_not_yet)]
 """A documented key whose feature a later version brings."""
-EmptyForNow = Annotated[list[Any], BeforeValidator(_empty_for_now)]
-"""As `NotYet`, but the empty list that says the same as no key is taken."""

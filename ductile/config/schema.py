@@ -18,7 +18,6 @@ from pydantic import (
 from ductile.config.fields import (
     Count,
     Duration,
-    EmptyForNow,
     Moment,
     Name,
     NotYet,
@@ -40,6 +39,7 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
 OWN_VARIABLES = frozenset({"DUCTILE_INSTANCE", "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
 """What every plugin is started with; nobody else may set them."""
 
+_ORIGIN = re.compile(r"https?://[^/?#\s@]+")
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -103,6 +103,13 @@ def _address(value: Any) -> str:
     raise wrong(message)
 
 
+def _origin(value: Any) -> str:
+    if isinstance(value, str) and (value == "*" or _ORIGIN.fullmatch(value)):
+        return value
+    message = f"must be `*` or an origin such as `https://app.example:8443`, without a path, not {show(value)}"
+    raise wrong(message)
+
+
 def _variables(env: dict[str, str]) -> dict[str, str]:
     for name, value in env.items():
         if name in OWN_VARIABLES:
@@ -124,6 +131,7 @@ def _no_later_runner(word: Any) -> Any:
     return word
 
 
+Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValidator(_texts)]
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
 Names = Annotated[list[Name], BeforeValidator(_texts)]
 Listen = Annotated[
@@ -198,7 +206,7 @@ class ApiSection(Section):
     max_concurrent_sync: Count = 10
     max_sync_timeout: Span = 5 * MINUTE
     max_body_size: Size = MEGABYTE
-    allowed_origins: EmptyForNow = []
+    allowed_origins: Origins = []
     metrics_public: NotYet = None
 
 

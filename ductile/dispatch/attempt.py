@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
+import orjson
 import structlog
 
 from ductile.dispatch.errors import DefinitionMissing
@@ -15,9 +16,11 @@ from ductile.dispatch.settle import Ending, settlement
 from ductile.errors import DuctileError
 from ductile.flow.pipeline import load_graph
 from ductile.model.clock import Clock
+from ductile.model.encode import Unencodable
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Claimed, Job, Outcome
+from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.plugin.environment import environment
 from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
@@ -148,18 +151,13 @@ class Attempts:
 
     async def _settle(self, ending: Ending, slot: Slot) -> None:
         """Settle; while the store cannot commit, try until it can or the gateway gives the attempt up."""
-        value = (
-            await asyncio.to_thread(settlement, ending, new_id) if _large_ending(ending) else settlement(ending, new_id)
-        )
+        value = await _value(ending)
         while not slot.abandoned.is_set():
             try:
                 if not await self._store.write(settle, value):
                     log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
             except StateTooLarge as too_large:
-                failed = replace(
-                    ending.judged, outcome=Outcome.FAILED, response=None, error=too_large.message, retry=False
-                )
-                value = settlement(replace(ending, judged=failed), new_id)
+                value = settlement(_failed(ending, too_large.message), new_id)
             except StoreUnavailable as unavailable:
                 log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)
                 await _wait(slot.abandoned, SETTLE_RETRY)
@@ -171,8 +169,20 @@ def _large(execution: Execution | None) -> bool:
     return execution is not None and len(execution.stdout) > LARGE_OUTPUT
 
 
-def _large_ending(ending: Ending) -> bool:
-    return _large(ending.judged.execution)
+async def _value(ending: Ending) -> Settlement:
+    """The settlement; of a response that JSON cannot carry on, that of a protocol error."""
+    try:
+        if _large(ending.judged.execution):
+            return await asyncio.to_thread(settlement, ending, new_id)
+        return settlement(ending, new_id)
+    except (Unencodable, orjson.JSONEncodeError) as error:
+        return settlement(_failed(ending, f"protocol error: the response cannot be carried on: {error}"), new_id)
+
+
+def _failed(ending: Ending, error: str) -> Ending:
+    """The same ending, as a permanent failure."""
+    judged = replace(ending.judged, outcome=Outcome.FAILED, response=None, error=error, retry=False)
+    return replace(ending, judged=judged)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -13,6 +13,7 @@ from ductile.flow.advance import advance
 from ductile.flow.match import started_by
 from ductile.flow.starts import NewId
 from ductile.model.clock import Millis
+from ductile.model.encode import encode
 from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, Job, Outcome, State
@@ -147,7 +148,7 @@ def _event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapp
     event = Event(
         id=new_id(),
         type=emitted.type,
-        payload=orjson.dumps(payload),
+        payload=encode(payload),
         source=job.plugin,
         timestamp=ending.ended_at,
         dedupe_key=emitted.dedupe_key,

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ductile.flow.advance import Advance, advance
 from ductile.flow.match import routes_of
 from ductile.model.clock import Millis
+from ductile.model.encode import encode
 from ductile.model.event import Event
 from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
@@ -62,7 +61,7 @@ def children(
     rows = []
     for step in steps.steps:
         own = (
-            NewContext(id=new_id(), parent_id=context_id, values=orjson.dumps(step.context))
+            NewContext(id=new_id(), parent_id=context_id, values=encode(step.context))
             if step.claimed and step.error is None
             else None
         )

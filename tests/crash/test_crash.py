@@ -71,19 +71,22 @@ class Load:
 
     def _trigger(self, path: str, accepted: set[str]) -> None:
         while self._running.wait() and not self._over.is_set():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection(*self._gateway.address, timeout=5)
-                for _ in range(40):
-                    connection.request(
-                        "POST", path, b"{}", {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-                    )
-                    response = connection.getresponse()
-                    body = response.read()
-                    if response.status == 202:
-                        accepted.add(json.loads(body)["job_id"])
-                    # A pace that leaves the plugins a chance: each run is five jobs.
-                    self._over.wait(0.03)
-                connection.close()
+            with (
+                contextlib.suppress(OSError, http.client.HTTPException),
+                contextlib.closing(http.client.HTTPConnection(*self._gateway.address, timeout=5)) as connection,
+            ):
+                self._send(connection, path, accepted)
+
+    def _send(self, connection: http.client.HTTPConnection, path: str, accepted: set[str]) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        for _ in range(40):
+            connection.request("POST", path, b"{}", headers)
+            response = connection.getresponse()
+            body = response.read()
+            if response.status == 202:
+                accepted.add(json.loads(body)["job_id"])
+            # A pace that leaves the plugins a chance: each run is five jobs.
+            self._over.wait(0.03)
 
     def _reload(self) -> None:
         while self._running.wait() and not self._over.is_set():
@@ -123,7 +126,7 @@ def book(gateway: Gateway) -> Path:
     for name, script in (("source", SOURCE), ("sink", SINK), ("slow", SLOW)):
         gateway.plugin(name, script.format(book=book))
     gateway.configure(
-        service={"max_workers": 6, "log_level": "warning"},
+        service={"max_workers": 6, "log_level": "info"},
         pipelines=[
             {"name": "chain", "on": "go", "steps": [{"id": "a", "uses": "source"}, {"id": "b", "uses": "sink"}]}
         ],
@@ -185,7 +188,8 @@ def check(database: Path, load: Load) -> None:
                 (state, open_jobs or 0) == ("succeeded", 0) or lost == 4 or (plugin == "pipeline" and state == "failed")
             )
         doubled = connection.execute(
-            "SELECT parent_id, step, event_id, count(*) FROM jobs WHERE parent_id IS NOT NULL GROUP BY 1, 2, 3 HAVING count(*) > 1"
+            "SELECT parent_id, step, event_id, count(*) FROM jobs WHERE parent_id IS NOT NULL"
+            " GROUP BY 1, 2, 3 HAVING count(*) > 1"
         ).fetchall()
         assert doubled == []
         wrong = connection.execute(

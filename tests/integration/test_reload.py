@@ -51,6 +51,7 @@ class Clients:
             except (OSError, http.client.HTTPException) as error:
                 self.seen[type(error).__name__] += 1
                 connection.close()
+        connection.close()
 
     def finish(self) -> Counter[object]:
         self._over.set()
