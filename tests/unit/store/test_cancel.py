@@ -116,3 +116,11 @@ def test_a_running_step_is_stopped_and_then_fails_its_run(bench: Bench) -> None:
     assert bench.signals == [CancelRunning(job.id)]
     bench.settle(job, State.CANCELLED, error="cancelled by its caller")
     assert (bench.state(root), bench.row(root)["error"]) == ("failed", "cancelled by its caller")
+
+
+def test_a_lost_step_that_is_being_cancelled_is_not_queued_again(bench: Bench) -> None:
+    root = bench.insert(run("one", "two")).job_id
+    job = bench.claim_one("echo").job
+    bench.do(cancel, job.id)
+    bench.settle(job, State.QUEUED, outcome=Outcome.LOST)
+    assert (bench.state(job.id), bench.state(root)) == ("cancelled", "running")

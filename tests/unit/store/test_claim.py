@@ -4,8 +4,10 @@ from support.store import MANY, Bench, run, start
 
 from ductile.model.job import Job, State
 from ductile.model.order import NewContext, StateUpdate
-from ductile.model.signal import Due, Ready
-from ductile.store.claim import BATCH, PLUGIN_UNAVAILABLE, hold_lane, promote, release
+from ductile.model.signal import Drained, Due, Ready
+from ductile.store.claim import BATCH, PLUGIN_UNAVAILABLE, claim, hold_lane, promote, release
+from ductile.store.insert import insert_start
+from ductile.store.tx import Tx
 
 
 def plugins(jobs: list[Job]) -> list[str]:
@@ -144,3 +146,13 @@ def test_a_retry_that_was_held_is_released_at_its_own_time(bench: Bench) -> None
     bench.now -= 50
     bench.do(release, {"echo": frozenset({"poll"})})
     assert bench.signals == [Due(bench.now + 50)]
+
+
+def test_what_comes_ready_behind_a_drained_lane_is_signalled_behind_it(bench: Bench) -> None:
+    def drain_then_insert(tx: Tx) -> None:
+        insert_start(tx, start())
+        claim(tx, {"echo": 2}, 2, lambda _job: None)
+        insert_start(tx, start())
+
+    bench.do(drain_then_insert)
+    assert bench.signals == [Drained("echo"), Ready("echo")]

@@ -58,8 +58,15 @@ class Machine(RuleBasedStateMachine):
             children.append(child("bad", given.id, "a", error="a bad `with`"))
         self.bench.insert(run(event=given, event_id=given.id, children=tuple(children)))
 
-    @rule(free=st.fixed_dictionaries({lane: st.integers(0, 2) for lane in LANES}), total=st.integers(0, 3))
+    @rule()
+    def claim_everything(self) -> None:
+        self.claim_some(dict.fromkeys(LANES, MANY), MANY)
+
+    @rule(free=st.fixed_dictionaries({lane: st.integers(0, 2) for lane in LANES}), total=st.integers(1, 3))
     def claim(self, free: dict[str, int], total: int) -> None:
+        self.claim_some(free, total)
+
+    def claim_some(self, free: dict[str, int], total: int) -> None:
         claims = self.bench.claim(free, total)
         assert len(claims.claimed) <= total
         for claimed in claims.claimed:
@@ -98,6 +105,7 @@ class Machine(RuleBasedStateMachine):
         assert self.bench.settle(job, State.QUEUED, run_at=None if wait is None else self.bench.now + wait)
         self.ended(job)
 
+    @precondition(lambda self: self.running)
     @rule()
     def die_and_rescue(self) -> None:
         self.bench.close()
@@ -109,10 +117,11 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.abandoned)
     @rule(pick=picks, state=st.sampled_from([State.SUCCEEDED, State.DEAD, State.QUEUED]))
     def a_late_result_comes(self, pick: int, state: State) -> None:
-        job = self.abandoned[pick % len(self.abandoned)]
+        # Most of all from an attempt whose job runs again by now.
+        late = [job for job in self.abandoned if job.id in self.running] or self.abandoned
         before = self.bench.connection.total_changes
-        late = settlement(job, state, children=(child("one", "e"),), events=(event(),))
-        assert not self.bench.do(settle, late)
+        order = settlement(late[pick % len(late)], state, children=(child("one", "e"),), events=(event(),))
+        assert not self.bench.do(settle, order)
         assert self.bench.connection.total_changes == before
 
     @precondition(lambda self: self.states)
@@ -128,10 +137,12 @@ class Machine(RuleBasedStateMachine):
             assert self.bench.state(job_id) == state
             assert state is State.CANCELLED or self.bench.row(job_id)["cancel_at"] is not None
 
+    @precondition(lambda self: State.QUEUED in self.states.values())
     @rule(lane=st.sampled_from(LANES), limit=st.integers(1, 3))
     def hold(self, lane: str, limit: int) -> None:
         assert self.bench.do(hold_lane, lane, PLUGIN_UNAVAILABLE, limit) <= limit
 
+    @precondition(lambda self: State.HELD in self.states.values())
     @rule(limit=st.integers(1, 3))
     def release(self, limit: int) -> None:
         usable = dict.fromkeys(LANES, frozenset({"poll", "handle"}))
@@ -199,5 +210,5 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
