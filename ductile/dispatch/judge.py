@@ -77,7 +77,7 @@ def _no_response(execution: Execution, unreadable: Unreadable) -> Judged:
         return _unreadable(execution, f"killed by {_signal_name(-code)}{_tail(execution)}", retry=True)
     if code > 0:
         return _unreadable(execution, f"exit {code} without a response{_tail(execution)}", retry=True)
-    return _unreadable(execution, f"protocol error: {unreadable.message}", retry=False)
+    return _unreadable(execution, f"protocol error: {unreadable.reason}", retry=False)
 
 
 def _unreadable(execution: Execution, error: str, *, retry: bool) -> Judged:
