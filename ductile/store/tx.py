@@ -31,7 +31,8 @@ class Tx:
         self.now: Millis = 0
         """The time of the batch."""
         self._connection = connection
-        self._execute = connection.execute
+        # One cursor for all: making one a statement costs more than binding its values.
+        self._execute = connection.cursor().execute
         self._signals: list[Signal] = []
         self._counts: list[tuple[str, str, str, int]] = []
         self._ready: dict[str, Ready] = {}
@@ -86,7 +87,16 @@ class Tx:
     def savepoint(self) -> Mark:
         """Begins an operation of its own inside the batch."""
         self._execute(_SAVEPOINT)
+        return self.mark()
+
+    def mark(self) -> Mark:
+        """How much has been noted so far."""
         return len(self._signals), len(self._counts)
+
+    @property
+    def changes(self) -> int:
+        """Rows changed since the connection was opened; equal numbers mean that nothing was written between."""
+        return self._connection.total_changes
 
     def keep(self) -> None:
         """Ends an operation, keeping what it wrote."""
@@ -96,9 +106,10 @@ class Tx:
         """Ends an operation, dropping what it wrote and noted."""
         self._execute(QUERIES["undo"].sql)
         self._execute(_KEEP)
-        self._forget(mark)
+        self.forget(mark)
 
-    def _forget(self, mark: Mark) -> None:
+    def forget(self, mark: Mark) -> None:
+        """Drops what was noted since the mark."""
         del self._signals[mark[0] :]
         del self._counts[mark[1] :]
 
@@ -113,9 +124,14 @@ class Tx:
         self.run("commit")
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
+    def restart(self) -> None:
+        """Undoes the batch so far and opens it anew, at the same time."""
+        self.rollback()
+        self.run("begin")
+
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""
-        self._forget((0, 0))
+        self.forget((0, 0))
         if self._connection.in_transaction:
             self.run("rollback")
 
