@@ -127,7 +127,8 @@ class Ask:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             self._refuse_other_media()
-            raise InvalidJson(reason=error.msg.split(":")[0], offset=error.pos) from None
+            reason, offset = error.msg.split(":")[0], error.pos
+            raise InvalidJson(reason=reason, offset=first_undecodable(self.body, offset)) from None
         if not isinstance(value, dict):
             raise BadRequest(reason="the body must be a JSON object")
         return value
@@ -145,6 +146,15 @@ class Ask:
         protocol: Any = self.raw.protocol
         future: asyncio.Future[None] = protocol.gone()
         return future
+
+
+def first_undecodable(body: bytes, offset: int) -> int:
+    """Where the body stops being UTF-8, in characters; the given offset where it does not. The parser says 0 there."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return len(body[: error.start].decode())
+    return offset
 
 
 Handler = Callable[[Ask], Awaitable[Reply]]

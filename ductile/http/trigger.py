@@ -1,6 +1,6 @@
 """The body and headers of a trigger: payload, options, idempotency key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blake3 import blake3
@@ -14,13 +14,15 @@ from ductile.model.order import Idempotency
 from ductile.submit import Options, Origin
 
 MEMBERS = ("payload", "dedupe_key", "run_at", "priority", "route")
+RUN_MEMBERS = MEMBERS[:-1]
+"""Of a pipeline's run: the core always routes what its steps emit, so there is nothing to say about it."""
 MAX_KEY = 255
 """Characters of an `Idempotency-Key` and of a dedupe key."""
 MAX_PRIORITY = 100
 
 
-def read_trigger(ask: Ask) -> tuple[dict[str, Any], Options]:
-    """The payload and what is said beside it.
+def read_trigger(ask: Ask, members: Sequence[str] = MEMBERS) -> tuple[dict[str, Any], Options]:
+    """The payload and what is said beside it, which must be one of these members.
 
     A body without a `payload` member is the payload itself; an empty one is an empty payload. Raises BadRequest.
     """
@@ -28,8 +30,9 @@ def read_trigger(ask: Ask) -> tuple[dict[str, Any], Options]:
     if "payload" not in body:
         return body, Options()
     for name in body:
-        if name not in MEMBERS:
-            raise BadRequest(reason=f"{name!r} is no member of a trigger{did_you_mean(name, MEMBERS)}")
+        if name not in members:
+            hint = did_you_mean(name, members)
+            raise BadRequest(reason=f"{name!r} is no member of this trigger{hint} (known are {', '.join(members)})")
     payload = body["payload"]
     if not isinstance(payload, dict):
         raise BadRequest(reason="payload must be a JSON object")
@@ -56,8 +59,8 @@ def dedupe_key(value: Any) -> str:
 def run_at(value: Any) -> Millis:
     """An RFC 3339 time."""
     try:
-        return from_rfc3339(value)
-    except (TypeError, ValueError):
+        return from_rfc3339(value if isinstance(value, str) else "")
+    except ValueError:
         reason = "run_at must be an RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z"
         raise BadRequest(reason=reason) from None
 

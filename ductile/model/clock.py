@@ -1,5 +1,6 @@
 """Time as the gateway keeps it: integer milliseconds since the epoch, UTC."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ Clock = Callable[[], Millis]
 """Tells the time; passed in, so that tests own it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def system_clock() -> Millis:
@@ -25,9 +28,17 @@ def rfc3339(at: Millis) -> str:
 
 
 def from_rfc3339(text: str) -> Millis:
-    """The reverse of `rfc3339`, for any RFC 3339 time; ValueError for anything else or a time without an offset."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        message = f"{text!r} has no UTC offset"
+    """The reverse of `rfc3339`, for any RFC 3339 time.
+
+    ValueError for anything else, a time without an offset, and one that in UTC is not in the years 1 to 9999.
+    """
+    normal = text.upper().replace(" ", "T", 1)
+    if not _RFC3339.fullmatch(normal):
+        message = f"{text!r} is no RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z"
         raise ValueError(message)
+    try:
+        moment = datetime.fromisoformat(normal).astimezone(UTC)
+    except OverflowError as error:
+        message = f"{text!r} is not in the years 1 to 9999"
+        raise ValueError(message) from error
     return (moment - _EPOCH) // timedelta(milliseconds=1)

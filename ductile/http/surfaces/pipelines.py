@@ -8,7 +8,7 @@ from ductile.http.documents import run_document
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.jobs import may_read, sees_all
-from ductile.http.trigger import accepted_reply, origin, read_trigger
+from ductile.http.trigger import RUN_MEMBERS, accepted_reply, origin, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
@@ -22,7 +22,7 @@ async def trigger(ask: Ask) -> Reply:
     """Start a run; answer with its end where the pipeline is synchronous or the caller waits."""
     graph = find_pipeline(ask.snapshot, ask.path["pipeline"])
     require(ask, "plugin:rw", f"pipeline:{graph.name}")
-    payload, options = read_trigger(ask)
+    payload, options = read_trigger(ask, RUN_MEMBERS)
     wait = wait_for(ask, graph)
     if wait and graph.synchronous and entry_count(ask.snapshot, graph.name, payload) > 1:
         raise BadRequest(reason=f"pipeline {graph.name!r} starts with several steps at once; use ?async=true")
@@ -83,7 +83,7 @@ ROUTES = [
         handler=trigger,
         summary="Run a pipeline",
         parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
-        request=schemas.TRIGGER,
+        request=schemas.RUN_TRIGGER,
         responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN, 404: None, 409: None, 503: None},
         hidden=True,
     ),

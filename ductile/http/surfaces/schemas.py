@@ -65,14 +65,18 @@ OPTIONS: Mapping[str, Schema] = {
     "dedupe_key": {"type": "string", "minLength": 1, "maxLength": 255},
     "run_at": TIME,
     "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
-    "route": {"type": "boolean", "default": False},
 }
-TRIGGER: Schema = {
-    "title": "Trigger",
+RUN_TRIGGER: Schema = {
+    "title": "RunTrigger",
     "type": "object",
     "properties": {"payload": OBJECT, **OPTIONS},
     "required": ["payload"],
     "additionalProperties": False,
+}
+TRIGGER: Schema = {
+    **RUN_TRIGGER,
+    "title": "Trigger",
+    "properties": {"payload": OBJECT, **OPTIONS, "route": {"type": "boolean", "default": False}},
 }
 
 ACCEPTED = closed("Accepted", {"deduplicated": BOOLEAN}, job_id=ID, status=STATE, plugin=STRING, command=STRING)

@@ -19,7 +19,15 @@ async def parts(*pieces: bytes) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize(
     ("body", "offset"),
-    [(b"{", 1), (b'{"a": 1,}', 8), (b"nope", 0), (b'{"a": NaN}', 6), (b"\xff\xfe", 0), (b"{} {}", 3)],
+    [
+        (b"{", 1),
+        (b'{"a": 1,}', 8),
+        (b"nope", 0),
+        (b'{"a": NaN}', 6),
+        (b"\xff\xfe", 0),
+        (b'{"longer": "\xff"}', 12),
+        (b"{} {}", 3),
+    ],
 )
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/json; charset=utf-8", "application/merge-patch+json"]

@@ -57,6 +57,9 @@ async def test_the_body_is_wrapped_bare_or_empty(web: Web, body: object, payload
         {"payload": {}, "run_at": "2030-01-01T00:00:00"},
         {"payload": {}, "run_at": 1_900_000_000_000},
         {"payload": {}, "run_at": None},
+        {"payload": {}, "run_at": "20300101T000000Z"},
+        {"payload": {}, "run_at": "9999-12-31T23:59:59-14:00"},
+        {"payload": {}, "run_at": "0001-01-01T00:00:00+14:00"},
     ],
 )
 @pytest.mark.parametrize("path", ["/plugin/echo/poll", "/pipeline/async"])
@@ -64,6 +67,12 @@ async def test_members_that_are_unknown_or_wrong_are_refused(web: Web, path: str
     answer = await web.post(path, body)
     assert (answer.status, answer.json["error"]) == (400, "bad_request")
     assert await web.count() == 0
+
+
+async def test_a_run_routes_what_it_emits_whatever_is_said(web: Web) -> None:
+    answer = await web.post("/pipeline/async", {"payload": {}, "route": False})
+    assert answer.status == 400
+    assert "known are payload, dedupe_key, run_at, priority)" in answer.json["message"]
 
 
 async def test_what_was_probably_meant_is_said(web: Web) -> None:
