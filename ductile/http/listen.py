@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import resource
 import socket
 import stat
 from pathlib import Path
@@ -12,16 +13,32 @@ from ductile.http.errors import CannotListen
 
 UNIX = "unix:"
 BACKLOG = 1024
-"""Connections that may wait to be accepted."""
+"""Connections that may wait to be accepted, at most."""
+MOST_CONNECTIONS = 10_000
 PRIVATE = 0o600
+
+
+def max_connections() -> int:
+    """How many connections may be open: half of the file descriptors, the rest is for plugins and the store."""
+    return min(MOST_CONNECTIONS, _descriptors() // 2)
+
+
+def backlog() -> int:
+    """How many may wait: asyncio accepts as many in one go, so they must find descriptors beside the open ones."""
+    return min(BACKLOG, _descriptors() // 4)
+
+
+def _descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS * 2 if soft == resource.RLIM_INFINITY else soft
 
 
 def site_for(runner: web.ServerRunner, address: str) -> web.BaseSite:
     """The site of one address: `host:port`, `[::1]:8080`, `:8080`, `unix:/path`. Raises CannotListen."""
     if address.startswith(UNIX):
-        return web.SockSite(runner, unix_socket(address), backlog=BACKLOG)
+        return web.SockSite(runner, unix_socket(address), backlog=backlog())
     host, port = split(address)
-    return web.TCPSite(runner, host, port, backlog=BACKLOG)
+    return web.TCPSite(runner, host, port, backlog=backlog())
 
 
 def split(address: str) -> tuple[str | None, int]:

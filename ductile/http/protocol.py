@@ -1,10 +1,13 @@
 """The connection: what aiohttp answers by itself gets the contract's shape, and a handler can see the client leave."""
 
 import asyncio
+import math
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler
 
 from ductile.errors import BadRequest, DuctileError
@@ -12,6 +15,11 @@ from ductile.http.ask import Reply
 from ductile.http.middleware.errors import shape
 from ductile.http.respond import respond
 from ductile.model.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+TOLD_EVERY = 60.0
+"""Seconds between two warnings that the connections are full."""
 
 
 class Connection(RequestHandler):
@@ -30,6 +38,11 @@ class Connection(RequestHandler):
             if self.transport is None or self.transport.is_closing():
                 self._gone.set_result(None)
         return self._gone
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way: none has come, its head is not whole, or all are answered."""
+        return not (self._request_in_progress or self._messages or self._force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell who watches."""
@@ -50,7 +63,7 @@ class Connection(RequestHandler):
             raise ConnectionError(reason)
         request_id = new_id()
         if status == HTTPStatus.BAD_REQUEST:
-            error: DuctileError = BadRequest(reason=f"it is not well-formed HTTP ({type(exc).__name__})")
+            error: DuctileError = BadRequest(reason=reason_of(exc))
         else:
             self.logger.error("request failed outside its handler (%s)", request_id, exc_info=exc)
             error = DuctileError()
@@ -59,9 +72,36 @@ class Connection(RequestHandler):
         return response
 
 
+def reason_of(error: BaseException | None) -> str:
+    """What is wrong with a request that could not be read."""
+    if isinstance(error, LineTooLong):
+        return "its request line or one of its headers is longer than 8190 bytes"
+    return f"it is not well-formed HTTP ({type(error).__name__})"
+
+
 class Connections(web.Server):
-    """Makes the connections and keeps count of them."""
+    """Makes the connections, `most` of them: the oldest idle one makes room for a new one.
+
+    Without that, clients that connect and say nothing could take every file descriptor, and no plugin would start.
+    """
+
+    def __init__(self, *args: Any, most: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._most = most
+        self._told_at = -math.inf
 
     def __call__(self) -> RequestHandler:
         """A new connection."""
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count it in, and close the oldest idle one where there are too many: this one, if all others are at work."""
+        super().connection_made(handler, transport)
+        if len(self._connections) <= self._most:
+            return
+        idle = next((one for one in self._connections if isinstance(one, Connection) and one.idle), None)
+        if idle is not None:
+            idle.force_close()
+        if self._loop.time() - self._told_at > TOLD_EVERY:
+            self._told_at = self._loop.time()
+            log.warning("connections.full", most=self._most, hint="idle ones are closed; raise `ulimit -n` for more")

@@ -9,7 +9,7 @@ from aiohttp.web import BaseRequest
 
 from ductile.http.ask import Ask, Gateway, Handler, Middleware, Reply
 from ductile.http.errors import CannotListen
-from ductile.http.listen import UNIX, site_for
+from ductile.http.listen import UNIX, max_connections, site_for
 from ductile.http.protocol import Connections
 from ductile.http.respond import respond
 
@@ -28,7 +28,9 @@ class HttpServer:
 
     async def start(self, addresses: Sequence[str]) -> None:
         """Listen at every address. Raises CannotListen, and listens nowhere then."""
-        connections = Connections(self._serve, access_log=None, auto_decompress=False, lingering_time=LINGER)
+        connections = Connections(
+            self._serve, most=max_connections(), access_log=None, auto_decompress=False, lingering_time=LINGER
+        )
         self._runner = web.ServerRunner(connections)
         await self._runner.setup()
         for address in addresses:

@@ -3,10 +3,14 @@ from typing import Any
 
 import orjson
 import pytest
-from support.raw import speak
+from support.raw import AUTH, speak
 from support.web import SECRET, Web
+from yarl import URL
 
+from ductile import parts
 from ductile.errors import DuctileError
+from ductile.http import server as module
+from ductile.http.server import HttpServer
 from ductile.http.surfaces import system
 
 
@@ -163,3 +167,32 @@ async def test_an_error_outside_every_middleware_has_the_shape_too(web: Web) -> 
 
 def test_every_public_handler_is_a_probe_or_discovery() -> None:
     assert {row.path for row in system.ROUTES if row.scopes is None} == {"/healthz", "/livez", "/readyz"}
+
+
+async def test_a_head_that_is_too_long_is_told_so(web: Web) -> None:
+    _, body = await speak(web, b"GET / HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n")
+    assert "longer than 8190 bytes" in orjson.loads(body)["message"]
+
+
+async def test_the_oldest_idle_connection_makes_room_for_a_new_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "max_connections", lambda: 3)
+    server = HttpServer(web.gateway, parts.MIDDLEWARE)
+    await server.start(["127.0.0.1:0"])
+    port = URL(server.urls[0]).port
+    waiting = b"POST /plugin/echo/poll?wait=60 HTTP/1.1\r\nContent-Length: 0\r\n" + AUTH + b"\r\n\r\n"
+    streams = []
+    for said in (waiting, b"GET /livez HT", b""):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        streams.append((reader, writer))
+    claimed = await web.claim()
+    streams.append(await asyncio.open_connection("127.0.0.1", port))
+    newest, oldest_idle, at_work = streams[3], streams[1], streams[0]
+    assert await oldest_idle[0].read() == b""
+    newest[1].write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 " in await newest[0].readline()
+    await web.finish(claimed)
+    assert b" 200 " in await at_work[0].readline()
+    for _, writer in streams:
+        writer.close()
+    await server.close(1)
