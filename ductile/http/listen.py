@@ -19,13 +19,13 @@ PRIVATE = 0o600
 
 
 def max_connections() -> int:
-    """How many connections may be open: half of the file descriptors, the rest is for plugins and the store."""
+    """How many connections may be open: half of the file descriptors."""
     return min(MOST_CONNECTIONS, _descriptors() // 2)
 
 
 def backlog() -> int:
     """How many may wait: asyncio accepts as many in one go, so they must find descriptors beside the open ones."""
-    return min(BACKLOG, _descriptors() // 4)
+    return min(BACKLOG, _descriptors() // 8)
 
 
 def _descriptors() -> int:

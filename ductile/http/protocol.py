@@ -18,6 +18,9 @@ from ductile.model.ids import new_id
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 1.0
+"""Seconds in which a new connection may be silent."""
+
 TOLD_EVERY = 60.0
 """Seconds between two warnings that the connections are full."""
 
@@ -25,11 +28,12 @@ TOLD_EVERY = 60.0
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gone",)
+    __slots__ = ("_gone", "made_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._gone: asyncio.Future[None] | None = None
+        self.made_at = self._loop.time()
 
     def gone(self) -> asyncio.Future[None]:
         """Done when the client has closed the connection."""
@@ -80,7 +84,7 @@ def reason_of(error: BaseException | None) -> str:
 
 
 class Connections(web.Server):
-    """Makes the connections, `most` of them: the oldest idle one makes room for a new one.
+    """Makes the connections, about `most` of them: the oldest idle one makes room for a new one.
 
     Without that, clients that connect and say nothing could take every file descriptor, and no plugin would start.
     """
@@ -95,13 +99,18 @@ class Connections(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Count it in, and close the oldest idle one where there are too many: this one, if all others are at work."""
+        """Count it in, and close the oldest idle one where there are too many: this one, if all others are at work.
+
+        One that has just come gets time to say something, while there is room for half as many again.
+        """
         super().connection_made(handler, transport)
-        if len(self._connections) <= self._most:
+        open_now = len(self._connections)
+        if open_now <= self._most:
             return
         idle = next((one for one in self._connections if isinstance(one, Connection) and one.idle), None)
-        if idle is not None:
-            idle.force_close()
+        if idle is None or (idle.made_at > self._loop.time() - PATIENCE and open_now <= self._most * 1.5):
+            return
+        idle.force_close()
         if self._loop.time() - self._told_at > TOLD_EVERY:
             self._told_at = self._loop.time()
             log.warning("connections.full", most=self._most, hint="idle ones are closed; raise `ulimit -n` for more")

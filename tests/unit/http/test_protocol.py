@@ -9,6 +9,7 @@ from yarl import URL
 
 from ductile import parts
 from ductile.errors import DuctileError
+from ductile.http import protocol
 from ductile.http import server as module
 from ductile.http.server import HttpServer
 from ductile.http.surfaces import system
@@ -176,6 +177,7 @@ async def test_a_head_that_is_too_long_is_told_so(web: Web) -> None:
 
 async def test_the_oldest_idle_connection_makes_room_for_a_new_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "max_connections", lambda: 3)
+    monkeypatch.setattr(protocol, "PATIENCE", -1.0)
     server = HttpServer(web.gateway, parts.MIDDLEWARE)
     await server.start(["127.0.0.1:0"])
     port = URL(server.urls[0]).port
