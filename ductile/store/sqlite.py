@@ -1,7 +1,9 @@
 """The store: one writing thread, a few readers, one SQLite file."""
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -14,6 +16,12 @@ from ductile.store.readers import Readers
 from ductile.store.tx import Hooks, Tx
 from ductile.store.writer import Listener, Writer
 
+TROUBLE = 60.0
+"""Seconds after a failure in which the store proves that it has room again, not only that it can write."""
+
+ROOM = 32 * 1024
+"""Characters of that proof: what a small job and its end take."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -24,6 +32,7 @@ class Store(Readers):
     def __init__(self, path: Path, writer: Writer) -> None:
         super().__init__(path)
         self._writer = writer
+        self._trouble_at = -math.inf
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock, hooks: Hooks | None = None) -> Self:
@@ -36,7 +45,11 @@ class Store(Readers):
 
         What it raised undoes it alone. Raises `StoreUnavailable` where the batch could not be committed.
         """
-        result: _T = await self._writer.write(operation, args, kwargs)
+        try:
+            result: _T = await self._writer.write(operation, args, kwargs)
+        except StoreUnavailable:
+            self._trouble_at = time.monotonic()
+            raise
         return result
 
     def listen(self, listener: Listener) -> None:
@@ -44,9 +57,13 @@ class Store(Readers):
         self._writer.listeners.append(listener)
 
     async def commits(self) -> bool:
-        """Whether a write becomes durable now."""
+        """Whether a write becomes durable now.
+
+        A full disk may still take a page where it takes no job: after a failure the probe is as large as a job.
+        """
+        size = ROOM if time.monotonic() - self._trouble_at < TROUBLE else 16
         try:
-            await self.write(set_meta, "commit_probe", secrets.token_hex(8))
+            await self.write(set_meta, "commit_probe", secrets.token_hex(size // 2))
         except StoreUnavailable:
             return False
         return True

@@ -128,6 +128,22 @@ async def test_a_commit_that_fails_is_answered_as_unavailable(store: Store, monk
     assert await store.commits()
 
 
+async def test_a_disk_with_room_for_a_probe_but_not_for_a_job_does_not_commit(store: Store) -> None:
+    def limit(tx: Tx, spare: int) -> None:
+        run = tx._connection.execute  # noqa: SLF001 - the limit is one of the writer's own connection
+        (pages,) = run("PRAGMA page_count").fetchone()
+        run(f"PRAGMA max_page_count = {pages + spare}")
+
+    assert await store.commits()
+    await store.write(limit, 4)
+    assert await store.commits()
+    with pytest.raises(StoreUnavailable):
+        await store.write(set_meta, "a", "x" * 40_000)
+    assert not await store.commits()
+    await store.write(limit, 10_000)
+    assert await store.commits()
+
+
 async def test_listeners_hear_before_callers_go_on(store: Store) -> None:
     order: list[object] = []
 
