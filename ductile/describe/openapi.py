@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document: one path a plugin command and pipeline, then the control API, all from the route rows."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -177,7 +178,7 @@ def operation_of(row: Route, schemas: Json) -> Json:
 
 def operation_id(row: Route) -> str:
     """`GET /job/{job_id}/tree` as `get_job_tree`."""
-    words = [part for part in row.path.replace(".", "_").split("/") if part and not part.startswith("{")]
+    words = [part for part in re.split(r"[/.-]", row.path) if part and not part.startswith("{")]
     return "_".join([row.method.lower(), *(words or ["index"])])
 
 

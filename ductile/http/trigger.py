@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from blake3 import blake3
 
@@ -97,7 +98,7 @@ def idempotency(ask: Ask, key: str) -> Idempotency:
     return Idempotency(
         principal=ask.caller.id,
         method=ask.method,
-        path=ask.raw_path.removesuffix("/"),
+        path=unquote(ask.raw_path).removesuffix("/"),
         key=key,
         body_hash=blake3(ask.body).hexdigest(),
         ttl=ask.snapshot.service.dedupe_ttl,

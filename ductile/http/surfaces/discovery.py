@@ -29,6 +29,21 @@ async def index(ask: Ask) -> Reply:
     )
 
 
+AI_PLUGIN = {
+    "schema_version": "v1",
+    "name_for_human": "Ductile Gateway",
+    "name_for_model": "ductile",
+    "description_for_human": "Integration gateway for triggering plugins and pipelines.",
+    "description_for_model": (
+        "Discover and invoke plugins and pipelines. GET /skills lists them, GET /openapi.json has the full "
+        "specification. Invoke a command with POST /plugin/{name}/{command}, a pipeline with POST /pipeline/{name}."
+    ),
+    "auth": {"type": "bearer"},
+    "api": {"type": "openapi", "url": "/openapi.json"},
+}
+"""Points agents at the OpenAPI document."""
+
+
 def openapi_of(snapshot: Snapshot) -> object:
     """The OpenAPI document of a snapshot, under this version's number."""
     return openapi(snapshot, __version__)
@@ -47,6 +62,11 @@ async def get_skills(ask: Ask) -> Reply:
 async def get_openapi(ask: Ask) -> Reply:
     """The whole API as OpenAPI 3.1."""
     return Reply(body=ask.gateway.documents.get(ask.snapshot, openapi_of))
+
+
+async def get_ai_plugin(ask: Ask) -> Reply:  # noqa: ARG001 - a handler's shape; the document is always the same
+    """The manifest that agents look for."""
+    return Reply(body=AI_PLUGIN)
 
 
 ROUTES = [
@@ -72,6 +92,14 @@ ROUTES = [
         path="/openapi.json",
         handler=get_openapi,
         summary="This document",
+        scopes=None,
+        responses={200: {"type": "object"}},
+    ),
+    Route(
+        method="GET",
+        path="/.well-known/ai-plugin.json",
+        handler=get_ai_plugin,
+        summary="Where agents start",
         scopes=None,
         responses={200: {"type": "object"}},
     ),

@@ -15,6 +15,8 @@ async def test_the_root_says_where_to_start(web: Web) -> None:
         "openapi": "/openapi.json",
         "ai_plugin": "/.well-known/ai-plugin.json",
     }
+    for path in answer.json["discovery"].values():
+        assert (await web.get(path, token=None)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/plugins", "/skills", "/openapi.json", "/livez", "/readyz"])

@@ -171,6 +171,12 @@ async def test_an_idempotency_key_belongs_to_principal_and_path(web: Web) -> Non
     assert await web.count() == 3
 
 
+async def test_an_idempotency_key_belongs_to_a_path_however_it_is_written(web: Web) -> None:
+    for path in ("/plugin/echo/poll", "/plugin/echo/poll/", "/plugin/%65cho/p%6Fll"):
+        await web.post(path, {"a": 1}, headers={"Idempotency-Key": "once"})
+    assert await web.count() == 1
+
+
 async def test_concurrent_duplicates_make_one_job(web: Web) -> None:
     headers = {"Idempotency-Key": "once"}
     answers = await asyncio.gather(*(web.post("/plugin/echo/poll", {"a": 1}, headers=headers) for _ in range(20)))
