@@ -83,6 +83,12 @@ def _duration(value: Any) -> Millis:
     return millis
 
 
+def _not_yet(value: Any) -> Any:
+    del value
+    message = "is not in this version"
+    raise wrong(message, "not_in_this_version")
+
+
 def _value_name(value: Any) -> str:
     name = _text(value)
     first, *rest = name.split(".")
@@ -93,6 +99,8 @@ def _value_name(value: Any) -> str:
 
 
 def _schema(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, bool):
+        return {} if value else {"not": {}}
     if value is None or isinstance(value, Mapping):
         return value
     message = f"must be a JSON Schema, or a map such as {{url: string}}, not {show(value)}"
@@ -194,6 +202,9 @@ class ManifestFile(Part):
     config_keys: ConfigKeys = ConfigKeys()
     config_schema: Schema = None
     fact_outputs: list[FactEntry] = Field(default_factory=list)
+    stopwatch: Any = None
+    """Published, and means nothing here."""
+    secrets: Annotated[Any, BeforeValidator(_not_yet)] = None
 
 
 _PARTS: dict[Path, type[Part]] = {

@@ -15,7 +15,9 @@ from ductile.plugin.errors import BadSchema
 from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
 from ductile.plugin.schema import compile_validator, expand_schema, is_compact
 
-_AT_KEY = frozenset({"unknown_key", "not_in_this_version"})
+_AT_KEY = frozenset({"unknown_key", "not_in_this_version", "legacy"})
+MEANINGLESS = ("stopwatch",)
+"""Published manifest keys without a meaning here: each a warning, not an error."""
 
 
 def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, ...]]:
@@ -81,7 +83,7 @@ def _problem(error: ErrorDetails, marks: Marks) -> Problem:
     kind, name = error["type"], str(path[-1]) if path else ""
     part = part_at(path[:-1])
     if kind == "extra_forbidden":
-        keys = [field.alias or key for key, field in part.model_fields.items()]
+        keys = [field.alias or key for key, field in part.model_fields.items() if key not in MEANINGLESS]
         message = f"`{name}` is no key of {part.noun}{did_you_mean(name, keys)}"
         return _located("unknown_key", message, path, marks)
     if kind == "missing":
@@ -112,6 +114,9 @@ def _across(value: Mapping[str, Any], marks: Marks) -> Iterator[Problem]:
     if isinstance(value.get("version"), float):
         message = f"`version` is read as the number {value['version']}; put quotes around it"
         yield _located("unquoted_version", message, ("version",), marks, "warning")
+    for key in MEANINGLESS:
+        if key in value:
+            yield _located("legacy", f"`{key}` means nothing here and is left out", (key,), marks, "warning")
     names: dict[str, int] = {}
     for index, command in commands:
         name = str(command.get("name"))

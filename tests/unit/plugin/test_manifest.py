@@ -5,6 +5,7 @@ import pytest
 from ductile.document.read import read_text
 from ductile.model.manifest import CommandType, FactOutput, Manifest
 from ductile.plugin.parse import parse_manifest
+from ductile.plugin.schema import compile_validator
 
 HEAD = """\
 manifest_spec: ductile.plugin
@@ -195,6 +196,27 @@ def test_a_bad_value_is_named_with_what_it_must_be(change: dict[str, Any], expec
 
 def test_a_persistent_plugin_is_not_in_this_version() -> None:
     assert only(HEAD + COMMANDS + "lifecycle: persistent\n").startswith("m.yaml:8:1: error[not_in_this_version]")
+
+
+def test_secrets_of_a_vault_are_not_in_this_version() -> None:
+    assert only(HEAD + COMMANDS + "secrets: [api-key]\n") == (
+        "m.yaml:8:1: error[not_in_this_version]: `secrets` is not in this version"
+    )
+
+
+def test_a_published_key_without_a_meaning_here_is_left_out_with_a_warning() -> None:
+    found, problems = parse_manifest(read_text(HEAD + COMMANDS + "stopwatch: {max_subs: 64}\n", file="m.yaml"))
+    assert found is not None
+    assert [str(problem) for problem in problems] == [
+        "m.yaml:8:1: warning[legacy]: `stopwatch` means nothing here and is left out"
+    ]
+
+
+@pytest.mark.parametrize(("schema", "valid"), [("true", True), ("false", False)])
+def test_a_schema_can_be_a_boolean(schema: str, *, valid: bool) -> None:
+    found = manifest(HEAD + f"commands: [{{name: poll, input_schema: {schema}}}]\n").commands["poll"].input_schema
+    assert found is not None
+    assert (compile_validator(found)({"a": 1}) == ()) is valid
 
 
 def test_a_version_that_yaml_reads_as_a_number_is_taken_and_warned_of() -> None:
