@@ -224,7 +224,7 @@ def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Grap
 
 
 def _service(section: ServiceSection) -> Service:
-    return Service(**{**section.model_dump(exclude={"watch"}), "inherit_env": tuple(section.inherit_env)})
+    return Service(**{**section.model_dump(exclude={"watch", "admission"}), "inherit_env": tuple(section.inherit_env)})
 
 
 def _api(section: ApiSection | None) -> Api:

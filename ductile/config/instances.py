@@ -105,12 +105,25 @@ def _checked(name: str, entry: PluginEntry, manifest: Manifest | None, shelf: _S
     if entry.max_attempts is not None and entry.retry.max_attempts is not None:
         message = "`max_attempts` is the short form of `retry.max_attempts`; give one of them"
         problems.append(located("duplicate", message, (*at, "max_attempts"), shelf.marks))
+    return [*problems, *_idle_timeouts(name, entry, manifest, shelf.marks)]
+
+
+def _idle_timeouts(name: str, entry: PluginEntry, manifest: Manifest | None, marks: Marks) -> list[Problem]:
+    """Timeouts of commands that are not there: a usual command's does no harm, another one is a mistake."""
+    problems = []
     for command in entry.timeouts if manifest else ():
         if manifest and command not in manifest.commands:
-            message = f"`{name}` has no command `{command}`{did_you_mean(command, manifest.commands)}"
-            path = (*at, "timeouts", command)
+            usual = command in DEFAULT_TIMEOUTS
+            hint = ", so this timeout is left out" if usual else did_you_mean(command, manifest.commands)
+            path: Path = ("plugins", name, "timeouts", command)
             problems.append(
-                Problem(code="unknown_command", message=message, path=path, mark=shelf.marks.key(path)),
+                Problem(
+                    code="unknown_command",
+                    message=f"`{name}` has no command `{command}`{hint}",
+                    path=path,
+                    mark=marks.key(path),
+                    severity="warning" if usual else "error",
+                )
             )
     return problems
 

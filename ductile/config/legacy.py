@@ -68,7 +68,18 @@ TABLE: tuple[Old, ...] = (
     Old(at=("tcc_paths",), says=_NOTHING.format("tcc_paths")),
     *(
         Old(at=("service", key), says=_NOTHING.format(key))
-        for key in ("job_transitions_retention", "job_attempts_retention", "breaker_transitions_retention")
+        for key in (
+            "job_transitions_retention",
+            "job_attempts_retention",
+            "breaker_transitions_retention",
+            "hook_max_depth",
+            "unconfined",
+        )
+    ),
+    Old(
+        at=("service", "plugin_env_passthrough"),
+        says="`plugin_env_passthrough` is an old spelling; write `inherit_env`",
+        to=("inherit_env",),
     ),
     *(
         Old(

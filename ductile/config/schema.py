@@ -140,7 +140,7 @@ Listen = Annotated[
 Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
 Runner = Annotated[str, one_of("auto", "spawn"), BeforeValidator(_no_later_runner)]
 Level = Annotated[str, one_of("debug", "info", "warning", "error", warn="warning")]
-Format = Annotated[str, one_of("json", "console", "auto")]
+Format = Annotated[str, one_of("json", "console", "auto", text="console")]
 
 
 class EnvironmentVars(Section):
@@ -169,6 +169,7 @@ class ServiceSection(Section):
     strict_mode: Flag = False
     allow_symlinks: Flag = False
     watch: NotYet = None
+    admission: NotYet = None
 
 
 class StateSection(Section):
@@ -187,6 +188,7 @@ class Token(Section):
     scopes: Names = []
     name: Name | None = None
     expires_at: Moment | None = None
+    secret_ref: NotYet = None
 
 
 class Auth(Section):
@@ -208,6 +210,7 @@ class ApiSection(Section):
     max_body_size: Size = MEGABYTE
     allowed_origins: Origins = []
     metrics_public: NotYet = None
+    management_socket: NotYet = None
 
 
 class Retry(Section):
@@ -257,6 +260,9 @@ class PluginEntry(Section):
     runner: Runner = "auto"
     circuit_breaker: NotYet = None
     max_outstanding_polls: NotYet = None
+    run_as: NotYet = None
+    requires_vault: NotYet = None
+    vault_principal: NotYet = None
 
 
 class RouteEntry(Section):
@@ -285,3 +291,5 @@ class Configuration(Section):
     tokens: NotYet = None
     instances: NotYet = None
     remote_ingress: NotYet = None
+    secrets: NotYet = None
+    accounts: NotYet = None

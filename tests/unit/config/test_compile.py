@@ -193,3 +193,4 @@ def test_addresses_come_in_these_forms(snapshot_of: Snap, written: str, bound: s
 
 def test_the_words_of_older_yaml_are_flags_too(snapshot_of: Snap) -> None:
     assert snapshot_of(f"{BASE}service: {{strict_mode: yes, log_level: warn}}").service.strict_mode is True
+    assert snapshot_of(f"{BASE}service: {{log_format: text}}").service.log_format == "console"

@@ -24,6 +24,10 @@ def test_database_is_as_good_as_state() -> None:
     assert modern("database: {path: a}\nstate: {path: b}") == ({"state": {"path": "b"}}, [])
 
 
+def test_variables_that_pass_through_are_inherited() -> None:
+    assert modern("service: {plugin_env_passthrough: [A]}")[0] == {"service": {"inherit_env": ["A"]}}
+
+
 def test_one_schedule_becomes_a_list_of_one_and_keeps_its_places() -> None:
     document = read_text("plugins:\n  a:\n    schedule:\n      every: 5m\n", file="a.yaml")
     value, marks, _ = modernize(document.value, document.marks)
