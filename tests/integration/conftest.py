@@ -1,0 +1,17 @@
+"""Fixtures of tests against the real gateway."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.gateway import Gateway
+from support.world import furnish
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A furnished gateway that the tests of a module share."""
+    gateway = Gateway(tmp_path_factory.mktemp("world"))
+    try:
+        yield furnish(gateway).start()
+    finally:
+        gateway.close()
