@@ -1,0 +1,3 @@
+#!/bin/sh
+exec 0<&-
+echo '{"status": "ok", "result": "I did not listen"}'
