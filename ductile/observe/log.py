@@ -2,8 +2,11 @@
 
 import logging
 import sys
+from typing import Any
 
+import orjson
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -11,19 +14,17 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 def configure(level: str, form: str) -> None:
     """Send every log line to stderr. `form` is `json`, `console`, or `auto`: a console on a terminal, else JSON."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    last = (
+        (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
         if console
-        else structlog.processors.JSONRenderer(sort_keys=False)
+        else (structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer(serializer=_json))
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if console else [structlog.processors.format_exc_info]),
-            structlog.processors.EventRenamer("message") if not console else _unchanged,
-            renderer,
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -31,7 +32,11 @@ def configure(level: str, form: str) -> None:
     )
 
 
-def _unchanged(
-    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    return event
+def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """When, how grave and what, before everything else: lines are read by people, too."""
+    first = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "message": event.pop("event")}
+    return {**first, **event}
+
+
+def _json(event: Any, **_options: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,4 +1,4 @@
-"""One line a request: what succeeded at level debug, a client's mistake at info, the gateway's own at error."""
+"""One line a request: at level debug where it only looked and succeeded, at error for the gateway's own faults, else info."""
 
 import time
 
@@ -8,6 +8,8 @@ from ductile.http.ask import Ask, Handler, Reply
 
 log = structlog.get_logger(__name__)
 
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 async def access_log(ask: Ask, proceed: Handler) -> Reply:
     """Log method, path, status, duration and who asked. Neither query nor body: they may hold what is private."""
@@ -16,7 +18,8 @@ async def access_log(ask: Ask, proceed: Handler) -> Reply:
     status = reply.status
     if status < 400 and ask.snapshot.service.log_level != "debug":  # noqa: PLR2004 - the first status of an error
         return reply
-    say = log.debug if status < 400 else log.info if status < 500 else log.error  # noqa: PLR2004 - classes of status
+    quiet = status < 400 and ask.method in _LOOKING  # noqa: PLR2004 - the class of success
+    say = log.debug if quiet else log.info if status < 500 else log.error  # noqa: PLR2004 - the gateway's own faults
     say(
         "request",
         method=ask.method,
