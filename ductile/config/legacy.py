@@ -66,6 +66,7 @@ TABLE: tuple[Old, ...] = (
     Old(at=("database",), to=("state",), join=_both),
     Old(at=("log_level",), to=("service", "log_level"), says="`log_level` is an old place; write `service.log_level`"),
     Old(at=("tcc_paths",), says=_NOTHING.format("tcc_paths")),
+    Old(at=("workspace",), says=_NOTHING.format("workspace")),
     *(
         Old(at=("service", key), says=_NOTHING.format(key))
         for key in (

@@ -22,6 +22,8 @@ _PAYLOAD_PATH = re.compile(r"\{?(payload|context|config)\.[\w.-]+\}?")
 """The value of a `with` or `baggage` entry: it names a secret, and is none."""
 _READ_BEFORE = (("include",), ("environment_vars", "include"))
 """Paths that are read before variables are known."""
+_ALIKE = 0.8
+"""How near a variable must be to be suggested: names of the environment share many words."""
 _LARGEST_FILE = 1 << 20
 """Bytes of a `${file:}`."""
 
@@ -134,7 +136,7 @@ class _Expander:
             self.used[name] = value
         if value is None or (value == "" and default is not None):
             if default is None:
-                hint = did_you_mean(name, self._lookup) if len(name) > 1 else ""
+                hint = did_you_mean(name, self._lookup, alike=_ALIKE) if len(name) > 1 else ""
                 advice = f"set it, list its file under `environment_vars`, or write `${{{name}:-default}}`"
                 raise _Unexpandable(
                     code="unset_variable", message=f"the variable {name} is not set{hint or f'; {advice}'}"

@@ -51,7 +51,7 @@ class Problem:
         }
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """`; did you mean `x`?` for the nearest known name, or nothing."""
-    near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
+def did_you_mean(wrong: str, known: Iterable[str], *, alike: float = 0.6) -> str:
+    """`; did you mean `x`?` for the nearest known name, or nothing. `alike`: 1 is the same name."""
+    near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=alike)
     return f"; did you mean `{near[0]}`?" if near else ""

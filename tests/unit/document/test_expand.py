@@ -50,6 +50,7 @@ def test_an_unset_variable_is_a_problem_at_its_place_that_says_what_to_do() -> N
 
 def test_a_misspelt_variable_is_named() -> None:
     assert "did you mean `API_TOKEN`?" in only(expanded("a: ${API_TOKN}\n", {"API_TOKEN": "x"}))
+    assert "did you mean" not in only(expanded("a: ${APP_DEFAULT_MODEL}\n", {"PIP_DEFAULT_TIMEOUT": "x"}))
 
 
 @pytest.mark.parametrize(
