@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-import orjson
 import structlog
 
 from ductile.dispatch.errors import DefinitionMissing
@@ -94,7 +93,7 @@ class Attempts:
         try:
             graph = await self._graph(claimed.job.definition)
             return graph, await self._execute(claimed, snapshot, graph, slot)
-        except SpawnFailed as failure:
+        except (SpawnFailed, StoreUnavailable) as failure:
             return graph, Judged(outcome=Outcome.FAILED, error=failure.message)
         except DuctileError as failure:
             return graph, Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
@@ -111,7 +110,8 @@ class Attempts:
         call = self._call(claimed.job, snapshot, plugin, prepared)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
-        judged = await asyncio.to_thread(judge, execution) if _large(execution) else judge(execution)
+        redact = snapshot.redactor.text
+        judged = await asyncio.to_thread(judge, execution, redact) if _large(execution) else judge(execution, redact)
         return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
 
     def _call(self, job: Job, snapshot: Snapshot, plugin: Plugin, prepared: Prepared) -> Call:
@@ -150,16 +150,22 @@ class Attempts:
         return graph
 
     async def _settle(self, ending: Ending, slot: Slot) -> None:
-        """Settle; while the store cannot commit, try until it can or the gateway gives the attempt up."""
-        value = await _value(ending)
-        while not slot.abandoned.is_set():
+        """Settle as it ended, or as a permanent failure where that cannot be written: no attempt stays unsettled."""
+        try:
+            await self._write(await _value(ending), slot)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
+            await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), slot)
+
+    async def _write(self, value: Settlement, slot: Slot) -> None:
+        """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
+        while True:
             try:
                 if not await self._store.write(settle, value):
                     log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
-            except StateTooLarge as too_large:
-                value = settlement(_failed(ending, too_large.message), new_id)
             except StoreUnavailable as unavailable:
                 log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)
+                if slot.abandoned.is_set():
+                    return
                 await _wait(slot.abandoned, SETTLE_RETRY)
             else:
                 return
@@ -170,18 +176,27 @@ def _large(execution: Execution | None) -> bool:
 
 
 async def _value(ending: Ending) -> Settlement:
-    """The settlement; of a response that JSON cannot carry on, that of a protocol error."""
-    try:
-        if _large(ending.judged.execution):
-            return await asyncio.to_thread(settlement, ending, new_id)
-        return settlement(ending, new_id)
-    except (Unencodable, orjson.JSONEncodeError) as error:
-        return settlement(_failed(ending, f"protocol error: the response cannot be carried on: {error}"), new_id)
+    if _large(ending.judged.execution):
+        return await asyncio.to_thread(settlement, ending, new_id)
+    return settlement(ending, new_id)
+
+
+def _fault(ending: Ending, error: Exception) -> str:
+    """What to say of an ending that cannot be settled as it is."""
+    if isinstance(error, StateTooLarge):
+        return error.message
+    if isinstance(error, Unencodable | RecursionError):
+        return f"protocol error: the response cannot be carried on: {error}"
+    job = ending.claimed.job
+    log.error("settling failed inside the gateway", job_id=job.id, attempt=job.attempt, exc_info=error)
+    return f"internal error: {error!r}"
 
 
 def _failed(ending: Ending, error: str) -> Ending:
-    """The same ending, as a permanent failure."""
-    judged = replace(ending.judged, outcome=Outcome.FAILED, response=None, error=error, retry=False)
+    """The same ending, as a permanent failure, with what the plugin printed kept for diagnosis."""
+    execution = ending.judged.execution
+    stdout = execution.stdout.decode(errors="replace") if execution else None
+    judged = replace(ending.judged, outcome=Outcome.FAILED, response=None, error=error, retry=False, stdout=stdout)
     return replace(ending, judged=judged)
 
 

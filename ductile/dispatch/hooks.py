@@ -10,12 +10,12 @@ from ductile.flow.match import hooks_for
 from ductile.flow.starts import NewId
 from ductile.model.event import Event
 from ductile.model.job import Ended, EndedStep, SubmittedBy
-from ductile.model.order import Start
+from ductile.model.order import Note, Start
 from ductile.model.snapshot import Snapshot
 
 
-def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start]:
-    """The runs that this end starts.
+def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+    """The runs that this end starts, and a note for each pipeline whose `if` could not be decided.
 
     A plain job speaks for itself if its plugin has `notify_on_complete`; a run speaks through the first of its failed
     steps (where none failed: of its last steps) whose plugin has it. What a hook started fires none.
@@ -34,9 +34,10 @@ def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start]:
         duration_ms=ended.ended_at - (ended.root.started_at or ended.root.created_at),
         error=subject.error,
     )
-    found = []
+    found: list[Start | Note] = []
     for signal in signals_of(ended.state):
-        graphs, _undecided = hooks_for(snapshot, signal, subject.plugin, payload)
+        graphs, undecided = hooks_for(snapshot, signal, subject.plugin, payload)
+        found += [starts.undecided(ended.root.id, reason) for reason in undecided]
         for graph in graphs:
             event = Event(
                 id=new_id(),
@@ -44,7 +45,6 @@ def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start]:
                 payload=orjson.dumps(payload),
                 source=subject.plugin,
                 timestamp=ended.ended_at,
-                root_id=ended.root.id,
             )
             found.append(
                 starts.run_start(snapshot, graph, event, payload, _lineage(ended), run_id=new_id(), new_id=new_id)

@@ -5,7 +5,7 @@ It sleeps until a commit signals something ready, a timer says something is due,
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ import structlog
 
 from ductile.dispatch.attempt import Attempts, Slot
 from ductile.dispatch.gates.gate import Gate
-from ductile.dispatch.gates.present import PLUGIN_UNAVAILABLE
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import Claimed, Job
 from ductile.model.signal import CancelRunning, Drained, Due, Ready, Signal
@@ -27,9 +26,6 @@ from ductile.store.sqlite import Store
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-BATCH = 512
-"""Rows that one transaction moves at most."""
 
 STORE_RETRY = 1.0
 """Seconds to wait where the store could not commit."""
@@ -61,7 +57,10 @@ class Dispatcher:
         self._early_stops: set[str] = set()
         self._wake = asyncio.Event()
         self._timer: _Timer | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[None]] = set()
+        """The running attempts."""
+        self._chores: set[asyncio.Task[None]] = set()
+        """What moves waiting jobs; it may be dropped at any time and is taken up again at the next start."""
         self.task: asyncio.Task[None] | None = None
         """The claiming itself, once started; it ends with `drain`, or by a failure that the app must see."""
         self.paused = False
@@ -72,32 +71,35 @@ class Dispatcher:
         """How many attempts hold a slot."""
         return len(self._slots)
 
-    def busy(self) -> Mapping[str, int]:
-        """Plugin instance → slots in use."""
-        return {lane: count for lane, count in self._busy.items() if count}
-
     async def start(self) -> None:
         """Begin to claim: first what was queued, held or due when the gateway last stopped."""
         self._store.listen(self._signals)
         self.paused = await self._store.meta(PAUSED) == "1"
         self._ready.update(await self._store.lanes())
         self._arm(self._clock())
-        self._keep(self._release(self._current()))
+        self._keep(self._release(), self._chores)
         self.task = asyncio.create_task(self._run(), name="dispatch")
         self._wake.set()
 
     def apply(self, old: Snapshot, new: Snapshot) -> None:
         """Follow a reload: hold the jobs of what has gone, release those of what has come back."""
+        if self.draining:
+            return
         for gone in old.plugins.keys() - new.plugins.keys():
-            self._keep(self._hold(gone))
+            self._keep(self._hold(gone), self._chores)
         self._ready.update(new.plugins)
-        self._keep(self._release(new))
+        self._keep(self._release(), self._chores)
         self._wake.set()
 
     async def pause(self) -> None:
         """Claim nothing until `resume`, over restarts too; intake goes on."""
-        await self._store.write(set_meta, PAUSED, "1")
-        self.paused = True
+        before, self.paused = self.paused, True  # at once, so that no claim is asked for behind the commit
+        try:
+            await self._store.write(set_meta, PAUSED, "1")
+        except StoreUnavailable:
+            self.paused = before
+            self._wake.set()
+            raise
         log.info("paused")
 
     async def resume(self) -> None:
@@ -112,13 +114,15 @@ class Dispatcher:
         self.draining = True
         self._cancel_timer()
         self._wake.set()
+        for chore in self._chores:
+            chore.cancel()
         if self.task is not None:
             await asyncio.wait({self.task})
-        await _either(self._tasks, hurry, seconds)
+        await _either(self._at_work, hurry, seconds)
         for slot in self._slots.values():
             slot.stop(Stop.LOST)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._at_work:
+            await asyncio.wait(self._at_work)
 
     # ------------------------------------------------------------------ signals
 
@@ -158,10 +162,10 @@ class Dispatcher:
 
     def _tick(self) -> None:
         self._timer = None
-        self._keep(self._promote())
+        self._keep(self._promote(), self._chores)
 
     async def _promote(self) -> None:
-        following = await self._insist(queue.promote, BATCH)
+        following = await self._insist(queue.promote)
         if following is not None:
             self._arm(following)
 
@@ -183,14 +187,14 @@ class Dispatcher:
         snapshot = self._current()
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
-            self._keep(self._hold(lane))
+            self._keep(self._hold(lane), self._chores)
         total = snapshot.service.max_workers - len(self._slots)
         free = {
             lane: spare for lane in self._ready if (spare := snapshot.plugins[lane].parallelism - self._busy[lane]) > 0
         }
         if self.paused or self.draining or total <= 0 or not free:
             return False
-        claims = await self._store.write(queue.claim, free, min(total, BATCH), self._gate(snapshot))
+        claims = await self._store.write(queue.claim, free, min(total, queue.BATCH), self._gate(snapshot))
         for claimed in claims.claimed:
             self._launch(claimed, snapshot)
         self._early_stops.clear()
@@ -209,7 +213,7 @@ class Dispatcher:
         self._busy[job.lane] += 1
         if job.id in self._early_stops:
             slot.stop(Stop.CANCELLED)
-        self._keep(self._attempt(claimed, snapshot, slot))
+        self._keep(self._attempt(claimed, snapshot, slot), self._at_work)
 
     async def _attempt(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
         try:
@@ -222,13 +226,20 @@ class Dispatcher:
     # ------------------------------------------------------------------ held jobs
 
     async def _hold(self, lane: str) -> None:
-        while await self._insist(queue.hold_lane, lane, PLUGIN_UNAVAILABLE, BATCH) == BATCH:
-            pass
+        """Hold what waits in a lane whose plugin is gone. One that is back by then finds nothing held."""
+        held = queue.BATCH
+        while held == queue.BATCH and lane not in self._current().plugins:
+            held = await self._insist(queue.hold_lane, lane, queue.PLUGIN_UNAVAILABLE)
+        if lane in self._current().plugins:
+            await self._release()
 
-    async def _release(self, snapshot: Snapshot) -> None:
-        usable = {name: frozenset(plugin.manifest.commands) for name, plugin in snapshot.plugins.items()}
-        while await self._insist(queue.release, usable, BATCH) == BATCH:
-            pass
+    async def _release(self) -> None:
+        """Queue again what was held for a plugin that is there: now, whatever a batch before may have seen."""
+        released = queue.BATCH
+        while released == queue.BATCH:
+            plugins = self._current().plugins
+            usable = {name: frozenset(plugin.manifest.commands) for name, plugin in plugins.items()}
+            released = await self._insist(queue.release, usable)
 
     async def _insist(self, operation: Callable[..., T], *args: object) -> T:
         """Write, and while the store cannot commit, try again."""
@@ -239,15 +250,16 @@ class Dispatcher:
                 log.error("dispatch waits for the store", reason=unavailable.message)
                 await asyncio.sleep(STORE_RETRY)
 
-    def _keep(self, work: Coroutine[object, object, None]) -> None:
+    def _keep(self, work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        among.add(task)
+        task.add_done_callback(among.discard)
+        task.add_done_callback(_report)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("dispatch task failed", exc_info=error)
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("dispatch task failed", exc_info=error)
 
 
 async def _either(tasks: set[asyncio.Task[None]], hurry: asyncio.Event, seconds: float) -> None:

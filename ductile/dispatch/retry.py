@@ -9,6 +9,9 @@ from ductile.model.job import MAX_LOST, Job, Outcome, State
 JITTER = 0.25
 """A backoff is lengthened by up to this share of itself, so that failures do not return in step."""
 
+LONGEST: Millis = 365 * 86_400_000
+"""A backoff doubles up to here: what lies beyond the year 9999 is no time any more."""
+
 _PLAIN = {Outcome.SUCCEEDED: State.SUCCEEDED, Outcome.CANCELLED: State.CANCELLED}
 
 UNSAFE = "not tried again: its manifest says `retry_safe: false`, and this attempt may have had an effect"
@@ -33,6 +36,8 @@ class Rules:
     """False where another try cannot help: the plugin said so, exit 78, an unreadable response."""
     answered: bool = False
     """The plugin itself reported the failure; else it crashed, was killed or timed out, and may have had an effect."""
+    started: bool = True
+    """A process of it has run; one that could not be started has had no effect."""
     retry_safe: bool = True
 
 
@@ -41,7 +46,7 @@ def decide(job: Job, outcome: Outcome, rules: Rules, now: Millis, chance: float)
     if outcome in _PLAIN:
         return Verdict(state=_PLAIN[outcome])
     final = State.TIMED_OUT if outcome is Outcome.TIMED_OUT else State.FAILED
-    unsafe = not rules.retry_safe and not rules.answered
+    unsafe = not rules.retry_safe and rules.started and not rules.answered
     if unsafe or not rules.retry:
         return Verdict(state=final, note=UNSAFE if unsafe and rules.retry else None)
     if outcome is Outcome.LOST:
@@ -53,8 +58,8 @@ def decide(job: Job, outcome: Outcome, rules: Rules, now: Millis, chance: float)
 
 
 def backoff(base: Millis, tried: int, chance: float) -> Millis:
-    """`base · 2^(tried-1)` and up to `JITTER` of it more, for the n-th failed try."""
-    wait = base << (tried - 1)
+    """`base · 2^(tried-1)`, at most `LONGEST`, and up to `JITTER` of it more, for the n-th failed try."""
+    wait = min(base << (tried - 1), max(base, LONGEST))
     return wait + int(wait * JITTER * chance)
 
 

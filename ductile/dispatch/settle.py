@@ -73,7 +73,7 @@ def settlement(ending: Ending, new_id: NewId) -> Settlement:
         error=redactor.text(error) if error else None,
         stdout=redactor.text(judged.stdout) if judged.stdout else None,
         stderr=redactor.text(stderr) if stderr else None,
-        logs=orjson.dumps(redactor.value(logs)) if logs else None,
+        logs=encode(redactor.value(logs)) if logs else None,
         events=flow.events,
         children=flow.children,
         skips=flow.skips,
@@ -90,6 +90,7 @@ def _rules(ending: Ending) -> Rules:
         backoff_base=plugin.backoff_base,
         retry=judged.retry,
         answered=judged.answered,
+        started=judged.execution is not None,
         retry_safe=plugin.manifest.commands[job.command].retry_safe,
     )
 
@@ -102,7 +103,7 @@ def _result(response: Response | None, redact: Any) -> bytes | None:
         document["error"] = redact(response.error)
     if response.state_updates is not None:
         document["state_updates"] = response.state_updates
-    return orjson.dumps(document)
+    return encode(document)
 
 
 def _state_update(ending: Ending, verdict: Verdict) -> StateUpdate | None:
@@ -112,7 +113,7 @@ def _state_update(ending: Ending, verdict: Verdict) -> StateUpdate | None:
         return None
     manifest = ending.snapshot.plugins[job.plugin].manifest
     fact = next((rule.fact_type for rule in manifest.fact_outputs if rule.command == job.command), None)
-    if fact is not None and not response.ok:
+    if fact is not None and ending.judged.outcome is not Outcome.SUCCEEDED:
         return None
     return StateUpdate(plugin=job.plugin, values=response.state_updates, fact_type=fact)
 
@@ -182,9 +183,7 @@ def _started(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: N
     )
     return _Flow(
         starts=starts.caused_by(snapshot, event, payload, pipelines, lineage, new_id=new_id),
-        notes=tuple(
-            Note(kind="pipeline.condition_undecided", job_id=job.id, data={"reason": str(note)}) for note in notes
-        ),
+        notes=tuple(starts.undecided(job.id, reason) for reason in notes),
     )
 
 

@@ -165,7 +165,7 @@ def _frame(value: Any) -> Mapping[str, Any]:
     if isinstance(value, dict) and len(value) == 1 and not _FRAMES.isdisjoint(value):
         return value
     raise Unreadable(
-        reason=f"before the response there is {_shown(orjson.dumps(value).decode())}; "
+        reason=f"before the response there is {_shown(_json(value))}; "
         'only `{"progress": …}` and `{"log": …}` may stand there, and notes for people belong on stderr'
     )
 
@@ -173,7 +173,7 @@ def _frame(value: Any) -> Mapping[str, Any]:
 def _bad_status(status: Any) -> str:
     if status is None:
         return "the response has no `status`"
-    return f"`status` is {_shown(orjson.dumps(status).decode())}, not `ok` or `error`"
+    return f"`status` is {_shown(_json(status))}, not `ok` or `error`"
 
 
 def _member(value: Mapping[str, Any], name: str, kind: type, words: str, where: str = "") -> Any:
@@ -205,7 +205,15 @@ def _log(entry: Any) -> Mapping[str, Any]:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    """The value as JSON again, which may nest less deeply than what was read."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise Unreadable(reason=f"a value in it cannot be shown again: {error}") from None
 
 
 def _kind(value: Any) -> str:

@@ -17,6 +17,7 @@ PLUGIN_UNAVAILABLE = "plugin_unavailable"
 """Why a job is held whose plugin or command is not there; `release` lets it go."""
 
 BATCH = 512
+"""Jobs that one transaction moves at most."""
 
 _Head = tuple[int, int, str, str, Row]
 """What lanes compare by (minus the priority, run_at, id), the lane, and the row."""

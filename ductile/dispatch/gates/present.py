@@ -2,8 +2,7 @@
 
 from ductile.model.job import Job
 from ductile.model.snapshot import Snapshot
-
-PLUGIN_UNAVAILABLE = "plugin_unavailable"
+from ductile.store.claim import PLUGIN_UNAVAILABLE
 
 
 class PluginPresent:

@@ -1,4 +1,4 @@
-"""One line a request: debug where it only looked and succeeded, error for the gateway's own faults, info for the rest."""
+"""One line a request: debug where it only looked and succeeded, error for the gateway's own faults, else info."""
 
 import time
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.dispatch.retry import Rules, backoff, decide
+from ductile.dispatch.retry import LONGEST, Rules, backoff, decide
 from ductile.model.job import Job, Outcome, State
 
 NOW = 1_000_000
@@ -41,6 +41,7 @@ def a_job(*, attempt: int = 1, lost: int = 0, max_attempts: int = 4) -> Job:
 RULES = Rules(backoff_base=BASE)
 PERMANENT = Rules(backoff_base=BASE, retry=False)
 UNSAFE = Rules(backoff_base=BASE, retry_safe=False)
+UNSAFE_NEVER_STARTED = Rules(backoff_base=BASE, retry_safe=False, started=False)
 UNSAFE_ANSWERED = Rules(backoff_base=BASE, retry_safe=False, answered=True)
 
 
@@ -63,6 +64,8 @@ UNSAFE_ANSWERED = Rules(backoff_base=BASE, retry_safe=False, answered=True)
         (a_job(), Outcome.TIMED_OUT, UNSAFE, State.TIMED_OUT),
         (a_job(), Outcome.LOST, UNSAFE, State.FAILED),
         (a_job(), Outcome.FAILED, UNSAFE_ANSWERED, State.QUEUED),
+        (a_job(), Outcome.FAILED, UNSAFE_NEVER_STARTED, State.QUEUED),
+        (a_job(), Outcome.LOST, UNSAFE_NEVER_STARTED, State.QUEUED),
         (a_job(attempt=1, max_attempts=1), Outcome.LOST, RULES, State.QUEUED),
         (a_job(attempt=3, lost=2), Outcome.LOST, RULES, State.QUEUED),
         (a_job(attempt=4, lost=3), Outcome.LOST, RULES, State.DEAD),
@@ -86,7 +89,7 @@ def test_backoff_doubles_with_each_failed_try() -> None:
     assert [backoff(BASE, tried, 0.0) for tried in (1, 2, 3)] == [30_000, 60_000, 120_000]
 
 
-@given(base=st.integers(0, 10**7), tried=st.integers(1, 20), chance=st.floats(0, 1, exclude_max=True))
+@given(base=st.integers(0, 10**7), tried=st.integers(1, 200), chance=st.floats(0, 1, exclude_max=True))
 def test_jitter_adds_up_to_a_quarter(base: int, tried: int, chance: float) -> None:
-    bare = base * 2 ** (tried - 1)
+    bare = min(base * 2 ** (tried - 1), max(base, LONGEST))
     assert bare <= backoff(base, tried, chance) <= bare * 1.25

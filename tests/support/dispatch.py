@@ -1,0 +1,215 @@
+"""A dispatcher over a real store, with a runner that does what the test says and writes that fail or answer late."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ductile.dispatch.attempt import Attempts
+from ductile.dispatch.gates.present import PluginPresent
+from ductile.dispatch.loop import Dispatcher
+from ductile.model.job import State
+from ductile.model.order import Start
+from ductile.model.snapshot import Snapshot
+from ductile.model.view import JobView
+from ductile.plugin.runner.call import Call, Execution, Stop
+from ductile.store.errors import StoreUnavailable
+from ductile.store.insert import insert_start
+from ductile.store.sqlite import Store
+from ductile.store.writer import Writer
+from support.store import start
+from support.web import snapshot
+
+OK = b'{"status": "ok", "result": "done"}'
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class FaultyStore(Store):
+    """A store whose writes of the operations in `broken` fail, and whose answers of those in `late` wait."""
+
+    def __init__(self, path: Path, writer: Writer) -> None:
+        super().__init__(path, writer)
+        self.broken: set[str] = set()
+        self.late: dict[str, asyncio.Event] = {}
+        self.written: list[str] = []
+        self.refused: list[str] = []
+        self.changed = asyncio.Event()
+
+    async def write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        name = operation.__name__
+        if name in self.broken:
+            self.refused.append(name)
+            self.changed.set()
+            raise StoreUnavailable(reason="the disk is full")
+        result = await super().write(operation, *args, **kwargs)
+        self.written.append(name)
+        self.changed.set()
+        if name in self.late:
+            await self.late[name].wait()
+        return result
+
+    async def definition(self, definition_hash: str) -> bytes | None:
+        if "definition" in self.broken:
+            raise StoreUnavailable(reason="no descriptors are left")
+        return await super().definition(definition_hash)
+
+
+class FakeRunning:
+    """An attempt that ends when the test says so."""
+
+    def __init__(self, call: Call, *, obedient: bool) -> None:
+        self.call = call
+        self.request = orjson.loads(call.stdin)
+        self.stopped: Stop | None = None
+        self._obedient = obedient
+        self._end: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
+
+    def finish(self, stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"") -> None:
+        if not self._end.done():
+            self._end.set_result(
+                Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=self.stopped, duration=1)
+            )
+
+    def stop(self, reason: Stop) -> None:
+        if not self._end.done():
+            self.stopped = self.stopped or reason
+            if self._obedient:
+                self.finish(b"", exit_code=-15)
+
+    async def wait(self) -> Execution:
+        return await self._end
+
+
+class FakeRunner:
+    """Starts nothing. `answer`: what each attempt says at once; `failure`: why none can be started."""
+
+    def __init__(self, changed: asyncio.Event) -> None:
+        self.runs: list[FakeRunning] = []
+        self.answer: bytes | None = None
+        self.failure: Exception | None = None
+        self.obedient = True
+        self._changed = changed
+
+    def start(self, call: Call) -> FakeRunning:
+        self._changed.set()
+        if self.failure is not None:
+            raise self.failure
+        running = FakeRunning(call, obedient=self.obedient)
+        self.runs.append(running)
+        if self.answer is not None:
+            running.finish(self.answer)
+        return running
+
+    def of(self, job_id: str) -> list[FakeRunning]:
+        return [run for run in self.runs if run.call.job_id == job_id]
+
+
+class Desk:
+    """The dispatcher at work."""
+
+    def __init__(self, store: FaultyStore, clock: Callable[[], int], root: Path) -> None:
+        self.store = store
+        self.clock = clock
+        self.snapshot = snapshot(root)
+        self.runner = FakeRunner(store.changed)
+        attempts = Attempts(store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"})
+        self.dispatcher = Dispatcher(store, lambda: self.snapshot, [PluginPresent()], attempts, clock)
+        store.listen(lambda _signals: store.changed.set())
+
+    async def insert(self, plugin: str = "echo", command: str = "poll", **more: Any) -> str:
+        accepted = await self.store.write(insert_start, self.start(plugin, command, **more))
+        return accepted.job_id
+
+    def start(self, plugin: str = "echo", command: str = "poll", **more: Any) -> Start:
+        return start(plugin, command, **more)
+
+    def settings(self, name: str = "echo", **changes: Any) -> None:
+        """Change an instance's settings, as if it had been configured so."""
+        plugins = {**self.snapshot.plugins, name: replace(self.snapshot.plugins[name], **changes)}
+        self.snapshot = replace(self.snapshot, plugins=plugins)
+
+    def service(self, **changes: Any) -> None:
+        self.snapshot = replace(self.snapshot, service=replace(self.snapshot.service, **changes))
+
+    def reload(self, new: Snapshot) -> None:
+        old, self.snapshot = self.snapshot, new
+        self.dispatcher.apply(old, new)
+
+    def without(self, name: str) -> Snapshot:
+        plugins = {other: plugin for other, plugin in self.snapshot.plugins.items() if other != name}
+        return replace(self.snapshot, generation=self.snapshot.generation + 1, plugins=plugins)
+
+    async def stop(self, seconds: float, hurry: asyncio.Event | None = None) -> asyncio.Task[None]:
+        """Begin to drain; the task of the rest."""
+        draining = asyncio.create_task(self.dispatcher.drain(seconds, hurry or asyncio.Event()))
+        await asyncio.sleep(0)  # one turn of the loop, in which it begins
+        return draining
+
+    async def until(self, look: Callable[[], Awaitable[object] | object]) -> None:
+        """Wait until it is so; looked at anew after each write, commit and start."""
+        while True:
+            self.store.changed.clear()
+            found = look()
+            if await found if isinstance(found, Awaitable) else found:
+                return
+            await self.store.changed.wait()
+
+    async def running(self, job_id: str, attempt: int = 1) -> FakeRunning:
+        """The n-th execution of a job, once it has started."""
+        await self.until(lambda: len(self.runner.of(job_id)) >= attempt)
+        return self.runner.of(job_id)[attempt - 1]
+
+    async def job(self, job_id: str) -> JobView:
+        view = await self.store.job(job_id)
+        assert view is not None
+        return view
+
+    async def state(self, job_id: str, state: State) -> JobView:
+        """The job, once it stands in this state."""
+
+        async def there() -> bool:
+            return (await self.job(job_id)).state is state
+
+        await self.until(there)
+        return await self.job(job_id)
+
+    async def depth(self, **states: int) -> None:
+        """Wait until so many jobs stand in these states."""
+
+        async def there() -> bool:
+            depth = await self.store.depth()
+            return all(depth[State(state)] == n for state, n in states.items())
+
+        await self.until(there)
+
+
+@asynccontextmanager
+async def desk(folder: Path, clock: Callable[[], int] | None = None) -> AsyncIterator[Desk]:
+    """A desk whose dispatcher is not started yet; whatever still runs at the end is lost."""
+    clock = clock or Clock()
+    store = await FaultyStore.open(folder / "state.db", clock=clock)
+    made = Desk(store, clock, folder)
+    try:
+        yield made
+    finally:
+        store.broken.clear()
+        for late in store.late.values():
+            late.set()
+        made.runner.obedient = True
+        for run in made.runner.runs:
+            run.stop(Stop.LOST)
+        await made.dispatcher.drain(0, asyncio.Event())
+        await store.close()
