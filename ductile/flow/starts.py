@@ -11,7 +11,7 @@ from ductile.model.encode import encode
 from ductile.model.event import Event
 from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
-from ductile.model.order import Child, Idempotency, NewContext, Start
+from ductile.model.order import Child, Idempotency, NewContext, Note, Start
 from ductile.model.snapshot import Snapshot
 
 NewId = Callable[[], str]
@@ -183,11 +183,16 @@ def after_event(lineage_of: Event, *, principal: str, request_id: str | None, pr
     )
 
 
+def undecided(job_id: str, reason: str) -> Note:
+    """What the journal keeps of a pipeline that was not started because its `if` could not be decided."""
+    return Note(kind="pipeline.condition_undecided", job_id=job_id, data={"reason": reason})
+
+
 def _loop(snapshot: Snapshot, lineage: Lineage, what: str) -> str | None:
     limit = snapshot.service.max_hops
     if lineage.hops <= limit:
         return None
     return (
         f"{what} was not started: the chain of events, routes and hooks that leads to it is longer than "
-        f"service.max_hops ({limit}), so it is taken for a loop; follow `cause` backwards to find it"
+        f"service.max_hops ({limit}), so it is taken for a loop"
     )

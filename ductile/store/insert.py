@@ -1,15 +1,19 @@
 """Starts: the only way by which root jobs and runs come to be, for triggers and for what settled jobs start."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
-from ductile.model.order import Idempotency, Start
+from ductile.model.order import Idempotency, Note, Start
 from ductile.model.signal import Due, JobEnded
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.rows import read_job
 from ductile.store.steps import Inserted, Run, insert_context, insert_event, insert_skips, insert_steps
 from ductile.store.tx import Tx
+
+LOOP = 20
+"""Causes that the error of a refused start names at most."""
 
 
 def insert_start(tx: Tx, start: Start) -> Accepted:
@@ -73,6 +77,7 @@ def _find_duplicate(tx: Tx, start: Start) -> Accepted | None:
 def _insert_job(tx: Tx, start: Start) -> Accepted:
     _insert_given(tx, start)
     if start.error is not None:
+        start = _told(tx, start)
         _insert_root(tx, start, state=State.FAILED, lane=start.plugin, steps=Inserted())
         _end_root(tx, start.id)
         return _accepted(start, State.FAILED)
@@ -101,7 +106,9 @@ def _insert_run(tx: Tx, start: Start) -> Accepted:
         request_id=start.request_id,
         generation=start.generation,
     )
-    steps = insert_steps(tx, run, start.id, () if start.error is not None else start.children)
+    start = _told(tx, start)
+    children = () if start.error is not None else start.children
+    steps = insert_steps(tx, run, start.id, children, run_at=start.run_at)
     insert_skips(tx, start.id, start.id, start.skips)
     state = State.RUNNING if steps.open else State.SUCCEEDED
     if not steps.open and (start.error is not None or steps.failed):
@@ -111,6 +118,23 @@ def _insert_run(tx: Tx, start: Start) -> Accepted:
         return _accepted(start, State.QUEUED)
     _end_root(tx, start.id)
     return _accepted(start, state)
+
+
+def _told(tx: Tx, start: Start) -> Start:
+    """A refused start whose error names what led to it, so that the loop can be seen."""
+    if start.error is None or start.cause_event_id is None:
+        return start
+    me = _title(start.plugin, start.command)
+    chain = [me]
+    for event_type, plugin, command in tx.all("causes", event_id=start.cause_event_id, limit=LOOP):
+        chain += [event_type, _title(plugin, command)]
+        if chain[-1] == me:
+            break
+    return replace(start, error=f"{start.error}: {' → '.join(reversed(chain))}")
+
+
+def _title(plugin: str, command: str) -> str:
+    return f"pipeline {command}" if plugin == PIPELINE else f"{plugin}.{command}"
 
 
 def _accepted(start: Start, status: State) -> Accepted:
@@ -188,8 +212,11 @@ def announce_end(tx: Tx, job: Job, error: str | None) -> None:
         error=error,
         candidates=() if job.lane else tuple(_candidates(tx, job.id)),
     )
-    for start in tx.hooks(ended):
-        insert_start(tx, start)
+    for made in tx.hooks(ended):
+        if isinstance(made, Note):
+            tx.journal(made.kind, made.job_id, made.data)
+        else:
+            insert_start(tx, made)
 
 
 def _candidates(tx: Tx, root_id: str) -> Iterable[EndedStep]:

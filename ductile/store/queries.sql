@@ -135,12 +135,13 @@ INSERT INTO jobs (
 -- name: insert_child
 -- Inserts a step of a run, unless the same event has reached the same node behind the same job before.
 INSERT INTO jobs (
-    id, root_id, parent_id, step, definition, plugin, command, lane, state, max_attempts, priority, run_at, event_id,
-    context_id, route, depth, hops, principal, submitted_by, request_id, generation, created_at, ended_at, error
+    id, root_id, parent_id, step, definition, plugin, command, lane, state, due, max_attempts, priority, run_at,
+    event_id, context_id, route, depth, hops, principal, submitted_by, request_id, generation, created_at, ended_at,
+    error
 ) VALUES (
-    :id, :root_id, :parent_id, :step, :definition, :plugin, :command, :plugin, :state, :max_attempts, :priority, :now,
-    :event_id, :context_id, 1, :depth, :hops, :principal, :submitted_by, :request_id, :generation, :now, :ended_at,
-    :error
+    :id, :root_id, :parent_id, :step, :definition, :plugin, :command, :plugin, :state, :due, :max_attempts, :priority,
+    :run_at, :event_id, :context_id, 1, :depth, :hops, :principal, :submitted_by, :request_id, :generation, :now,
+    :ended_at, :error
 )
 ON CONFLICT (parent_id, step, event_id) WHERE parent_id IS NOT NULL DO NOTHING;
 
@@ -152,6 +153,19 @@ WHERE
     AND (ended_at IS NULL OR state = 'succeeded')
     AND (ended_at IS NULL OR ended_at >= :since)
 ORDER BY id DESC LIMIT 1;
+
+-- name: causes
+-- Reads what led to an event, nearest first and at most :limit: event types, and the roots whose jobs emitted them.
+WITH RECURSIVE causes (n, event_type, plugin, command, cause_event_id) AS (
+    SELECT 1, e.type, r.plugin, r.command, r.cause_event_id
+    FROM events AS e INNER JOIN jobs AS r ON r.id = e.root_id
+    WHERE e.id = :event_id
+    UNION ALL
+    SELECT causes.n + 1, e.type, r.plugin, r.command, r.cause_event_id
+    FROM causes INNER JOIN events AS e ON e.id = causes.cause_event_id INNER JOIN jobs AS r ON r.id = e.root_id
+    WHERE causes.n < :limit
+)
+SELECT event_type, plugin, command FROM causes;
 
 -- name: find_idempotent
 -- Finds what an idempotency key made, unless it has expired or the job is gone.

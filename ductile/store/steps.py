@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
 from ductile.model.order import Child, NewContext, Skip
-from ductile.model.signal import JobEnded
+from ductile.model.signal import Due, JobEnded
 from ductile.store.tx import Tx
 
 
@@ -101,20 +102,29 @@ def _json(value: Mapping[str, Any] | None) -> bytes | None:
     return None if value is None else orjson.dumps(value)
 
 
-def insert_steps(tx: Tx, run: Run, parent_id: str, children: Sequence[Child]) -> Inserted:
-    """Inserts steps behind a job. A step that is there already is passed over; one with an error is inserted failed."""
+def insert_steps(
+    tx: Tx, run: Run, parent_id: str, children: Sequence[Child], *, run_at: Millis | None = None
+) -> Inserted:
+    """Inserts steps behind a job, to start at once or not before `run_at`.
+
+    A step that is there already is passed over; one with an error is inserted failed.
+    """
     opened = failed = 0
     first_error: str | None = None
+    start_at = tx.now if run_at is None else run_at
     for child in children:
         state = State.QUEUED if child.error is None else State.FAILED
-        if not _insert_step(tx, run, parent_id, child, state):
+        if not _insert_step(tx, run, parent_id, child, state, start_at):
             continue
         tx.count(child.plugin, child.command, state, 1)
         if child.context is not None:
             insert_context(tx, run.root_id, child.context)
         if child.error is None:
             opened += 1
-            tx.ready(child.plugin)
+            if start_at <= tx.now:
+                tx.ready(child.plugin)
+            else:
+                tx.signal(Due(start_at))
         else:
             failed += 1
             first_error = first_error or child.error
@@ -123,7 +133,9 @@ def insert_steps(tx: Tx, run: Run, parent_id: str, children: Sequence[Child]) ->
     return Inserted(opened, failed, first_error)
 
 
-def _insert_step(tx: Tx, run: Run, parent_id: str, child: Child, state: State) -> bool:
+def _insert_step(  # noqa: PLR0917 - the one caller has all of them at hand
+    tx: Tx, run: Run, parent_id: str, child: Child, state: State, run_at: Millis
+) -> bool:
     cursor = tx.run(
         "insert_child",
         id=child.id,
@@ -134,8 +146,10 @@ def _insert_step(tx: Tx, run: Run, parent_id: str, child: Child, state: State) -
         plugin=child.plugin,
         command=child.command,
         state=state,
+        due=int(run_at <= tx.now),
         max_attempts=child.max_attempts,
         priority=run.priority,
+        run_at=run_at,
         event_id=child.event_id,
         context_id=child.context_id if child.context is None else child.context.id,
         depth=child.depth,

@@ -9,12 +9,12 @@ import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import Ended, State
-from ductile.model.order import Start
+from ductile.model.order import Note, Start
 from ductile.model.signal import Ready, Signal
 from ductile.store.queries import QUERIES
 
-Hooks = Callable[[Ended], Sequence[Start]]
-"""Asked inside the transaction that ends a root: what its lifecycle hooks start."""
+Hooks = Callable[[Ended], Sequence[Start | Note]]
+"""Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
 Mark = tuple[int, int]
 """How much had been noted when an operation began."""

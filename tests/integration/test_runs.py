@@ -304,7 +304,9 @@ def test_a_loop_of_events_ends_at_max_hops_with_a_failed_start_that_names_it(cas
     gateway.idle()
     runs = gateway.jobs(plugin="pipeline", command="loop")
     assert [run["status"] for run in runs] == ["failed", "succeeded", "succeeded", "succeeded", "succeeded"]
-    assert "max_hops" in gateway.get(f"/job/{runs[0]['job_id']}")["last_error"]
+    error = gateway.get(f"/job/{runs[0]['job_id']}")["last_error"]
+    assert "max_hops" in error
+    assert error.endswith(": pipeline loop → again → pipeline loop")
 
 
 def test_a_hook_fires_for_a_root_whose_plugin_asked_for_it_and_its_runs_fire_none(cast: Cast) -> None:

@@ -7,9 +7,11 @@ from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id
 from ductile.model.job import PIPELINE, Ended, State
-from ductile.model.order import Idempotency, NewContext, Skip, Start
+from ductile.model.order import Idempotency, NewContext, Note, Skip, Start
 from ductile.model.signal import Due, JobEnded, Ready
+from ductile.store.claim import promote
 from ductile.store.errors import IdempotencyConflict
+from ductile.store.steps import insert_event
 
 
 def idempotency(body: str = "b", ttl: int = 100) -> Idempotency:
@@ -170,6 +172,47 @@ def test_hooks_hear_of_a_run_that_ends_as_it_starts(bench: Bench) -> None:
     (ended,) = heard
     assert (ended.root.id, ended.state, ended.plugin, ended.error) == (accepted.job_id, "failed", PIPELINE, "bad")
     assert [(step.plugin, step.error) for step in ended.candidates] == [("echo", "bad")]
+
+
+def test_what_hooks_note_stands_in_the_journal(bench: Bench) -> None:
+    bench.tx.hooks = lambda ended: [Note(kind="undecided", job_id=ended.root.id, data={"reason": "odd"})]
+    job_id = bench.insert(start(error="refused")).job_id
+    assert ("undecided", job_id, b'{"reason":"odd"}') in bench.all("SELECT kind, job_id, data FROM journal")
+
+
+def test_the_entry_steps_of_a_later_run_wait_for_its_time(bench: Bench) -> None:
+    later = bench.now + 50
+    root = bench.insert(run("one", "two", run_at=later)).job_id
+    assert bench.signals == [Due(later)]
+    assert bench.claim({"echo": 2}).claimed == ()
+    assert bench.do(promote) == later
+    bench.now = later
+    assert bench.do(promote) is None
+    for claimed in bench.claim({"echo": 2}).claimed:
+        bench.settle(claimed.job)
+    assert bench.state(root) == "succeeded"
+
+
+def test_a_time_that_has_passed_keeps_no_run_waiting(bench: Bench) -> None:
+    bench.insert(run("one", run_at=bench.now - 1))
+    assert bench.signals == [Ready("echo")]
+    assert bench.claim_one("echo")
+
+
+def test_a_refused_start_names_the_loop_that_led_to_it(bench: Bench) -> None:
+    cause = None
+    for plugin, command, kind in ((PIPELINE, "seed", "a"), (PIPELINE, "one", "b"), ("echo", "handle", "c")):
+        given = event() if cause is None else None
+        root = start(plugin, command, event=given, event_id=given.id if given else cause, cause_event_id=cause)
+        if given is None:
+            root = replace(root, event=None)
+        bench.insert(root)
+        emitted = event(type=kind, job_id=root.id, root_id=root.id)
+        bench.do(insert_event, emitted)
+        cause = emitted.id
+    again = replace(start(PIPELINE, "one", error="it is a loop"), event=None, event_id=cause, cause_event_id=cause)
+    error = bench.row(bench.insert(again).job_id)["error"]
+    assert error == "it is a loop: pipeline one → b → echo.handle → c → pipeline one"
 
 
 def test_one_event_may_start_several_roots_and_is_stored_once(bench: Bench) -> None:
