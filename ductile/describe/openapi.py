@@ -98,7 +98,8 @@ def command_operation(row: Route, plugin: str, command: Command, schemas: Json) 
     if command.output_schema is not None:
         described = embedded(f"{operation['operationId']}__output", command.output_schema, schemas)
         content = operation["responses"]["200"]["content"]["application/json"]
-        result = {"type": "object", "properties": {"result": described}}
+        answered = {"anyOf": [described, {"type": "null"}]}  # null: a failed job has no result
+        result = {"type": "object", "properties": {"result": answered}}
         content["schema"] = {"allOf": [content["schema"], {"type": "object", "properties": {"result": result}}]}
     return operation
 

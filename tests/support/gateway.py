@@ -101,6 +101,7 @@ class Gateway:
         if not (self.folder / "config.yaml").exists():
             self.configure()
         self._ready = threading.Event()
+        self.address = ("", 0)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ductile.cli.main", "system", "start", "--config-dir", str(self.folder)],
             stderr=subprocess.PIPE,
@@ -124,7 +125,7 @@ class Gateway:
             except ValueError:
                 entry = {"message": line.rstrip(), "level": "raw"}
             self.log.append(entry)
-            if entry.get("message") == "listening":
+            if entry.get("message") == "listening" and not self.address[1] and "://" in entry["address"]:
                 host, port = entry["address"].removeprefix("http://").rsplit(":", 1)
                 self.address = (host, int(port))
                 ready.set()

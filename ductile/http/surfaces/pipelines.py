@@ -84,7 +84,7 @@ ROUTES = [
         summary="Run a pipeline",
         parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
         request=schemas.RUN_TRIGGER,
-        responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN, 404: None, 409: None, 503: None},
+        responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN_OR_ACCEPTED, 404: None, 409: None, 503: None},
         hidden=True,
     ),
 ]

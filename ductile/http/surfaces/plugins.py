@@ -73,7 +73,7 @@ ROUTES = [
         summary="Run one plugin command",
         parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
         request=schemas.TRIGGER,
-        responses={202: schemas.ACCEPTED, 200: schemas.JOB, 404: None, 409: None, 503: None},
+        responses={202: schemas.ACCEPTED, 200: schemas.JOB_OR_ACCEPTED, 404: None, 409: None, 503: None},
         hidden=True,
     ),
 ]

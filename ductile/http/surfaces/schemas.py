@@ -163,6 +163,8 @@ RUN = closed(
     result={},
     tree=TREE,
 )
+JOB_OR_ACCEPTED = {"anyOf": [JOB, ACCEPTED], "description": "The job's end, or an earlier job that stands for it."}
+RUN_OR_ACCEPTED = {"anyOf": [RUN, RUN_ACCEPTED], "description": "The run's end, or an earlier run that stands for it."}
 JOB_ROW = closed(
     "JobRow",
     job_id=ID,

@@ -1,0 +1,154 @@
+"""What the gateway says about itself: index, plugins, skills, OpenAPI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from support.gateway import Answer, Gateway
+from support.world import SAY, opened
+
+
+def test_the_index_says_where_to_start(world: Gateway) -> None:
+    index = world.get("/", token=None)
+    assert set(index) == {"name", "description", "uptime_seconds", "discovery"}
+    assert index["name"] == "Ductile Gateway"
+    assert isinstance(index["uptime_seconds"], int)
+    assert index["discovery"] == {
+        "health": "/healthz",
+        "skills": "/skills",
+        "plugins": "/plugins",
+        "openapi": "/openapi.json",
+        "ai_plugin": "/.well-known/ai-plugin.json",
+    }
+    assert {world.call("GET", path, token=None).status for path in index["discovery"].values()} == {200}
+
+
+def test_plugins_lists_what_can_run(world: Gateway) -> None:
+    plugins = {plugin["name"]: plugin for plugin in world.get("/plugins", token=None)["plugins"]}
+    assert set(plugins) == {"shell", "echo", "gate", "fail", "emit", "single"}
+    assert plugins["shell"] == {
+        "name": "shell",
+        "version": "1.0.0",
+        "description": "Does little.",
+        "commands": ["handle", "peek", "say"],
+    }
+
+
+def test_skills_lists_commands_and_pipelines(world: Gateway) -> None:
+    skills = {skill["name"]: skill for skill in world.get("/skills", token=None)["skills"]}
+    assert skills["plugin.shell.say"] == {
+        "name": "plugin.shell.say",
+        "kind": "plugin",
+        "description": "Says it.",
+        "endpoint": "/plugin/shell/say",
+        "tier": "WRITE",
+        "plugin": "shell",
+        "command": "say",
+    }
+    assert skills["plugin.shell.peek"]["tier"] == "READ"
+    assert skills["pipeline.line"] == {
+        "name": "pipeline.line",
+        "kind": "pipeline",
+        "endpoint": "/pipeline/line",
+        "pipeline": "line",
+        "trigger": "line.go",
+        "execution_mode": "synchronous",
+        "timeout_secs": 20,
+    }
+    assert skills["pipeline.later"]["execution_mode"] == "asynchronous"
+    assert not any("broken" in name or ".off." in name for name in skills)
+
+
+@pytest.fixture(scope="module")
+def openapi(world: Gateway) -> Any:
+    return world.get("/openapi.json", token=None)
+
+
+def test_openapi_is_valid_by_an_independent_validator(openapi: Any) -> None:
+    assert openapi["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(openapi).validate()
+
+
+def test_openapi_has_a_path_for_each_command_and_pipeline_and_then_the_rest(openapi: Any) -> None:
+    paths = list(openapi["paths"])
+    assert {"/plugin/shell/handle", "/plugin/shell/peek", "/plugin/single/handle", "/pipeline/line"} <= set(paths)
+    assert not any("broken" in path or "/off/" in path for path in paths)
+    control = [path for path in paths if not path.startswith(("/plugin/", "/pipeline/"))]
+    assert {"/", "/jobs", "/job/{job_id}", "/job/{job_id}/tree", "/job/{job_id}/cancel", "/healthz"} <= set(control)
+    assert paths[-len(control) :] == control
+
+
+def test_a_command_is_described_as_its_manifest_says(openapi: Any) -> None:
+    say, peek = (openapi["paths"][f"/plugin/shell/{command}"]["post"] for command in ("say", "peek"))
+    assert (say["operationId"], say["summary"], say["tags"]) == ("shell__say", "Says it.", ["shell"])
+    assert say["requestBody"]["content"]["application/json"]["schema"] == SAY["input_schema"]
+    assert set(say["responses"]) >= {"202", "400", "403"}
+    assert say["security"] == [{"BearerAuth": []}]
+    assert peek["summary"] == "shell: peek"
+    assert "requestBody" not in peek
+    assert openapi["components"]["securitySchemes"] == {"BearerAuth": {"type": "http", "scheme": "bearer"}}
+
+
+def test_every_path_that_openapi_names_is_there(world: Gateway, openapi: Any) -> None:
+    for path, operations in openapi["paths"].items():
+        allowed = world.call("OPTIONS", path.replace("{job_id}", "x"), token=None).headers["allow"]
+        assert {method.upper() for method in operations} <= set(allowed.split(", "))
+
+
+def check(openapi: Any, method: str, path: str, answer: Answer) -> None:
+    """Whether the answer is as the document says for this operation and status."""
+    operation: Mapping[str, Any] = openapi["paths"][path][method]
+    response = operation["responses"][str(answer.status)]
+    if "$ref" in response:
+        response = openapi["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+    schema = response["content"]["application/json"]["schema"]
+    jsonschema_rs.validator_for({**schema, "components": openapi["components"]}).validate(answer.body)
+
+
+def test_answers_are_as_openapi_describes_them(world: Gateway, openapi: Any) -> None:
+    opened(world, "open")
+    job = world.run("echo", "act")["job_id"]
+    key = {"payload": {}, "dedupe_key": "same"}
+    asked = [
+        ("post", "/plugin/shell/handle", "/plugin/shell/handle", None, 202),
+        ("post", "/plugin/shell/say", "/plugin/shell/say?wait=20", {"message": "x"}, 200),
+        ("post", "/plugin/shell/say", "/plugin/shell/say", {"message": 1}, 400),
+        ("post", "/plugin/fail/handle", "/plugin/fail/handle?wait=20", None, 200),
+        ("post", "/plugin/shell/handle", "/plugin/shell/handle", key, 202),
+        ("post", "/plugin/shell/handle", "/plugin/shell/handle", key, 200),
+        ("post", "/pipeline/line", "/pipeline/line?async=true", None, 202),
+        ("post", "/pipeline/line", "/pipeline/line", None, 200),
+        ("post", "/pipeline/spread", "/pipeline/spread", None, 200),
+        ("post", "/pipeline/breaks", "/pipeline/breaks", None, 200),
+        ("post", "/pipeline/slow", "/pipeline/slow", {"gate": "shut"}, 202),
+        ("post", "/pipeline/gated", "/pipeline/gated?wait=20", {"go": 0}, 200),
+        ("get", "/job/{job_id}", f"/job/{job}", None, 200),
+        ("get", "/job/{job_id}", "/job/x", None, 404),
+        ("get", "/job/{job_id}/tree", f"/job/{job}/tree", None, 200),
+        ("get", "/jobs", "/jobs", None, 200),
+        ("get", "/jobs", "/jobs?limit=x", None, 400),
+        ("post", "/job/{job_id}/cancel", f"/job/{job}/cancel", None, 409),
+        ("get", "/healthz", "/healthz", None, 200),
+        ("get", "/livez", "/livez", None, 200),
+        ("get", "/readyz", "/readyz", None, 200),
+        ("get", "/", "/", None, 200),
+        ("get", "/plugins", "/plugins", None, 200),
+        ("get", "/skills", "/skills", None, 200),
+        ("post", "/system/reload", "/system/reload", None, 200),
+        ("post", "/system/pause", "/system/pause", None, 200),
+        ("post", "/system/resume", "/system/resume", None, 200),
+    ]
+    for method, template, path, body, status in asked:
+        answer = world.call(method.upper(), path, body)
+        assert (path, answer.status) == (path, status)
+        check(openapi, method, template, answer)
+    opened(world, "shut")
+
+
+def test_the_agents_manifest_points_at_openapi(world: Gateway) -> None:
+    manifest = world.get("/.well-known/ai-plugin.json", token=None)
+    assert (manifest["schema_version"], manifest["name_for_model"]) == ("v1", "ductile")
+    assert manifest["auth"] == {"type": "bearer"}
+    assert manifest["api"] == {"type": "openapi", "url": "/openapi.json"}
