@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ductile.config.instances import Instances, pointed
+from ductile.config.instances import QUARANTINED, Instances, pointed
 from ductile.config.schema import SECOND, PluginEntry, RouteEntry, ScheduleEntry
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
@@ -57,7 +57,7 @@ def _manifest(name: str, instances: Instances) -> Manifest | None:
 def compile_schedules(
     entries: Mapping[str, PluginEntry], instances: Instances, marks: Marks
 ) -> tuple[tuple[Schedule, ...], list[Problem]]:
-    """The schedules of all plugins that can run; those of the others are checked as far as their manifest is known."""
+    """The schedules of all plugins that can run or, since a quarantine ends, are quarantined."""
     schedules: list[Schedule] = []
     problems: list[Problem] = []
     for name, entry in entries.items():
@@ -72,7 +72,7 @@ def compile_schedules(
                 message = f"`{name}` has a schedule `{written.id}` already, at {first}; give this one another `id`"
                 problems.append(located("duplicate", message, at, marks))
             seen.setdefault(written.id, at)
-            if name in instances.plugins:
+            if name in instances.plugins or instances.unusable[name].kind == QUARANTINED:
                 schedules.append(_schedule(name, written))
     return tuple(schedules), problems
 

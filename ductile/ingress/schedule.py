@@ -80,14 +80,17 @@ class Schedules:
             snapshot = self._current()
             schedules = {schedule.id: schedule for schedule in snapshot.schedules}
             try:
-                rows = await self._seen(schedules)
+                rows = await self._seen(snapshot, schedules)
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
                 log.error("schedules wait for the store", reason=unavailable.message)
                 await self._wait(STORE_RETRY)
 
-    async def _seen(self, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
-        """The due time of each schedule; one that is new, or beyond a shortened interval, is due in one interval."""
+    async def _seen(self, snapshot: Snapshot, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
+        """The due time of each schedule; one that is new, or beyond a shortened interval, is due in one interval.
+
+        Those of a quarantined plugin keep theirs and fire once it is back.
+        """
         now = self._clock()
         first = {
             id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _chance()))
@@ -98,7 +101,7 @@ class Schedules:
         for id_, row in seen.items():
             if row.base_at > first[id_].base_at:
                 seen[id_] = await self._store.write(move, id_, row.due_at, first[id_].base_at, first[id_].due_at)
-        return seen
+        return {id_: row for id_, row in seen.items() if schedules[id_].plugin in snapshot.plugins}
 
     async def _fire_until_changed(
         self, snapshot: Snapshot, schedules: Mapping[str, Schedule], rows: dict[str, ScheduleRow]

@@ -137,9 +137,12 @@ def test_schedules_are_named_by_plugin_and_id(snapshot_of: Snap) -> None:
     ]
 
 
-def test_a_plugin_that_cannot_run_has_no_schedules(snapshot_of: Snap) -> None:
+def test_a_disabled_plugin_has_no_schedules_and_a_quarantined_one_keeps_them(snapshot_of: Snap) -> None:
     text = f"{BASE}plugins: {{worker: {{enabled: false, schedules: [{{every: 5m}}]}}}}"
     assert snapshot_of(text).schedules == ()
+    snapshot = snapshot_of(f"{FAULTY}  picky: {{schedules: [{{every: 5m}}]}}")
+    assert snapshot.unusable["picky"].kind == "quarantined"
+    assert [one.id for one in snapshot.schedules] == ["picky/default"]
 
 
 def test_tokens_are_known_by_their_hash_alone(snapshot_of: Snap) -> None:
