@@ -49,7 +49,7 @@ def run(location: Path) -> int:
         sys.stderr.write(f"{problem}\n")
     if compiled.snapshot is None:
         return EX_CONFIG
-    logging.configure(compiled.snapshot.service.log_level, compiled.snapshot.service.log_format)
+    _relog(compiled.snapshot)
     try:
         with StateLock(compiled.snapshot.state_path) as lock:
             asyncio.run(App(compiled.snapshot, location, environ, lock.instance).main())
@@ -110,7 +110,7 @@ class App:
             ),
             parts.MIDDLEWARE,
         )
-        for apply in (dispatcher.apply, schedules.apply, _relog):
+        for apply in (dispatcher.apply, schedules.apply, lambda _, new: _relog(new)):
             live.follow(apply)
         if self._first.api.enabled:
             await server.start(self._first.api.listen)
@@ -185,5 +185,5 @@ async def _reload_on_signal(live: Live) -> None:
         return  # logged, and kept in `last_error`, by the reload itself
 
 
-def _relog(_old: Snapshot, new: Snapshot) -> None:
-    logging.configure(new.service.log_level, new.service.log_format)
+def _relog(snapshot: Snapshot) -> None:
+    logging.configure(snapshot.service.log_level, snapshot.service.log_format, snapshot.service.name)

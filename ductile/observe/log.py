@@ -11,8 +11,11 @@ from structlog.typing import EventDict, WrappedLogger
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(level: str, form: str) -> None:
-    """Send every log line to stderr. `form` is `json`, `console`, or `auto`: a console on a terminal, else JSON."""
+def configure(level: str, form: str, service: str) -> None:
+    """Send every log line to stderr, that of libraries too, each with the name of the service.
+
+    `form` is `json`, `console`, or `auto`: a console on a terminal, else JSON.
+    """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     last = (
         (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
@@ -22,6 +25,7 @@ def configure(level: str, form: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _Named(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *last,
@@ -30,6 +34,29 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    libraries = logging.getLogger()
+    libraries.handlers[:] = [_Forward()]
+    libraries.setLevel(logging.WARNING)
+
+
+class _Named:
+    """Adds which service speaks: several may write to one place."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("service", self._service)
+        return event
+
+
+class _Forward(logging.Handler):
+    """What libraries log through the standard library, as a line of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
 
 
 def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

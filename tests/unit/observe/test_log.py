@@ -1,0 +1,49 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ductile.observe.log import configure
+
+
+@pytest.fixture(autouse=True)
+def _undone() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_says_when_how_grave_and_what_and_which_service(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "json", "kitchen")
+    structlog.get_logger().info("cooked", dish="soup")
+    structlog.get_logger().debug("tasted")
+    [line] = lines(capsys)
+    assert list(line) == ["timestamp", "level", "message", "dish", "service"]
+    assert (line["level"], line["message"], line["dish"], line["service"]) == ("info", "cooked", "soup", "kitchen")
+
+
+def test_what_libraries_log_is_a_line_of_ours_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "json", "kitchen")
+    try:
+        int("no number")
+    except ValueError:
+        logging.getLogger("aiohttp.server").exception("request %d failed", 7)
+    logging.getLogger("aiohttp.server").info("not worth a line")
+    [line] = lines(capsys)
+    assert (line["level"], line["message"], line["logger"]) == ("error", "request 7 failed", "aiohttp.server")
+    assert "ValueError" in str(line["exception"])
+
+
+def test_a_console_gets_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "console", "kitchen")
+    structlog.get_logger().info("cooked")
+    assert "cooked" in capsys.readouterr().err
