@@ -1,0 +1,99 @@
+"""What an execution means."""
+
+import pytest
+
+from ductile.dispatch.judge import STDERR_TAIL, Judged, judge
+from ductile.document.redact import Redactor
+from ductile.model.job import Outcome
+from ductile.plugin.runner.call import Execution, Stop
+
+SECRET = "s3cr3t-of-the-house"
+OK = b'{"status": "ok", "result": 1}'
+
+
+def judged(stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"", stop: Stop | None = None) -> Judged:
+    execution = Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=stop, duration=1500)
+    return judge(execution, Redactor([SECRET]).text)
+
+
+def test_an_answer_decides() -> None:
+    ended = judged()
+    assert (ended.outcome, ended.error, ended.answered) == (Outcome.SUCCEEDED, None, True)
+
+
+def test_an_answer_decides_even_with_a_non_zero_exit_which_is_logged() -> None:
+    ended = judged(exit_code=3)
+    assert ended.outcome is Outcome.SUCCEEDED
+    assert "exit code 3" in ended.logs[0]["message"]
+
+
+@pytest.mark.parametrize(("retry", "again"), [(b"", True), (b', "retry": true', True), (b', "retry": false', False)])
+def test_an_error_says_whether_to_try_again(retry: bytes, *, again: bool) -> None:
+    ended = judged(b'{"status": "error", "error": "no luck"%s}' % retry, exit_code=1)
+    assert (ended.outcome, ended.error, ended.retry, ended.answered) == (Outcome.FAILED, "no luck", again, True)
+
+
+@pytest.mark.parametrize(
+    ("stdout", "error"),
+    [
+        (b"", "exit 78: configuration error: no key"),
+        (b'{"status": "error", "error": "no key at all", "retry": true}', "no key at all"),
+        (OK, "exit 78: configuration error: no key"),
+    ],
+)
+def test_exit_78_is_a_permanent_failure_whatever_else_was_said(stdout: bytes, error: str) -> None:
+    ended = judged(stdout, exit_code=78, stderr=b"no key\n")
+    assert (ended.outcome, ended.error, ended.retry) == (Outcome.FAILED, error, False)
+
+
+@pytest.mark.parametrize(
+    "stdout", [b"", b"hello", b"{}", b'{"status": "ok"}', b'{"status": "fine", "result": 1}', b"[1]", b"\xff"]
+)
+def test_a_protocol_error_is_permanent_and_keeps_what_was_printed(stdout: bytes) -> None:
+    ended = judged(stdout, stderr=b"why")
+    assert (ended.outcome, ended.retry, ended.answered) == (Outcome.FAILED, False, False)
+    assert str(ended.error).startswith("protocol error: ")
+    assert ended.stdout == (stdout.decode(errors="replace") or None)
+    assert ended.execution is not None
+    assert ended.execution.stderr == b"why"
+
+
+def test_a_flood_is_a_protocol_error() -> None:
+    ended = judged(b"x" * 100, stop=Stop.FLOODED)
+    assert (ended.outcome, ended.retry) == (Outcome.FAILED, False)
+    assert "10 MiB" in str(ended.error)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "error"),
+    [(3, "exit 3 without a response: why"), (-11, "killed by SIGSEGV: why"), (-250, "killed by signal 250: why")],
+)
+def test_a_crash_or_a_kill_fails_one_attempt(exit_code: int, error: str) -> None:
+    ended = judged(b"half an ans", exit_code=exit_code, stderr=b"why\n")
+    assert (ended.outcome, ended.error, ended.retry, ended.answered) == (Outcome.FAILED, error, True, False)
+
+
+@pytest.mark.parametrize(
+    ("stop", "outcome"),
+    [
+        (Stop.TIMED_OUT, Outcome.TIMED_OUT),
+        (Stop.CANCELLED, Outcome.CANCELLED),
+        (Stop.LOST, Outcome.LOST),
+    ],
+)
+def test_a_stop_decides_whatever_was_answered_in_the_grace(stop: Stop, outcome: Outcome) -> None:
+    ended = judged(stop=stop)
+    assert (ended.outcome, ended.retry, ended.response) == (outcome, True, None)
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, -9, 78])
+def test_an_error_that_quotes_what_was_printed_holds_no_part_of_a_secret(exit_code: int) -> None:
+    cut = b"x" * 70 + SECRET.encode() + b"y" * (STDERR_TAIL - len(SECRET) // 2)
+    error = str(judged(cut, exit_code=exit_code, stderr=cut).error)
+    assert all(part not in error for part in (SECRET[:5], SECRET[-5:]))
+
+
+def test_what_is_wrong_with_output_that_holds_a_secret_is_told_of_the_redacted_one() -> None:
+    assert "near '[REDACTED]'" in str(judged(SECRET.encode()).error)
+    assert judged(b'{"%s": 1}' % SECRET.encode()).error == "protocol error: the response has no `status`"
+    assert judged(b'{"status": "ok", "result": 1} "%s"' % SECRET.encode()).error is not None
