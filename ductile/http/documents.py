@@ -97,7 +97,7 @@ def details(view: JobView) -> Json:
     return {
         "last_error": view.error,
         "held_reason": view.held_reason,
-        "run_at": time_of(view.run_at) if view.state is State.QUEUED and view.run_at != view.created_at else None,
+        "run_at": time_of(view.run_at) if waits_for(view) else None,
         "cancel_requested_at": time_of(view.cancel_at) if view.state not in ENDED else None,
         "exit_code": view.exit_code,
         "stdout": view.stdout,
@@ -108,6 +108,12 @@ def details(view: JobView) -> Json:
         ]
         or None,
     }
+
+
+def waits_for(view: JobView) -> bool:
+    """Whether a time was set before which the job, or the first steps of the run, may not start."""
+    open_still = view.state is State.QUEUED or (view.state is State.RUNNING and is_run(view))
+    return open_still and view.run_at != view.created_at
 
 
 def cause_document(event: Event) -> Json:

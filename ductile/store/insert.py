@@ -179,6 +179,7 @@ def _insert_root(tx: Tx, start: Start, *, state: State, lane: str | None, steps:
         definition=start.definition,
         lane=lane,
         state=state,
+        run_at=tx.now if start.run_at is None else start.run_at,
         open_jobs=steps.open,
         failed_jobs=steps.failed,
         started_at=tx.now if lane is None else None,

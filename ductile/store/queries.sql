@@ -127,8 +127,8 @@ INSERT INTO jobs (
     context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs, failed_jobs,
     created_at, started_at, ended_at, error
 ) VALUES (
-    :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :max_attempts, :priority, :now, :event_id,
-    :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
+    :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :max_attempts, :priority, :run_at,
+    :event_id, :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
     :failed_jobs, :now, :started_at, :ended_at, :error
 );
 

@@ -227,6 +227,7 @@ def test_the_last_second_of_all_years_can_be_waited_for_and_cancelled(world: Gat
     answer = world.post(path, {"payload": {}, "run_at": "9999-12-31T23:59:59Z"})
     assert answer.status == 202
     job_id = answer.body["job_id"]
+    assert world.get(f"/job/{job_id}")["run_at"] == "9999-12-31T23:59:59.000Z"
     assert {row["status"] for row in world.get(f"/job/{job_id}/tree")} <= {"queued", "running"}
     assert world.post(f"/job/{job_id}/cancel").body["status"] == "cancelled"
 
