@@ -12,7 +12,7 @@ import orjson
 from ductile.dispatch.attempt import Attempts
 from ductile.dispatch.gates.present import PluginPresent
 from ductile.dispatch.loop import Dispatcher
-from ductile.model.job import State
+from ductile.model.job import Job, State
 from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.model.view import JobView
@@ -25,6 +25,37 @@ from support.store import start
 from support.web import snapshot
 
 OK = b'{"status": "ok", "result": "done"}'
+
+
+def a_job(**more: Any) -> Job:
+    """A plain job in its first attempt."""
+    return Job(
+        **{
+            "id": "j",
+            "root_id": "j",
+            "parent_id": None,
+            "plugin": "p",
+            "command": "c",
+            "lane": "p",
+            "state": State.RUNNING,
+            "attempt": 1,
+            "lost": 0,
+            "max_attempts": 4,
+            "priority": 0,
+            "step": None,
+            "definition": None,
+            "depth": 0,
+            "hops": 0,
+            "route": False,
+            "principal": "token:t",
+            "submitted_by": "api",
+            "request_id": None,
+            "context_id": None,
+            "created_at": 0,
+            "started_at": 0,
+            **more,
+        }
+    )
 
 
 class Clock:

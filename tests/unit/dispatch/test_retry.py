@@ -3,39 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.dispatch import a_job
 
 from ductile.dispatch.retry import LONGEST, Rules, backoff, decide
 from ductile.model.job import Job, Outcome, State
 
 NOW = 1_000_000
 BASE = 30_000
-
-
-def a_job(*, attempt: int = 1, lost: int = 0, max_attempts: int = 4) -> Job:
-    return Job(
-        id="j",
-        root_id="j",
-        parent_id=None,
-        plugin="p",
-        command="c",
-        lane="p",
-        state=State.RUNNING,
-        attempt=attempt,
-        lost=lost,
-        max_attempts=max_attempts,
-        priority=0,
-        step=None,
-        definition=None,
-        depth=0,
-        hops=0,
-        route=False,
-        principal="token:t",
-        submitted_by="api",
-        request_id=None,
-        context_id=None,
-        created_at=0,
-        started_at=0,
-    )
 
 
 RULES = Rules(backoff_base=BASE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from support.dispatch import Clock
+from support.dispatch import Clock, a_job
 from support.web import SECRET, snapshot
 
 from ductile.dispatch.judge import judge
@@ -36,33 +36,8 @@ LINE = graphs({"name": "line", "on": "go", "steps": [{"id": "a", "uses": "echo"}
 
 
 def job(**more: Any) -> Job:
-    return Job(
-        **{
-            "id": "j",
-            "root_id": "r",
-            "parent_id": "r",
-            "plugin": "echo",
-            "command": "handle",
-            "lane": "echo",
-            "state": State.RUNNING,
-            "attempt": 1,
-            "lost": 0,
-            "max_attempts": 4,
-            "priority": 7,
-            "step": "a",
-            "definition": "d",
-            "depth": 1,
-            "hops": 2,
-            "route": True,
-            "principal": "token:t",
-            "submitted_by": "api",
-            "request_id": "q",
-            "context_id": None,
-            "created_at": NOW,
-            "started_at": NOW,
-            **more,
-        }
-    )
+    step = {"root_id": "r", "parent_id": "r", "plugin": "echo", "command": "handle", "step": "a", "definition": "d"}
+    return a_job(**{**step, "priority": 7, "hops": 2, "route": True, "request_id": "q", **more})
 
 
 def settled(
