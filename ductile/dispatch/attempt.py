@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -41,9 +41,13 @@ SETTLE_RETRY = 1.0
 
 
 class Slot:
-    """The place of one attempt; a stop that comes before its process has started is kept."""
+    """The place of one attempt; a stop that comes before its process has started is kept.
 
-    def __init__(self) -> None:
+    `leave` is told, once or more, that the attempt needs its place no more.
+    """
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self.leave = leave
         self.running: Running | None = None
         self.stopped: Stop | None = None
         self.abandoned = asyncio.Event()
@@ -159,8 +163,11 @@ class Attempts:
     async def _write(self, value: Settlement, slot: Slot) -> None:
         """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
         while True:
+            writing = asyncio.ensure_future(self._store.write(settle, value))
+            # No process is left. The claim that takes this place is written behind the settlement: often in one batch.
+            slot.leave()
             try:
-                if not await self._store.write(settle, value):
+                if not await writing:
                     log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
             except StoreUnavailable as unavailable:
                 log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)

@@ -40,6 +40,24 @@ class _Timer:
     at: Millis
 
 
+class Place:
+    """What an attempt takes up of its lane and of the whole, until it leaves."""
+
+    def __init__(self, left: Callable[[str], None], lane: str) -> None:
+        self._left: Callable[[str], None] | None = left
+        self._lane = lane
+
+    def leave(self) -> None:
+        """Give it back; a second time does nothing."""
+        left, self._left = self._left, None
+        if left is not None:
+            left(self._lane)
+
+
+def _stay() -> None:
+    """Give nothing back yet."""
+
+
 class Dispatcher:
     """Owns the slots: `max_workers` in all, `parallelism` a plugin instance."""
 
@@ -53,7 +71,9 @@ class Dispatcher:
         self._clock = clock
         self._ready: set[str] = set()
         self._slots: dict[str, Slot] = {}
+        """Job → its attempt, until that is settled."""
         self._busy: Counter[str] = Counter()
+        """Lane → places taken."""
         self._early_stops: set[str] = set()
         self._wake = asyncio.Event()
         self._timer: _Timer | None = None
@@ -68,7 +88,7 @@ class Dispatcher:
 
     @property
     def running(self) -> int:
-        """How many attempts hold a slot."""
+        """How many attempts are not settled yet."""
         return len(self._slots)
 
     async def start(self) -> None:
@@ -188,7 +208,7 @@ class Dispatcher:
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
             self._keep(self._hold(lane), self._chores)
-        total = snapshot.service.max_workers - len(self._slots)
+        total = snapshot.service.max_workers - self._busy.total()
         free = {
             lane: spare for lane in self._ready if (spare := snapshot.plugins[lane].parallelism - self._busy[lane]) > 0
         }
@@ -208,20 +228,29 @@ class Dispatcher:
 
     def _launch(self, claimed: Claimed, snapshot: Snapshot) -> None:
         job = claimed.job
-        slot = Slot()
-        self._slots[job.id] = slot
         self._busy[job.lane] += 1
+        place = Place(self._leave, job.lane)
+        # One at a time means that the next one sees what this one has left behind: only once that is settled.
+        alone = snapshot.plugins[job.plugin].parallelism == 1
+        slot = Slot(_stay if alone else place.leave)
+        self._slots[job.id] = slot
         if job.id in self._early_stops:
             slot.stop(Stop.CANCELLED)
-        self._keep(self._attempt(claimed, snapshot, slot), self._at_work)
+        self._keep(self._attempt(claimed, snapshot, slot, place), self._at_work)
 
-    async def _attempt(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
+    async def _attempt(self, claimed: Claimed, snapshot: Snapshot, slot: Slot, place: Place) -> None:
         try:
             await self._attempts.run(claimed, snapshot, slot)
         finally:
-            del self._slots[claimed.job.id]
-            self._busy[claimed.job.lane] -= 1
-            self._wake.set()
+            if self._slots.get(claimed.job.id) is slot:
+                del self._slots[claimed.job.id]
+            place.leave()
+
+    def _leave(self, lane: str) -> None:
+        self._busy[lane] -= 1
+        if not self._busy[lane]:
+            del self._busy[lane]
+        self._wake.set()
 
     # ------------------------------------------------------------------ held jobs
 
