@@ -90,6 +90,20 @@ async def test_a_running_attempt_is_stopped_by_a_cancel(at: Desk) -> None:
     assert running.stopped is Stop.CANCELLED
 
 
+async def test_a_cancelled_attempt_keeps_its_slot_until_it_is_reaped(at: Desk) -> None:
+    at.service(max_workers=1)
+    at.runner.obedient = False
+    await at.dispatcher.start()
+    job, waiting = await at.insert(), await at.insert()
+    running = await at.running(job)
+    await at.store.write(cancel, job)
+    assert running.stopped is Stop.CANCELLED
+    assert (at.dispatcher.running, at.runner.of(waiting)) == (1, [])
+    running.finish(b"", exit_code=-9)
+    await at.running(waiting)
+    assert (await at.job(job)).state is State.CANCELLED
+
+
 async def test_a_cancel_between_a_claim_and_its_start_keeps_it_from_starting(at: Desk) -> None:
     at.store.late["claim"] = asyncio.Event()
     await at.dispatcher.start()
