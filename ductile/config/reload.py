@@ -24,7 +24,7 @@ Apply = Callable[[Snapshot, Snapshot], None]
 
 
 class ReloadRefused(Unprocessable):
-    """The configuration has {count} error(s) and was not loaded, the old one serves on; the first: {first}."""
+    """The configuration was refused for {found} (`details.errors` says where), and the old one serves on."""
 
     code = "invalid_configuration"
 
@@ -74,12 +74,9 @@ class Live:
             try:
                 result = await self._reload()
             except Unprocessable as refusal:
-                self.last_error = {
-                    "at": rfc3339(self._clock()),
-                    "message": refusal.message,
-                    "errors": refusal.details.get("errors", []),
-                }
-                log.error("reload refused", cause=cause, reason=refusal.message)
+                errors = refusal.details.get("errors", [])
+                self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
+                log.error("reload refused", cause=cause, reason=refusal.message, errors=errors)
                 raise
             self.last_error = None
             log.info("reloaded", cause=cause, generation=result.generation, changes=result.changes)
@@ -109,7 +106,8 @@ class Live:
 def refused(problems: tuple[Problem, ...]) -> ReloadRefused:
     """The error that lists every problem of a configuration."""
     errors = [problem for problem in problems if problem.severity == "error"]
-    return ReloadRefused(count=len(errors), first=str(errors[0]), errors=[problem.public() for problem in errors])
+    found = f"{len(errors)} errors" if len(errors) > 1 else "an error"
+    return ReloadRefused(found=found, errors=[problem.public() for problem in errors])
 
 
 def fixed_keys_changed(old: Snapshot, new: Snapshot) -> list[str]:

@@ -34,6 +34,9 @@ class Retention:
         """Begin to trim."""
         self.task = asyncio.create_task(self._run(), name="retention")
 
+    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
+        """Follow a reload: the next round reads the snapshot anew."""
+
     async def stop(self) -> None:
         """Trim nothing more."""
         if self.task is not None:
