@@ -71,30 +71,29 @@ class App:
         self._location = location
         self._environ = environ
         self._instance = instance
-        self._clock = system_clock
 
     async def main(self) -> None:
         """Start everything, serve until asked to stop, then drain."""
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
-        live = Live(self._first, self._location, self._environ, self._clock)
+        live = Live(self._first, self._location, self._environ, system_clock)
         store = await Store.open(
-            self._first.state_path, clock=self._clock, hooks=lambda ended: hooked(live.snapshot, ended, new_id)
+            self._first.state_path, clock=system_clock, hooks=lambda ended: hooked(live.snapshot, ended, new_id)
         )
         try:
             runners = {name: make() for name, make in parts.RUNNERS.items()}
-            attempts = Attempts(store, runners, self._clock, instance=self._instance, environ=self._environ)
-            dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, self._clock)
+            attempts = Attempts(store, runners, system_clock, instance=self._instance, environ=self._environ)
+            dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, system_clock)
             control = Control(dispatcher)
             on_signals(control, live.reload)
-            await rescue(store, self._first, self._instance, self._clock())
+            await rescue(store, self._first, self._instance, system_clock())
             await self._serve(live, store, dispatcher, control)
         finally:
             kill_instance(self._instance)
             await store.close()
 
     async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control) -> None:
-        sources = [make(store, lambda: live.snapshot, self._clock) for make in (*parts.SOURCES, *parts.CHORES)]
+        sources = [make(store, lambda: live.snapshot, system_clock) for make in (*parts.SOURCES, *parts.CHORES)]
         waiters = Waiters()
         store.listen(waiters.heard)
         server = HttpServer(self._gateway(live, store, control, waiters), parts.MIDDLEWARE)
@@ -126,8 +125,8 @@ class App:
             live=live,
             control=control,
             waiters=waiters,
-            clock=self._clock,
-            started_at=self._clock(),
+            clock=system_clock,
+            started_at=system_clock(),
             version=__version__,
             binary_path=sys.argv[0],
         )
