@@ -239,8 +239,8 @@ async def desk(folder: Path, clock: Callable[[], int] | None = None) -> AsyncIte
         store.broken.clear()
         for late in store.late.values():
             late.set()
-        made.runner.obedient = True
         for run in made.runner.runs:
             run.stop(Stop.LOST)
+            run.finish(b"", exit_code=-9)
         await made.dispatcher.drain(0, asyncio.Event())
         await store.close()
