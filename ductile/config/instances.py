@@ -8,13 +8,13 @@ from ductile.config.schema import Configuration, PluginEntry, ServiceSection
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import NAME, RESERVED_NAMES, Manifest
 from ductile.model.snapshot import Plugin, Unusable, Validator
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
 from ductile.plugin.schema import compile_validator
 
-DEFAULT_MAX_ATTEMPTS = 4
 DISABLED = "disabled"
 QUARANTINED = "quarantined"
 

@@ -7,10 +7,9 @@ from ductile.config.schema import SECOND, PluginEntry, RouteEntry, ScheduleEntry
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.starts import HANDLE
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import EventRoute, Plugin, Schedule
-
-HANDLE = "handle"
 
 Routes = dict[tuple[str, str], tuple[EventRoute, ...]]
 

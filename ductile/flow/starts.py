@@ -17,7 +17,7 @@ from ductile.model.snapshot import Snapshot
 NewId = Callable[[], str]
 
 DEFAULT_MAX_ATTEMPTS = 4
-"""For a plugin that is not there now and so has no settings of its own."""
+"""Where the configuration says nothing, and for a plugin that is not there now."""
 
 HANDLE = "handle"
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
@@ -143,7 +142,3 @@ class EndedStep:
     command: str
     attempt: int
     error: str | None
-
-
-JsonObject = Mapping[str, Any]
-"""A decoded JSON object."""

@@ -78,8 +78,6 @@ class Start:
     """The emitted event that started it."""
     definition: str | None = None
     definition_document: bytes | None = None
-    pipeline_context: NewContext | None = None
-    """A root's own baggage row, if it has one."""
     max_attempts: int = 1
     priority: int = 0
     run_at: Millis | None = None

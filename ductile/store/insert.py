@@ -9,7 +9,7 @@ from ductile.model.order import Idempotency, Note, Start
 from ductile.model.signal import Due, JobEnded
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.rows import read_job
-from ductile.store.steps import Inserted, Run, insert_context, insert_event, insert_skips, insert_steps
+from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
 from ductile.store.tx import Tx
 
 LOOP = 20
@@ -144,15 +144,12 @@ def _accepted(start: Start, status: State) -> Accepted:
 def _insert_given(tx: Tx, start: Start) -> None:
     if start.event is not None:
         insert_event(tx, start.event)
-    if start.pipeline_context is not None:
-        insert_context(tx, start.id, start.pipeline_context)
 
 
 def _columns(tx: Tx, start: Start) -> dict[str, Any]:
     """What every root has. Plain integers, since SQLite's binding asks the adapters for any other type."""
     # Who shares a stored event names it as its cause: retention finds by it that the event is still needed.
     cause = start.cause_event_id if start.event is not None else start.cause_event_id or start.event_id
-    context = start.pipeline_context
     return {
         "id": start.id,
         "cause_event_id": cause,
@@ -161,7 +158,6 @@ def _columns(tx: Tx, start: Start) -> dict[str, Any]:
         "max_attempts": start.max_attempts,
         "priority": start.priority,
         "event_id": start.event_id,
-        "context_id": None if context is None else context.id,
         "route": int(start.route),
         "hops": start.hops,
         "principal": start.principal,

@@ -113,22 +113,22 @@ VALUES (:root_id, :parent_id, :node, :reason, :condition, :values);
 -- name: insert_job
 -- Inserts a plain queued job.
 INSERT INTO jobs (
-    id, root_id, cause_event_id, plugin, command, lane, state, due, max_attempts, priority, run_at, event_id,
-    context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, created_at
+    id, root_id, cause_event_id, plugin, command, lane, state, due, max_attempts, priority, run_at, event_id, route,
+    hops, principal, submitted_by, request_id, dedupe_key, generation, created_at
 ) VALUES (
     :id, :id, :cause_event_id, :plugin, :command, :plugin, 'queued', :due, :max_attempts, :priority, :run_at, :event_id,
-    :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :now
+    :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :now
 );
 
 -- name: insert_root
 -- Inserts the root of a run with the counters of its entry steps, or a job that is refused.
 INSERT INTO jobs (
     id, root_id, cause_event_id, definition, plugin, command, lane, state, max_attempts, priority, run_at, event_id,
-    context_id, route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs, failed_jobs,
-    created_at, started_at, ended_at, error
+    route, hops, principal, submitted_by, request_id, dedupe_key, generation, open_jobs, failed_jobs, created_at,
+    started_at, ended_at, error
 ) VALUES (
     :id, :id, :cause_event_id, :definition, :plugin, :command, :lane, :state, :max_attempts, :priority, :run_at,
-    :event_id, :context_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
+    :event_id, :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :open_jobs,
     :failed_jobs, :now, :started_at, :ended_at, :error
 );
 

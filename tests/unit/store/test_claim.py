@@ -1,6 +1,6 @@
 """Claims, lane by lane; what is held and released; what becomes due."""
 
-from support.store import MANY, Bench, run, start
+from support.store import MANY, Bench, child, event, run, start
 
 from ductile.model.job import Job, State
 from ductile.model.order import NewContext, StateUpdate
@@ -23,13 +23,13 @@ def test_a_claim_gives_an_attempt_all_it_needs(bench: Bench) -> None:
     first = bench.insert(start())
     job = bench.claim_one("echo").job
     bench.settle(job, state_update=StateUpdate(plugin="echo", values={"seen": 1}))
-    order = start(pipeline_context=baggage)
-    bench.insert(order)
+    given = event()
+    bench.insert(run(event=given, event_id=given.id, children=(child("step", given.id, context=baggage),)))
     bench.now += 5
     one = bench.claim_one("echo")
     assert first.job_id == job.id
     assert (one.job.state, one.job.attempt, one.job.started_at) == (State.RUNNING, 1, bench.now)
-    assert one.event == order.event
+    assert one.event == given
     assert one.context == b'{"from":"before"}'
     assert one.plugin_state == b'{"seen":1}'
 
