@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aiohttp import web
-
 import orjson
+from aiohttp import web
 
 
 def serve_bare() -> None:

@@ -59,7 +59,8 @@ def _work(pipe: Connection, address: tuple[str, int], request: bytes, connection
             done: asyncio.Future[int] = loop.create_future()
             futures.append(done)
             await loop.create_connection(
-                lambda done=done: _Caller(request, b"202", began + seconds, done), *address  # type: ignore[misc]  # mypy cannot type a default in a lambda
+                lambda done=done: _Caller(request, b"202", began + seconds, done),
+                *address,  # type: ignore[misc]  # mypy cannot type a default in a lambda
             )
         answers = sum(await asyncio.gather(*futures))
         return answers / (time.perf_counter() - began)

@@ -69,7 +69,7 @@ def ingest() -> Iterator[dict[str, Any]]:
 
 
 def latency() -> Iterator[dict[str, Any]]:
-    """Submitted to settled on an idle gateway, by the store's own clock-free view: a waiting call, less the plugin's own time."""
+    """A call that waits, on an idle gateway: submitted, run, settled and read back; beside it the bare spawn alone."""
     with gateway() as one:
         executable = one.plugins / "shell" / "run"
         bare, ours = [], []
