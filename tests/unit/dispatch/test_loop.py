@@ -389,6 +389,17 @@ async def test_an_earlier_due_time_does_not_wait_for_a_later_one(tmp_path: Path)
         assert [run.call.job_id for run in at.runner.runs] == [sooner, soon]
 
 
+async def test_there_is_one_timer_however_many_due_times_there_are(at: Desk) -> None:
+    clock = at.clock
+    assert isinstance(clock, Clock)
+    await at.dispatcher.start()
+    armed = []
+    for hours in (3, 2, 1, 4):
+        await at.insert(run_at=clock.now + hours * 3_600_000)
+        armed.append(at.dispatcher._timer)  # noqa: SLF001 - what would fire in an hour cannot be waited for
+    assert [timer is not None and timer.handle.cancelled() for timer in armed] == [True, True, False, False]
+
+
 async def test_a_clock_that_jumps_ahead_is_noticed_within_the_tick_interval(at: Desk) -> None:
     clock = at.clock
     assert isinstance(clock, Clock)
@@ -471,6 +482,17 @@ async def test_a_hold_that_waited_for_the_store_does_not_hold_what_is_back(at: D
     at.store.broken = set()
     await at.until(lambda: "hold_lane" in at.store.written)
     await at.dispatcher.resume()
+    await at.running(job)
+
+
+async def test_what_was_not_held_in_time_runs_as_soon_as_its_plugin_is_back(at: Desk) -> None:
+    await at.dispatcher.start()
+    there = at.snapshot
+    at.reload(at.without("echo"))
+    at.store.broken = {"hold_lane"}
+    job = await at.insert()
+    await at.until(lambda: at.store.refused.count("hold_lane") > 1)
+    at.reload(there)
     await at.running(job)
 
 
