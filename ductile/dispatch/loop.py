@@ -5,13 +5,13 @@ It sleeps until a commit signals something ready, a timer says something is due,
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 
 from ductile.dispatch.attempt import Attempts, Slot
+from ductile.dispatch.chores import Chores
 from ductile.dispatch.gates.gate import Gate
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import Claimed, Job
@@ -24,8 +24,6 @@ from ductile.store.meta import set_meta
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 STORE_RETRY = 1.0
 """Seconds to wait where the store could not commit."""
@@ -77,10 +75,9 @@ class Dispatcher:
         self._early_stops: set[str] = set()
         self._wake = asyncio.Event()
         self._timer: _Timer | None = None
+        self._chores = Chores(store, current)
         self._at_work: set[asyncio.Task[None]] = set()
         """The running attempts."""
-        self._chores: set[asyncio.Task[None]] = set()
-        """What moves waiting jobs; it may be dropped at any time and is taken up again at the next start."""
         self.task: asyncio.Task[None] | None = None
         """The claiming itself, once started; it ends with `drain`, or by a failure that the app must see."""
         self.paused = False
@@ -97,7 +94,7 @@ class Dispatcher:
         self.paused = await self._store.meta(PAUSED) == "1"
         self._ready.update(await self._store.lanes())
         self._arm(self._clock())
-        self._keep(self._release(), self._chores)
+        self._chores.release()
         self.task = asyncio.create_task(self._run(), name="dispatch")
         self._wake.set()
 
@@ -106,9 +103,9 @@ class Dispatcher:
         if self.draining:
             return
         for gone in old.plugins.keys() - new.plugins.keys():
-            self._keep(self._hold(gone), self._chores)
+            self._chores.hold(gone)
         self._ready.update(new.plugins)
-        self._keep(self._release(), self._chores)
+        self._chores.release()
         self._wake.set()
 
     async def pause(self) -> None:
@@ -134,10 +131,9 @@ class Dispatcher:
         self.draining = True
         self._cancel_timer()
         self._wake.set()
-        for chore in self._chores:
-            chore.cancel()
         if self.task is not None:
             await asyncio.wait({self.task})
+        await self._chores.close()
         await _either(self._at_work, hurry, seconds)
         for slot in self._slots.values():
             slot.stop(Stop.LOST)
@@ -182,12 +178,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         self._timer = None
-        self._keep(self._promote(), self._chores)
-
-    async def _promote(self) -> None:
-        following = await self._insist(queue.promote)
-        if following is not None:
-            self._arm(following)
+        self._chores.promote(self._arm)
 
     # ------------------------------------------------------------------ claiming
 
@@ -207,7 +198,7 @@ class Dispatcher:
         snapshot = self._current()
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
-            self._keep(self._hold(lane), self._chores)
+            self._chores.hold(lane)
         total = snapshot.service.max_workers - self._busy.total()
         free = {
             lane: spare for lane in self._ready if (spare := snapshot.plugins[lane].parallelism - self._busy[lane]) > 0
@@ -236,7 +227,9 @@ class Dispatcher:
         self._slots[job.id] = slot
         if job.id in self._early_stops:
             slot.stop(Stop.CANCELLED)
-        self._keep(self._attempt(claimed, snapshot, slot, place), self._at_work)
+        task = asyncio.create_task(self._attempt(claimed, snapshot, slot, place))
+        self._at_work.add(task)
+        task.add_done_callback(self._ended)
 
     async def _attempt(self, claimed: Claimed, snapshot: Snapshot, slot: Slot, place: Place) -> None:
         try:
@@ -252,43 +245,10 @@ class Dispatcher:
             del self._busy[lane]
         self._wake.set()
 
-    # ------------------------------------------------------------------ held jobs
-
-    async def _hold(self, lane: str) -> None:
-        """Hold what waits in a lane whose plugin is gone. One that is back by then finds nothing held."""
-        held = queue.BATCH
-        while held == queue.BATCH and lane not in self._current().plugins:
-            held = await self._insist(queue.hold_lane, lane, queue.PLUGIN_UNAVAILABLE)
-        if lane in self._current().plugins:
-            await self._release()
-
-    async def _release(self) -> None:
-        """Queue again what was held for a plugin that is there: now, whatever a batch before may have seen."""
-        released = queue.BATCH
-        while released == queue.BATCH:
-            plugins = self._current().plugins
-            usable = {name: frozenset(plugin.manifest.commands) for name, plugin in plugins.items()}
-            released = await self._insist(queue.release, usable)
-
-    async def _insist(self, operation: Callable[..., T], *args: object) -> T:
-        """Write, and while the store cannot commit, try again."""
-        while True:
-            try:
-                return await self._store.write(operation, *args)
-            except StoreUnavailable as unavailable:
-                log.error("dispatch waits for the store", reason=unavailable.message)
-                await asyncio.sleep(STORE_RETRY)
-
-    def _keep(self, work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
-        task = asyncio.create_task(work)
-        among.add(task)
-        task.add_done_callback(among.discard)
-        task.add_done_callback(_report)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("dispatch task failed", exc_info=error)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        if (error := task.exception()) is not None:
+            log.error("attempt was not settled", exc_info=error)
 
 
 async def _either(tasks: set[asyncio.Task[None]], hurry: asyncio.Event, seconds: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 from support.dispatch import OK, Clock, Desk, desk
 from support.store import run
 
-from ductile.dispatch import attempt, loop
+from ductile.dispatch import attempt, chores, loop
 from ductile.model.clock import system_clock
 from ductile.model.job import MAX_LOST, Outcome, State
 from ductile.model.order import Settlement
@@ -27,6 +27,7 @@ MANY = 2 * 512 + 7
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STORE_RETRY", 0.001)
+    monkeypatch.setattr(chores, "STORE_RETRY", 0.001)
     monkeypatch.setattr(attempt, "SETTLE_RETRY", 0.001)
 
 
@@ -292,6 +293,7 @@ async def test_a_stop_ends_although_the_store_cannot_commit(at: Desk) -> None:
     await at.until(lambda: {"settle", "hold_lane", "release"} <= set(at.store.refused))
     await asyncio.wait_for(at.dispatcher.drain(0, asyncio.Event()), 20)
     assert (await at.job(job)).state is State.RUNNING, "the next start settles it as lost"
+    assert at.dispatcher._chores._tasks == set()  # noqa: SLF001 - that nothing is written any more cannot be waited for
 
 
 async def test_a_second_word_skips_the_wait(at: Desk) -> None:
