@@ -231,10 +231,28 @@ async def test_a_stop_waits_for_what_runs_and_claims_nothing_more(at: Desk) -> N
     job, waiting = await at.insert(), await at.insert()
     running = await at.running(job)
     stopping = await at.stop(60)
+    await at.insert("alias")
+    for _ in range(10):  # turns of the loop, in which it would stop the attempt or claim another
+        await asyncio.sleep(0)
+    assert running.stopped is None
     running.finish()
     await stopping
+    assert len(at.runner.runs) == 1
     assert ((await at.job(job)).state, (await at.job(waiting)).state) == (State.SUCCEEDED, State.QUEUED)
     assert running.stopped is None
+
+
+async def test_a_stop_does_not_take_up_a_claim_that_waited_for_the_store(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "STORE_RETRY", 600)
+    await at.dispatcher.start()
+    at.store.broken = {"claim"}
+    job = await at.insert()
+    await at.until(lambda: "claim" in at.store.refused)
+    at.store.broken = set()
+    await at.dispatcher.drain(0, asyncio.Event())
+    assert (await at.job(job)).state is State.QUEUED
 
 
 async def test_a_stop_takes_a_claim_in_flight_along(at: Desk) -> None:
