@@ -20,7 +20,7 @@ async def test_a_reload_says_what_it_did(web: Web) -> None:
 
 async def test_an_invalid_configuration_is_422_with_every_place(web: Web) -> None:
     errors = [{"file": "config.yaml", "line": 3, "column": 1, "message": "no"}]
-    web.live.outcome = ReloadRefused(count=1, first="config.yaml:3:1: no", errors=errors)
+    web.live.outcome = ReloadRefused(found="an error", errors=errors)
     answer = await web.post("/system/reload")
     assert (answer.status, answer.json["error"]) == (422, "invalid_configuration")
     assert answer.json["details"]["errors"] == errors
