@@ -43,11 +43,10 @@ def run(location: Path) -> int:
     environ = dict(os.environ)
     matcher = Matcher([row for surface in parts.SURFACES for row in surface])
     compiled = compile_config(location, environ, generation=1, matcher=matcher)
-    for problem in compiled.problems:
-        sys.stderr.write(f"{problem}\n")
     if compiled.snapshot is None:
+        sys.stderr.writelines(f"{problem}\n" for problem in compiled.problems)
         return EX_CONFIG
-    relog(compiled.snapshot)
+    announce(compiled.snapshot)
     try:
         with StateLock(compiled.snapshot.state_path) as lock:
             asyncio.run(App(compiled.snapshot, location, environ, lock.instance).main())
@@ -97,7 +96,7 @@ class App:
         waiters = Waiters()
         store.listen(waiters.heard)
         server = HttpServer(self._gateway(live, store, control, waiters), parts.MIDDLEWARE)
-        for apply in (dispatcher.apply, *(source.apply for source in sources), lambda _, new: relog(new)):
+        for apply in (dispatcher.apply, *(source.apply for source in sources), lambda _, new: announce(new)):
             live.follow(apply)
         if self._first.api.enabled:
             await server.start(self._first.api.listen)
@@ -106,8 +105,6 @@ class App:
             await source.start()
         for url in server.urls:
             log.info("listening", address=url, version=__version__, generation=self._first.generation)
-        for warning in self._first.warnings:
-            log.warning(warning)
         failed = await stopped_or_failed(control, dispatcher.task, *(source.task for source in sources))
         log.info("stopping", running=dispatcher.running)
         for source in sources:
@@ -145,6 +142,8 @@ async def stopped_or_failed(control: Control, *tasks: asyncio.Task[None] | None)
     return None
 
 
-def relog(snapshot: Snapshot) -> None:
-    """Log as the configuration says."""
+def announce(snapshot: Snapshot) -> None:
+    """Log as the configuration says, its warnings and what was quarantined first."""
     logging.configure(snapshot.service.log_level, snapshot.service.log_format, snapshot.service.name)
+    for warning in snapshot.warnings:
+        log.warning(warning)

@@ -156,6 +156,7 @@ def test_a_broken_plugin_is_quarantined_by_name_and_everything_else_runs(running
     answer = running.post("/plugin/broken/handle", {})
     assert answer.status == 503
     assert "protocol" in answer.body["message"]
+    assert any("`broken` is quarantined" in entry["message"] for entry in running.log)
     assert running.run("noop", "handle")["status"] == "succeeded"
 
 
