@@ -1,7 +1,7 @@
 """What an event, an API call or a hook starts, as values to insert. Ids come from the caller's `new_id`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ductile.flow.advance import Advance, advance
@@ -98,32 +98,18 @@ def run_start(
     new_id: NewId,
 ) -> Start:
     """A run of the pipeline on this event. The event is stored with it, unless it is what caused the run."""
-    first = entry(snapshot, graph, payload)
-    looped = _loop(snapshot, lineage, f"pipeline {graph.name}")
-    return Start(
-        id=run_id,
-        plugin=PIPELINE,
-        command=graph.name,
-        event=event if lineage.cause_event_id != event.id else None,
-        event_id=event.id,
-        cause_event_id=lineage.cause_event_id,
+    root = replace(
+        job_start(snapshot, PIPELINE, graph.name, event, lineage, job_id=run_id),
         definition=graph.hash,
         definition_document=graph.document,
-        priority=lineage.priority,
-        run_at=lineage.run_at,
+        max_attempts=1,
         route=True,
-        hops=lineage.hops,
-        principal=lineage.principal,
-        submitted_by=lineage.submitted_by,
-        request_id=lineage.request_id,
-        dedupe_key=lineage.dedupe_key,
-        dedupe_ttl=snapshot.service.dedupe_ttl,
-        generation=snapshot.generation,
-        children=() if looped else children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id),
-        skips=() if looped else first.skips,
-        idempotency=lineage.idempotency,
-        error=looped,
     )
+    if root.error is not None:
+        return root
+    first = entry(snapshot, graph, payload)
+    steps = children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id)
+    return replace(root, children=steps, skips=first.skips)
 
 
 def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, lineage: Lineage, *, job_id: str) -> Start:
