@@ -252,7 +252,8 @@ async def test_a_stop_does_not_take_up_a_claim_that_waited_for_the_store(
     await at.until(lambda: "claim" in at.store.refused)
     at.store.broken = set()
     await at.dispatcher.drain(0, asyncio.Event())
-    assert (await at.job(job)).state is State.QUEUED
+    view = await at.job(job)
+    assert (view.state, view.attempt) == (State.QUEUED, 0)
 
 
 async def test_a_stop_takes_a_claim_in_flight_along(at: Desk) -> None:
@@ -309,7 +310,7 @@ async def test_a_stop_ends_although_the_store_cannot_commit(at: Desk) -> None:
     at.reload(at.without("alias"))
     running.finish()
     await at.until(lambda: {"settle", "hold_lane", "release"} <= set(at.store.refused))
-    await asyncio.wait_for(at.dispatcher.drain(0, asyncio.Event()), 20)
+    await asyncio.wait_for(at.dispatcher.drain(0, asyncio.Event()), 5)
     assert (await at.job(job)).state is State.RUNNING, "the next start settles it as lost"
     assert at.dispatcher._chores._tasks == set()  # noqa: SLF001 - that nothing is written any more cannot be waited for
 
