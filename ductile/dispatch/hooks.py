@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
+import structlog
 
 from ductile.flow import starts
 from ductile.flow.hooks import hook_payload, signals_of
@@ -13,8 +14,19 @@ from ductile.model.job import Ended, EndedStep, SubmittedBy
 from ductile.model.order import Note, Start
 from ductile.model.snapshot import Snapshot
 
+log = structlog.get_logger(__name__)
+
 
 def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+    """What `hooks_of` says; where it fails, a note of that: no hook keeps the job that it speaks of from ending."""
+    try:
+        return hooks_of(snapshot, ended, new_id)
+    except Exception:
+        log.exception("hooks failed inside the gateway", job_id=ended.root.id)
+        return (Note(kind="hooks.failed", job_id=ended.root.id),)
+
+
+def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
     """The runs that this end starts, and a note for each pipeline whose `if` could not be decided.
 
     A plain job speaks for itself if its plugin has `notify_on_complete`; a run speaks through the first of its failed

@@ -143,3 +143,11 @@ def test_hooks_count_as_hops() -> None:
     assert [start.error for start in started(there, ended(hops=2))] == [None]
     [refused] = started(there, ended(hops=3))
     assert "max_hops" in str(refused.error)
+
+
+def test_a_hook_that_fails_inside_the_gateway_is_noted_and_keeps_no_job_from_ending() -> None:
+    def broken() -> str:
+        message = "no ids today"
+        raise RuntimeError(message)
+
+    assert hooked(where(*ALL), ended(id="job"), broken) == (Note(kind="hooks.failed", job_id="job"),)

@@ -56,6 +56,30 @@ async def test_a_lane_and_the_whole_never_run_more_than_their_slots_and_a_free_o
     assert at.dispatcher.running == 3
 
 
+async def test_a_place_is_free_as_soon_as_its_process_is_gone(at: Desk) -> None:
+    at.settings("echo", parallelism=2)
+    at.service(max_workers=1)
+    at.store.late["settle"] = asyncio.Event()  # never set: the settlement is written, and nobody is told
+    await at.dispatcher.start()
+    first, second = [await at.insert() for _ in range(2)]
+    (await at.running(first)).finish()
+    assert (await at.running(second)).request["attempt"] == 1
+    at.store.late["settle"].set()
+
+
+async def test_where_one_runs_at_a_time_the_next_waits_for_what_the_last_has_left_behind(at: Desk) -> None:
+    at.settings("echo", parallelism=1)
+    at.store.late["settle"] = asyncio.Event()
+    await at.dispatcher.start()
+    first, second = [await at.insert() for _ in range(2)]
+    (await at.running(first)).finish()
+    await at.until(lambda: "settle" in at.store.written)
+    await at.running(await at.insert("alias"))  # a claim later than any that the end of the first could have caused
+    assert not at.runner.of(second)
+    at.store.late["settle"].set()
+    await at.running(second)
+
+
 async def test_thousands_of_jobs_of_one_lane_all_run_and_each_once(at: Desk) -> None:
     at.settings("echo", parallelism=2)
     at.runner.answer = OK
