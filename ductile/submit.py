@@ -17,7 +17,7 @@ from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Accepted
-from ductile.model.order import Idempotency
+from ductile.model.order import Idempotency, Start
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.store.insert import insert_start
 from ductile.store.sqlite import Store
@@ -145,7 +145,7 @@ async def submit_command(
     check_payload(found, command, payload)
     event = _event(API_TRIGGER, payload, origin, now)
     start = starts.job_start(snapshot, plugin, command, event, _lineage(options, origin), job_id=job_id)
-    return await store.write(insert_start, start)
+    return await _insert(store, start)
 
 
 async def submit_pipeline(
@@ -168,6 +168,12 @@ async def submit_pipeline(
     entry_count(snapshot, pipeline, payload)
     event = _event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
     start = starts.run_start(snapshot, graph, event, payload, _lineage(options, origin), run_id=job_id, new_id=new_id)
+    return await _insert(store, start)
+
+
+async def _insert(store: Store, start: Start) -> Accepted:
+    if start.run_at is None:
+        store.soon({child.plugin for child in start.children} if start.definition else {start.plugin})
     return await store.write(insert_start, start)
 
 

@@ -164,6 +164,7 @@ class Attempts:
         """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
         while True:
             writing = asyncio.ensure_future(self._store.write(settle, value))
+            self._store.soon({child.plugin for child in value.children})
             # No process is left. The claim that takes this place is written behind the settlement: often in one batch.
             slot.leave()
             try:

@@ -196,14 +196,16 @@ class Dispatcher:
     async def _claim(self) -> bool:
         """Claim once; whether it is worth asking again at once."""
         snapshot = self._current()
+        total = snapshot.service.max_workers - self._busy.total()
+        if self.paused or self.draining or total <= 0:
+            return False
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
             self._chores.hold(lane)
-        total = snapshot.service.max_workers - self._busy.total()
         free = {
             lane: spare for lane in self._ready if (spare := snapshot.plugins[lane].parallelism - self._busy[lane]) > 0
         }
-        if self.paused or self.draining or total <= 0 or not free:
+        if not free:
             return False
         claims = await self._store.write(queue.claim, free, min(total, queue.BATCH), self._gate(snapshot))
         for claimed in claims.claimed:

@@ -4,11 +4,12 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from ductile.model.clock import Clock
+from ductile.model.signal import Ready
 from ductile.store.database import open_database
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import set_meta
@@ -55,6 +56,16 @@ class Store(Readers):
     def listen(self, listener: Listener) -> None:
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
         self._writer.listeners.append(listener)
+
+    def soon(self, lanes: Iterable[str]) -> None:
+        """Tells the listeners that the write which comes next readies these lanes, ahead of its commit.
+
+        A claim that they ask for is then written behind it: often in the same batch, with one commit for both. Where
+        the write fails, the claim finds nothing.
+        """
+        ahead = tuple(Ready(lane) for lane in lanes)
+        for listener in self._writer.listeners if ahead else ():
+            listener(ahead)
 
     async def commits(self) -> bool:
         """Whether a write becomes durable now.

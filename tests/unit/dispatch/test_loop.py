@@ -1,6 +1,7 @@
 """The dispatcher: races, waits and faults between the queue and its slots."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,18 @@ from support.store import run
 
 from ductile.dispatch import attempt, chores, loop
 from ductile.model.clock import system_clock
+from ductile.model.ids import new_id
 from ductile.model.job import MAX_LOST, Outcome, State
 from ductile.model.order import Settlement
+from ductile.model.signal import Drained, Ready
 from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.cancel import cancel
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import set_meta
 from ductile.store.settle import settle
+from ductile.store.tx import Tx
+from ductile.submit import Options, Origin, submit_command
 
 MANY = 2 * 512 + 7
 """Jobs that take three batches."""
@@ -54,6 +59,44 @@ async def test_a_lane_and_the_whole_never_run_more_than_their_slots_and_a_free_o
     assert not at.runner.of(first[3])
     assert not at.runner.of(others[1])
     assert at.dispatcher.running == 3
+
+
+def hold_up(_tx: Tx, release: threading.Event) -> None:
+    release.wait(10)
+
+
+async def trigger(at: Desk) -> str:
+    origin = Origin(principal="token:t", submitted_by="api")
+    job_id = new_id()
+    await submit_command(
+        at.store, at.snapshot, "echo", "poll", {}, options=Options(), origin=origin, job_id=job_id, now=at.clock()
+    )
+    return job_id
+
+
+async def test_a_submitted_job_and_its_claim_are_written_in_one_batch(at: Desk) -> None:
+    await at.dispatcher.start()
+    commits: list[set[type]] = []
+    at.store.listen(lambda signals: commits.append({type(signal) for signal in signals}))
+    release = threading.Event()
+    held_up = asyncio.create_task(at.store.write(hold_up, release))
+    submitted = asyncio.create_task(trigger(at))
+    for _ in range(5):  # turns of the loop, in which the claim is asked for
+        await asyncio.sleep(0)
+    release.set()
+    await at.running(await submitted)
+    await held_up
+    assert {Ready, Drained} in commits
+
+
+async def test_a_submit_that_cannot_be_written_starts_nothing(at: Desk) -> None:
+    await at.dispatcher.start()
+    at.store.broken.add("insert_start")
+    with pytest.raises(StoreUnavailable):
+        await trigger(at)
+    at.store.broken.clear()
+    await at.running(await trigger(at))
+    assert len(at.runner.runs) == 1
 
 
 async def test_a_place_is_free_as_soon_as_its_process_is_gone(at: Desk) -> None:
