@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ductile.plugin.sweep import kill_instance
+
 TOKEN = "test-token-of-the-admin"
 READY_WITHIN = 20.0
 """Seconds in which a gateway must be ready."""
@@ -224,9 +226,11 @@ class Gateway:
         return self.ended()
 
     def close(self) -> None:
-        """End it whatever state it is in."""
+        """End it whatever state it is in, with the plugins that a kill leaves to its next start."""
         if self.process is not None and self.process.returncode is None:
             self.kill()
+        for identity in self.folder.glob("*.instance"):
+            kill_instance(json.loads(identity.read_text())["instance"])
 
 
 def alive(pid: int) -> bool:
