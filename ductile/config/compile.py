@@ -65,10 +65,10 @@ def compile_config(location: Path, environ: Mapping[str, str], *, generation: in
     problems = [*layers.problems, *wrong, *(marked(fault, layers.marks) for fault in faults)]
     loaded, found = _discover(configuration, layers.marks)
     problems += found
-    rootless = any(problem.severity == "error" and problem.path[:1] == ("plugin_roots",) for problem in problems)
+    unread = any(_hides_plugins(problem) for problem in problems)
     parts, found = _compile(configuration, loaded, layers.marks)
-    # With a plugin root missing, so are its plugins: that is one mistake.
-    problems += [problem for problem in found if not (rootless and problem.code == "unknown_plugin")]
+    # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
+    problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
@@ -164,6 +164,11 @@ def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
         message = "there are no `api.auth.tokens`, so nobody may call"
         problems.append(located("no_tokens", message, ("api", "auth", "tokens"), marks, severity="warning"))
     return problems
+
+
+def _hides_plugins(problem: Problem) -> bool:
+    """Whether a mistake keeps plugins from being seen: a file that is no YAML, a plugin root that is not there."""
+    return problem.severity == "error" and (problem.code == "yaml" or problem.path[:1] == ("plugin_roots",))
 
 
 def _in_order(problems: Iterable[Problem], names: Sequence[str]) -> tuple[Problem, ...]:
