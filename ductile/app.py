@@ -92,10 +92,11 @@ class App:
             await store.close()
 
     async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control) -> None:
-        sources = [make(store, lambda: live.snapshot, system_clock) for make in (*parts.SOURCES, *parts.CHORES)]
         waiters = Waiters()
         store.listen(waiters.heard)
-        server = HttpServer(self._gateway(live, store, control, waiters), parts.MIDDLEWARE)
+        gateway = self._gateway(live, store, control, waiters)
+        sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
+        server = HttpServer(gateway, parts.MIDDLEWARE)
         for apply in (dispatcher.apply, *(source.apply for source in sources), lambda _, new: announce(new)):
             live.follow(apply)
         if self._first.api.enabled:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.present import PluginPresent
 from ductile.dispatch.retention import Retention
-from ductile.http.ask import Middleware
+from ductile.http.ask import Gateway, Middleware
 from ductile.http.middleware.access_log import access_log
 from ductile.http.middleware.authenticate import authenticate
 from ductile.http.middleware.authorize import authorize
@@ -17,12 +17,9 @@ from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import discovery, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
-from ductile.model.clock import Clock
 from ductile.model.route import Route
-from ductile.model.snapshot import Snapshot
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.spawn import Spawn
-from ductile.store.sqlite import Store
 
 SURFACES: list[list[Route]] = [discovery.ROUTES, jobs.ROUTES, plugins.ROUTES, pipelines.ROUTES, system.ROUTES]
 """The groups of routes."""
@@ -30,10 +27,14 @@ SURFACES: list[list[Route]] = [discovery.ROUTES, jobs.ROUTES, plugins.ROUTES, pi
 MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authenticate, locate, authorize, body]
 """What stands around every handler, the outermost first."""
 
-SOURCES: list[Callable[[Store, Callable[[], Snapshot], Clock], Source]] = [Schedules]
+SOURCES: list[Callable[[Gateway], Source]] = [
+    lambda gateway: Schedules(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+]
 """What triggers by itself."""
 
-CHORES: list[Callable[[Store, Callable[[], Snapshot], Clock], Source]] = [Retention]
+CHORES: list[Callable[[Gateway], Source]] = [
+    lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+]
 """What keeps the house in the background."""
 
 GATES: list[Gate] = [PluginPresent()]

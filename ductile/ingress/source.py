@@ -7,7 +7,7 @@ from ductile.model.snapshot import Snapshot
 
 
 class Source(Protocol):
-    """Made from the store, the current snapshot and a clock. It holds nothing that the store does not."""
+    """Works from its start to its stop, and holds nothing that the store does not."""
 
     task: asyncio.Task[None] | None
     """The work itself, once started; it ends with `stop`, or by a failure that the app must see."""
