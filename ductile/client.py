@@ -89,14 +89,16 @@ class Client:
         *,
         wait: float | None = None,
         idempotency_key: str | None = None,
+        dry_run: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         """Run a plugin command. `wait` is seconds; options are dedupe_key, run_at, priority, route.
 
-        Returns the accepted job, or the finished one where it was waited for and ended in time.
+        Returns the accepted job, or the finished one where it was waited for and ended in time. Here as everywhere,
+        `dry_run` changes nothing and returns what would have been done, with `dry_run: true` in it.
         """
         path = f"/plugin/{quote(plugin, safe='')}/{quote(command, safe='')}"
-        return await self._trigger(path, payload, wait, idempotency_key, options)
+        return await self._trigger(path, payload, wait, idempotency_key, options, query=dry(dry_run))
 
     async def run_pipeline(
         self,
@@ -106,11 +108,13 @@ class Client:
         wait: float | None = None,
         detach: bool = False,
         idempotency_key: str | None = None,
+        dry_run: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline; `detach` returns at once from a synchronous one too. Otherwise as `trigger`."""
-        path = f"/pipeline/{quote(pipeline, safe='')}" + ("?async=true" if detach else "")
-        return await self._trigger(path, payload, wait, idempotency_key, options)
+        path = f"/pipeline/{quote(pipeline, safe='')}"
+        query = {**({"async": "true"} if detach else {}), **dry(dry_run)}
+        return await self._trigger(path, payload, wait, idempotency_key, options, query=query)
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """A job."""
@@ -127,9 +131,52 @@ class Client:
         page: dict[str, Any] = await self._call("GET", "/jobs", query=filters)
         return page
 
-    async def cancel(self, job_id: str) -> dict[str, Any]:
+    async def logs(self, **filters: str | int | None) -> dict[str, Any]:
+        """A page of ended attempts, newest first: `{logs, total, cursor}`.
+
+        Filters are job_id, plugin, command, status, submitted_by, from_, to, query, limit, cursor, include_result.
+        """
+        page: dict[str, Any] = await self._call("GET", "/job-logs", query=given(filters))
+        return page
+
+    async def job_logs(self, job_id: str) -> dict[str, Any]:
+        """What each ended attempt of a job said, oldest first: `{job_id, logs}`."""
+        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}/logs")
+        return found
+
+    async def cancel(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
         """Cancel a job or a run."""
-        return await self._order(f"/job/{quote(job_id, safe='')}/cancel")
+        return await self._order(f"/job/{quote(job_id, safe='')}/cancel", dry_run=dry_run)
+
+    async def retry(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """Start an ended job or run again, as a new one; returns that one as accepted."""
+        return await self._order(f"/job/{quote(job_id, safe='')}/retry", dry_run=dry_run)
+
+    async def purge(
+        self,
+        *,
+        plugin: str | None = None,
+        command: str | None = None,
+        pipeline: str | None = None,
+        state: str | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Cancel what waits: every queued and held job, or those of a plugin, a command, a pipeline, a state."""
+        chosen = given({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
+        answer: dict[str, Any] = await self._call(
+            "POST", "/queue/purge", query=dry(dry_run), body=orjson.dumps(chosen), wait=None
+        )
+        return answer
+
+    async def analytics_queue(self) -> dict[str, Any]:
+        """How much waits and runs, for how long, and how busy the workers are."""
+        found: dict[str, Any] = await self._call("GET", "/analytics/queue")
+        return found
+
+    async def analytics_summary(self) -> dict[str, Any]:
+        """What ended within the last day: how, how often and how fast."""
+        found: dict[str, Any] = await self._call("GET", "/analytics/summary")
+        return found
 
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
@@ -146,24 +193,24 @@ class Client:
         found: dict[str, Any] = await self._call("GET", "/healthz", accept=frozenset({503}))
         return found
 
-    async def reload(self) -> dict[str, Any]:
+    async def reload(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Read the configuration again. Raises Refused with `details.errors` where it is invalid."""
-        return await self._order("/system/reload")
+        return await self._order("/system/reload", dry_run=dry_run)
 
-    async def pause(self) -> dict[str, Any]:
+    async def pause(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Claim nothing more."""
-        return await self._order("/system/pause")
+        return await self._order("/system/pause", dry_run=dry_run)
 
-    async def resume(self) -> dict[str, Any]:
+    async def resume(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Claim again."""
-        return await self._order("/system/resume")
+        return await self._order("/system/resume", dry_run=dry_run)
 
-    async def stop(self) -> dict[str, Any]:
+    async def stop(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Stop gracefully."""
-        return await self._order("/system/stop")
+        return await self._order("/system/stop", dry_run=dry_run)
 
-    async def _order(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._call("POST", path)
+    async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._call("POST", path, query=dry(dry_run))
         return answer
 
     async def _trigger(
@@ -173,12 +220,14 @@ class Client:
         wait: float | None,
         idempotency_key: str | None,
         options: Mapping[str, Any],
+        *,
+        query: Mapping[str, str],
     ) -> dict[str, Any]:
         headers = {} if wait is None else {"Prefer": f"wait={wait}"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         body = orjson.dumps({"payload": payload or {}, **options})
-        answer: dict[str, Any] = await self._call("POST", path, body=body, headers=headers, wait=wait)
+        answer: dict[str, Any] = await self._call("POST", path, query=query, body=body, headers=headers, wait=wait)
         return answer
 
     async def _call(
@@ -206,6 +255,20 @@ class Client:
                 return decoded(response.status, await response.read(), accept)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+
+
+def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of every call that changes something
+    """The query that makes a call a dry run."""
+    return {"dry_run": "true"} if dry_run else {}
+
+
+def given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    """What a filter says, as the query or the body says it: `from_` is `from`, True is `true`, None is not said."""
+    return {
+        name.rstrip("_"): str(value).lower() if isinstance(value, bool) else value
+        for name, value in filters.items()
+        if value is not None
+    }
 
 
 def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
