@@ -44,9 +44,22 @@ class Route:
     """The JSON Schema of the body; None: no body is read."""
     request_required: bool = False
     responses: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
-    """Status → JSON Schema of the answer; None for a description alone. Error answers are added by scope and body."""
+    """Status → JSON Schema of the answer; None for an error in its one shape, or below 400 for no body at all.
+
+    The errors that follow from scopes, parameters and body are added by themselves.
+    """
     hidden: bool = False
     """Kept out of OpenAPI: it stands there once a plugin command or pipeline instead."""
+    description: str = ""
+    """What the summary leaves open, in Markdown."""
+    media: tuple[str, ...] = ("application/json",)
+    """The media types of the answers that are no errors; of one that is no JSON the schema is a string's."""
+    examples: Mapping[int, Any] = field(default_factory=dict)
+    """Status → an answer as it may look."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Header of an answer that is no error → what it says."""
+    request_examples: Mapping[str, Any] = field(default_factory=dict)
+    """What it shows → a body as it may look."""
 
 
 @dataclass(frozen=True, slots=True)
