@@ -12,6 +12,8 @@ from yarl import URL
 from ductile.errors import DuctileError
 
 UNIX = "unix:"
+JSON = "application/json"
+MARKDOWN = "text/markdown"
 TIMEOUT = 30.0
 """Seconds that a call may take, beside what it waits for a result."""
 
@@ -183,9 +185,30 @@ class Client:
         found: list[dict[str, Any]] = (await self._call("GET", "/plugins"))["plugins"]
         return found
 
+    async def plugin(self, name: str) -> dict[str, Any]:
+        """A plugin and its commands with their input schemas."""
+        found: dict[str, Any] = await self._call("GET", f"/plugin/{quote(name, safe='')}")
+        return found
+
     async def skills(self) -> list[dict[str, Any]]:
         """Plugin commands and pipelines in one list."""
         found: list[dict[str, Any]] = (await self._call("GET", "/skills"))["skills"]
+        return found
+
+    async def skills_markdown(self) -> str:
+        """The same as a page for agents, with how to call them."""
+        page: str = await self._call("GET", "/skills", headers={"Accept": MARKDOWN}, media=MARKDOWN)
+        return page
+
+    async def openapi(self, plugin: str | None = None) -> dict[str, Any]:
+        """The OpenAPI document of the whole API, or of one plugin's commands."""
+        path = "/openapi.json" if plugin is None else f"/plugin/{quote(plugin, safe='')}/openapi.json"
+        found: dict[str, Any] = await self._call("GET", path)
+        return found
+
+    async def config_view(self) -> dict[str, Any]:
+        """The configuration that serves, without its secrets."""
+        found: dict[str, Any] = await self._call("GET", "/config/view")
         return found
 
     async def health(self) -> dict[str, Any]:
@@ -240,18 +263,24 @@ class Client:
         headers: Mapping[str, str] | None = None,
         wait: float | None = 0,
         accept: frozenset[int] = frozenset(),
+        media: str = JSON,
     ) -> Any:
-        """One call. `wait` None: the gateway alone decides how long it takes (a synchronous pipeline)."""
+        """One call. `wait` None: the gateway alone decides how long it takes (a synchronous pipeline).
+
+        An answer of another `media` type than JSON is returned as text.
+        """
         if self._session is None:
             message = "a Client is used inside `async with`"
             raise RuntimeError(message)
         url = URL(self._base + path, encoded=True)
-        sent = {**(headers or {}), **({"Content-Type": "application/json"} if body is not None else {})}
+        sent = {**(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
         timeout = aiohttp.ClientTimeout(total=None if wait is None else TIMEOUT + wait, sock_connect=TIMEOUT)
         try:
             async with self._session.request(
                 method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
             ) as response:
+                if response.content_type == media != JSON and response.ok:
+                    return await response.text()
                 return decoded(response.status, await response.read(), accept)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
