@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ductile.document.fields import Flag, show, wrong
 from ductile.document.problem import Path
@@ -107,12 +107,31 @@ def _schema(value: Any) -> Mapping[str, Any] | None:
     raise wrong(message)
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+_NOT_BLANK = {"type": "string", "pattern": r"\S"}
+_NAMED = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema(_NOT_BLANK)]
 Description = Annotated[str, BeforeValidator(_description)]
-Name = Annotated[str, BeforeValidator(_name)]
-ValueName = Annotated[str, BeforeValidator(_value_name)]
-Schema = Annotated[dict[str, Any] | None, BeforeValidator(_schema)]
-Timeout = Annotated[Millis | None, BeforeValidator(_duration)]
+Version = Annotated[str, BeforeValidator(_version), WithJsonSchema(_NOT_BLANK)]
+Name = Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAMED)]
+PluginName = Annotated[
+    str, BeforeValidator(_plugin_name), WithJsonSchema({**_NAMED, "not": {"enum": sorted(RESERVED_NAMES)}})
+]
+ValueName = Annotated[
+    str,
+    BeforeValidator(_value_name),
+    WithJsonSchema({"type": "string", "pattern": r"^payload(\.([A-Za-z0-9_-]+|\*))*$"}),
+]
+Schema = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(_schema),
+    WithJsonSchema({"type": ["object", "boolean"]}),
+]
+Timeout = Annotated[
+    Millis | None,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$|^(hour|dai|week|month)ly$"}),
+]
 
 
 class Part(BaseModel):
@@ -134,76 +153,105 @@ class Emitted(Part):
     """An event type and the payload names it carries."""
 
     noun: ClassVar[str] = "an entry of `emit`"
-    event: Text
-    values: list[ValueName] = Field(default_factory=list)
+    event: Text = Field(description="The event's type.", examples=["greeter.greeted"])
+    values: list[ValueName] = Field(
+        default_factory=list, description="What its payload carries.", examples=[["payload.name"]]
+    )
 
 
 class Values(Part):
     """The names a command reads and emits."""
 
     noun: ClassVar[str] = "`values`"
-    consume: list[ValueName] = Field(default_factory=list)
-    emit: list[Emitted] = Field(default_factory=list)
+    consume: list[ValueName] = Field(default_factory=list, description="The payload names the command reads.")
+    emit: list[Emitted] = Field(default_factory=list, description="The events the command emits.")
 
 
 class CommandEntry(Part):
     """One verb of the plugin."""
 
     noun: ClassVar[str] = "a command"
-    name: Name
-    type: Annotated[CommandType, BeforeValidator(_command_type)] = CommandType.WRITE
-    description: Description = ""
-    idempotent: Flag | None = None
-    retry_safe: Flag = True
-    input_schema: Schema = None
-    output_schema: Schema = None
-    timeout: Timeout = None
-    values: Values = Values()
+    name: Name = Field(description="`handle` is what events are sent to, and `health` says how the plugin is.")
+    type: Annotated[CommandType, BeforeValidator(_command_type)] = Field(
+        default=CommandType.WRITE, description="Whether it changes the world outside; decides the scope it needs."
+    )
+    description: Description = Field(default="", description="One sentence, for people and for agents.")
+    idempotent: Flag | None = Field(
+        default=None, description="Whether a second run with the same input changes nothing."
+    )
+    retry_safe: Flag = Field(
+        default=True, description="`false`: it is not tried again after a timeout, a crash or the gateway's own death."
+    )
+    input_schema: Schema = Field(
+        default=None, description="What a payload must look like: a JSON Schema, or the short form `{field: type}`."
+    )
+    output_schema: Schema = Field(default=None, description="What `result` looks like, in the same two forms.")
+    timeout: Timeout = Field(default=None, description="The longest it may take.", examples=["30s", "5m"])
+    values: Values = Field(default=Values(), description="The payload names it reads, and the events it emits.")
 
 
 class ConfigKeys(Part):
     """What an instance's `config` must and may hold."""
 
     noun: ClassVar[str] = "`config_keys`"
-    required: list[Text] = Field(default_factory=list)
-    optional: list[Text] = Field(default_factory=list)
+    required: list[Text] = Field(default_factory=list, description="Without one of these the plugin does not run.")
+    optional: list[Text] = Field(default_factory=list, description="What it reads besides.")
 
 
 class When(Part):
     """When a rule applies."""
 
     noun: ClassVar[str] = "`when`"
-    command: Text
+    command: Text = Field(description="A command of this plugin.")
 
 
 class FactEntry(Part):
     """A rule that makes each successful `state_updates` a fact."""
 
     noun: ClassVar[str] = "an entry of `fact_outputs`"
-    when: When
-    source: Annotated[str, _exactly("state_updates")] = Field(alias="from")
-    fact_type: Text
-    compatibility_view: Annotated[str, _exactly("mirror_object")] = "mirror_object"
+    when: When = Field(description="Which command's successes count.")
+    source: Annotated[str, _exactly("state_updates")] = Field(
+        alias="from", description="What is recorded.", json_schema_extra={"const": "state_updates"}
+    )
+    fact_type: Text = Field(description="The name the facts are recorded under.")
+    compatibility_view: Annotated[str, _exactly("mirror_object")] = Field(
+        default="mirror_object",
+        description="How the last fact is seen as the plugin's state.",
+        json_schema_extra={"const": "mirror_object"},
+    )
 
 
 class ManifestFile(Part):
     """A whole `manifest.yaml`."""
 
-    manifest_spec: Annotated[str, _exactly("ductile.plugin")]
-    manifest_version: Annotated[int, _exactly(1)]
-    name: Annotated[str, BeforeValidator(_plugin_name)]
-    version: Annotated[str, BeforeValidator(_version)]
-    protocol: Annotated[int, _exactly(2, "; this gateway speaks no other")]
-    entrypoint: Text
-    description: Description = ""
-    concurrency_safe: Flag = True
-    lifecycle: Annotated[str, BeforeValidator(_lifecycle)] = "spawn"
-    commands: list[CommandEntry]
-    config_keys: ConfigKeys = ConfigKeys()
-    config_schema: Schema = None
-    fact_outputs: list[FactEntry] = Field(default_factory=list)
-    stopwatch: Any = None
-    """Published, and means nothing here."""
+    manifest_spec: Annotated[str, _exactly("ductile.plugin")] = Field(
+        description="What this file is.", json_schema_extra={"const": "ductile.plugin"}
+    )
+    manifest_version: Annotated[int, _exactly(1)] = Field(
+        description="The version of this file's form.", json_schema_extra={"const": 1}
+    )
+    name: PluginName = Field(description="The plugin's name: a-z, 0-9, `_` and `-`; the same as the folder's is best.")
+    version: Version = Field(description="The plugin's own version, in quotes where it looks like a number.")
+    protocol: Annotated[int, _exactly(2, "; this gateway speaks no other")] = Field(
+        description="The version of the conversation on stdin and stdout.", json_schema_extra={"const": 2}
+    )
+    entrypoint: Text = Field(
+        description="The executable, as a path inside this folder.", examples=["run.py", "run.sh", "bin/run"]
+    )
+    description: Description = Field(default="", description="One sentence, for people and for agents.")
+    concurrency_safe: Flag = Field(default=True, description="`false`: never two of it at once.")
+    lifecycle: Annotated[str, BeforeValidator(_lifecycle)] = Field(
+        default="spawn", description="One process for each job.", json_schema_extra={"const": "spawn"}
+    )
+    commands: list[CommandEntry] = Field(description="The plugin's verbs.", json_schema_extra={"minItems": 1})
+    config_keys: ConfigKeys = Field(default=ConfigKeys(), description="What the operator's `config` must and may hold.")
+    config_schema: Schema = Field(
+        default=None, description="What the operator's `config` must look like, as a JSON Schema or in the short form."
+    )
+    fact_outputs: list[FactEntry] = Field(
+        default_factory=list, description="Which results are recorded as facts, each beside the last."
+    )
+    stopwatch: Any = Field(default=None, description="Means nothing here.", json_schema_extra={"deprecated": True})
     secrets: Annotated[Any, BeforeValidator(_not_yet)] = None
 
 
