@@ -1,0 +1,207 @@
+"""An input schema as options of the command line. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ductile.cli.codes import UsageError
+from ductile.cli.words import ORDER, Kind, read_word, shown
+
+Schema = Mapping[str, Any]
+
+FLAG: Final = re.compile(r"\w[\w.-]*")
+"""Names that can be written as `--name`; other fields go by `--payload`."""
+MAX_LEVELS: Final = 6
+"""How deep `allOf`, `anyOf`, `oneOf` and `$ref` are followed; a schema that refers to itself has no end."""
+BRANCHES: Final = ("allOf", "anyOf", "oneOf")
+JSON_WORD: Final = "JSON|@FILE"
+METAVARS: Final = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "object": JSON_WORD, "array": JSON_WORD}
+LIMITS: Final = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "format": "{}",
+}
+"""Keyword → what the help says of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One property of a payload, as an option."""
+
+    name: str
+    flags: tuple[str, ...]
+    """`--name`, and `--no-name` for one that is true or false; none where `--payload` alone can give it."""
+    kind: Kind
+    """What its word may be; of a repeatable one, each word."""
+    repeatable: bool
+    """Whether it is a list, and the option given once for each item."""
+    required: bool
+    help: str
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it takes no word: `--force`, `--no-force`."""
+        return is_switch(self.kind, repeatable=self.repeatable)
+
+    @property
+    def title(self) -> str:
+        """What an error calls it."""
+        return self.flags[0] if self.flags else f"field `{self.name}`"
+
+    @property
+    def metavar(self) -> str:
+        """What the help calls its word."""
+        if self.kind.choices:
+            return "|".join(shown(choice) for choice in self.kind.choices)
+        return "|".join(dict.fromkeys(METAVARS[one] for one in self.kind.types if one in METAVARS)) or "JSON"
+
+    def value(self, given: Any) -> Any:
+        """The JSON value of what was given: a word, a list of words, or true and false. Raises UsageError."""
+        if isinstance(given, bool):
+            return given
+        if self.repeatable:
+            return [read_word(one, self.kind, self.title) for one in given]
+        return read_word(given, self.kind, self.title)
+
+
+def fields_of(schema: Schema | None) -> tuple[Field, ...]:
+    """The fields of a payload, in the schema's order. Where two would have the same flag, the first one has it."""
+    whole = schema or {}
+    properties: dict[str, Any] = {}
+    required: set[str] = set()
+    for found, needed in _objects(whole, whole, 0, needed=True):
+        required |= needed
+        for name, one in found.items():
+            properties.setdefault(name, one)
+    used: set[str] = set()
+    fields = []
+    for name, one in properties.items():
+        field = _field(name, one, whole, required=name in required, used=used)
+        used.update(field.flags)
+        fields.append(field)
+    return tuple(fields)
+
+
+def normal(flag: str) -> str:
+    """`--max_bytes` and `--max-bytes` are the same flag."""
+    return flag.replace("_", "-")
+
+
+def payload_of(fields: Sequence[Field], given: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload: what was given by field (as `Field.value` takes it) over what `--payload` says.
+
+    Raises UsageError where a word does not fit its field, or a field that must be there is not.
+    """
+    known = {field.name: field for field in fields}
+    payload = {**base, **{name: known[name].value(value) for name, value in given.items()}}
+    missing = [field.title for field in fields if field.required and field.name not in payload]
+    if missing:
+        noun = "option" if len(missing) == 1 else "options"
+        raise UsageError(reason=f"missing {noun} {', '.join(missing)} (or the same by --payload)")
+    return payload
+
+
+def is_switch(kind: Kind, *, repeatable: bool) -> bool:
+    """Whether a value is true or false, and nothing else but null."""
+    return not repeatable and not kind.choices and set(kind.types) - {"null"} == {"boolean"}
+
+
+def _field(name: str, schema: Any, whole: Schema, *, required: bool, used: set[str]) -> Field:
+    schema = _resolved(schema, whole)
+    kind, items = _kind(schema, whole), schema.get("items")
+    repeatable = not kind.choices and set(kind.types) - {"null"} == {"array"}
+    if repeatable:
+        kind = _kind(_resolved(items, whole), whole)
+    return Field(
+        name=name,
+        flags=_flags(name, used, switch=is_switch(kind, repeatable=repeatable)),
+        kind=kind,
+        repeatable=repeatable,
+        required=required,
+        help=_help(schema, required=required, repeatable=repeatable),
+    )
+
+
+def _flags(name: str, used: set[str], *, switch: bool) -> tuple[str, ...]:
+    flag, opposite = f"--{normal(name)}", f"--no-{normal(name)}"
+    if FLAG.fullmatch(name) is None or flag in used:
+        return ()
+    return (flag, opposite) if switch and opposite not in used else (flag,)
+
+
+def _help(schema: Schema, *, required: bool, repeatable: bool) -> str:
+    """The description, then `[required; default: 3; at least 1]`."""
+    notes = ["required"] if required else []
+    if repeatable:
+        notes.append("may be repeated")
+    if "default" in schema:
+        notes.append(f"default: {shown(schema['default'])}")
+    notes += [words.format(shown(schema[key])) for key, words in LIMITS.items() if key in schema]
+    said = " ".join(str(schema.get("description") or schema.get("title") or "").split())
+    return "  ".join(part for part in (said, f"[{'; '.join(notes)}]" if notes else "") if part)
+
+
+def _objects(
+    schema: Any, whole: Schema, level: int, *, needed: bool
+) -> Iterator[tuple[Mapping[str, Any], frozenset[str]]]:
+    """The properties of an object and of its branches, with the names that must be there (not in an alternative)."""
+    schema = _resolved(schema, whole)
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(properties, Mapping):
+        yield (
+            properties,
+            frozenset(map(str, required)) if needed and isinstance(required, list | tuple) else frozenset(),
+        )
+    for key in BRANCHES:
+        for branch in _branches(schema, key, level):
+            yield from _objects(branch, whole, level + 1, needed=needed and key == "allOf")
+
+
+def _branches(schema: Schema, key: str, level: int) -> Sequence[Any]:
+    branches = schema.get(key)
+    return branches if isinstance(branches, list | tuple) and level < MAX_LEVELS else ()
+
+
+def _resolved(schema: Any, whole: Schema) -> Schema:
+    """The schema with a `$ref` into the document followed; an empty one for what leads nowhere."""
+    for _ in range(MAX_LEVELS):
+        if not isinstance(schema, Mapping):
+            return {}
+        reference = schema.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return schema
+        target: Any = whole
+        for part in reference.split("/")[1:]:
+            key = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(key) if isinstance(target, Mapping) else None
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**target, **beside} if isinstance(target, Mapping) else beside
+    return {}
+
+
+def _kind(schema: Schema, whole: Schema) -> Kind:
+    listed = [schema["const"]] if "const" in schema else schema.get("enum")
+    choices = tuple(listed) if isinstance(listed, list | tuple) else ()
+    types = _types(schema, whole, 0)
+    return Kind(types=tuple(one for one in ORDER if one in types), choices=choices)
+
+
+def _types(schema: Schema, whole: Schema, level: int) -> frozenset[str]:
+    """The types a value may have; empty for any."""
+    declared = schema.get("type")
+    if declared is not None:
+        return frozenset(map(str, declared if isinstance(declared, list | tuple) else [declared]))
+    if "properties" in schema or "additionalProperties" in schema:
+        return frozenset({"object"})
+    if "items" in schema or "prefixItems" in schema:
+        return frozenset({"array"})
+    for key in BRANCHES:
+        each = [_types(_resolved(one, whole), whole, level + 1) for one in _branches(schema, key, level)]
+        if key == "allOf":
+            each = [types for types in each if types]
+        if each and all(each):
+            return frozenset.intersection(*each) if key == "allOf" else frozenset.union(*each)
+    return frozenset()
