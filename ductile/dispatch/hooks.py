@@ -11,6 +11,7 @@ from ductile.flow.match import hooks_for
 from ductile.flow.starts import NewId
 from ductile.model.event import Event
 from ductile.model.job import Ended, EndedStep, SubmittedBy
+from ductile.model.journal import Kind
 from ductile.model.order import Note, Start
 from ductile.model.snapshot import Snapshot
 
@@ -23,7 +24,7 @@ def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | 
         return hooks_of(snapshot, ended, new_id)
     except Exception:
         log.exception("hooks failed inside the gateway", job_id=ended.root.id)
-        return (Note(kind="hooks.failed", job_id=ended.root.id),)
+        return (Note(kind=Kind.HOOKS_FAILED, job_id=ended.root.id),)
 
 
 def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:

@@ -11,6 +11,7 @@ from ductile.model.encode import encode
 from ductile.model.event import Event
 from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
+from ductile.model.journal import Kind
 from ductile.model.order import Child, Idempotency, NewContext, Note, Start
 from ductile.model.snapshot import Snapshot
 
@@ -171,7 +172,7 @@ def after_event(lineage_of: Event, *, principal: str, request_id: str | None, pr
 
 def undecided(job_id: str, reason: str) -> Note:
     """What the journal keeps of a pipeline that was not started because its `if` could not be decided."""
-    return Note(kind="pipeline.condition_undecided", job_id=job_id, data={"reason": reason})
+    return Note(kind=Kind.CONDITION_UNDECIDED, job_id=job_id, data={"reason": reason})
 
 
 def _loop(snapshot: Snapshot, lineage: Lineage, what: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Outcome, State
+from ductile.model.journal import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +113,7 @@ class StateUpdate:
 class Note:
     """A row of the journal: what happened, by ids, never payloads."""
 
-    kind: str
+    kind: Kind
     job_id: str | None = None
     data: Mapping[str, Any] | None = None
 

@@ -45,4 +45,11 @@ class CancelRunning:
     job_id: str
 
 
-Signal = Ready | Drained | Due | JobEnded | CancelRunning
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """The journal has grown."""
+
+
+JOURNALLED = Journalled()
+
+Signal = Ready | Drained | Due | JobEnded | CancelRunning | Journalled

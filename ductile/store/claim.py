@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ductile.model.clock import Millis
 from ductile.model.job import Claimed, Job, State
+from ductile.model.journal import Kind
 from ductile.model.signal import Drained, Due
 from ductile.store.rows import EVENT_WIDTH, Row, job_values, read_event
 from ductile.store.tx import Tx
@@ -86,13 +87,13 @@ def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     if reason is not None:
         if tx.run("hold", id=job.id, reason=reason).rowcount:
             tx.moved(job.plugin, job.command, State.QUEUED, State.HELD)
-            tx.journal("job.held", job.id, {"reason": reason})
+            tx.journal(Kind.JOB_HELD, job.id, {"reason": reason})
         return None
     if not tx.run("start_attempt", id=job.id, attempt=job.attempt, now=tx.now).rowcount:
         return None
     values.update(state=State.RUNNING, attempt=job.attempt + 1, started_at=tx.now)
     tx.moved(job.plugin, job.command, State.QUEUED, State.RUNNING)
-    tx.journal("job.started", job.id, {"attempt": job.attempt + 1})
+    tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt + 1})
     return _with_input(tx, Job(**values), row[_EVENT_ID])
 
 
@@ -116,7 +117,7 @@ def hold_lane(tx: Tx, lane: str, reason: str, limit: int = BATCH) -> int:
     for plugin, command in rows:
         tx.moved(plugin, command, State.QUEUED, State.HELD)
     if rows:
-        tx.journal("lane.held", data={"lane": lane, "reason": reason, "jobs": len(rows)})
+        tx.journal(Kind.LANE_HELD, data={"lane": lane, "reason": reason, "jobs": len(rows)})
     return len(rows)
 
 
@@ -133,6 +134,8 @@ def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = BATCH) ->
 
 def _release(tx: Tx, lane: str, command: str, limit: int) -> int:
     rows = tx.all("release", lane=lane, command=command, reason=PLUGIN_UNAVAILABLE, now=tx.now, limit=limit)
+    if rows:
+        tx.journal(Kind.LANE_RELEASED, data={"lane": lane, "command": command, "jobs": len(rows)})
     for due, run_at in rows:
         tx.moved(lane, command, State.HELD, State.QUEUED)
         if due:

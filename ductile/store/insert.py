@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
+from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, Note, Start
 from ductile.model.signal import Due, JobEnded
 from ductile.store.errors import IdempotencyConflict
@@ -196,7 +197,7 @@ def _end_root(tx: Tx, job_id: str) -> None:
 def announce_end(tx: Tx, job: Job, error: str | None) -> None:
     """Tells signals, journal and (of a root) lifecycle hooks that a job has ended; starts what the hooks ask for."""
     tx.signal(JobEnded(job.id, job.state))
-    tx.journal("job.ended", job.id, {"state": job.state, "attempt": job.attempt})
+    tx.journal(Kind.JOB_ENDED, job.id, {"state": job.state, "attempt": job.attempt})
     if tx.hooks is None or job.parent_id is not None:
         return
     ended = Ended(

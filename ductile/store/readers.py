@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ductile.model.event import Event
 from ductile.model.job import Job, State
+from ductile.model.journal import Entry
 from ductile.model.view import AttemptView, JobPage, JobView, SkipView
 from ductile.store.listing import Wanted, list_jobs
 from ductile.store.moment import Moment, Pool
-from ductile.store.rows import Row, Started, read_attempt, read_event, read_job, read_view
+from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
 
 _CAUSE = -1
 """Where `view_columns` has the id of the event that started a job."""
@@ -80,6 +81,16 @@ class Readers:
         """The ended attempts of a job, oldest first."""
         return [read_attempt(row) for row in await self._all("attempts", job_id=job_id)]
 
+    async def journal(self, after: int, limit: int) -> list[Entry]:
+        """The next rows of the journal behind a number, oldest first."""
+        return [read_entry(row) for row in await self._all("journal_after", after=after, limit=limit)]
+
+    async def newest_entry(self) -> int:
+        """The number of the journal's newest row; 0 while it is empty."""
+        rows = await self._all("newest_entry")
+        newest: int = rows[0][0]
+        return newest
+
     async def meta(self, key: str) -> str | None:
         """A single value."""
         rows = await self._all("get_meta", key=key)
@@ -90,7 +101,7 @@ class Readers:
         rows = await self._all("definition", hash=definition_hash)
         return rows[0][0] if rows else None
 
-    async def _all(self, name: str, **values: str) -> Sequence[Row]:
+    async def _all(self, name: str, **values: str | int) -> Sequence[Row]:
         async with self._pool.moment(queries=1) as moment:
             return await moment.all(name, **values)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
+from ductile.model.journal import Entry
 from ductile.model.view import AttemptView, JobRow, JobView
 
 Row = tuple[Any, ...]
@@ -16,6 +17,7 @@ _JOB = tuple(field.name for field in fields(Job))
 _EVENT = tuple(field.name for field in fields(Event))
 _VIEW = tuple(field.name for field in fields(JobView))[:-3]  # the last three are read on their own
 _ATTEMPT = tuple(field.name for field in fields(AttemptView))
+_ENTRY = tuple(field.name for field in fields(Entry))
 _LINE = tuple(field.name for field in fields(JobRow))
 EVENT_WIDTH = len(_EVENT)
 
@@ -51,6 +53,11 @@ def read_attempt(row: Row) -> AttemptView:
     values = dict(zip(_ATTEMPT, row, strict=True))
     values["outcome"] = Outcome(values["outcome"])
     return AttemptView(**values)
+
+
+def read_entry(row: Row) -> Entry:
+    """A row of the journal."""
+    return Entry(**dict(zip(_ENTRY, row, strict=True)))
 
 
 def read_line(row: Row) -> JobRow:

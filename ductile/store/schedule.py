@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ductile.model.clock import Millis
 from ductile.model.job import Accepted
+from ductile.model.journal import Kind
 from ductile.model.order import Start
 from ductile.model.view import ScheduleRow
 from ductile.store.insert import insert_start
@@ -51,7 +52,7 @@ def fire(  # noqa: PLR0917 - `Store.write` hands positions on, and each is of it
         return None
     last_job_id = _read(row).last_job_id
     if last_job_id is not None and tx.one("outstanding", id=last_job_id) is not None:
-        tx.journal("schedule.skipped", last_job_id, {"schedule": schedule_id, "due_at": expected_due})
+        tx.journal(Kind.SCHEDULE_SKIPPED, last_job_id, {"schedule": schedule_id, "due_at": expected_due})
         return None
     accepted = insert_start(tx, start)
     tx.run("set_schedule_job", id=schedule_id, job_id=accepted.job_id)

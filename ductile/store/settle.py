@@ -1,6 +1,7 @@
 """Settling: all that the end of one attempt changes, in one transaction or not at all."""
 
 from ductile.model.job import Job, Outcome, State
+from ductile.model.journal import Kind
 from ductile.model.order import Settlement
 from ductile.model.signal import Due
 from ductile.store.insert import announce_end, insert_start
@@ -80,7 +81,7 @@ def _queue_again(tx: Tx, job: Job, settlement: Settlement) -> None:
         tx.ready(job.lane)
     else:
         tx.signal(Due(settlement.run_at))
-    tx.journal("job.requeued", job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
+    tx.journal(Kind.JOB_REQUEUED, job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
 
 
 def _end_job(tx: Tx, job: Job, settlement: Settlement) -> None:

@@ -9,6 +9,7 @@ import orjson
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
+from ductile.model.journal import Kind
 from ductile.model.order import Child, NewContext, Skip
 from ductile.model.signal import Due, JobEnded
 from ductile.store.tx import Tx
@@ -129,7 +130,7 @@ def insert_steps(
             failed += 1
             first_error = first_error or child.error
             tx.signal(JobEnded(child.id, state))
-            tx.journal("job.ended", child.id, {"state": state, "attempt": 0})
+            tx.journal(Kind.JOB_ENDED, child.id, {"state": state, "attempt": 0})
     return Inserted(opened, failed, first_error)
 
 

@@ -9,8 +9,9 @@ import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import Ended, State
+from ductile.model.journal import Kind
 from ductile.model.order import Note, Start
-from ductile.model.signal import Ready, Signal
+from ductile.model.signal import JOURNALLED, Ready, Signal
 from ductile.store.queries import QUERIES
 
 Hooks = Callable[[Ended], Sequence[Start | Note]]
@@ -36,10 +37,12 @@ class Tx:
         self._signals: list[Signal] = []
         self._counts: list[tuple[str, str, str, int]] = []
         self._ready: dict[str, Ready] = {}
+        self._journalled = False
 
     def begin(self, now: Millis) -> None:
         """Opens a batch."""
         self.now = now
+        self._journalled = False
         self._signals.clear()
         self._counts.clear()
         self.run("begin")
@@ -79,10 +82,11 @@ class Tx:
         self._counts.append((plugin, command, before, -1))
         self._counts.append((plugin, command, after, 1))
 
-    def journal(self, kind: str, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+    def journal(self, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
         """Writes a row of the journal: ids, never payloads."""
         encoded = orjson.dumps(data) if data is not None else None
-        self.run("add_journal", at=self.now, kind=kind, job_id=job_id, data=encoded)
+        self.run("add_journal", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
+        self._journalled = True
 
     def savepoint(self) -> Mark:
         """Begins an operation of its own inside the batch."""
@@ -122,6 +126,8 @@ class Tx:
             rows = [(*key, n) for key, n in totals.items() if n]
             self._connection.executemany(QUERIES["add_count"].sql, rows)
         self.run("commit")
+        if self._journalled:
+            self._signals.append(JOURNALLED)
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
     def restart(self) -> None:

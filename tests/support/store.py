@@ -8,7 +8,7 @@ from ductile.model.event import Event
 from ductile.model.ids import new_id
 from ductile.model.job import PIPELINE, Accepted, Claimed, Job, Outcome, State
 from ductile.model.order import Child, Settlement, Start
-from ductile.model.signal import Signal
+from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import Claims, claim
 from ductile.store.database import open_database
 from ductile.store.insert import insert_start
@@ -47,7 +47,7 @@ class Bench:
         except BaseException:
             self.tx.rollback()
             raise
-        self.signals = list(self.tx.commit())
+        self.signals = [signal for signal in self.tx.commit() if signal is not JOURNALLED]
         return result
 
     def insert(self, order: Start) -> Accepted:

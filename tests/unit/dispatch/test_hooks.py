@@ -13,6 +13,7 @@ from ductile.dispatch.hooks import hooked
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.pipeline import compile_pipelines
 from ductile.model.job import Ended, EndedStep, State
+from ductile.model.journal import Kind
 from ductile.model.order import Note, Start
 from ductile.model.snapshot import Snapshot
 
@@ -150,4 +151,4 @@ def test_a_hook_that_fails_inside_the_gateway_is_noted_and_keeps_no_job_from_end
         message = "no ids today"
         raise RuntimeError(message)
 
-    assert hooked(where(*ALL), ended(id="job"), broken) == (Note(kind="hooks.failed", job_id="job"),)
+    assert hooked(where(*ALL), ended(id="job"), broken) == (Note(kind=Kind.HOOKS_FAILED, job_id="job"),)

@@ -7,6 +7,7 @@ from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id
 from ductile.model.job import PIPELINE, Ended, State
+from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, NewContext, Note, Skip, Start
 from ductile.model.signal import Due, JobEnded, Ready
 from ductile.store.claim import promote
@@ -175,9 +176,9 @@ def test_hooks_hear_of_a_run_that_ends_as_it_starts(bench: Bench) -> None:
 
 
 def test_what_hooks_note_stands_in_the_journal(bench: Bench) -> None:
-    bench.tx.hooks = lambda ended: [Note(kind="undecided", job_id=ended.root.id, data={"reason": "odd"})]
+    bench.tx.hooks = lambda ended: [Note(kind=Kind.HOOKS_FAILED, job_id=ended.root.id, data={"reason": "odd"})]
     job_id = bench.insert(start(error="refused")).job_id
-    assert ("undecided", job_id, b'{"reason":"odd"}') in bench.all("SELECT kind, job_id, data FROM journal")
+    assert ("hooks.failed", job_id, b'{"reason":"odd"}') in bench.all("SELECT kind, job_id, data FROM journal")
 
 
 def test_the_entry_steps_of_a_later_run_wait_for_its_time(bench: Bench) -> None:

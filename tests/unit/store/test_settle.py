@@ -7,6 +7,7 @@ import pytest
 from support.store import Bench, child, event, run, settlement, start
 
 from ductile.model.job import Ended, Outcome, State
+from ductile.model.journal import Kind
 from ductile.model.order import Note, Skip, Start, StateUpdate
 from ductile.model.signal import Due, JobEnded, Ready
 from ductile.store.errors import StateTooLarge
@@ -111,10 +112,10 @@ def test_what_events_start_stands_in_the_same_commit_and_is_deduplicated(bench: 
 def test_notes_and_the_end_are_journalled_in_order(bench: Bench) -> None:
     bench.insert(start())
     job = bench.claim_one("echo").job
-    bench.settle(job, notes=(Note(kind="exit.ignored", job_id=job.id, data={"code": 3}),))
+    bench.settle(job, notes=(Note(kind=Kind.CONDITION_UNDECIDED, job_id=job.id, data={"code": 3}),))
     rows = bench.all("SELECT kind, job_id, data FROM journal ORDER BY seq")
-    assert [row[0] for row in rows] == ["job.started", "job.ended", "exit.ignored"]
-    assert rows[2] == ("exit.ignored", job.id, b'{"code":3}')
+    assert [row[0] for row in rows] == ["job.started", "job.ended", "pipeline.condition_undecided"]
+    assert rows[2] == ("pipeline.condition_undecided", job.id, b'{"code":3}')
 
 
 def test_a_run_goes_on_and_ends_when_nothing_is_open(bench: Bench) -> None:

@@ -10,6 +10,7 @@ import pytest
 from support.store import start
 
 from ductile.model.job import State
+from ductile.model.journal import Kind
 from ductile.model.signal import JobEnded, Ready, Signal
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.insert import insert_start
@@ -260,7 +261,7 @@ async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> N
 
     def look(tx: Tx) -> None:
         times.append(tx.now)
-        journal(tx, "looked")
+        journal(tx, Kind.HOOKS_FAILED)
 
     await batch(store, look, look)
     await store.close()

@@ -1,0 +1,73 @@
+"""The journal: what happens in the gateway, in order. A row holds ids and small facts, never payloads."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from ductile.model.clock import Millis
+
+
+class Kind(StrEnum):
+    """Every kind of row, with what it says. It is the `type` of the event that `GET /events` makes of the row.
+
+    A row that has a job tells its plugin, command and status beside what is listed here.
+    """
+
+    about: str
+    """When it is written, and the members that its data has."""
+
+    def __new__(cls, value: str, about: str) -> Self:
+        """A kind by its dotted name."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.about = about
+        return member
+
+    JOB_STARTED = "job.started", "An attempt of the job begins: `attempt`."
+    JOB_REQUEUED = "job.requeued", "An attempt has ended and another one follows: `attempt`, `outcome`."
+    JOB_HELD = "job.held", "The job waits until what holds it is gone: `reason`."
+    JOB_ENDED = "job.ended", "The job or run has ended: `attempt`; its `status` is the end."
+    LANE_HELD = "lane.held", "Waiting jobs of a plugin are held: `lane`, `reason`, `jobs` (how many)."
+    LANE_RELEASED = "lane.released", "Held jobs of a command are queued again: `lane`, `command`, `jobs` (how many)."
+    EVENT_RECEIVED = (
+        "event.received",
+        "An event was posted: `event_id`, `event_type`, `principal`, `started` (ids).",
+    )
+    SCHEDULE_SKIPPED = "schedule.skipped", "A due time passed while the job was outstanding: `schedule`, `due_at`."
+    CONDITION_UNDECIDED = "pipeline.condition_undecided", "A pipeline's `if` could not be decided: `reason`."
+    HOOKS_FAILED = "hooks.failed", "The gateway failed over the lifecycle hooks of the job; its log says how."
+    PLUGIN_QUARANTINED = "plugin.quarantined", "A plugin cannot run: `plugin`, `reason`."
+    PLUGIN_RETURNED = "plugin.returned", "A plugin that was quarantined can run again: `plugin`."
+    CONFIG_RELOADED = (
+        "config.reloaded",
+        "The configuration was read: `cause`, `generation`, `changed`, `changes`.",
+    )
+    CONFIG_REFUSED = (
+        "config.refused",
+        "A reload was refused: `cause`, `message`, `errors` (how many).",
+    )
+    GATEWAY_STARTED = "gateway.started", "The gateway serves: `version`, `generation`."
+    GATEWAY_STOPPING = (
+        "gateway.stopping",
+        "The gateway claims nothing more and waits for `running` attempts.",
+    )
+    GATEWAY_PAUSED = "gateway.paused", "Nothing is claimed until it is resumed, over restarts too."
+    GATEWAY_RESUMED = "gateway.resumed", "Jobs are claimed again."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One row as it is read: with the job it speaks of, while that or its first attempt is kept."""
+
+    seq: int
+    """Rises by one with each row; rows leave the journal at its old end."""
+    at: Millis
+    kind: str
+    job_id: str | None
+    data: bytes | None
+    """One JSON object."""
+    plugin: str | None
+    command: str | None
+    root_id: str | None
+    parent_id: str | None
+    step: str | None
