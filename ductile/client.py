@@ -1,6 +1,6 @@
 """The client: everything the gateway's API does, as calls of an async object. The command line uses nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -62,11 +62,12 @@ class Client:
     """Talks to one gateway: `async with Client("http://127.0.0.1:8080", token) as client: …`.
 
     The URL may be `unix:/path/of.sock`. Every call returns the decoded JSON of the answer and raises Unreachable,
-    AuthFailed (401, 403), NotFoundError (404) or Refused.
+    AuthFailed (401, 403), NotFoundError (404) or Refused. `traces` are told of every request.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, traces: Sequence[aiohttp.TraceConfig] = ()) -> None:
         self._url = url
+        self._traces = traces
         self._base = "http://localhost" if url.startswith(UNIX) else url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
@@ -74,7 +75,9 @@ class Client:
     async def __aenter__(self) -> Self:
         path = self._url.removeprefix(UNIX)
         connector = aiohttp.UnixConnector(path=path) if self._url.startswith(UNIX) else aiohttp.TCPConnector()
-        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=self._headers, trace_configs=list(self._traces)
+        )
         return self
 
     async def __aexit__(

@@ -1,4 +1,4 @@
-"""What the command's exit code says."""
+"""What the command's exit code says, and the command line's own errors."""
 
 from enum import IntEnum
 
@@ -13,8 +13,10 @@ class Exit(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     AUTH = 4
+    TIMED_OUT = 6
     UNREACHABLE = 7
     CONFIGURATION = 78
+    INTERRUPTED = 130
 
 
 class UsageError(DuctileError):
@@ -22,3 +24,22 @@ class UsageError(DuctileError):
 
     code = "usage"
     status = 400
+
+
+class OutputFailed(DuctileError):
+    """The output cannot be written to {path}: {reason}. Name another file with --output."""
+
+    code = "output_failed"
+
+
+class SystemRefused(DuctileError):
+    """The system refused {what}: {reason}."""
+
+    code = "system_refused"
+
+
+class WaitedTooLong(DuctileError):
+    """{what} within {waited}; it goes on. {then}."""
+
+    code = "waited_too_long"
+    status = 504

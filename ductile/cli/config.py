@@ -5,29 +5,22 @@ import os
 import typer
 
 from ductile.cli.codes import Exit
-from ductile.cli.options import Config, Json
-from ductile.cli.output import show, show_json
+from ductile.cli.command import command, noun
+from ductile.cli.output import Out
 
-app = typer.Typer(no_args_is_help=True, help="Look at a configuration without a gateway.")
-
-
-@app.callback()
-def noun() -> None:
-    """Keeps `check` a subcommand: Typer makes an app's only command the app itself."""
+app = noun("Look at a configuration without a gateway.")
 
 
-@app.command()
-def check(*, config: Config = None, json: Json = False) -> None:
+@command(app, config=True)
+def check(out: Out) -> None:
     """Say all that is wrong in a configuration, with file and line. Exits with 78 if a gateway would refuse it."""
     from ductile.cli.report import report  # noqa: PLC0415 - the whole compiler, which --help does not need
     from ductile.config.load import find_config  # noqa: PLC0415 - as above
 
-    found = report(find_config(config, os.environ), os.environ)
+    found = report(find_config(out.config, os.environ), os.environ)
     lines = found.pop("lines")
-    if json:
-        show_json(found)
-    else:
-        show([*lines, summary(found["errors"], found["warnings"], found["plugins"], found["pipelines"])])
+    last = summary(found["errors"], found["warnings"], found["plugins"], found["pipelines"])
+    out.lines([*lines, last], document=found)
     if found["errors"]:
         raise typer.Exit(Exit.CONFIGURATION)
 

@@ -1,12 +1,13 @@
 """The exit code for each error. Imported when there is one: it knows the client's and the configuration's errors."""
 
-from ductile.cli.codes import Exit, UsageError
+from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import ConfigNotFound
 from ductile.errors import DuctileError
 
 EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (UsageError, Exit.USAGE),
+    (WaitedTooLong, Exit.TIMED_OUT),
     (ConfigNotFound, Exit.CONFIGURATION),
     (NotFoundError, Exit.NOT_FOUND),
     (AuthFailed, Exit.AUTH),

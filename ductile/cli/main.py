@@ -3,34 +3,33 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Any
 
 import typer
 import typer.exceptions
 
 from ductile import __version__
-from ductile.cli import config, job, plugin, system
-from ductile.cli.codes import Exit, UsageError
-from ductile.cli.output import fail, show
+from ductile.cli.codes import Exit, OutputFailed, SystemRefused, UsageError
+from ductile.cli.output import fail
+from ductile.cli.root import Root
 from ductile.errors import DuctileError
 
 app = typer.Typer(
+    cls=Root,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: rich takes longer to import than the rest
     pretty_exceptions_enable=False,
     help="Ductile turns any executable into a dependable service.",
-    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 7 unreachable, 78 configuration.",
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 6 waited too long, 7 unreachable, "
+    "78 configuration, 130 interrupted.",
 )
-app.add_typer(system.app, name="system")
-app.add_typer(config.app, name="config")
-app.add_typer(plugin.app, name="plugin")
-app.add_typer(job.app, name="job")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
     if wanted:
-        show([f"ductile {__version__}"])
+        sys.stdout.write(f"ductile {__version__}\n")
         raise typer.Exit
 
 
@@ -47,32 +46,69 @@ def ductile(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
-    command = typer.main.get_command(app)
+    as_json = wants_json(given)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = command.main(args=given, prog_name="ductile", standalone_mode=False)
+        code = run(given)
+        flush()
     except typer.exceptions.TyperException as error:
         return _usage(error, as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
-        return Exit.FAILED
+        return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader went: Python must not flush into nothing
+        discard_stdout()
         return Exit.FAILED
     except DuctileError as error:
         from ductile.cli.exits import exit_of  # noqa: PLC0415 - imports the client, which --help does not need
 
         fail(error, as_json=as_json)
         return exit_of(error)
+    return code
+
+
+def run(given: list[str]) -> int:
+    """The exit code that the command itself says. Raises what it raises."""
+    command = typer.main.get_command(app)
+    try:
+        code: Any = command.main(args=given, prog_name="ductile", standalone_mode=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"to open or read {error.filename}" if error.filename else "a call"
+        raise SystemRefused(what=what, reason=error.strerror or str(error)) from error
     return code if isinstance(code, int) else Exit.OK
+
+
+def flush() -> None:
+    """Write out what stands in stdout's buffer, while there is someone to tell of a full disk. Raises OutputFailed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise OutputFailed(path="stdout", reason=error.strerror) from None
+
+
+def discard_stdout() -> None:
+    """The reader went, or there is no place left: Python must not flush into nothing at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def wants_json(given: Sequence[str]) -> bool:
+    """Whether the command line asks for JSON, which errors of reading it are then told in."""
+    options = [*(given[: given.index("--")] if "--" in given else given), ""]
+    pairs = pairwise(options)
+    return any(one in ("--json", "--format=json") or (one, two) == ("--format", "json") for one, two in pairs)
 
 
 def _usage(error: typer.exceptions.TyperException, *, as_json: bool) -> int:
     """A command line that makes no sense; without arguments at all, the help."""
     show_itself = getattr(error, "show", None)
     if as_json or show_itself is None:
-        fail(UsageError(reason=error.format_message().rstrip(".")), as_json=as_json)
+        fail(UsageError(reason=error.format_message().rstrip(".?")), as_json=as_json)
     else:
         show_itself()
     return Exit.USAGE

@@ -1,28 +1,59 @@
-"""The options that several commands have."""
+"""The options that every command has, and those that come with what a command does: each declared here and once."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, errors too.")]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        "--config-dir",
-        "--config",
-        metavar="PATH",
-        help="The configuration folder or its config.yaml. Else $DUCTILE_CONFIG_DIR, ~/.config/ductile, /etc/ductile.",
-    ),
-]
-Url = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL", help="The gateway: http://host:port or unix:/path. Else $DUCTILE_URL, else api.listen."
-    ),
-]
-Token = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TOKEN", help="A bearer token. Else $DUCTILE_TOKEN, else the configuration's first `*` token."
-    ),
-]
+CONFIG_HELP = "The configuration folder or its config.yaml. Else $DUCTILE_CONFIG_DIR, ~/.config/ductile, /etc/ductile."
+
+EVERY: Mapping[str, Any] = {
+    "format_": Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|list|json|yaml",
+            help="How data is printed. Else a table on a terminal, and JSON where a program reads.",
+        ),
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="The same as --format json, and errors are JSON too.")],
+    "output": Annotated[
+        str | None,
+        typer.Option("--output", metavar="FILE", help="Write the data to a file: whole, or on an error not at all."),
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", help="Say nothing but data and errors.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", help="Say on stderr what is done, such as each HTTP call.")],
+}
+GATEWAY: Mapping[str, Any] = {
+    "url": Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="The gateway: http://host:port or unix:/path. Else $DUCTILE_URL, else api.listen.",
+        ),
+    ],
+    "token": Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TOKEN",
+            help="A bearer token. Else $DUCTILE_TOKEN, else the configuration's first `*` token.",
+        ),
+    ],
+}
+CONFIG: Mapping[str, Any] = {
+    "config": Annotated[str | None, typer.Option("--config-dir", "--config", metavar="PATH", help=CONFIG_HELP)],
+}
+CHANGES: Mapping[str, Any] = {
+    "dry_run": Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would be done.")],
+}
+WAITS: Mapping[str, Any] = {
+    "wait": Annotated[bool, typer.Option("--wait", help="Wait until it is done.")],
+    "timeout": Annotated[
+        str | None,
+        typer.Option(
+            "--timeout", metavar="DURATION", help="With --wait: at most so long, such as 30s; then exits with 6."
+        ),
+    ],
+}

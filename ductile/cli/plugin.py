@@ -7,55 +7,46 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from ductile.cli.ask import ask
-from ductile.cli.codes import Exit, UsageError
-from ductile.cli.options import Config, Json, Token, Url
-from ductile.cli.output import show_answer, show_json, show_table, tell
+from ductile.cli.codes import Exit, UsageError, WaitedTooLong
+from ductile.cli.command import command, noun
+from ductile.cli.output import Out
 from ductile.model.job import UNSUCCESSFUL
 
-app = typer.Typer(no_args_is_help=True, help="List the plugins, and run a command of one.")
+app = noun("List the plugins, and run a command of one.")
 
 Payload = Annotated[
     str, typer.Option(metavar="JSON|@FILE|-", help="A JSON object, @file with one, or - to read it from stdin.")
 ]
-Wait = Annotated[
-    str | None,
-    typer.Option(metavar="DURATION", help="Wait so long for the result, such as 30s. Else only queue the job."),
-]
+LONGEST_WAIT = 30.0
+"""Seconds; a gateway waits as long as its `api.max_sync_timeout` allows."""
 
 
-@app.command("list")
-def list_(*, url: Url = None, token: Token = None, config: Config = None, json: Json = False) -> None:
+@command(app, "list", gateway=True)
+def list_(out: Out) -> None:
     """List the plugins that can run, and their commands."""
-    plugins = ask(lambda client: client.plugins(), url, token, config)
-    if json:
-        show_json({"plugins": plugins})
-    else:
-        rows = [(one["name"], one["version"], ", ".join(one["commands"]), one["description"]) for one in plugins]
-        show_table(("NAME", "VERSION", "COMMANDS", "DESCRIPTION"), rows)
+    plugins = out.ask(lambda client: client.plugins())
+    columns = {"NAME": "name", "VERSION": "version", "COMMANDS": "commands", "DESCRIPTION": "description"}
+    out.rows(columns, plugins, document={"plugins": plugins})
 
 
-@app.command()
+@command(app, gateway=True, changes=True, waits=True)
 def run(
+    out: Out,
     plugin: Annotated[str, typer.Argument(metavar="PLUGIN")],
-    command: Annotated[str, typer.Argument(metavar="COMMAND")],
+    name: Annotated[str, typer.Argument(metavar="COMMAND")],
     *,
     payload: Payload = "{}",
-    wait: Wait = None,
-    url: Url = None,
-    token: Token = None,
-    config: Config = None,
-    json: Json = False,
 ) -> None:
-    """Run a plugin command as a job. With --wait, exits with 1 if the job fails."""
-    body, seconds = read_payload(payload), read_wait(wait)
-    job = ask(lambda client: client.trigger(plugin, command, body, wait=seconds), url, token, config)
-    show_answer(job, as_json=json)
-    status = job.get("status")
-    if status in UNSUCCESSFUL:
+    """Run a plugin command as a job. With --wait, exits with 1 if the job fails, with 6 if it has not ended in time."""
+    body = read_payload(payload)
+    seconds = (LONGEST_WAIT if out.timeout is None else out.timeout) if out.wait else None
+    job = out.ask(lambda client: client.trigger(plugin, name, body, wait=seconds, dry_run=out.dry_run))
+    out.fields(job)
+    if job.get("status") in UNSUCCESSFUL:
         raise typer.Exit(Exit.FAILED)
-    if seconds is not None and status != "succeeded":
-        tell(f"The job has not ended within {wait}; see: ductile job inspect {job.get('job_id')}")
+    if seconds is not None and not out.dry_run and job.get("status") != "succeeded":
+        then = f"See: ductile job inspect {job.get('job_id')}"
+        raise WaitedTooLong(what="The job has not ended", waited=f"{seconds:g} seconds", then=then)
 
 
 def read_payload(text: str) -> dict[str, Any]:
@@ -70,13 +61,3 @@ def read_payload(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(reason='--payload must be a JSON object, such as \'{"name": "Ada"}\'')
     return value
-
-
-def read_wait(text: str | None) -> float | None:
-    """Seconds. Raises UsageError."""
-    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
-
-    try:
-        return None if text is None else duration(text) / 1000
-    except ValueError as error:
-        raise UsageError(reason=f"--wait {text}: {error}") from None

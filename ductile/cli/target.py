@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ductile.cli.codes import UsageError
+from ductile.cli.trace import trace
 from ductile.client import UNIX, Client
 from ductile.config.errors import ConfigNotFound
 from ductile.config.load import find_config, load_layers
@@ -28,11 +29,11 @@ class Target:
     token: str | None
 
 
-def exchange(work: Callable[[Client], Awaitable[Any]], target: Target) -> Any:
-    """Run some calls of one gateway."""
+def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Callable[[str], None]) -> Any:
+    """Run some calls of one gateway; `told` hears a sentence of each."""
 
     async def connected() -> Any:
-        async with Client(target.url, target.token) as client:
+        async with Client(target.url, target.token, [trace(told)]) as client:
             return await work(client)
 
     try:

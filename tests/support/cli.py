@@ -15,7 +15,8 @@ class FakeGateway:
         self.url: str | None = None
         self.token: str | None = None
 
-    def client(self, url: str, token: str | None) -> "FakeClient":
+    def client(self, url: str, token: str | None, traces: object = ()) -> "FakeClient":
+        del traces
         self.url, self.token = url, token
         return FakeClient(self)
 

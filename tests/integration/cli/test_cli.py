@@ -67,24 +67,24 @@ def cli(gateway: Gateway) -> Iterator[Cli]:
 def test_what_runs_can_be_listed_run_and_inspected(cli: Cli) -> None:
     (listed,) = cli("plugin", "list", "--json").json["plugins"]
     assert (listed["name"], listed["commands"]) == ("parrot", ["say"])
-    assert "parrot" in cli("plugin", "list").out
-    ran = cli("plugin", "run", "parrot", "say", "--payload", '{"word": "ö"}', "--wait", "20s", "--json")
+    assert "parrot" in cli("plugin", "list", "--format", "table").out
+    ran = cli("plugin", "run", "parrot", "say", "--payload", '{"word": "ö"}', "--wait", "--timeout", "20s", "--json")
     assert (ran.code, ran.err, ran.json["status"]) == (0, "", "succeeded")
     assert ran.json["result"]["result"] == {"word": "ö"}
-    inspected = cli("job", "inspect", ran.json["job_id"])
+    inspected = cli("job", "inspect", ran.json["job_id"], "--format", "table")
     assert "status:       succeeded" in inspected.out
     assert cli("job", "inspect", ran.json["job_id"], "--json").json["job_id"] == ran.json["job_id"]
 
 
 def test_a_run_is_inspected_as_a_tree(cli: Cli) -> None:
     root, *_ = cli.gateway.run_pipeline("twice", {"word": "a"})
-    shown = cli("job", "inspect", root["job_id"], "--tree")
+    shown = cli("job", "inspect", root["job_id"], "--tree", "--format", "table")
     steps = [line.rstrip().split()[0] for line in shown.out.splitlines()[1:]]
     assert (shown.code, steps) == (0, ["pipeline", "step_1", "step_2"])
 
 
 def test_a_failed_job_a_bad_payload_and_an_unknown_name_have_their_exit_codes(cli: Cli) -> None:
-    failed = cli("plugin", "run", "parrot", "say", "--payload", '{"fail": true}', "--wait", "20s")
+    failed = cli("plugin", "run", "parrot", "say", "--payload", '{"fail": true}', "--wait", "--timeout", "20s")
     assert (failed.code, "asked to fail" in failed.out) == (1, True)
     refused = cli("plugin", "run", "parrot", "say", "--payload", '{"word": 1}')
     assert (refused.code, refused.out) == (1, "")

@@ -12,7 +12,7 @@ Captured = pytest.CaptureFixture[str]
 
 def test_each_problem_is_listed_with_its_place_and_counted(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "config.yaml").write_text("service:\n  nmae: x\n  kill_grace: soon\n")
-    assert main(["config", "check", "--config-dir", str(tmp_path)]) == 78
+    assert main(["config", "check", "--format", "table", "--config-dir", str(tmp_path)]) == 78
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("config.yaml:2:3: error[unknown_key]")
     assert lines[1].startswith("config.yaml:3:15: error[")
@@ -29,7 +29,7 @@ def test_json_carries_the_same(tmp_path: Path, capsys: Captured) -> None:
 
 def test_a_sound_configuration_is_summed_up(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "config.yaml").write_text("plugin_roots: []\n")
-    assert main(["config", "check", "--config-dir", str(tmp_path)]) == 0
+    assert main(["config", "check", "--format", "table", "--config-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out.endswith("0 plugins and 0 pipelines are ready to run\n")
 
 

@@ -1,37 +1,43 @@
-"""The help, whole, as `tests/golden/cli/help.txt` has it; `DUCTILE_UPDATE=1 pytest` writes it anew."""
+"""The help of each command, whole, as `tests/golden/cli/<command>.txt` has it; `UPDATE_GOLDEN=1` writes it anew."""
 
 import os
 from pathlib import Path
 
 import pytest
+import typer
 
-from ductile.cli.main import main
+from ductile.cli.main import app, main
+from ductile.cli.nouns import NOUNS, load
 
-GOLDEN = Path(__file__).parents[2] / "golden/cli/help.txt"
-COMMANDS = [
-    "",
-    "system",
-    "system start",
-    "system status",
-    "system reload",
-    "system stop",
-    "config",
-    "config check",
-    "plugin",
-    "plugin list",
-    "plugin run",
-    "job",
-    "job inspect",
-]
+GOLDEN = Path(__file__).parents[2] / "golden/cli"
+CONTEXT = typer.main.get_command(app).make_context("ductile", [], resilient_parsing=True)
+COMMANDS = ["", *NOUNS, *(f"{name} {verb}" for name in NOUNS for verb in load(name).list_commands(CONTEXT))]
 
 
-def test_the_help_is_as_it_was_agreed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def golden(command: str) -> Path:
+    return GOLDEN / f"{'-'.join(command.split()) or 'ductile'}.txt"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_is_as_it_was_agreed(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    shown = []
-    for command in COMMANDS:
-        assert main([*command.split(), "--help"]) == 0
-        shown.append(f"$ {' '.join(['ductile', *command.split(), '--help'])}\n{capsys.readouterr().out.strip()}\n")
-    help_ = "\n\n".join(shown)
-    if os.environ.get("DUCTILE_UPDATE"):
-        GOLDEN.write_text(help_)
-    assert help_ == GOLDEN.read_text()
+    assert main([*command.split(), "--help"]) == 0
+    help_ = capsys.readouterr().out.strip() + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden(command).write_text(help_)
+    assert help_ == golden(command).read_text()
+
+
+def test_no_help_is_kept_of_a_command_that_is_gone() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} - {golden(command).name for command in COMMANDS} == set()
+
+
+def test_every_command_says_what_it_does_and_has_the_options_that_all_have() -> None:
+    for name in NOUNS:
+        group = load(name)
+        for verb, command in group.commands.items():
+            options = {option for param in command.params for option in param.opts}
+            assert {"--format", "--json", "--output", "--quiet", "--verbose"} <= options, f"{name} {verb}"
+            assert (command.help or "").endswith("."), f"{name} {verb}"

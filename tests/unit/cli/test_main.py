@@ -24,8 +24,8 @@ def refusal(status: int, code: str, **details: Any) -> tuple[int, dict[str, Any]
 
 def test_status_shows_one_field_a_line(gateway: FakeGateway, capsys: Captured) -> None:
     gateway.answers["health"] = {"status": "ok", "queue_depth": 0, "last_reload_error": None, "warnings": ["w"]}
-    assert main(["system", "status"]) == 0
-    assert capsys.readouterr().out == 'status:      ok\nqueue_depth: 0\nwarnings:    ["w"]\n'
+    assert main(["system", "status", "--format", "table"]) == 0
+    assert capsys.readouterr().out == "status:      ok\nqueue_depth: 0\nwarnings:    w\n"
 
 
 def test_status_as_json_is_the_answer(gateway: FakeGateway, capsys: Captured) -> None:
@@ -42,7 +42,7 @@ def test_status_fails_when_the_store_does_not_commit(gateway: FakeGateway) -> No
 def test_plugin_list_is_a_table_that_is_not_cut(gateway: FakeGateway, capsys: Captured) -> None:
     long = "[bold]not markup[/bold] " + "x" * 300
     gateway.answers["plugins"] = [{"name": "echo", "version": "1", "commands": ["poll", "handle"], "description": long}]
-    assert main(["plugin", "list"]) == 0
+    assert main(["plugin", "list", "--format", "table"]) == 0
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["NAME", "VERSION", "COMMANDS", "DESCRIPTION"]
     assert row.endswith(long)
@@ -51,23 +51,26 @@ def test_plugin_list_is_a_table_that_is_not_cut(gateway: FakeGateway, capsys: Ca
 
 def test_plugin_run_sends_the_payload_and_the_wait_in_seconds(gateway: FakeGateway, capsys: Captured) -> None:
     gateway.answers["trigger"] = {"job_id": "j", "status": "succeeded"}
-    assert main(["plugin", "run", "echo", "handle", "--payload", '{"a": 1}', "--wait", "1m"]) == 0
-    assert gateway.calls == [("trigger", ("echo", "handle", {"a": 1}), {"wait": 60.0})]
+    assert main(["plugin", "run", "echo", "handle", "--payload", '{"a": 1}', "--wait", "--timeout", "1m"]) == 0
+    assert gateway.calls == [("trigger", ("echo", "handle", {"a": 1}), {"wait": 60.0, "dry_run": False})]
     assert "succeeded" in capsys.readouterr().out
 
 
 def test_plugin_run_fails_when_the_job_does(gateway: FakeGateway) -> None:
     for status in ("failed", "dead", "timed_out", "cancelled"):
         gateway.answers["trigger"] = {"job_id": "j", "status": status}
-        assert main(["plugin", "run", "echo", "handle", "--wait", "1s"]) == 1
+        assert main(["plugin", "run", "echo", "handle", "--wait"]) == 1
 
 
-def test_a_job_that_still_runs_after_the_wait_is_no_failure_and_is_told_of(
+def test_a_job_that_still_runs_after_the_wait_is_printed_and_ends_with_6(
     gateway: FakeGateway, capsys: Captured
 ) -> None:
     gateway.answers["trigger"] = {"job_id": "j", "status": "running"}
-    assert main(["plugin", "run", "echo", "handle", "--wait", "1s"]) == 0
-    assert "ductile job inspect j" in capsys.readouterr().err
+    assert main(["plugin", "run", "echo", "handle", "--wait", "--timeout", "1s"]) == 6
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["job_id"] == "j"
+    assert "within 1 seconds" in captured.err
+    assert "ductile job inspect j" in captured.err
 
 
 def test_a_payload_may_be_a_file_or_stdin(
@@ -82,7 +85,14 @@ def test_a_payload_may_be_a_file_or_stdin(
 
 
 @pytest.mark.parametrize(
-    "option", [["--payload", "{"], ["--payload", "[]"], ["--payload", "@/no/such"], ["--wait", "soon"]]
+    "option",
+    [
+        ["--payload", "{"],
+        ["--payload", "[]"],
+        ["--payload", "@/no/such"],
+        ["--timeout", "1s"],
+        ["--timeout", "soon", "--wait"],
+    ],
 )
 def test_a_bad_payload_or_wait_is_a_usage_error_and_calls_nothing(
     gateway: FakeGateway, option: list[str], capsys: Captured
@@ -99,7 +109,7 @@ def test_job_inspect_shows_a_tree_with_steps_below_what_they_followed(gateway: F
         {"job_id": "a", "parent_job_id": "r", "plugin": "x", "command": "handle", "status": "succeeded", "step": "one"},
         {"job_id": None, "parent_job_id": "a", "plugin": None, "command": None, "status": "skipped", "step": "two"},
     ]
-    assert main(["job", "inspect", "r", "--tree"]) == 0
+    assert main(["job", "inspect", "r", "--tree", "--format", "table"]) == 0
     assert [line.split("  x")[0].rstrip()[:9] for line in capsys.readouterr().out.splitlines()[1:]] == [
         "pipeline ",
         "  one",
@@ -158,5 +168,5 @@ def test_help_imports_neither_client_nor_compiler_nor_tables() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "system" in ended.stdout
-    heavy = {"aiohttp", "pydantic", "rich", "yaml", "ductile.app", "ductile.config.compile"}
+    heavy = {"aiohttp", "pydantic", "rich", "yaml", "ductile.app", "ductile.config.compile", "ductile.cli.system"}
     assert not {name for name in heavy if f"'{name}'" in ended.stderr}

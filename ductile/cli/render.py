@@ -1,0 +1,137 @@
+"""A value as text in each format. Pure: no terminal, no file."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ductile.document.scalar import typed
+
+WIDE = 10_000
+"""Columns of a table that is not shown on a terminal, so that nothing is cut or wrapped for a program."""
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+"""What a terminal may obey instead of showing, or what reorders the text around it; newlines and tabs aside."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def safe(text: str) -> str:
+    r"""The text with its control characters as `\x1b`, so that a terminal shows them and obeys none."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return {13: "\\r"}.get(code) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")  # noqa: PLR2004
+
+
+def as_json(value: Any, *, indent: bool = True) -> str:
+    """JSON, in which no character is left that a terminal would obey; a path, an enum and the like are text."""
+    option = orjson.OPT_INDENT_2 if indent else 0
+    try:
+        text = orjson.dumps(value, default=str, option=option).decode()
+    except orjson.JSONEncodeError:  # a file name with bytes that are no text
+        text = orjson.dumps(_encodable(value), default=str, option=option).decode()
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub(_escaped, value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(member) for member in value]
+    return value
+
+
+def as_yaml(value: Any) -> str:
+    """YAML that YAML 1.1 and 1.2 read back as the same value."""
+    import yaml  # noqa: PLC0415 - only this format needs it
+
+    class Dumper(yaml.CSafeDumper):
+        """Puts quotes around what could be read as something else than text."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the same value twice is written twice
+            return True
+
+    def text(dumper: Dumper, written: str) -> yaml.ScalarNode:
+        doubtful = _UNSAFE.search(written) or not _is_text(written)
+        node: yaml.ScalarNode = dumper.represent_scalar(
+            "tag:yaml.org,2002:str", written, style='"' if doubtful else None
+        )
+        return node
+
+    Dumper.add_representer(str, text)
+    plain = orjson.loads(as_json(value, indent=False))
+    shown = yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100)
+    shown = shown.removesuffix("...\n") if not isinstance(plain, dict | list) else shown
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown).rstrip("\n")
+
+
+def _is_text(written: str) -> bool:
+    try:
+        return isinstance(typed(written), str)
+    except ValueError:
+        return False
+
+
+def cell(value: Any) -> str:
+    """A value on one line: text as it is, nothing for null, a list of scalars with commas, anything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, list | tuple) and value and not any(isinstance(one, Mapping | list | tuple) for one in value):
+        return ", ".join(cell(one) for one in value)
+    return as_json(value, indent=False)
+
+
+def fields(values: Mapping[str, Any]) -> Iterator[str]:
+    """One `name: value` a line, aligned; what is null is left out, text of several lines and maps stand below."""
+    shown = {one_line(name): value for name, value in values.items() if value is not None}
+    width = max(map(len, shown), default=0) + 1
+    for name, value in shown.items():
+        if isinstance(value, str) and "\n" in value.strip("\n"):
+            yield f"{name}:"
+            yield from (f"  {line}" for line in safe(value.strip("\n")).split("\n"))
+        elif _is_nested(value):
+            yield f"{name}:"
+            yield from (f"  {line}" for line in as_yaml(value).split("\n"))
+        else:
+            yield f"{name + ':':<{width}} {cell(value)}".rstrip()
+
+
+def _is_nested(value: Any) -> bool:
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return bool(members) and (isinstance(value, Mapping) or any(isinstance(one, Mapping | list) for one in members))
+
+
+def listed(values: Mapping[str, Any]) -> Iterator[str]:
+    """One `name: value` a line, not aligned, everything on its line: what grep and awk read."""
+    return (f"{one_line(name)}: {cell(value)}".rstrip() for name, value in values.items() if value is not None)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool) -> Iterator[str]:
+    """Rows under headings, aligned, within so many columns of a terminal (None: as wide as they are)."""
+    from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most commands to run
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    shown = Table(*headings, box=None, pad_edge=False, header_style="bold" if bold else "")
+    for row in rows:
+        shown.add_row(*(Text(text) for text in row))
+    console = Console(
+        highlight=False, width=width or WIDE, force_terminal=bold, no_color=not bold, legacy_windows=False
+    )
+    with console.capture() as captured:
+        console.print(shown)
+    return (line.rstrip() for line in captured.get().splitlines())
