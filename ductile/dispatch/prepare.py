@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from ductile.flow.envelope import merge_context, routed_payload, step_context
-from ductile.flow.remap import remap
+from ductile.flow.envelope import routed_payload, step_context
+from ductile.flow.request import step_payload
 from ductile.flow.starts import HANDLE
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
@@ -37,10 +37,7 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
     if event.job_id is not None:
         payload = routed_payload(payload, event)
     if job.step is not None and graph is not None:
-        payload = merge_context(payload, context)
-        node = graph.nodes[job.step]
-        if node.remap:
-            payload = remap(node.remap, payload, context)
+        payload = step_payload(graph.nodes[job.step], payload, context)
         context = step_context(context, job.plugin, graph.name, job.step)
     timeout = plugin.timeouts[job.command]
     stdin = write_request(

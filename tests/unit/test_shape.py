@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ductile"
 RANKS = [
     {"errors", "model", "document"},
     {"plugin", "flow", "store", "describe", "observe", "client"},
-    {"config", "submit", "dispatch"},
+    {"config", "submit", "rehearse", "dispatch"},
     {"ingress", "http"},
     {"parts"},
     {"app"},
