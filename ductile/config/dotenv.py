@@ -1,7 +1,6 @@
 """`.env` files: `KEY=VALUE` lines, with quotes, comments and an optional `export`."""
 
-import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -9,12 +8,20 @@ from dotenv.parser import parse_stream
 
 from ductile.document.problem import Mark, Problem
 
-_OVERRIDE = re.compile(r"DUCTILE_.*__.*")
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """A variable and where it was set."""
+
+    value: str
+    mark: Mark
+    folder: Path
+    """What a relative path in it is relative to."""
 
 
-def read_dotenv(path: Path, name: str) -> tuple[dict[str, str], list[Problem]]:
+def read_dotenv(path: Path, name: str) -> tuple[dict[str, Variable], list[Problem]]:
     """The variables of one file, and the lines that are none. Raises OSError and UnicodeDecodeError."""
-    variables: dict[str, str] = {}
+    variables: dict[str, Variable] = {}
     problems: list[Problem] = []
     for binding in parse_stream(StringIO(path.read_text(encoding="utf-8"))):
         skipped = len(binding.original.string) - len(binding.original.string.lstrip())
@@ -24,13 +31,5 @@ def read_dotenv(path: Path, name: str) -> tuple[dict[str, str], list[Problem]]:
             message = "is no `KEY=VALUE`; quote a value with spaces, and begin a comment with #"
             problems.append(Problem(code="dotenv", message=f"this line {message}", mark=mark))
         elif binding.key and binding.value is not None:
-            variables[binding.key] = binding.value
-            problems.extend(overrides({binding.key: binding.value}, mark))
+            variables[binding.key] = Variable(value=binding.value, mark=mark, folder=path.parent)
     return variables, problems
-
-
-def overrides(variables: Mapping[str, str], mark: Mark | None = None) -> list[Problem]:
-    """The variables that a later version takes for settings, such as `DUCTILE_API__LISTEN`."""
-    message = "the environment variable `{}` would set a configuration key, which is not in this version; unset it"
-    names = sorted(name for name in variables if _OVERRIDE.fullmatch(name))
-    return [Problem(code="not_in_this_version", message=message.format(name), mark=mark) for name in names]

@@ -7,23 +7,26 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ductile.config.dotenv import overrides, read_dotenv
+from ductile.config.dotenv import Variable, read_dotenv
 from ductile.config.errors import ConfigNotFound
 from ductile.config.legacy import modernize
 from ductile.document.expand import expand
 from ductile.document.marks import Marks
 from ductile.document.merge import merge
+from ductile.document.override import is_override
+from ductile.document.problem import Mark, Problem
 from ductile.document.problem import Path as YamlPath
-from ductile.document.problem import Problem
 from ductile.document.read import Document, read_document
 
 FILE = "config.yaml"
 SYSTEM_FOLDER = Path("/etc/ductile")
+UNREAD = frozenset({"yaml", "missing_file", "unreadable_file"})
+"""Problems that keep a file's keys from being known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layers:
-    """All files of a configuration, expanded, in today's spelling, and merged."""
+    """All files of a configuration, expanded, in today's spelling, and merged; over them the environment."""
 
     value: dict[str, Any]
     marks: Marks
@@ -72,10 +75,10 @@ def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
     """Reads `config.yaml` and all it includes. Whatever is wrong stands in `problems`; nothing is raised."""
     reader = _Reader(location.parent)
     reader.read(location)
-    problems = [*reader.problems, *overrides(environ)]
+    problems = [*reader.problems]
     variables, files, found = _environment(reader.documents)
     problems += found
-    lookup = {**variables, **environ}
+    lookup = {**{name: variable.value for name, variable in variables.items()}, **environ}
     secrets: set[str] = set()
     used: dict[str, str] = {}
     layers: list[Document] = []
@@ -87,6 +90,11 @@ def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
         layers.append(replace(document, value=_resolved(value, path.parent), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
     whole = reduce(merge, layers)
+    given = _settings(variables, environ, location.parent)
+    if given:
+        whole, wrong, hidden = _overridden(whole, given, problems)
+        problems += wrong
+        secrets |= hidden
     return Layers(
         value=whole.value,
         marks=whole.marks,
@@ -170,9 +178,9 @@ def _texts(document: Document, path: YamlPath) -> Iterator[tuple[int, str]]:
     yield from ((i, entry) for i, entry in entries if isinstance(entry, str) and entry.strip() and "${" not in entry)
 
 
-def _environment(documents: Mapping[Path, Document]) -> tuple[dict[str, str], list[Path], list[Problem]]:
+def _environment(documents: Mapping[Path, Document]) -> tuple[dict[str, Variable], list[Path], list[Problem]]:
     """The variables of all `.env` files that are listed; the later file wins."""
-    variables: dict[str, str] = {}
+    variables: dict[str, Variable] = {}
     files: list[Path] = []
     problems: list[Problem] = []
     at: YamlPath = ("environment_vars", "include")
@@ -191,6 +199,26 @@ def _environment(documents: Mapping[Path, Document]) -> tuple[dict[str, str], li
             variables |= read
             problems += found
     return variables, files, problems
+
+
+def _settings(variables: Mapping[str, Variable], environ: Mapping[str, str], root: Path) -> dict[str, Variable]:
+    """The variables that are settings, of `.env` files and of the process, which wins."""
+    own = {name: Variable(value=value, mark=Mark.variable(name), folder=root) for name, value in environ.items()}
+    return {name: variable for name, variable in {**variables, **own}.items() if is_override(name)}
+
+
+def _overridden(
+    files: Document, given: Mapping[str, Variable], problems: list[Problem]
+) -> tuple[Document, tuple[Problem, ...], frozenset[str]]:
+    """The files with variables laid over them, what is wrong with those, and what of them is secret."""
+    from ductile.config.overrides import read_overrides  # noqa: PLC0415 - pydantic-settings is slow to import
+
+    whole = not any(problem.code in UNREAD for problem in problems)
+    read = read_overrides(files, given, whole=whole)
+    for layer in read.layers:
+        document = replace(layer.document, value=_resolved(layer.document.value, layer.folder))
+        files = merge(files, document, append=False)
+    return files, read.problems, read.secrets
 
 
 def _resolved(value: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -68,9 +68,9 @@ def _telling(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     for error in errors:
         *at, key = _path(error) or ("",)
         if error["type"] == "extra_forbidden":
-            excused |= {(*at, meant) for meant in _keys(_section(tuple(at))) if did_you_mean(str(key), [meant])}
+            excused |= {(*at, meant) for meant in keys_of(section_at(tuple(at))) if did_you_mean(str(key), [meant])}
         elif error["type"] == "not_in_this_version":
-            excused |= {(*at, meant) for meant in _keys(_section(tuple(at)))}
+            excused |= {(*at, meant) for meant in keys_of(section_at(tuple(at)))}
     return [error for error in errors if error["type"] != "missing" or _path(error) not in excused]
 
 
@@ -78,11 +78,11 @@ def _problem(error: ErrorDetails, marks: Marks) -> Problem:
     path = _path(error)
     kind = error["type"]
     if kind == "extra_forbidden":
-        section = _section(path[:-1])
-        hint = did_you_mean(str(path[-1]), _keys(section))
+        section = section_at(path[:-1])
+        hint = did_you_mean(str(path[-1]), keys_of(section))
         return located("unknown_key", f"{name_of(path)} is no key of {_noun(section)}{hint}", path, marks)
     if kind == "missing":
-        message = f"{_noun(_section(path[:-1]))} needs {name_of(path)}"
+        message = f"{_noun(section_at(path[:-1]))} needs {name_of(path)}"
         return located("missing", message, path[:-1], marks)
     if kind in _KINDS:
         return located(
@@ -126,11 +126,17 @@ def _without(value: Any, paths: list[Path]) -> Any:
     return value
 
 
-def _section(path: Path) -> type[Section] | None:
-    """The model that stands at a path of the configuration."""
+def kind_at(path: Path) -> Any:
+    """The type that stands at a path of the configuration; None where anything may."""
     kind: Any = Configuration
     for part in path:
         kind = _member(kind, part)
+    return kind
+
+
+def section_at(path: Path) -> type[Section] | None:
+    """The model that stands at a path of the configuration."""
+    kind = kind_at(path)
     return kind if inspect.isclass(kind) and issubclass(kind, Section) else None
 
 
@@ -148,7 +154,8 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
-def _keys(section: type[Section] | None) -> list[str]:
+def keys_of(section: type[Section] | None) -> list[str]:
+    """The keys of a section, as they are written."""
     return [field.alias or name for name, field in section.model_fields.items()] if section else []
 
 

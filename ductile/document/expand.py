@@ -14,7 +14,7 @@ from ductile.document.marks import Place
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.read import Document
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
-from ductile.document.scalar import typed
+from ductile.document.scalar import is_torn, typed
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -133,6 +133,8 @@ class _Expander:
     def _variable(self, name: str, default: str | None) -> str:
         value = self._lookup.get(name)
         if value is not None:
+            if is_torn(value):
+                raise _Unexpandable(code="bad_expansion", message=f"the value of the variable {name} is not UTF-8")
             self.used[name] = value
         if value is None or (value == "" and default is not None):
             if default is None:

@@ -1,4 +1,4 @@
-"""Two documents become one: maps merge, lists append, of scalars the later wins."""
+"""Two documents become one: maps merge, lists append (or are replaced), of scalars the later wins."""
 
 from typing import Any
 
@@ -6,19 +6,22 @@ from ductile.document.marks import Marks, Place
 from ductile.document.read import Document
 
 
-def merge(first: Document, second: Document) -> Document:
-    """`second` laid over `first`, the places with the values. An empty section (`plugins:`) takes nothing away."""
-    value, place = _merge(first.value, first.marks.root, second.value, second.marks.root)
+def merge(first: Document, second: Document, *, append: bool = True) -> Document:
+    """`second` laid over `first`, the places with the values. An empty section (`plugins:`) takes nothing away.
+
+    Without `append` a list takes the place of the one that was there.
+    """
+    value, place = _merge(first.value, first.marks.root, second.value, second.marks.root, append=append)
     problems = (*first.problems, *second.problems)
     return Document(file=first.file, value=value, marks=Marks(place), problems=problems)
 
 
-def _merge(first: Any, place: Place, second: Any, over: Place) -> tuple[Any, Place]:
+def _merge(first: Any, place: Place, second: Any, over: Place, *, append: bool) -> tuple[Any, Place]:
     if isinstance(first, dict) and isinstance(second, dict):
-        return _merge_maps(first, place, second, over)
+        return _merge_maps(first, place, second, over, append=append)
     ours: Any = place.children
     theirs: Any = over.children
-    if isinstance(first, list) and isinstance(second, list):
+    if append and isinstance(first, list) and isinstance(second, list):
         return [*first, *second], place._replace(children=[*ours, *theirs])
     if second is None and isinstance(first, dict | list):
         return first, place
@@ -26,14 +29,14 @@ def _merge(first: Any, place: Place, second: Any, over: Place) -> tuple[Any, Pla
 
 
 def _merge_maps(
-    first: dict[str, Any], place: Place, second: dict[str, Any], over: Place
+    first: dict[str, Any], place: Place, second: dict[str, Any], over: Place, *, append: bool
 ) -> tuple[dict[str, Any], Place]:
     ours: Any = place.children
     theirs: Any = over.children
     values, places = dict(first), dict(ours)
     for key, value in second.items():
         if key in values:
-            values[key], places[key] = _merge(values[key], places[key], value, theirs[key])
+            values[key], places[key] = _merge(values[key], places[key], value, theirs[key], append=append)
         else:
             values[key], places[key] = value, theirs[key]
     if not first and second:

@@ -11,14 +11,20 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, order=True, slots=True)
 class Mark:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1. A value that stands in no file has 0 for both."""
 
     file: str
+    """The file's name, or `environment:` and the name of a variable."""
     line: int
     column: int
 
+    @classmethod
+    def variable(cls, name: str) -> "Mark":
+        """The place of a value that an environment variable gives."""
+        return cls(f"environment:{name}", 0, 0)
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +48,8 @@ class Problem:
         mark = self.mark
         return {
             "file": mark.file if mark else None,
-            "line": mark.line if mark else None,
-            "column": mark.column if mark else None,
+            "line": mark.line or None if mark else None,
+            "column": mark.column or None if mark else None,
             "path": ".".join(str(part) for part in self.path),
             "code": self.code,
             "severity": self.severity,

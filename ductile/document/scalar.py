@@ -35,6 +35,15 @@ def typed(text: str) -> Scalar:
     return text if word is _NOT_FOUND else word  # type: ignore[return-value]  # only the sentinel is no Scalar
 
 
+def is_torn(text: str) -> bool:
+    """Whether a variable's text holds bytes that are no UTF-8: Python carries them as half characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def _number(text: str) -> Scalar:
     if _DECIMAL.fullmatch(text):
         return _whole(text, 10)

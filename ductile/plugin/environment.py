@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ductile.document.override import is_override
 from ductile.model.snapshot import Plugin
 
 ALL = "all"
-"""In an `inherit_env`: every variable of the gateway."""
+"""In an `inherit_env`: every variable of the gateway, save those that are its settings."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -25,12 +26,13 @@ def environment(
 ) -> dict[str, str]:
     """All variables of one attempt, from `own`, the gateway's.
 
-    The later wins: the allowed and inherited ones, the plugin's `env`, and the three that say whose process it is.
+    The later wins: the allowed and inherited ones, the plugin's `env`, and the three that say whose process it is. A
+    variable that is a setting, `DUCTILE_API__LISTEN`, is passed on only where an `inherit_env` has its very name.
     """
     named = frozenset((*service_inherit, *plugin.inherit_env))
     return {
         "PATH": DEFAULT_PATH,
-        **(own if ALL in named else dict(_inherited(own, named))),
+        **dict(_inherited(own, named)),
         **plugin.env,
         "DUCTILE_INSTANCE": instance,
         "DUCTILE_JOB_ID": job_id,
@@ -40,5 +42,9 @@ def environment(
 
 def _inherited(own: Mapping[str, str], named: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name, value in own.items():
-        if name in _NAMES or name in named or name.startswith(_PREFIXES) or name.endswith(_SUFFIXES):
+        if name in named or (not is_override(name) and (ALL in named or _is_usual(name))):
             yield name, value
+
+
+def _is_usual(name: str) -> bool:
+    return name in _NAMES or name.startswith(_PREFIXES) or name.endswith(_SUFFIXES)

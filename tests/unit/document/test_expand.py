@@ -40,6 +40,12 @@ def test_a_default_stands_in_for_an_unset_or_empty_variable() -> None:
     assert result.used == {"B": "", "D": "yes"}
 
 
+def test_a_value_that_is_no_text_is_a_problem() -> None:
+    assert only(expanded("a: ${A}\n", {"A": "x\udcff"})) == (
+        "x:1:4: error[bad_expansion]: the value of the variable A is not UTF-8"
+    )
+
+
 def test_an_unset_variable_is_a_problem_at_its_place_that_says_what_to_do() -> None:
     result = expanded("a:\n  b: x${NOPE}\n")
     assert only(result).startswith("x:2:6: error[unset_variable]: the variable NOPE is not set; set it,")

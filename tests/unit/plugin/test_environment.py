@@ -92,3 +92,14 @@ def test_nobody_overrides_whose_process_it_is() -> None:
     wrong = dict.fromkeys(OURS, "wrong")
     made_of_wrong = made({"PATH": "/bin", **wrong}, "all", *OURS, of=plugin(env=wrong))
     assert made_of_wrong == {"PATH": "/bin", **OURS}
+
+
+@pytest.mark.parametrize("inherit", ["all", "HOME"])
+@pytest.mark.parametrize("name", ["DUCTILE_API__LISTEN", "DUCTILE_PLUGINS__MAIL__ENV__HTTP_PROXY"])
+def test_a_setting_of_the_gateway_reaches_no_plugin(name: str, inherit: str) -> None:
+    assert name not in made({name: "secret"}, inherit)
+    assert name not in made({name: "secret"}, of=plugin(inherit=(inherit,)))
+
+
+def test_a_setting_that_is_named_is_passed_on() -> None:
+    assert made({"DUCTILE_API__LISTEN": "x"}, "DUCTILE_API__LISTEN")["DUCTILE_API__LISTEN"] == "x"

@@ -1,0 +1,283 @@
+"""Settings from environment variables: `DUCTILE_API__LISTEN=…` is a layer over all files, each value with its variable.
+
+A variable changes what is there: a setting that the schema has, or a key that a file defines. Its keys match ignoring
+case and `-`/`_`, and several matches are an error. The value of a text setting is taken as it is; any other is typed
+as a scalar without quotes, and `[…]`, `{…}`, `"…"` and `'…'` are read as YAML, of which JSON is a part. `${}` is not
+expanded. A map is merged into the files' map, a list takes the place of the files' list as a whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from ductile.config.dotenv import Variable
+from ductile.config.schema import Configuration
+from ductile.config.sentences import keys_of, kind_at, section_at
+from ductile.document.marks import Marks, Place
+from ductile.document.override import DELIMITER, PREFIX
+from ductile.document.problem import Mark, Problem, did_you_mean
+from ductile.document.problem import Path as YamlPath
+from ductile.document.read import Document, read_text
+from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.scalar import is_torn, typed
+
+_READ_BEFORE = ("include", "environment_vars")
+"""Sections that say where variables come from, so that none can change them."""
+_SINGLE = (str, int, bool)
+"""Types of settings that hold no keys."""
+_QUOTED = frozenset("[{\"'")
+"""What a value begins with that is read as YAML."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Override:
+    """One variable as a layer of its own."""
+
+    document: Document
+    folder: Path
+    """What a relative path in it is relative to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overrides:
+    """All variables that are settings, in the order in which they are laid over the files."""
+
+    layers: tuple[Override, ...]
+    problems: tuple[Problem, ...]
+    secrets: frozenset[str]
+    """Values of at least 8 characters under keys that are named as secrets."""
+
+
+class _Settings(Configuration, BaseSettings):
+    """The configuration as pydantic-settings sees it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
+
+
+class _Source(EnvSettingsSource):
+    """What pydantic-settings makes of one variable: its value, nested below the keys that its name is made of."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self._given = {name.lower(): value}
+        super().__init__(_Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._given
+
+    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:  # noqa: ARG002 - its signature
+        """Leave the text as it is: what it means depends on the path, which is found later."""
+        return value
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that the name is made of; none where no section has the first one."""
+        keys: list[str] = []
+        inside: Any = self()
+        while isinstance(inside, dict) and inside:
+            ((key, inside),) = inside.items()
+            keys.append(key)
+        return tuple(keys)
+
+
+class _Refused(Exception):
+    """A variable that sets nothing; carries the rest of a sentence that begins with its name."""
+
+    def __init__(self, *, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+def read_overrides(files: Document, variables: Mapping[str, Variable], *, whole: bool) -> Overrides:
+    """The variables as layers over `files`.
+
+    Where the files are not `whole`, since one could not be read, nobody can say which keys they would have defined: a
+    variable that matches none is passed over.
+    """
+    found: dict[YamlPath, str] = {}
+    layers: list[tuple[YamlPath, Override]] = []
+    problems: list[Problem] = []
+    secrets: set[str] = set()
+    for name, variable in sorted(variables.items()):
+        try:
+            path = _path_of(name, variable.value, files.value)
+            _once(path, found.setdefault(path, name), name)
+            value = _value(variable.value, path, variable.mark, files.value)
+        except _Refused as refused:
+            if whole or refused.code != "unknown_key":
+                message = f"`{name}` {refused.message}"
+                problems.append(Problem(code=refused.code, message=message, mark=variable.mark))
+            continue
+        layers.append((path, Override(document=_layer(path, value, variable.mark), folder=variable.folder)))
+        secrets.update(_secrets(str(path[-1]), value, variable.value))
+    layers.sort(key=lambda layer: len(layer[0]))
+    return Overrides(layers=tuple(layer for _, layer in layers), problems=tuple(problems), secrets=frozenset(secrets))
+
+
+def _once(path: YamlPath, first: str, name: str) -> None:
+    if first != name:
+        raise _Refused(code="duplicate", message=f"sets {_named(path)}, and so does `{first}`; unset one of them")
+
+
+def _path_of(name: str, value: str, files: Any) -> YamlPath:
+    keys = _Source(name, value).keys() or tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
+    ways = list(_ways(keys, (), files))
+    whole = sorted(path for path, left in ways if not left)
+    if len(whole) > 1:
+        raise _Refused(
+            code="ambiguous", message=f"could set {' or '.join(_named(path) for path in whole)}; rename one of them"
+        )
+    path, left = max(ways, key=lambda way: (not way[1], len(way[0])))
+    if path[:1] and path[0] in _READ_BEFORE:
+        raise _Refused(
+            code="bad_value", message=f"cannot set `{path[0]}`: it says where variables come from; write it in a file"
+        )
+    if left:
+        raise _unmatched(path, left, files)
+    return path
+
+
+def _ways(keys: tuple[str, ...], at: YamlPath, files: Any) -> Iterator[tuple[YamlPath, tuple[str, ...]]]:
+    """Every path that the keys lead to, and the keys that were left where it ends."""
+    yield at, keys
+    known = [(key, _plain(key)) for key in _known(at, files)]
+    for count in range(1, len(keys) + 1):
+        word = _plain(DELIMITER.join(keys[:count]))  # a key may have `__` in it
+        for key, plain in known:
+            if plain == word:
+                yield from _ways(keys[count:], (*at, key), files)
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("-", "_")
+
+
+def _known(at: YamlPath, files: Any) -> list[str]:
+    """The keys below a path: those of the schema, else those that the files define there."""
+    section = section_at(at)
+    if section is not None:
+        return keys_of(section)
+    value = _get(files, at)
+    return list(value) if isinstance(value, Mapping) else []
+
+
+def _get(value: Any, at: YamlPath) -> Any:
+    for part in at:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _unmatched(at: YamlPath, left: tuple[str, ...], files: Any) -> _Refused:
+    """What to say of a variable whose first keys lead to `at`, where the next is not known."""
+    there = _get(files, at)
+    if isinstance(there, list) or str(kind_at(at)).startswith(("list", "tuple")):
+        return _Refused(code="bad_value", message=_into_list(at))
+    if not left[0]:
+        return _Refused(code="unknown_key", message=f"sets nothing: it has no key where `{DELIMITER}` wants one")
+    if kind_at(at) is Any and section_at(at[:-1]) is not None:
+        return _Refused(code="not_in_this_version", message=f"sets nothing: {_named(at)} is not in this version")
+    known = _known(at, files)
+    near = did_you_mean(_plain(left[0]), {_plain(key) for key in known})
+    hint = ""
+    if near:
+        meant = near.split("`")[1]
+        hint = f"; did you mean `{_variable((*at, meant, *left[1:]))}`?"
+    if section_at(at) is not None:
+        where = _named(at) if at else "the configuration"
+        return _Refused(code="unknown_key", message=f"sets nothing: {where} has no key `{left[0]}`{hint}")
+    single = kind_at(at) in _SINGLE or not (there is None or isinstance(there, Mapping))
+    if not single:
+        path = _named((*at, left[0]))
+        advice = hint or "; a variable changes a key that a file defines, so write it there first"
+        return _Refused(code="unknown_key", message=f"sets nothing: no file has {path}{advice}")
+    return _Refused(code="bad_value", message=f"sets nothing: {_named(at)} is no map, so it has no key `{left[0]}`")
+
+
+def _into_list(at: YamlPath) -> str:
+    if len(at) == 1:
+        return f"reaches into {_named(at)}, a list that only files hold"
+    return f"reaches into a list: set {_named(at)} as a whole, such as `{_variable(at)}=[…]`, in JSON"
+
+
+def _variable(path: YamlPath) -> str:
+    return PREFIX + DELIMITER.join(_plain(str(part)).upper() for part in path)
+
+
+def _named(path: YamlPath) -> str:
+    return f"`{'.'.join(str(part) for part in path)}`"
+
+
+def _value(text: str, path: YamlPath, mark: Mark, files: Any) -> Any:
+    """What the text means as the value of this path."""
+    if is_torn(text):
+        raise _Refused(code="bad_value", message="is not UTF-8")
+    if kind_at(path) is str:
+        return text
+    start = text.strip()
+    value = _quoted(start, path, mark) if start[:1] in _QUOTED else _scalar(text, path)
+    if value is None and (isinstance(_get(files, path), Mapping | list) or section_at(path) is not None):
+        message = f"is empty, and {_named(path)} is no single value; unset it, or write `{{}}` or `[]`"
+        raise _Refused(code="bad_value", message=message)
+    return value
+
+
+def _scalar(text: str, path: YamlPath) -> Any:
+    try:
+        value = typed(text.strip())
+    except ValueError as error:
+        raise _Refused(code="bad_value", message=f"is no value for {_named(path)}{_detail(path, str(error))}") from None
+    return text if isinstance(value, str) else value
+
+
+def _quoted(text: str, path: YamlPath, mark: Mark) -> Any:
+    document = read_text(text, file=mark.file)
+    if not document.problems:
+        return document.value
+    try:  # JSON may hold what YAML does not: a tab before a key, half of an emoji
+        value = orjson.loads(text) if document.problems[0].code == "yaml" else None
+    except orjson.JSONDecodeError:
+        value = None
+    if value is None:
+        detail = _detail(path, document.problems[0].message)
+        message = f"is no value for {_named(path)}{detail}; write a list or map as JSON, and a text in quotes"
+        raise _Refused(code="bad_value", message=message)
+    return value
+
+
+def _detail(path: YamlPath, sentence: str) -> str:
+    """What exactly is wrong; it may quote the value, so nothing is said of a secret."""
+    return "" if any(is_secret_name(str(part)) for part in path) else f": {sentence}"
+
+
+def _layer(path: YamlPath, value: Any, mark: Mark) -> Document:
+    place = _place(value, mark)
+    for key in reversed(path):
+        value, place = {key: value}, _at(mark, {str(key): place})
+    return Document(file=mark.file, value=value, marks=Marks(place))
+
+
+def _place(value: Any, mark: Mark) -> Place:
+    if isinstance(value, dict):
+        return _at(mark, {key: _place(member, mark) for key, member in value.items()})
+    return _at(mark, [_place(member, mark) for member in value] if isinstance(value, list) else None)
+
+
+def _at(mark: Mark, children: dict[str, Place] | list[Place] | None) -> Place:
+    return Place(mark.file, mark.line, mark.column, mark.line, mark.column, plain=False, children=children)
+
+
+def _secrets(name: str, value: Any, text: str = "") -> Iterator[str]:
+    """The strings below a key that is named as a secret, and the text that a number was written as."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from _secrets(key, member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _secrets(name, member)
+    else:
+        shown = value if isinstance(value, str) else text
+        if len(shown) >= SHORTEST_SECRET and is_secret_name(name):
+            yield shown
