@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
 from ductile.document.fields import show, wrong
-from ductile.document.units import duration, size
+from ductile.document.units import duration, size, written
 from ductile.model.clock import Millis, from_rfc3339
 
 
@@ -109,3 +110,11 @@ Moment = Annotated[Millis, BeforeValidator(_moment)]
 Count = Annotated[int, whole(1)]
 NotYet = Annotated[Any, BeforeValidator(_not_yet)]
 """A documented key whose feature a later version brings."""
+
+
+def as_written(field: FieldInfo, value: Any) -> Any:
+    """A value of a field as a file would have it: `30s` for 30000 where the field is a length of time."""
+    checks = {getattr(one, "func", None) for one in field.metadata}
+    if checks & {_span, _positive}:
+        return written(value)
+    return list(value) if isinstance(value, tuple) else value

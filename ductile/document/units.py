@@ -50,6 +50,16 @@ def duration(text: object) -> Millis:
     return millis
 
 
+def written(millis: Millis) -> str:
+    """A length of time as `duration` reads it: `1d`, `1h30m`, `500ms`, `0`."""
+    rest, parts = millis, []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0"
+
+
 def size(text: object) -> int:
     """Bytes of `1024`, `64KB`, `1MB`, `1GB`; a KB has 1024 bytes. A ValueError says in a sentence what is wrong."""
     if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _LARGEST:
