@@ -11,6 +11,7 @@ from aiohttp.web import BaseRequest
 from ductile.config.reload import Live
 from ductile.errors import BadRequest
 from ductile.http.errors import InvalidJson, UnsupportedMedia
+from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
 from ductile.model.route import Route
@@ -79,6 +80,8 @@ class Reply:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts | None = None
+    """A body that is sent as it comes, in place of `body`; the headers say what it is."""
 
 
 class Ask:

@@ -6,10 +6,13 @@ from aiohttp import web
 from ductile.http.ask import Reply
 
 
-def respond(reply: Reply, request_id: str) -> web.Response:
-    """The response for a reply; bytes are JSON already."""
+def respond(reply: Reply, request_id: str) -> web.StreamResponse:
+    """The response for a reply; bytes are JSON already. Where it has parts, they are still to be sent."""
     content = reply.body
-    if content is None:
+    response: web.StreamResponse
+    if reply.parts is not None:
+        response = web.StreamResponse(status=reply.status)
+    elif content is None:
         response = web.Response(status=reply.status)
     else:
         body = content if isinstance(content, bytes) else orjson.dumps(content, default=str)

@@ -12,6 +12,7 @@ from ductile.http.errors import CannotListen
 from ductile.http.listen import UNIX, max_connections, site_for
 from ductile.http.protocol import Connections
 from ductile.http.respond import respond
+from ductile.http.stream import send
 
 LINGER = 5.0
 """Seconds in which the rest of a refused body is read away, so that the client gets to see the answer."""
@@ -68,12 +69,14 @@ class HttpServer:
                     path.unlink()
         self._sockets.clear()
 
-    async def _serve(self, raw: BaseRequest) -> web.Response:
+    async def _serve(self, raw: BaseRequest) -> web.StreamResponse:
         ask = Ask(self._gateway, raw)
         reply = await self._handler(ask)
         response = respond(reply, ask.request_id)
         if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request
             response.force_close()
+        if reply.parts is not None:
+            await send(response, reply.parts, raw)
         return response
 
 
