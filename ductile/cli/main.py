@@ -1,5 +1,6 @@
 """The `ductile` command."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 6 waited too long, 7 unreachable, "
     "78 configuration, 130 interrupted.",
 )
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""There is no place for what is written."""
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
@@ -76,6 +79,9 @@ def run(given: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            discard_stdout()
+            raise OutputFailed(path="stdout", reason=error.strerror) from None
         what = f"to open or read {error.filename}" if error.filename else "a call"
         raise SystemRefused(what=what, reason=error.strerror or str(error)) from error
     return code if isinstance(code, int) else Exit.OK

@@ -39,7 +39,7 @@ def as_json(value: Any, *, indent: bool = True) -> str:
     try:
         text = orjson.dumps(value, default=str, option=option).decode()
     except orjson.JSONEncodeError:  # a file name with bytes that are no text
-        text = orjson.dumps(_encodable(value), default=str, option=option).decode()
+        text = orjson.dumps(_encodable(value), default=lambda one: _encodable(str(one)), option=option).decode()
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

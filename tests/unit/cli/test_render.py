@@ -1,0 +1,132 @@
+"""A value as text in each format."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ductile.cli import render
+from ductile.document.read import read_text
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
+    [
+        "yes",
+        "on",
+        "1_000",
+        "0o17",
+        "010",
+        "1e3",
+        "2026-01-01",
+        "12:30:00",
+        "~",
+        "null",
+        "=",
+        "<<",
+        "- a",
+        "a: b",
+        "#",
+        "'",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+HOSTILE = "a\x1b[2Jb\x9b31mc\x07\r\u202ed\x7f"
+
+
+@given(value=VALUES)
+def test_yaml_is_read_back_as_the_same_value_by_old_and_new_readers(value: Any) -> None:
+    text = render.as_yaml(value)
+    assert yaml.safe_load(text) == value
+    read = read_text(f"value:\n{indented(text)}\n", file="x")
+    assert not read.problems
+    assert read.value["value"] == value
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
+
+
+@given(value=VALUES)
+def test_json_is_read_back_as_the_same_value(value: Any) -> None:
+    assert json.loads(render.as_json(value)) == value
+    assert json.loads(render.as_json(value, indent=False)) == value
+    assert "\n" not in render.as_json(value, indent=False)
+
+
+@given(text=st.text())
+def test_nothing_a_terminal_obeys_is_left_in_any_format(text: str) -> None:
+    shown = [
+        render.safe(text),
+        render.cell({text: [text]}),
+        render.as_json({text: text}),
+        render.as_yaml({text: [text]}),
+        *render.fields({text: text, "b": {text: text}}),
+        *render.listed({text: text}),
+        *render.table([render.one_line("x")], [[render.cell(text)]], width=None, bold=False),
+    ]
+    for line in shown:
+        assert not [
+            c for c in line if (ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2066"
+        ]
+
+
+def test_what_a_plugin_printed_is_shown_and_not_obeyed() -> None:
+    assert render.safe(HOSTILE) == "a\\x1b[2Jb\\x9b31mc\\x07\\r\\u202ed\\x7f"
+    assert json.loads(render.as_json(HOSTILE)) == HOSTILE
+    assert yaml.safe_load(render.as_yaml({"a": HOSTILE})) == {"a": HOSTILE}
+
+
+def test_a_file_name_with_bytes_that_are_no_text_is_shown() -> None:
+    assert json.loads(render.as_json({"path": Path("a\udcff"), "list": ["b\udcff"]})) == {
+        "path": "a\\udcff",
+        "list": ["b\\udcff"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, ""),
+        (True, "true"),
+        (1.5, "1.5"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        (["a", 1, None], "a, 1, "),
+        ([], "[]"),
+        ({"a": 1}, '{"a":1}'),
+        ([{"a": 1}], '[{"a":1}]'),
+    ],
+)
+def test_a_cell_is_one_line(value: Any, shown: str) -> None:
+    assert render.cell(value) == shown
+
+
+def test_fields_are_aligned_and_what_is_long_stands_below_its_name() -> None:
+    shown = list(
+        render.fields({"id": "j", "none": None, "stderr": "one\ntwo\n", "result": {"a": [1]}, "rows": [{"b": 2}]})
+    )
+    assert shown == [
+        "id:     j",
+        "stderr:",
+        "  one",
+        "  two",
+        "result:",
+        "  a:",
+        "  - 1",
+        "rows:",
+        "  - b: 2",
+    ]
+    assert list(render.listed({"id": "j", "none": None, "result": {"a": [1]}})) == ["id: j", 'result: {"a":[1]}']
+
+
+def test_a_table_is_cut_to_a_terminal_and_to_nothing_else() -> None:
+    wide = "x" * 300
+    assert list(render.table(["A"], [[wide]], width=None, bold=False)) == ["A", wide]
+    assert max(map(len, render.table(["A", "B"], [[wide, "y"]], width=40, bold=False))) <= 40
+    assert "\x1b[1m" in next(iter(render.table(["A"], [["y"]], width=40, bold=True)))
