@@ -121,9 +121,10 @@ class Client:
         query = {**({"async": "true"} if detach else {}), **dry(dry_run)}
         return await self._trigger(path, payload, wait, idempotency_key, options, query=query)
 
-    async def job(self, job_id: str) -> dict[str, Any]:
-        """A job."""
-        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}")
+    async def job(self, job_id: str, *, wait: float = 0) -> dict[str, Any]:
+        """A job; with `wait`, once it has ended or so many seconds are over."""
+        query = {"wait": str(wait)} if wait else {}
+        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait)
         return found
 
     async def tree(self, job_id: str) -> list[dict[str, Any]]:

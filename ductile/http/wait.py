@@ -82,6 +82,15 @@ async def submit_and_wait(ask: Ask, submit: Submit, timeout: Millis) -> tuple[Ac
             return accepted, await in_time(ask, ended, timeout)
 
 
+async def wait_for_end(ask: Ask, job_id: str, timeout: Millis) -> None:  # noqa: ASYNC109 - as above
+    """Wait for the end of a job that stands already, for so long at most. Raises TooManyWaiters."""
+    waiters = ask.gateway.waiters
+    with waiters.seat(ask.snapshot.api.max_concurrent_sync), waiters.expect(job_id) as ended:
+        view = await ask.gateway.store.job(job_id)  # it may have ended before it was expected
+        if view is not None and view.state not in ENDED:
+            await in_time(ask, ended, timeout)
+
+
 async def in_time(ask: Ask, ended: asyncio.Future[State], timeout: Millis) -> bool:  # noqa: ASYNC109 - as above
     """Whether the end came before the timeout, before the client left and before the gateway stopped."""
     if not ended.done():

@@ -41,6 +41,13 @@ async def test_it_waits(web: Web, client: Client) -> None:
     assert (await call)["status"] == "succeeded"
 
 
+async def test_it_waits_for_a_job_that_stands(web: Web, client: Client) -> None:
+    job_id = (await client.trigger("echo", "poll"))["job_id"]
+    call = asyncio.create_task(client.job(job_id, wait=30))
+    await web.finish(await web.claim())
+    assert (await call)["status"] == "succeeded"
+
+
 async def test_it_need_not_wait(client: Client) -> None:
     assert (await client.run_pipeline("sync", {"a": 1}, detach=True))["status"] == "queued"
     assert (await client.run_pipeline("sync", wait=0.01))["timeout_exceeded"] is True

@@ -9,6 +9,7 @@ from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import is_run, job_document, page_document, tree_document
 from ductile.http.surfaces import schemas
+from ductile.http.wait import wait_asked, wait_for_end
 from ductile.model.job import ENDED, State
 from ductile.model.principal import ALL
 from ductile.model.route import Route
@@ -67,8 +68,13 @@ async def describe(ask: Ask, view: JobView) -> dict[str, Any]:
 
 
 async def get_job(ask: Ask) -> Reply:
-    """One job."""
-    return Reply(body=await describe(ask, await find_job(ask)))
+    """One job; where the caller waits, once it has ended or the time is over."""
+    view = await find_job(ask)
+    wait = wait_asked(ask)
+    if wait and view.state not in ENDED:
+        await wait_for_end(ask, view.id, wait)
+        view = await find_job(ask)
+    return Reply(body=await describe(ask, view))
 
 
 async def get_tree(ask: Ask) -> Reply:
@@ -127,7 +133,8 @@ ROUTES = [
         path="/job/{job_id}",
         handler=get_job,
         summary="A job, its state and its result",
-        responses={200: schemas.JOB, 403: None, 404: None},
+        parameters=(schemas.WAIT, schemas.PREFER),
+        responses={200: schemas.JOB, 400: None, 403: None, 404: None, 503: None},
     ),
     Route(
         method="GET",

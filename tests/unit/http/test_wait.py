@@ -190,3 +190,29 @@ async def test_a_run_without_steps_to_run_ends_at_once_and_shows_what_it_passed_
 
 def _with_api(snapshot: Snapshot, **changes: Any) -> Snapshot:
     return replace(snapshot, api=replace(snapshot.api, **changes))
+
+
+async def test_a_job_can_be_looked_at_when_it_has_ended(web: Web) -> None:
+    job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
+    call = asyncio.create_task(web.get(f"/job/{job_id}?wait=30"))
+    await web.finish(await web.claim())
+    answer = await call
+    assert (answer.status, answer.json["status"], answer.json["result"]["result"]) == (200, "succeeded", "done")
+    again = await web.get(f"/job/{job_id}", headers={"Prefer": "wait=30"})
+    assert again.json == answer.json
+
+
+async def test_a_look_at_a_job_that_goes_on_tells_where_it_stands_when_the_time_is_over(web: Web) -> None:
+    job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
+    answer = await web.get(f"/job/{job_id}?wait=0.01")
+    assert (answer.status, answer.json["status"]) == (200, "queued")
+    assert (await web.get(f"/job/{job_id}?wait=soon")).status == 400
+
+
+async def test_looking_until_the_end_takes_one_of_the_places_for_those_who_wait(tmp_path: Path) -> None:
+    async with serving(tmp_path) as web:
+        web.live.snapshot = _with_api(web.live.snapshot, max_concurrent_sync=0)
+        job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
+        answer = await web.get(f"/job/{job_id}?wait=30")
+        assert (answer.status, answer.json["error"]) == (503, "too_many_waiters")
+        assert (await web.get(f"/job/{job_id}")).status == 200
