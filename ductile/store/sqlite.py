@@ -53,6 +53,13 @@ class Store(Readers):
             raise
         return result
 
+    async def rehearse(
+        self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Runs the operation as `write` does and undoes it: what it answers or raises, and nothing else, is left."""
+        result: _T = await self._writer.write(operation, args, kwargs, rehearsed=True)
+        return result
+
     def listen(self, listener: Listener) -> None:
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
         self._writer.listeners.append(listener)

@@ -17,8 +17,8 @@ from ductile.store.queries import QUERIES
 Hooks = Callable[[Ended], Sequence[Start | Note]]
 """Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
-Mark = tuple[int, int]
-"""How much had been noted when an operation began."""
+Mark = tuple[int, int, bool]
+"""How much had been noted when an operation began: signals, counts, and whether the journal had grown."""
 
 _SAVEPOINT = QUERIES["savepoint"].sql
 _KEEP = QUERIES["keep"].sql
@@ -95,7 +95,7 @@ class Tx:
 
     def mark(self) -> Mark:
         """How much has been noted so far."""
-        return len(self._signals), len(self._counts)
+        return len(self._signals), len(self._counts), self._journalled
 
     @property
     def changes(self) -> int:
@@ -116,6 +116,7 @@ class Tx:
         """Drops what was noted since the mark."""
         del self._signals[mark[0] :]
         del self._counts[mark[1] :]
+        self._journalled = mark[2]
 
     def commit(self) -> tuple[Signal, ...]:
         """Writes the counts and commits; returns the signals in order, of equal ones the last."""
@@ -137,7 +138,7 @@ class Tx:
 
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""
-        self.forget((0, 0))
+        self.forget((0, 0, False))
         if self._connection.in_transaction:
             self.run("rollback")
 

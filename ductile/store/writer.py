@@ -37,6 +37,8 @@ class _Write:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     future: asyncio.Future[Any]
+    rehearsed: bool
+    """Whether what it writes is undone, so that only its answer is left."""
     result: Any = None
     error: Exception | None = None
 
@@ -59,17 +61,20 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ductile-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def write(
+        self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, rehearsed: bool = False
+    ) -> Any:
         """Runs the operation in the next batch; returns after the commit, or raises what it raised.
 
-        A caller that is cancelled stops waiting; its operation is still written.
+        A caller that is cancelled stops waiting; its operation is still written. What is only rehearsed sees what
+        stands before it in the batch, and is undone: neither a row nor a signal of it is left.
         """
         if self._crash is not None:
             raise StoreUnavailable(reason=f"its writing thread has died ({self._crash!r}); restart the gateway")
         if self._closed:
             raise StoreClosed
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._inbox.put(_Write(operation, args, kwargs, future))
+        self._inbox.put(_Write(operation, args, kwargs, future, rehearsed))
         return await future
 
     async def close(self) -> None:
@@ -118,11 +123,11 @@ class Writer:
         failure that has written something undoes the batch, and what it held is run again, in a savepoint each.
         """
         tx = self._tx
-        if self._careful:
-            self._apply_apart(write)
-            return
         if not tx.open:
             tx.begin(self._clock())
+        if self._careful or write.rehearsed:
+            self._apply_apart(write)
+            return
         mark, changes = tx.mark(), tx.changes
         try:
             write.result = write.operation(tx, *write.args, **write.kwargs)
@@ -139,7 +144,7 @@ class Writer:
                 self._apply_apart(again)
 
     def _apply_apart(self, write: _Write) -> None:
-        """Runs one operation in a savepoint; a failure undoes it alone."""
+        """Runs one operation in a savepoint; a failure undoes it alone, and so does its end where it is a rehearsal."""
         tx = self._tx
         mark = tx.savepoint()
         try:
@@ -151,7 +156,10 @@ class Writer:
             tx.undo(mark)
         else:
             write.error = None
-            tx.keep()
+            if write.rehearsed:
+                tx.undo(mark)
+            else:
+                tx.keep()
 
     def _commit(self) -> Sequence[Signal]:
         """Makes the batch durable; nothing to commit is no error."""
