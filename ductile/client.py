@@ -194,6 +194,27 @@ class Client:
         found: dict[str, Any] = await self._call("GET", f"/plugin/{quote(name, safe='')}")
         return found
 
+    async def pipelines(self) -> list[dict[str, Any]]:
+        """The pipelines, each as `skills` lists it."""
+        return [one for one in await self.skills() if one["kind"] == "pipeline"]
+
+    async def pipeline(self, name: str) -> dict[str, Any]:
+        """A pipeline, its steps and where each leads."""
+        found: dict[str, Any] = await self._call("GET", f"/pipeline/{quote(name, safe='')}")
+        return found
+
+    async def rehearse(
+        self,
+        pipeline: str,
+        payload: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> dict[str, Any]:
+        """What a run would do; `answers` are the payloads of the events that a step is assumed to emit."""
+        path = f"/pipeline/{quote(pipeline, safe='')}/dry-run"
+        body = orjson.dumps({"payload": payload or {}, "answers": answers or {}})
+        told: dict[str, Any] = await self._call("POST", path, body=body)
+        return told
+
     async def skills(self) -> list[dict[str, Any]]:
         """Plugin commands and pipelines in one list."""
         found: list[dict[str, Any]] = (await self._call("GET", "/skills"))["skills"]

@@ -14,14 +14,21 @@ from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
-from ductile.http.surfaces import discovery, jobs, pipelines, plugins, system
+from ductile.http.surfaces import definitions, discovery, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.model.route import Route
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.spawn import Spawn
 
-SURFACES: list[list[Route]] = [discovery.ROUTES, jobs.ROUTES, plugins.ROUTES, pipelines.ROUTES, system.ROUTES]
+SURFACES: list[list[Route]] = [
+    discovery.ROUTES,
+    jobs.ROUTES,
+    plugins.ROUTES,
+    pipelines.ROUTES,
+    definitions.ROUTES,
+    system.ROUTES,
+]
 """The groups of routes."""
 
 MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authenticate, locate, authorize, body]
