@@ -22,7 +22,7 @@ class Noun:
 
 
 NOUNS: Mapping[str, Noun] = {
-    "system": Noun("Start, look at, reload and stop a gateway.", ("system",)),
+    "system": Noun("Start, look at, reload, pause and stop a gateway.", ("system",)),
     "config": Noun("Look at a configuration without a gateway.", ("config",)),
     "plugin": Noun("List the plugins, and run a command of one.", ("plugin",)),
     "job": Noun("Look at what was run.", ("job",)),

@@ -39,6 +39,7 @@ from ductile.cli.codes import OutputFailed, UsageError, WaitedTooLong
 from ductile.errors import DuctileError
 
 if TYPE_CHECKING:  # aiohttp and pydantic take longer to import than `--help` to run
+    from ductile.cli.target import Target
     from ductile.client import Client
 
 FORMATS = ("table", "list", "json", "yaml")
@@ -169,9 +170,15 @@ class Out:
 
     def ask(self, work: "Callable[[Client], Awaitable[Any]]") -> Any:
         """What the gateway answers. Raises the client's errors, and those of finding out which gateway it is."""
-        from ductile.cli.target import exchange, find_target  # noqa: PLC0415 - imports the client
+        from ductile.cli.target import exchange  # noqa: PLC0415 - imports the client
 
-        return exchange(work, find_target(self.url, self.token, self.config), self.detail)
+        return exchange(work, self.target(), self.detail)
+
+    def target(self) -> "Target":
+        """The gateway that the options or their defaults name. Raises ConfigNotFound, UsageError."""
+        from ductile.cli.target import find_target  # noqa: PLC0415 - as above
+
+        return find_target(self.url, self.token, self.config)
 
     def _value(self, value: Any) -> None:
         self._write((render.as_yaml(value) if self.format == "yaml" else render.as_json(value)) + "\n")
@@ -266,7 +273,8 @@ def fail(error: DuctileError, *, as_json: bool) -> None:
 def located(problem: Mapping[str, Any]) -> str:
     """A problem of a configuration (file, line, column) or of a payload (a JSON Pointer)."""
     if problem.get("file"):
-        place = f"{problem['file']}:{problem['line']}:{problem['column']}: "
-        return f"{place}{problem.get('severity', 'error')}[{problem.get('code')}]: {problem.get('message')}"
+        at = f":{problem['line']}:{problem['column']}" if problem.get("line") else ""  # none: an environment variable
+        kind = f"{problem.get('severity', 'error')}[{problem.get('code')}]"
+        return f"{problem['file']}{at}: {kind}: {problem.get('message')}"
     path = problem.get("path")
     return f"{path}: {problem.get('message')}" if path else str(problem.get("message"))

@@ -1,16 +1,17 @@
-"""`ductile system`: start, look at, reload and stop a gateway."""
+"""`ductile system`: start, look at, reload, pause and stop a gateway."""
 
 import os
 import sys
+from typing import Annotated, Any
 
 import typer
 
 from ductile.cli import render
-from ductile.cli.codes import Exit
+from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.output import Out
 
-app = noun("Start, look at, reload and stop a gateway.")
+app = noun("Start, look at, reload, pause and stop a gateway.")
 
 
 @command(app, config=True)
@@ -29,10 +30,15 @@ def start(out: Out) -> None:
     raise typer.Exit(run(location))
 
 
-@command(app, gateway=True)
+@command(app, gateway=True, waits=True)
 def status(out: Out) -> None:
-    """Show how the gateway is. Exits with 1 if its store cannot commit, so that it takes no work."""
-    health = out.ask(lambda client: client.health())
+    """Show how the gateway is. Exits with 1 if its store cannot commit; --wait waits until it is there and does."""
+    from ductile.cli.presence import until_ready  # noqa: PLC0415 - imports the client
+
+    if out.wait:
+        health = out.ask(lambda client: until_ready(client, out.timeout))
+    else:
+        health = out.ask(lambda client: client.health())
     out.fields(health)
     if health.get("queue_depth") is None:
         raise typer.Exit(Exit.FAILED)
@@ -45,6 +51,41 @@ def reload(out: Out) -> None:
 
 
 @command(app, gateway=True, changes=True)
+def pause(out: Out) -> None:
+    """Start no more jobs, over a restart too, until `ductile system resume`; new ones are still taken in."""
+    out.fields(out.ask(lambda client: client.pause(dry_run=out.dry_run)))
+
+
+@command(app, gateway=True, changes=True)
+def resume(out: Out) -> None:
+    """Start jobs again after a pause."""
+    out.fields(out.ask(lambda client: client.resume(dry_run=out.dry_run)))
+
+
+@command(app, gateway=True, changes=True, waits=True)
 def stop(out: Out) -> None:
     """Stop the gateway gracefully: running attempts may end first, for `service.drain_timeout`."""
-    out.fields(out.ask(lambda client: client.stop(dry_run=out.dry_run)))
+    if out.wait and not out.dry_run:
+        from ductile.cli.presence import stop_and_wait  # noqa: PLC0415 - imports the client
+
+        url = out.target().url
+        out.fields(out.ask(lambda client: stop_and_wait(client, url, out.timeout)))
+    else:
+        out.fields(out.ask(lambda client: client.stop(dry_run=out.dry_run)))
+
+
+@command(app, gateway=True)
+def skills(
+    out: Out,
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the page that agents read.")] = False,
+) -> None:
+    """List what the gateway can do: each plugin command and pipeline, with how to call it."""
+    if markdown:
+        if out.asked_format is not None:
+            raise UsageError(reason=f"--markdown and --format {out.asked_format} exclude each other")
+        out.text(out.ask(lambda client: client.skills_markdown()))
+        return
+    found: list[dict[str, Any]] = out.ask(lambda client: client.skills())
+    columns = {"NAME": "name", "TIER": "tier", "ENDPOINT": "endpoint", "DESCRIPTION": "description"}
+    out.rows(columns, found, document={"skills": found})

@@ -7,7 +7,7 @@ from ductile.client import REFUSALS, Refused
 
 
 class FakeGateway:
-    """Answers by method name; a `(status, envelope)` is refused as the gateway would."""
+    """Answers by method name; a function says what now, a `(status, envelope)` is refused as the gateway would."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -35,6 +35,8 @@ class FakeClient:
         async def call(*given: Any, **named: Any) -> Any:
             self._gateway.calls.append((name, given, named))
             answer = self._gateway.answers[name]
+            if callable(answer):
+                answer = answer()
             if isinstance(answer, Exception):
                 raise answer
             if isinstance(answer, tuple):

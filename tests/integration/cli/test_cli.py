@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from support.gateway import TOKEN, Gateway
 
+from ductile.store.lock import StateLock
+
 PLUGIN = """#!/usr/bin/env python3
 import json, sys
 request = json.load(sys.stdin)
@@ -114,8 +116,13 @@ def test_a_reload_takes_the_new_configuration_or_says_what_is_wrong_with_it(cli:
     assert cli("system", "status", "--json").json["generation"] == 2
 
 
-def test_stop_ends_the_gateway_gracefully(cli: Cli) -> None:
-    assert cli("system", "stop").code == 0
+def test_stop_ends_the_gateway_gracefully_and_can_be_waited_for(cli: Cli) -> None:
+    stopped = cli("system", "stop", "--wait", "--timeout", "30s", "--verbose")
+    assert (stopped.code, stopped.json["status"]) == (0, "stopped")
+    assert "/system/stop: 202 in " in stopped.err
+    assert ", request " in stopped.err
+    with StateLock(cli.gateway.folder / "data/state.db"):  # the next gateway may start at once
+        pass
     assert cli.gateway.ended() == 0
 
 

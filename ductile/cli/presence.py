@@ -1,0 +1,103 @@
+"""Waiting for a gateway to be there, or to be gone."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ductile.cli.codes import WaitedTooLong
+from ductile.cli.target import is_local
+from ductile.client import Client, Unreachable
+from ductile.config.compile import DEFAULT_STATE
+from ductile.config.load import FILE, load_layers
+from ductile.config.sentences import validate
+
+EVERY = 0.1
+"""Seconds between two looks at a gateway: nobody can be told that one has come or gone but by asking."""
+
+
+async def until_ready(client: Client, limit: float | None) -> dict[str, Any]:
+    """Its health, once it answers and its store commits, within so many seconds. Raises WaitedTooLong."""
+    health: dict[str, Any] = {}
+
+    async def ready() -> bool:
+        with suppress(Unreachable):
+            health.update(await client.health())
+        return health.get("queue_depth") is not None
+
+    await until(ready, limit, "The gateway was not ready", "`ductile system status` looks again")
+    return health
+
+
+async def stop_and_wait(client: Client, url: str, limit: float | None) -> dict[str, Any]:
+    """Stop it, and return once it answers no more and, on this machine, its process has let go of its state.
+
+    Raises WaitedTooLong after so many seconds.
+    """
+    lock = lock_of(await client.health()) if is_local(url) else None
+    answer = await client.stop()
+
+    async def gone() -> bool:
+        return not await answers(client) and (lock is None or held_by(lock.file) != lock.pid)
+
+    await until(gone, limit, "The gateway has not stopped", "A second SIGTERM to its process ends its jobs at once")
+    return {**answer, "status": "stopped"}
+
+
+async def until(reached: Callable[[], Awaitable[bool]], limit: float | None, otherwise: str, then: str) -> None:
+    """Return once it is so. Raises WaitedTooLong, which says what is not so and what to do."""
+    try:
+        async with asyncio.timeout(limit):
+            while not await reached():  # noqa: ASYNC110 - another process sets no event of ours
+                await asyncio.sleep(EVERY)
+    except TimeoutError:
+        raise WaitedTooLong(what=otherwise, waited=f"{limit:g} seconds", then=then) from None
+
+
+async def answers(client: Client) -> bool:
+    """Whether somebody is there."""
+    try:
+        await client.health()
+    except Unreachable:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What a gateway holds while it runs, and the process that holds it."""
+
+    file: Path
+    pid: str
+
+
+def lock_of(health: Mapping[str, Any]) -> Lock | None:
+    """The lock of the gateway that answered so, if its folder is one of this machine."""
+    location = Path(str(health.get("config_path"))) / FILE
+    if not location.is_file():
+        return None
+    layers = load_layers(location, os.environ)
+    configuration, _ = validate(layers.value, layers.marks)
+    state = Path(configuration.state.path or layers.root / DEFAULT_STATE)
+    file = state.with_name(f"{state.name}.lock")
+    pid = held_by(file)
+    return Lock(file, pid) if pid is not None else None
+
+
+def held_by(file: Path) -> str | None:
+    """The id of the process that holds a lock file; None where nobody does, or where that cannot be seen."""
+    try:
+        number = os.open(file, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(number, 20, 0).decode("ascii", "replace").strip()
+    finally:
+        os.close(number)
+    return None

@@ -1,0 +1,62 @@
+"""`ductile system`: what it calls and prints."""
+
+import json
+
+import pytest
+from support.cli import FakeGateway
+
+from ductile.cli.main import main
+from ductile.client import Unreachable
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize("verb", ["reload", "pause", "resume", "stop"])
+def test_an_order_can_be_tried_without_being_carried_out(gateway: FakeGateway, verb: str, capsys: Captured) -> None:
+    gateway.answers[verb] = {"dry_run": True}
+    assert main(["system", verb, "--dry-run"]) == 0
+    assert main(["system", verb]) == 0
+    assert gateway.calls == [(verb, (), {"dry_run": True}), (verb, (), {"dry_run": False})]
+    assert '"dry_run": true' in capsys.readouterr().out
+
+
+def test_skills_are_a_table_a_document_or_the_page_for_agents(gateway: FakeGateway, capsys: Captured) -> None:
+    gateway.answers["skills"] = [{"name": "plugin.echo.poll", "tier": "READ", "endpoint": "/plugin/echo/poll"}]
+    gateway.answers["skills_markdown"] = "# Skills\n"
+    assert main(["system", "skills", "--format", "table"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["plugin.echo.poll", "READ", "/plugin/echo/poll"]
+    assert main(["system", "skills"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"skills": gateway.answers["skills"]}
+    assert main(["system", "skills", "--markdown"]) == 0
+    assert capsys.readouterr().out == "# Skills\n"
+    assert main(["system", "skills", "--markdown", "--json"]) == 2
+
+
+def test_status_waits_until_the_gateway_is_ready(gateway: FakeGateway, capsys: Captured) -> None:
+    answers = iter([Unreachable(url="u", reason="r"), {"queue_depth": None}, {"queue_depth": 0}])
+    gateway.answers["health"] = lambda: next(answers)
+    assert main(["system", "status", "--wait"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"queue_depth": 0}
+
+
+def test_a_wait_that_is_too_short_ends_with_6(gateway: FakeGateway, capsys: Captured) -> None:
+    gateway.answers["health"] = Unreachable(url="u", reason="r")
+    assert main(["system", "status", "--wait", "--timeout", "1ms", "--json"]) == 6
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["error"] == "waited_too_long"
+
+
+def test_stop_waits_until_nobody_answers(gateway: FakeGateway, capsys: Captured) -> None:
+    answers = iter([{"queue_depth": 0}, {"queue_depth": 0}, Unreachable(url="u", reason="r")])
+    gateway.answers["health"] = lambda: next(answers)
+    gateway.answers["stop"] = {"status": "stopping"}
+    assert main(["system", "stop", "--wait", "--url", "http://127.0.0.1:1", "--token", "t"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"status": "stopped"}
+    assert [name for name, _, _ in gateway.calls] == ["health", "stop", "health", "health"]
+
+
+def test_a_dry_stop_waits_for_nothing(gateway: FakeGateway) -> None:
+    gateway.answers["stop"] = {"status": "stopping", "dry_run": True}
+    assert main(["system", "stop", "--wait", "--dry-run"]) == 0
+    assert [name for name, _, _ in gateway.calls] == ["stop"]
