@@ -14,7 +14,7 @@ from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
-from ductile.http.surfaces import definitions, discovery, jobs, pipelines, plugins, system
+from ductile.http.surfaces import config_view, definitions, discovery, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.model.route import Route
@@ -27,6 +27,7 @@ SURFACES: list[list[Route]] = [
     plugins.ROUTES,
     pipelines.ROUTES,
     definitions.ROUTES,
+    config_view.ROUTES,
     system.ROUTES,
 ]
 """The groups of routes."""

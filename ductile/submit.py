@@ -82,11 +82,8 @@ class Options:
     """Whether what a plain job emits starts pipelines and routes."""
 
 
-def find_command(snapshot: Snapshot, plugin: str, command: str) -> Plugin:
-    """The plugin instance that can run this command now.
-
-    Raises UnknownPlugin, UnknownCommand (404) or PluginUnusable (503).
-    """
+def find_plugin(snapshot: Snapshot, plugin: str) -> Plugin:
+    """The plugin instance of this name that can run now. Raises UnknownPlugin (404) or PluginUnusable (503)."""
     found = snapshot.plugins.get(plugin)
     if found is None:
         unusable = snapshot.unusable.get(plugin)
@@ -94,6 +91,15 @@ def find_command(snapshot: Snapshot, plugin: str, command: str) -> Plugin:
             raise PluginUnusable(plugin=plugin, kind=unusable.kind, reason=unusable.reason)
         names = [*snapshot.plugins, *snapshot.unusable]
         raise UnknownPlugin(plugin=plugin, hint=did_you_mean(plugin, names))
+    return found
+
+
+def find_command(snapshot: Snapshot, plugin: str, command: str) -> Plugin:
+    """The plugin instance that can run this command now.
+
+    Raises UnknownPlugin, UnknownCommand (404) or PluginUnusable (503).
+    """
+    found = find_plugin(snapshot, plugin)
     if command not in found.manifest.commands:
         names = sorted(found.manifest.commands)
         raise UnknownCommand(

@@ -59,7 +59,7 @@ def compile_instances(configuration: Configuration, loaded: Mapping[str, Loaded]
         if isinstance(made, Plugin):
             instances.plugins[name] = made
         else:
-            instances.unusable[name] = made
+            instances.unusable[name] = replace(made, config=entry.config)
     return instances
 
 

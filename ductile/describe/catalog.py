@@ -1,8 +1,10 @@
-"""The list of plugins: what `/plugins` answers."""
+"""What there is to run: the list of plugins, and one plugin with its commands."""
 
 from typing import Any
 
-from ductile.model.snapshot import Snapshot
+from ductile.describe.dialect import plain
+from ductile.model.manifest import Command
+from ductile.model.snapshot import Plugin, Snapshot
 
 
 def catalog(snapshot: Snapshot) -> dict[str, Any]:
@@ -17,4 +19,26 @@ def catalog(snapshot: Snapshot) -> dict[str, Any]:
             }
             for name, plugin in sorted(snapshot.plugins.items())
         ]
+    }
+
+
+def plugin_document(plugin: Plugin) -> dict[str, Any]:
+    """`{name, version, description, protocol, commands: [{name, type, description, input_schema}]}`."""
+    manifest = plugin.manifest
+    return {
+        "name": plugin.name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "protocol": manifest.protocol,
+        "commands": [command_document(command) for command in manifest.commands.values()],
+    }
+
+
+def command_document(command: Command) -> dict[str, Any]:
+    """One command; its `input_schema` is null where anything is taken."""
+    return {
+        "name": command.name,
+        "type": command.type.value,
+        "description": command.description,
+        "input_schema": plain(command.input_schema),
     }

@@ -1,9 +1,17 @@
-"""JSON Schemas inside OpenAPI: ours become components by their title, plugins' keep pointing into themselves."""
+"""JSON Schemas inside OpenAPI: ours become components by their title, plugins' by the command they belong to."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema_rs
+
+from ductile.describe.dialect import within
+from ductile.describe.pointer import Pointer, is_list
+from ductile.describe.relocate import Relocation
+
 Json = dict[str, Any]
+
+COMPONENTS = "#/components/schemas/"
 
 
 def lift(schema: Mapping[str, Any], schemas: Json) -> Json:
@@ -14,39 +22,64 @@ def lift(schema: Mapping[str, Any], schemas: Json) -> Json:
         return lifted
     del lifted["title"]
     schemas[title] = lifted
-    return {"$ref": f"#/components/schemas/{title}"}
+    return {"$ref": f"{COMPONENTS}{title}"}
 
 
 def _lift_value(value: Any, schemas: Json) -> Any:
     if isinstance(value, Mapping):
         return lift(value, schemas)
-    if isinstance(value, list):
-        return [_lift_value(item, schemas) for item in value]
-    return value
+    return [_lift_value(item, schemas) for item in value] if is_list(value) else value
 
 
-def has_local_reference(schema: Any) -> bool:
-    """Whether the schema refers to a part of itself."""
-    if isinstance(schema, Mapping):
-        reference = schema.get("$ref")
-        local = isinstance(reference, str) and reference.startswith("#")
-        return local or any(has_local_reference(value) for value in schema.values())
-    return isinstance(schema, list | tuple) and any(has_local_reference(item) for item in schema)
+def embed(name: str, schema: Mapping[str, Any], schemas: Json) -> Json:
+    """A plugin's schema as it may stand in the document.
 
-
-def embed(schema: Any, root: str) -> Any:
-    """The schema with its references to itself made relative to `root`, where it will stand.
-
-    Its `$id` goes: it would make itself the base of the references again.
+    One that refers to parts of itself becomes the component `name`, and each of those parts one beside it.
     """
-    if isinstance(schema, Mapping):
-        return {
-            key: root + value[1:]
-            if key == "$ref" and isinstance(value, str) and value.startswith("#")
-            else embed(value, root)
-            for key, value in schema.items()
-            if key != "$id" or not isinstance(value, str)
-        }
-    if isinstance(schema, list | tuple):
-        return [embed(item, root) for item in schema]
-    return schema
+    relocation = Relocation(schema)
+    if not relocation.targets:
+        inline: Json = sound(relocation.text((), lambda _: ""), {})
+        return inline
+    names: dict[Pointer, str] = {(): vacant(name, schemas)}
+    schemas[names[()]] = {}
+    for place in relocation.targets:
+        if place not in names:
+            names[place] = vacant(f"{names[()]}__{relocation.name(place)}", schemas)
+            schemas[names[place]] = {}
+    for place, free in names.items():
+        schemas[free] = relocation.text(place, lambda target: f"{COMPONENTS}{names[target]}")
+    for free in names.values():
+        schemas[free] = sound(schemas[free], schemas)
+    return {"$ref": f"{COMPONENTS}{names[()]}"}
+
+
+def vacant(name: str, schemas: Mapping[str, Any]) -> str:
+    """The name, or the first of `name_2`, `name_3`… that no component has."""
+    free, number = name, 1
+    while free in schemas:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def sound(schema: Any, schemas: Mapping[str, Any]) -> Any:
+    """The schema without defaults that it would itself refuse: they mislead, and generated clients stumble on them."""
+    if not isinstance(schema, Mapping):
+        return schema
+    kept = {key: within(key, value, lambda one: sound(one, schemas)) for key, value in schema.items()}
+    if "default" in kept and not accepts(kept, kept["default"], schemas):
+        del kept["default"]
+    return kept
+
+
+def accepts(schema: Mapping[str, Any], value: Any, schemas: Mapping[str, Any]) -> bool:
+    """Whether the value is valid by a schema of the document. What cannot be decided is not."""
+    try:
+        validator = jsonschema_rs.validator_for({**schema, "components": {"schemas": schemas}}, retriever=_refuse)
+        return validator.is_valid(value)
+    except (ValueError, TypeError, OverflowError, RecursionError, jsonschema_rs.ReferencingError):
+        return False
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(uri)

@@ -11,11 +11,11 @@ from aiohttp.web import BaseRequest
 from ductile.config.reload import Live
 from ductile.errors import BadRequest
 from ductile.http.errors import InvalidJson, UnsupportedMedia
+from ductile.http.representation import Documents
 from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
 from ductile.model.route import Route
-from ductile.model.snapshot import Snapshot
 from ductile.observe.waiters import Waiters
 from ductile.store.sqlite import Store
 
@@ -39,23 +39,6 @@ class Control(Protocol):
 
     def request_stop(self) -> None:
         """Begin the graceful stop; returns at once."""
-
-
-class Documents:
-    """The encoded documents of the snapshot that serves. It keeps those of one generation."""
-
-    def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
-        self._kept: dict[Callable[[Snapshot], Any], bytes] = {}
-
-    def get(self, snapshot: Snapshot, build: Callable[[Snapshot], Any]) -> bytes:
-        """What `build` makes of the snapshot, as redacted JSON."""
-        if self._snapshot is not snapshot:
-            self._snapshot, self._kept = snapshot, {}
-        document = self._kept.get(build)
-        if document is None:
-            document = self._kept[build] = orjson.dumps(snapshot.redactor.value(build(snapshot)))
-        return document
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from ductile.document.redact import Redactor
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
+from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.principal import Principal
 from ductile.model.route import Matcher
@@ -62,6 +63,7 @@ class Unusable:
     """`disabled`, or `quarantined`."""
     reason: str
     manifest: Manifest | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +106,8 @@ class Service:
     strict_mode: bool
     allow_symlinks: bool
     inherit_env: tuple[str, ...]
+    watch: bool = False
+    """Whether a change of what the configuration was read from reloads it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,3 +154,5 @@ class Snapshot:
     """Located sentences: `config.yaml:3:1: warning[legacy]: …`."""
     sections: Mapping[str, str] = field(default_factory=dict)
     """Part of the configuration → its hash; a reload tells from it what changed."""
+    inputs: Inputs = field(default_factory=Inputs)
+    """Everything that was read for it."""

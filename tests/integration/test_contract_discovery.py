@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from support.gateway import Answer, Gateway
-from support.world import SAY, opened
+from support.gateway import TOKEN, Answer, Gateway
+from support.world import SAY, is_error, opened, token
 
 
 def test_the_index_says_where_to_start(world: Gateway) -> None:
@@ -75,9 +75,18 @@ def test_openapi_has_a_path_for_each_command_and_pipeline_and_then_the_rest(open
     paths = list(openapi["paths"])
     assert {"/plugin/shell/handle", "/plugin/shell/peek", "/plugin/single/handle", "/pipeline/line"} <= set(paths)
     assert not any("broken" in path or "/off/" in path for path in paths)
-    control = [path for path in paths if not path.startswith(("/plugin/", "/pipeline/"))]
-    assert {"/", "/jobs", "/job/{job_id}", "/job/{job_id}/tree", "/job/{job_id}/cancel", "/healthz"} <= set(control)
-    assert paths[-len(control) :] == control
+    control = {
+        "/",
+        "/jobs",
+        "/job/{job_id}",
+        "/job/{job_id}/tree",
+        "/job/{job_id}/cancel",
+        "/healthz",
+        "/plugin/{name}",
+    }
+    assert control <= set(paths)
+    runs = [path for path in paths if path.startswith(("/plugin/", "/pipeline/")) and "{" not in path]
+    assert paths[: len(runs)] == runs
 
 
 def test_a_command_is_described_as_its_manifest_says(openapi: Any) -> None:
@@ -152,3 +161,123 @@ def test_the_agents_manifest_points_at_openapi(world: Gateway) -> None:
     assert (manifest["schema_version"], manifest["name_for_model"]) == ("v1", "ductile")
     assert manifest["auth"] == {"type": "bearer"}
     assert manifest["api"] == {"type": "openapi", "url": "/openapi.json"}
+
+
+def test_a_plugin_tells_what_its_commands_take(world: Gateway) -> None:
+    assert world.get("/plugin/shell", token=token("shell-reader")) == {
+        "name": "shell",
+        "version": "1.0.0",
+        "description": "Does little.",
+        "protocol": 2,
+        "commands": [
+            {"name": "handle", "type": "write", "description": "", "input_schema": None},
+            {"name": "peek", "type": "read", "description": "", "input_schema": None},
+            {"name": "say", "type": "write", "description": "Says it.", "input_schema": SAY["input_schema"]},
+        ],
+    }
+    assert world.get("/plugin/single/")["name"] == "single"
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "status", "code"),
+    [
+        ("/plugin/shell", None, 401, "unauthorized"),
+        ("/plugin/shell", "canceller", 403, "forbidden"),
+        ("/plugin/echo", "shell-writer", 403, "forbidden"),
+        ("/plugin/shel", "reader", 404, "unknown_plugin"),
+        ("/plugin/shel", "canceller", 404, "unknown_plugin"),
+        ("/plugin/%F0%9F%98%80%00", "reader", 404, "unknown_plugin"),
+        ("/plugin/broken", "reader", 503, "plugin_unavailable"),
+        ("/plugin/off", "reader", 503, "plugin_unavailable"),
+        ("/plugin/shel/openapi.json", None, 404, "unknown_plugin"),
+        ("/plugin/off/openapi.json", None, 503, "plugin_unavailable"),
+    ],
+)
+def test_a_plugin_is_told_to_who_may_know_it_and_only_if_it_is_there(
+    world: Gateway, path: str, who: str | None, status: int, code: str
+) -> None:
+    assert is_error(world.call("GET", path, token=token(who) if who else None), status, code)
+
+
+def test_a_plugin_has_an_openapi_document_of_its_own(world: Gateway, openapi: Any) -> None:
+    scoped = world.get("/plugin/shell/openapi.json", token=None)
+    OpenAPIV31SpecValidator(scoped).validate()
+    assert scoped["paths"] == {path: one for path, one in openapi["paths"].items() if path.startswith("/plugin/shell/")}
+    assert [tag["name"] for tag in scoped["tags"]] == ["shell"]
+    assert set(scoped["components"]["schemas"]) < set(openapi["components"]["schemas"])
+    assert scoped["components"]["securitySchemes"] == openapi["components"]["securitySchemes"]
+
+
+DOCUMENTS = [
+    ("/plugins", None),
+    ("/skills", None),
+    ("/openapi.json", None),
+    ("/.well-known/ai-plugin.json", None),
+    ("/plugin/shell/openapi.json", None),
+    ("/plugin/shell", TOKEN),
+    ("/config/view", TOKEN),
+]
+
+
+@pytest.mark.parametrize(("path", "who"), DOCUMENTS)
+def test_a_document_that_the_client_has_is_not_sent_again(world: Gateway, path: str, who: str | None) -> None:
+    first = world.call("GET", path, token=who)
+    tag = first.headers["etag"]
+    assert tag.startswith('"') and not tag.startswith("W/")  # noqa: PT018 - a strong tag is one thing
+    assert world.call("GET", path, token=who).headers["etag"] == tag
+    assert first.headers["cache-control"].endswith("no-cache")
+    assert ("private" in first.headers["cache-control"]) == (who is not None)
+    for method in ("GET", "HEAD"):
+        for known in (tag, f"W/{tag}", "*", f'"other", {tag}', f'"a,b",W/"c" ,  {tag}', f'"{tag[1:-1]}"'):
+            answer = world.call(method, path, token=who, headers={"If-None-Match": known})
+            assert (answer.status, answer.raw) == (304, b"")
+            assert answer.headers["etag"] == tag
+        for other in ('"other"', f'{tag[:-2]}"', tag[1:-1], f'"x{tag}', "", '"*"', f"w/{tag[1:]}"):
+            assert world.call(method, path, token=who, headers={"If-None-Match": other}).status == 200
+
+
+def test_a_tag_is_no_credential(world: Gateway) -> None:
+    tag = world.call("GET", "/config/view").headers["etag"]
+    for who in (None, token("reader")):
+        assert world.call("GET", "/config/view", token=who, headers={"If-None-Match": tag}).status in {401, 403}
+
+
+def test_another_representation_has_another_tag_and_caches_are_told(world: Gateway) -> None:
+    as_json = world.call("GET", "/skills", token=None)
+    as_page = world.call("GET", "/skills", token=None, headers={"Accept": "text/markdown"})
+    assert as_json.headers["etag"] != as_page.headers["etag"]
+    assert as_json.headers["vary"] == as_page.headers["vary"] == "Accept"
+    headers = {"Accept": "text/markdown", "If-None-Match": as_json.headers["etag"]}
+    assert world.call("GET", "/skills", token=None, headers=headers).status == 200
+    headers["If-None-Match"] = as_page.headers["etag"]
+    known = world.call("GET", "/skills", token=None, headers=headers)
+    assert (known.status, known.headers["vary"]) == (304, "Accept")
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("text/markdown", "text/markdown; charset=utf-8"),
+        ("text/markdown;q=0.5, application/json;q=0.4", "text/markdown; charset=utf-8"),
+        ("text/markdown;q=0.4, application/json;q=0.5", "application/json"),
+        ("text/*", "text/markdown; charset=utf-8"),
+        ("TEXT/Markdown; charset=utf-8", "text/markdown; charset=utf-8"),
+        ("text/markdown, text/html, */*", "text/markdown; charset=utf-8"),
+        ("*/*;q=0.9, text/markdown;q=0.1", "application/json"),
+        ("application/json;q=0, */*", "text/markdown; charset=utf-8"),
+        ("text/markdown;q=0", "application/json"),
+        ("*/*", "application/json"),
+        ("image/png", "application/json"),
+        ("text/markdown;q=nan", "application/json"),
+        (",;,/;q=1,\xff", "application/json"),
+        ("", "application/json"),
+    ],
+)
+def test_skills_come_as_the_client_prefers(world: Gateway, accept: str, media: str) -> None:
+    answer = world.call("GET", "/skills", token=None, headers={"Accept": accept})
+    assert (answer.status, answer.headers["content-type"]) == (200, media)
+
+
+def test_the_index_links_to_the_documentation(world: Gateway) -> None:
+    link = world.call("GET", "/", token=None).headers["link"]
+    assert link == '</docs>; rel="service-doc", </openapi.json>; rel="service-desc"'

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from ductile.http.ask import Ask, Handler, Reply
 
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Prefer, X-Request-Id"
-EXPOSED_HEADERS = "Location, Retry-After, X-Request-Id"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, X-Request-Id"
+EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id"
 PREFLIGHT_AGE = "600"
 """Seconds a browser may keep the answer to a preflight."""
 
@@ -20,7 +20,7 @@ async def origins(ask: Ask, proceed: Handler) -> Reply:
     added = {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": EXPOSED_HEADERS,
-        "Vary": "Origin",
+        "Vary": ", ".join(filter(None, (reply.headers.get("Vary"), "Origin"))),
     }
     if ask.method == "OPTIONS":
         added["Access-Control-Allow-Methods"] = reply.headers.get("Allow", "")

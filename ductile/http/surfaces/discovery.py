@@ -1,13 +1,22 @@
-"""Says what the gateway can do, to people and to agents. Public."""
+"""Says what the gateway can do, to people and to agents."""
 
 from ductile import __version__
-from ductile.describe.catalog import catalog
-from ductile.describe.openapi import openapi
+from ductile.describe.catalog import catalog, plugin_document
+from ductile.describe.openapi import openapi, plugin_openapi
 from ductile.describe.skills import skills
+from ductile.describe.skills_page import skills_page
+from ductile.http.accept import preferred
 from ductile.http.ask import Ask, Reply
+from ductile.http.conditional import HEADERS, conditional
+from ductile.http.middleware.authorize import require
+from ductile.http.representation import JSON, represent
 from ductile.http.surfaces import schemas
 from ductile.model.route import Route
 from ductile.model.snapshot import Snapshot
+from ductile.submit import find_plugin
+
+MARKDOWN = "text/markdown"
+TAGS = ("discovery",)
 
 
 async def index(ask: Ask) -> Reply:
@@ -25,7 +34,8 @@ async def index(ask: Ask) -> Reply:
                 "openapi": "/openapi.json",
                 "ai_plugin": "/.well-known/ai-plugin.json",
             },
-        }
+        },
+        headers={"Link": '</docs>; rel="service-doc", </openapi.json>; rel="service-desc"'},
     )
 
 
@@ -35,8 +45,10 @@ AI_PLUGIN = {
     "name_for_model": "ductile",
     "description_for_human": "Integration gateway for triggering plugins and pipelines.",
     "description_for_model": (
-        "Discover and invoke plugins and pipelines. GET /skills lists them, GET /openapi.json has the full "
-        "specification. Invoke a command with POST /plugin/{name}/{command}, a pipeline with POST /pipeline/{name}."
+        "Discover and invoke plugins and pipelines. GET /skills with `Accept: text/markdown` explains how to call, "
+        "wait, follow a job and read an error, and lists every skill. GET /openapi.json has the full specification, "
+        "/plugin/{name}/openapi.json that of one plugin. Invoke a command with POST /plugin/{name}/{command}, "
+        "a pipeline with POST /pipeline/{name}."
     ),
     "auth": {"type": "bearer"},
     "api": {"type": "openapi", "url": "/openapi.json"},
@@ -49,43 +61,102 @@ def openapi_of(snapshot: Snapshot) -> object:
     return openapi(snapshot, __version__)
 
 
+def plugin_openapi_of(snapshot: Snapshot, name: str) -> object:
+    """The same of one plugin."""
+    return plugin_openapi(snapshot, name, __version__)
+
+
+def plugin_of(snapshot: Snapshot, name: str) -> object:
+    """One plugin and its commands."""
+    return plugin_document(snapshot.plugins[name])
+
+
 async def get_plugins(ask: Ask) -> Reply:
     """Plugins and the names of their commands."""
-    return Reply(body=ask.gateway.documents.get(ask.snapshot, catalog))
+    return conditional(ask, ask.gateway.documents.get(ask.snapshot, catalog))
+
+
+async def get_plugin(ask: Ask) -> Reply:
+    """One plugin and its commands, to who may run its READ commands."""
+    plugin = find_plugin(ask.snapshot, ask.path["name"])
+    require(ask, "plugin:ro", f"plugin:{plugin.name}:ro")
+    return conditional(ask, ask.gateway.documents.get(ask.snapshot, plugin_of, plugin.name))
 
 
 async def get_skills(ask: Ask) -> Reply:
-    """Plugin commands and pipelines in one list."""
-    return Reply(body=ask.gateway.documents.get(ask.snapshot, skills))
+    """Plugin commands and pipelines in one list, as JSON or as a page."""
+    wanted = preferred(ask.raw.headers.getall("Accept", ()), (JSON, MARKDOWN))
+    build = skills_page if wanted == MARKDOWN else skills
+    return conditional(ask, ask.gateway.documents.get(ask.snapshot, build, media=wanted), Vary="Accept")
 
 
 async def get_openapi(ask: Ask) -> Reply:
     """The whole API as OpenAPI 3.1."""
-    return Reply(body=ask.gateway.documents.get(ask.snapshot, openapi_of))
+    return conditional(ask, ask.gateway.documents.get(ask.snapshot, openapi_of))
 
 
-async def get_ai_plugin(ask: Ask) -> Reply:  # noqa: ARG001 - a handler's shape; the document is always the same
+async def get_plugin_openapi(ask: Ask) -> Reply:
+    """The commands of one plugin as OpenAPI 3.1."""
+    plugin = find_plugin(ask.snapshot, ask.path["name"])
+    return conditional(ask, ask.gateway.documents.get(ask.snapshot, plugin_openapi_of, plugin.name))
+
+
+async def get_ai_plugin(ask: Ask) -> Reply:
     """The manifest that agents look for."""
-    return Reply(body=AI_PLUGIN)
+    return conditional(ask, represent(ask.snapshot, AI_PLUGIN))
 
 
 ROUTES = [
-    Route(method="GET", path="/", handler=index, summary="Where to start", scopes=None, responses={200: schemas.INDEX}),
+    Route(
+        method="GET",
+        path="/",
+        handler=index,
+        summary="Where to start",
+        scopes=None,
+        tags=TAGS,
+        responses={200: schemas.INDEX},
+    ),
     Route(
         method="GET",
         path="/plugins",
         handler=get_plugins,
         summary="Plugins and their commands",
         scopes=None,
-        responses={200: schemas.PLUGINS},
+        tags=TAGS,
+        responses={200: schemas.PLUGINS, 304: None},
+        headers=HEADERS,
+    ),
+    Route(
+        method="GET",
+        path="/plugin/{name}",
+        handler=get_plugin,
+        summary="A plugin, and what its commands take",
+        description="Needs the scope `plugin:ro`, or `plugin:<name>:ro` of this plugin.",
+        tags=TAGS,
+        responses={200: schemas.PLUGIN, 304: None, 404: None, 503: None},
+        headers=HEADERS,
+    ),
+    Route(
+        method="GET",
+        path="/plugin/{name}/openapi.json",
+        handler=get_plugin_openapi,
+        summary="The OpenAPI document of one plugin",
+        scopes=None,
+        tags=TAGS,
+        responses={200: schemas.OBJECT, 304: None, 404: None, 503: None},
+        headers=HEADERS,
     ),
     Route(
         method="GET",
         path="/skills",
         handler=get_skills,
         summary="Plugin commands and pipelines, for agents",
+        description="`Accept: text/markdown` gives a page that also says how to call, follow and understand them.",
         scopes=None,
-        responses={200: schemas.SKILLS},
+        tags=TAGS,
+        responses={200: schemas.SKILLS, 304: None},
+        media=(JSON, MARKDOWN),
+        headers={**HEADERS, "Vary": "`Accept`: there is a page for JSON and one in Markdown."},
     ),
     Route(
         method="GET",
@@ -93,7 +164,9 @@ ROUTES = [
         handler=get_openapi,
         summary="This document",
         scopes=None,
-        responses={200: {"type": "object"}},
+        tags=TAGS,
+        responses={200: schemas.OBJECT, 304: None},
+        headers=HEADERS,
     ),
     Route(
         method="GET",
@@ -101,6 +174,8 @@ ROUTES = [
         handler=get_ai_plugin,
         summary="Where agents start",
         scopes=None,
-        responses={200: {"type": "object"}},
+        tags=TAGS,
+        responses={200: schemas.AI_PLUGIN, 304: None},
+        headers=HEADERS,
     ),
 ]

@@ -179,11 +179,74 @@ JOB_ROW = closed(
 JOB_PAGE = closed("JobPage", {"total_capped": BOOLEAN}, jobs=array(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID)
 CANCELLED = closed("Cancelled", job_id=ID, status=STATE)
 
-INDEX = closed("Index", name=STRING, description=STRING, uptime_seconds=INTEGER, discovery=OBJECT)
-PLUGINS = closed(
-    "Plugins", plugins=array(closed(name=STRING, version=STRING, description=STRING, commands=array(STRING)))
+INDEX = closed(
+    "Index",
+    name=STRING,
+    description=STRING,
+    uptime_seconds=INTEGER,
+    discovery=closed(health=STRING, skills=STRING, plugins=STRING, openapi=STRING, ai_plugin=STRING),
 )
-SKILLS = closed("Skills", skills=array(OBJECT))
+PLUGINS = closed(
+    "Plugins",
+    plugins=array(closed("PluginRow", name=STRING, version=STRING, description=STRING, commands=array(STRING))),
+)
+PLUGIN = closed(
+    "Plugin",
+    name=STRING,
+    version=STRING,
+    description=STRING,
+    protocol=INTEGER,
+    commands=array(
+        closed(
+            "Command",
+            name=STRING,
+            type={"type": "string", "enum": ["read", "write"]},
+            description=STRING,
+            input_schema={"type": ["object", "null"], "description": "A JSON Schema; null where anything is taken."},
+        )
+    ),
+)
+SKILL = closed(
+    "Skill",
+    {
+        "description": STRING,
+        "tier": {"type": "string", "enum": ["READ", "WRITE"]},
+        "plugin": STRING,
+        "command": STRING,
+        "pipeline": STRING,
+        "trigger": NULLABLE_STRING,
+        "execution_mode": {"type": "string", "enum": ["synchronous", "asynchronous"]},
+        "timeout_secs": {"type": ["number", "null"]},
+    },
+    name=STRING,
+    kind={"type": "string", "enum": ["plugin", "pipeline"]},
+    endpoint=STRING,
+)
+SKILLS = closed("Skills", skills=array(SKILL))
+AI_PLUGIN = closed(
+    "AiPlugin",
+    schema_version=STRING,
+    name_for_human=STRING,
+    name_for_model=STRING,
+    description_for_human=STRING,
+    description_for_model=STRING,
+    auth=closed(type=STRING),
+    api=closed(type=STRING, url=STRING),
+)
+CONFIG_VIEW = closed(
+    "ConfigView",
+    service={"type": "object", "description": "Its settings by name; lengths of time as they are written."},
+    api=closed(
+        enabled=BOOLEAN,
+        listen={"type": ["string", "array"], "items": STRING},
+        tokens=array(closed(scopes=array(STRING))),
+    ),
+    plugins={"type": "object", "additionalProperties": closed("PluginView", enabled=BOOLEAN, config=OBJECT)},
+    pipelines=array(closed("PipelineView", name=STRING, on=NULLABLE_STRING)),
+    compiled_routes=array(
+        closed("RouteView", event_type=STRING, source=NULLABLE_STRING, to=STRING, hook=BOOLEAN),
+    ),
+)
 OK = closed("Status", {"generation": INTEGER}, status=STRING)
 HEALTH = closed(
     "Health",

@@ -1,0 +1,81 @@
+"""The configuration that serves, as an operator may see it: without tokens, and with secrets masked."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ductile.document.redact import MASK, Redactor, is_display_secret
+from ductile.document.units import written
+from ductile.model.snapshot import Snapshot
+
+Json = dict[str, Any]
+
+DURATIONS = frozenset(
+    {"tick_interval", "dedupe_ttl", "job_log_retention", "job_queue_retention", "kill_grace", "drain_timeout"}
+)
+"""The settings of `service` that are lengths of time."""
+
+
+def config_view(snapshot: Snapshot) -> Json:
+    """`{service, api, plugins, pipelines, compiled_routes}`; the snapshot's secrets are masked wherever they stand."""
+    view: Json = shown(_view(snapshot), snapshot.redactor)
+    return view
+
+
+def _view(snapshot: Snapshot) -> Json:
+    listen = snapshot.api.listen
+    return {
+        "service": {
+            name: written(value) if name in DURATIONS else value for name, value in asdict(snapshot.service).items()
+        },
+        "api": {
+            "enabled": snapshot.api.enabled,
+            "listen": listen[0] if len(listen) == 1 else list(listen),
+            "tokens": [{"scopes": sorted(principal.scopes)} for principal in snapshot.principals.values()],
+        },
+        "plugins": dict(sorted(_plugins(snapshot))),
+        "pipelines": [{"name": graph.name, "on": graph.on or graph.on_hook} for graph in snapshot.pipelines.values()],
+        "compiled_routes": list(_routes(snapshot)),
+    }
+
+
+def _plugins(snapshot: Snapshot) -> Iterator[tuple[str, Json]]:
+    for name, plugin in snapshot.plugins.items():
+        yield name, {"enabled": True, "config": masked(plugin.config)}
+    for name, unusable in snapshot.unusable.items():
+        yield name, {"enabled": unusable.kind != "disabled", "config": masked(unusable.config)}
+
+
+def _routes(snapshot: Snapshot) -> Iterator[Json]:
+    """What each event starts, in the order of asking; `source` is null where it may come from anywhere."""
+    for groups, hook in ((snapshot.on_event, False), (snapshot.on_hook, True)):
+        for event_type, graphs in groups.items():
+            for graph in graphs:
+                to = f"pipeline.{graph.name}"
+                yield {"event_type": event_type, "source": graph.from_plugin, "to": to, "hook": hook}
+    for routes in snapshot.routes.values():
+        for route in routes:
+            to = f"plugin.{route.to}.handle"
+            yield {"event_type": route.event_type, "source": route.source, "to": to, "hook": False}
+
+
+def masked(value: Any) -> Any:
+    """The value, with everything masked that stands under a key whose name hints at a secret."""
+    if isinstance(value, Mapping):
+        return {key: MASK if is_display_secret(str(key)) else masked(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(member) for member in value]
+    return value
+
+
+def shown(value: Any, redactor: Redactor) -> Any:
+    """The value without the secrets; a number whose digits are one is masked too."""
+    if isinstance(value, Mapping):
+        return {redactor.text(str(key)): shown(member, redactor) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(member, redactor) for member in value]
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and redactor.text(str(value)) == MASK:
+        return MASK
+    return value

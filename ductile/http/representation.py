@@ -1,0 +1,62 @@
+"""The documents of the snapshot that serves, each encoded once, with the entity tag that it is known by."""
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from blake3 import blake3
+
+from ductile.model.snapshot import Snapshot
+
+JSON = "application/json"
+_HASH = 16
+"""Hex digits of a hash in an entity tag."""
+_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\U0010ffff]*")')
+"""RFC 9110, 8.8.3."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A document as it is sent."""
+
+    body: bytes
+    media: str
+    etag: str
+    """Strong: it names the generation, the configuration and these very bytes."""
+
+
+class Documents:
+    """The encoded documents of the snapshot that serves. It keeps those of one generation."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._kept: dict[Hashable, Document] = {}
+
+    def get(self, snapshot: Snapshot, build: Callable[..., Any], *given: str, media: str = JSON) -> Document:
+        """What `build` makes of the snapshot and of what is given beside it, redacted.
+
+        It returns a JSON value, or text for another media type.
+        """
+        if self._snapshot is not snapshot:
+            self._snapshot, self._kept = snapshot, {}
+        key = (build, given)
+        document = self._kept.get(key)
+        if document is None:
+            document = self._kept[key] = represent(snapshot, build(snapshot, *given), media)
+        return document
+
+
+def represent(snapshot: Snapshot, content: Any, media: str = JSON) -> Document:
+    """A JSON value, or text of another media type, as a document of this snapshot."""
+    shown = snapshot.redactor.value(content)
+    body = orjson.dumps(shown) if media == JSON else shown.encode()
+    tag = f"{snapshot.generation}-{snapshot.config_hash[:_HASH]}-{blake3(body).hexdigest()[:_HASH]}"
+    return Document(body=body, media=media, etag=f'"{tag}"')
+
+
+def is_known(etag: str, fields: Sequence[str]) -> bool:
+    """Whether the `If-None-Match` fields name this entity tag, compared weakly as RFC 9110 (13.1.2) says."""
+    asked = ",".join(fields).strip()
+    return asked == "*" or etag in _TAG.findall(asked)
