@@ -28,7 +28,7 @@ def test_the_example_configuration_has_no_problem_and_uses_every_bundled_plugin(
     found = report(example, {})
     assert found["lines"] == []
     assert {*found["plugins"], "folder_watch"} == {"alerts", "inbox", *(path.name for path in PLUGINS)}
-    assert found["pipelines"] == ["failure-alert", "inbox-report", "text-stats"]
+    assert found["pipelines"] == ["failure-alert", "fetch-digest", "fetch-failed", "inbox-report", "text-stats"]
 
 
 def test_the_settings_that_are_commented_out_work_as_well(example: Path) -> None:

@@ -1,0 +1,106 @@
+"""The bundled plugins behind a real gateway: what a caller gets from each of them."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.gateway import Gateway, gateways
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+PAGE = b"<html><title>News</title><nav>skip</nav><h1>Today</h1><p>All is <b>well</b>."
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """`/page` is a page, `/busy` asks to come back, the rest is not there."""
+
+    def do_GET(self) -> None:
+        status = {"/page": 200, "/busy": 503}.get(self.path, 404)
+        self.send_response_only(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Retry-After", "7")
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[int]:
+    """A web server on the loopback interface; its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("bundled")
+    for gateway in gateways(folder):
+        gateway.configure(plugin_roots=[str(PLUGINS)], plugins=plugins(site), pipelines=PIPELINES)
+        yield gateway.start()
+
+
+def plugins(site: int) -> dict[str, Any]:
+    return {
+        "echo": {},
+        "fetch": {"config": {"ports": [site]}, "max_attempts": 1},
+        "near": {
+            "uses": "fetch",
+            "max_attempts": 1,
+            "config": {"ports": [site], "allow_private": ["127.0.0.0/8"], "output_format": "markdown"},
+        },
+    }
+
+
+PIPELINES: list[dict[str, Any]] = [
+    {
+        "name": "read-page",
+        "on": "page.wanted",
+        "steps": [
+            {"id": "fetch", "uses": "near"},
+            {"id": "say", "uses": "echo", "with": {"message": "{payload.content}"}},
+        ],
+    },
+    {"name": "told", "on": "fetch.failed", "steps": [{"uses": "echo", "with": {"message": "{payload.error}"}}]},
+]
+
+
+def only_event(job: dict[str, Any]) -> dict[str, Any]:
+    assert job["status"] == "succeeded", job
+    (event,) = job["result"]["events"]
+    found: dict[str, Any] = event
+    return found
+
+
+def test_fetch_hands_the_text_of_a_page_to_the_next_step(world: Gateway, site: int) -> None:
+    tree = world.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/page"})
+    assert [row["status"] for row in tree] == ["succeeded"] * 3
+    assert tree[-1]["result"]["result"] == "# Today\n\nAll is **well**."
+
+
+def test_fetch_reaches_nothing_private_and_raises_an_alert(world: Gateway, site: int) -> None:
+    job = world.run("fetch", "handle", {"url": f"http://127.0.0.1:{site}/page"})
+    assert job["status"] == "failed"
+    assert "allow_private" in job["last_error"]
+    assert world.post("/plugin/fetch/handle", {"payload": {"url": 5}}).status == 400
+
+
+def test_fetch_that_fails_in_a_pipeline_starts_what_waits_for_it(world: Gateway, site: int) -> None:
+    tree = world.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/busy"})
+    assert tree[0]["status"] == "failed"
+    job = world.until(
+        lambda: [job for job in world.jobs(plugin="echo", status="succeeded") if "503" in said(world, job)]
+    )
+    assert said(world, job[0]) == "HTTP 503"
+
+
+def said(world: Gateway, job: dict[str, Any]) -> str:
+    return str(world.get(f"/job/{job['job_id']}")["result"]["result"])
