@@ -17,6 +17,7 @@ from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import config_view, definitions, discovery, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
+from ductile.ingress.watch import Watch
 from ductile.model.route import Route
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.spawn import Spawn
@@ -37,6 +38,7 @@ MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authent
 
 SOURCES: list[Callable[[Gateway], Source]] = [
     lambda gateway: Schedules(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+    lambda gateway: Watch(gateway.live),
 ]
 """What triggers by itself."""
 

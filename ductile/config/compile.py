@@ -1,7 +1,7 @@
 """Configuration and manifests become a snapshot: the one path for `config check`, start and reload."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ductile.config import fingerprint
@@ -19,10 +19,12 @@ from ductile.flow.dsl import parse_pipelines
 from ductile.flow.pipeline import compile_pipelines
 from ductile.flow.value import json_faults
 from ductile.model.graph import Graph
+from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.principal import Principal
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
+from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import Loaded, load_plugins
 
 DEFAULT_STATE = "data/state.db"
@@ -35,8 +37,8 @@ class Compiled:
 
     snapshot: Snapshot | None
     problems: tuple[Problem, ...]
-    files: tuple[Path, ...] = ()
-    """Every configuration file that was read."""
+    inputs: Inputs = field(default_factory=Inputs)
+    """Everything that was read for it."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -72,11 +74,26 @@ def compile_config(location: Path, environ: Mapping[str, str], *, generation: in
     problems += _checked(configuration, layers.marks)
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
+    inputs = _inputs(layers, configuration, loaded.values())
     ordered = _in_order(problems, layers.names)
     if any(problem.severity == "error" for problem in ordered):
-        return Compiled(snapshot=None, problems=ordered, files=layers.files)
-    snapshot = _snapshot(configuration, parts, layers, ordered, generation=generation, matcher=matcher)
-    return Compiled(snapshot=snapshot, problems=ordered, files=layers.files)
+        return Compiled(snapshot=None, problems=ordered, inputs=inputs)
+    snapshot = _snapshot(configuration, parts, layers, ordered, inputs, generation=generation, matcher=matcher)
+    return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs)
+
+
+def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> Inputs:
+    files = dict.fromkeys(layers.files)
+    for plugin in plugins:
+        files[plugin.folder / MANIFEST] = None
+        if plugin.manifest is not None:
+            files[plugin.folder / plugin.manifest.entrypoint] = None
+    return Inputs(
+        files=tuple(files),
+        folders=tuple(dict.fromkeys(layers.folders)),
+        roots=tuple(Path(root) for root in dict.fromkeys(configuration.plugin_roots)),
+        allow_symlinks=configuration.service.allow_symlinks,
+    )
 
 
 def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loaded], list[Problem]]:
@@ -190,6 +207,7 @@ def _snapshot(
     parts: _Parts,
     layers: Layers,
     problems: Sequence[Problem],
+    inputs: Inputs,
     *,
     generation: int,
     matcher: Matcher,
@@ -217,6 +235,7 @@ def _snapshot(
         redactor=Redactor(secrets),
         warnings=tuple(str(problem) for problem in problems),
         sections=sections,
+        inputs=inputs,
     )
 
 
@@ -229,7 +248,7 @@ def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Grap
 
 
 def _service(section: ServiceSection) -> Service:
-    return Service(**{**section.model_dump(exclude={"watch", "admission"}), "inherit_env": tuple(section.inherit_env)})
+    return Service(**{**section.model_dump(exclude={"admission"}), "inherit_env": tuple(section.inherit_env)})
 
 
 def _api(section: ApiSection | None) -> Api:

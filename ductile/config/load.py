@@ -38,7 +38,9 @@ class Layers:
     names: tuple[str, ...]
     """The files as marks show them, in the order of reading."""
     files: tuple[Path, ...]
-    """Every file that was read or looked for, `.env` files too: what a watcher watches."""
+    """Every file that was read or looked for, those of `environment_vars` and `${file:}` too."""
+    folders: tuple[Path, ...]
+    """The folders that are included."""
     used: Mapping[str, str]
     """The variables that were expanded, and their values."""
 
@@ -68,7 +70,11 @@ def named_path(text: str, folder: Path) -> Path:
         path = Path(text).expanduser()
     except RuntimeError:  # `~nobody`: a user that is not there
         path = Path(text)
-    return Path(os.path.abspath(folder / path))  # noqa: PTH100  # resolve() would follow symlinks: the folder may be one
+    return _absolute(folder / path)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow symlinks: the folder may be one
 
 
 def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
@@ -81,11 +87,13 @@ def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
     lookup = {**{name: variable.value for name, variable in variables.items()}, **environ}
     secrets: set[str] = set()
     used: dict[str, str] = {}
+    files += reader.missing
     layers: list[Document] = []
     for path, document in reader.documents.items():
         expanded = expand(document, lookup, root=location.parent)
         secrets |= expanded.secrets
         used |= expanded.used
+        files += expanded.files
         value, marks, warnings = modernize(expanded.value, document.marks)
         layers.append(replace(document, value=_resolved(value, path.parent), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
@@ -102,7 +110,8 @@ def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
         secrets=frozenset(secrets),
         root=location.parent,
         names=tuple(document.file for document in reader.documents.values()),
-        files=(*reader.documents, *files),
+        files=(*reader.documents, *(_absolute(file) for file in files)),
+        folders=tuple(reader.folders),
         used=used,
     )
 
@@ -114,6 +123,8 @@ class _Reader:
         self.root = root
         self.documents: dict[Path, Document] = {}
         self.problems: list[Problem] = []
+        self.folders: list[Path] = []
+        self.missing: list[Path] = []
         self._read: set[str] = set()
         self._open: list[tuple[str, Path]] = []
         """The files whose includes are being read; two paths are one file if their real paths are the same."""
@@ -143,11 +154,13 @@ class _Reader:
         elif os.path.isdir(path):  # noqa: PTH112  # Path.is_dir() raises below a folder that may not be entered
             self._folder(path, entry, document, at)
         elif not os.path.exists(path):  # noqa: PTH110  # as above
+            self.missing.append(path)
             self._report("missing_file", f"there is no file or folder `{entry}` (looked for {path})", document, at)
         elif real not in self._read:
             self.read(path)
 
     def _folder(self, folder: Path, entry: str, document: Document, at: YamlPath) -> None:
+        self.folders.append(folder)
         try:
             inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         except OSError as error:

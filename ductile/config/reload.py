@@ -19,6 +19,9 @@ from ductile.model.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 
+WATCH = "watch"
+"""The cause of a reload that the watcher asks for: it asks once too often rather than not often enough."""
+
 Apply = Callable[[Snapshot, Snapshot], None]
 """Told of a swap, on the loop: the old snapshot and the new one. It must not fail and must not wait."""
 
@@ -54,15 +57,24 @@ class Live:
         self.snapshot = snapshot
         self.last_error: Mapping[str, Any] | None = None
         """Of the last reload, where it was refused: `{at, message, errors}`."""
+        self.inputs = snapshot.inputs
+        """What the last reload read, refused or not."""
+        self.notices: dict[str, str] = {}
+        """Part → a sentence on what keeps it from working as configured; `/healthz` shows them as warnings."""
         self._location = location
         self._environ = environ
         self._clock = clock
         self._turn = asyncio.Lock()
         self._followers: list[Apply] = []
+        self._listeners: list[Callable[[], None]] = []
 
     def follow(self, apply: Apply) -> None:
         """Call `apply` after every swap."""
         self._followers.append(apply)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call `heard` after every reload, also one that was refused or changed nothing."""
+        self._listeners.append(heard)
 
     async def reload(self, cause: str) -> ReloadResult:
         """Compile the configuration and let it serve.
@@ -78,8 +90,12 @@ class Live:
                 self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
                 log.error("reload refused", cause=cause, reason=refusal.message, errors=errors)
                 raise
+            finally:
+                for heard in self._listeners:
+                    heard()
             self.last_error = None
-            log.info("reloaded", cause=cause, generation=result.generation, changes=result.changes)
+            level = "info" if result.changed or cause != WATCH else "debug"
+            getattr(log, level)("reloaded", cause=cause, generation=result.generation, changes=result.changes)
             return result
 
     async def _reload(self) -> ReloadResult:
@@ -87,6 +103,7 @@ class Live:
         compiled = await asyncio.to_thread(
             compile_config, self._location, self._environ, generation=old.generation + 1, matcher=old.matcher
         )
+        self.inputs = compiled.inputs
         new = compiled.snapshot
         if new is None:
             raise refused(compiled.problems)

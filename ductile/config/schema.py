@@ -168,7 +168,7 @@ class ServiceSection(Section):
     inherit_env: Names = []
     strict_mode: Flag = False
     allow_symlinks: Flag = False
-    watch: NotYet = None
+    watch: Flag = False
     admission: NotYet = None
 
 

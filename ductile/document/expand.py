@@ -38,6 +38,8 @@ class Expanded:
     """What `${file:}` read, and strings of at least 8 characters whose variable or key is named as a secret."""
     used: Mapping[str, str]
     """The variables that were read, and their values."""
+    files: tuple[Path, ...] = ()
+    """What `${file:}` read, or looked for."""
 
 
 def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expanded:
@@ -53,6 +55,7 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expa
         problems=tuple(expander.problems),
         secrets=frozenset(expander.secrets),
         used=expander.used,
+        files=tuple(expander.files),
     )
 
 
@@ -71,6 +74,7 @@ class _Expander:
         self.problems: list[Problem] = []
         self.secrets: set[str] = set()
         self.used: dict[str, str] = {}
+        self.files: list[Path] = []
 
     def value(self, value: Any, place: Place, name: str) -> Any:
         """The value expanded; `name` is the key it stands under, through lists."""
@@ -155,6 +159,7 @@ class _Expander:
             )
         try:
             path = (self._root / place.file).parent / Path(name.strip()).expanduser()
+            self.files.append(path)
             if not path.is_file():
                 what = "is no file" if path.exists() else "does not exist"
                 raise _Unexpandable(code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: {path} {what}")

@@ -99,6 +99,7 @@ class Live:
     last_error: Mapping[str, Any] | None = None
     outcome: Exception | None = None
     causes: list[str] = field(default_factory=list)
+    notices: dict[str, str] = field(default_factory=dict)
 
     async def reload(self, cause: str) -> ReloadResult:
         self.causes.append(cause)

@@ -50,7 +50,7 @@ async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
         "circuits_open": [],
         "plugins_unhealthy": [],
         "paused": gateway.control.paused,
-        "warnings": list(snapshot.warnings),
+        "warnings": [*snapshot.warnings, *gateway.live.notices.values()],
     }
 
 

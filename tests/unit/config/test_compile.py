@@ -183,7 +183,7 @@ def test_errors_leave_no_snapshot_and_name_the_files(compile_yaml: Compile, tmp_
     compiled = compile_yaml(f"{BASE}service: {{name: 1}}\ninclude: [more.yaml]", more="service: {nam: x}")
     assert compiled.snapshot is None
     assert [str(problem.mark) for problem in compiled.errors] == ["config.yaml:2:17", "more.yaml:1:11"]
-    assert compiled.files == (tmp_path / "config.yaml", tmp_path / "more.yaml")
+    assert compiled.inputs.files[:2] == (tmp_path / "config.yaml", tmp_path / "more.yaml")
 
 
 @pytest.mark.parametrize(

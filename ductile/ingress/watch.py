@@ -1,0 +1,177 @@
+"""`service.watch`: a change of anything that the configuration was read from reloads it.
+
+A notification only wakes the watcher: whether to reload is decided by how the files stand. So the rename of an editor,
+a `git pull`, a swapped link and a folder that was made again are all the same to it, and what the gateway itself
+writes beside its configuration is nothing. A file that has vanished is a mistake like any other: the old configuration
+serves on.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import structlog
+from watchfiles import awatch
+from watchfiles.main import FileChange
+
+from ductile.config.reload import WATCH, Live
+from ductile.errors import DuctileError
+from ductile.ingress.sight import Folders, Sight, look
+from ductile.model.snapshot import Snapshot
+
+log = structlog.get_logger(__name__)
+
+QUIET = 200
+"""Milliseconds without a change after which several count as one."""
+
+LONGEST = 1000
+"""Milliseconds after which a reload waits no longer for quiet."""
+
+SWEEP = 30_000
+"""Milliseconds after which the watcher looks by itself: a network file system tells nobody of its changes."""
+
+POLL = 2.0
+"""Seconds between two looks where the system gives no notifications."""
+
+
+class Watch:
+    """Watches while the configuration says so, and follows what it is made of."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._news = asyncio.Event()
+        """The configuration was read anew, or it is to stop watching."""
+        self._sight: Sight | None = None
+        self.task: asyncio.Task[None] | None = None
+        """The watching itself, once started; it ends with `stop`, or by a failure that the app must see."""
+
+    async def start(self) -> None:
+        """Begin to watch."""
+        self._live.listen(self._news.set)
+        self.task = asyncio.create_task(self._run(), name="watch")
+
+    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
+        """Follow a reload: what it read is looked at when it is over."""
+
+    async def stop(self) -> None:
+        """Watch no longer."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            if self._live.snapshot.service.watch:
+                await self._watch()
+            else:
+                await self._news.wait()
+
+    async def _watch(self) -> None:
+        """Until watching is switched off: open the notifications, then look; so that no change falls between."""
+        seen: Any = None
+        watched = (await self._look()).folders
+        while self._live.snapshot.service.watch:
+            async with self._opened(watched) as wakes:
+                log.debug("watching", folders=sorted(str(folder) for folder, _ in watched))
+                self._tell(wakes.failure)
+                while True:
+                    sight = await self._look()
+                    if sight.folders != watched or not self._live.snapshot.service.watch:
+                        watched = sight.folders
+                        break
+                    if (sight.inputs, sight.states) == seen:
+                        await wakes.next()
+                    else:
+                        seen = (sight.inputs, sight.states)
+                        await self._reload()
+        self._tell(None)
+
+    async def _look(self) -> Sight:
+        self._news.clear()
+        self._sight = await asyncio.to_thread(look, self._live.inputs)
+        return self._sight
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, folders: Folders) -> AsyncIterator["Wakes"]:
+        """Notifications of what changes in these folders and may matter by the last look."""
+        changes = awatch(
+            *(folder for folder, _ in folders),
+            watch_filter=lambda change, path: self._sight is None or self._sight.concerns(change, path),
+            debounce=LONGEST,
+            step=QUIET,
+            rust_timeout=SWEEP,
+            yield_on_timeout=True,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        wakes = Wakes(changes, self._news)
+        try:
+            await wakes.open()
+            yield wakes
+        finally:
+            await wakes.close()
+
+    async def _reload(self) -> None:
+        with contextlib.suppress(DuctileError):  # logged, and kept for `/healthz`, by the reload itself
+            await self._live.reload(WATCH)
+
+    def _tell(self, failure: Exception | None) -> None:
+        if failure is None:
+            self._live.notices.pop(WATCH, None)
+            return
+        sentence = (
+            f"`service.watch` gets no notifications of changes ({failure}), so it looks every {POLL:g} s; "
+            "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances"
+        )
+        if self._live.notices.get(WATCH) != sentence:
+            log.warning(sentence)
+        self._live.notices[WATCH] = sentence
+
+
+class Wakes:
+    """When to look again: a change that may matter, news, or some time."""
+
+    def __init__(self, changes: AsyncGenerator[set[FileChange], None], news: asyncio.Event) -> None:
+        self._changes = changes
+        self._news = news
+        self._change: asyncio.Task[set[FileChange]] | None = asyncio.create_task(anext(changes))
+        self.failure: Exception | None = None
+        """Why there are no notifications."""
+
+    async def open(self) -> None:
+        """Have the system notify from now on: the first step of the generator asks it to, before it waits."""
+        await asyncio.sleep(0)
+        self._notice_failure()
+
+    async def next(self) -> None:
+        """Wait for it."""
+        news = asyncio.create_task(self._news.wait())
+        waits = {news} if self._change is None else {news, self._change}
+        timeout = POLL if self._change is None else None
+        try:
+            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        self._notice_failure()
+        if self._change is not None and self._change.done():
+            self._change = asyncio.create_task(anext(self._changes))
+
+    async def close(self) -> None:
+        """Have the system notify no longer."""
+        if self._change is not None:
+            self._change.cancel()
+            await asyncio.wait({self._change})
+        await self._changes.aclose()
+
+    def _notice_failure(self) -> None:
+        if self._change is None or not self._change.done():
+            return
+        error = self._change.exception()
+        if isinstance(error, OSError | RuntimeError):  # the latter is what watchfiles makes of errors it does not know
+            self._change = None
+            if not isinstance(error, FileNotFoundError):  # a folder has gone meanwhile: the next look tells
+                self.failure = error
+        elif error is not None:
+            raise error

@@ -1,0 +1,163 @@
+"""The watcher beside a configuration that only counts what it is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from support.web import snapshot
+
+from ductile.config.reload import Live, ReloadRefused
+from ductile.ingress import watch
+from ductile.ingress.watch import Watch
+from ductile.model.inputs import Inputs
+
+
+class FakeLive:
+    def __init__(self, path: Path) -> None:
+        base = snapshot(path)
+        self.snapshot = replace(base, service=replace(base.service, watch=True))
+        self.inputs = Inputs(files=(path,))
+        self.notices: dict[str, str] = {}
+        self.reloads: list[str] = []
+        self.read: Callable[[], Inputs] = lambda: self.inputs
+        self.refuses = False
+        self.asked = asyncio.Event()
+        self._heard: list[Callable[[], None]] = []
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        self._heard.append(heard)
+
+    async def reload(self, cause: str) -> None:
+        self.inputs = self.read()
+        self.reloads.append(cause)
+        self.heard()
+        if self.refuses:
+            raise ReloadRefused(found="an error")
+
+    def heard(self) -> None:
+        self.asked.set()
+        for heard in self._heard:
+            heard()
+
+    def switch(self, *, on: bool) -> None:
+        self.snapshot = replace(self.snapshot, service=replace(self.snapshot.service, watch=on))
+        self.heard()
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                self.asked.clear()
+                await self.asked.wait()
+
+    async def reached(self, n: int) -> None:
+        await self.until(lambda: len(self.reloads) >= n)
+
+
+@pytest.fixture
+async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLive]:
+    monkeypatch.setattr(watch, "QUIET", 20)
+    (tmp_path / "config.yaml").write_text("one")
+    live = FakeLive(tmp_path / "config.yaml")
+    source = Watch(cast("Live", live))
+    await source.start()
+    yield live
+    await source.stop()
+    assert source.task is not None
+    assert source.task.cancelled()
+
+
+async def test_it_reads_once_at_its_start_and_then_at_each_change(live: FakeLive, tmp_path: Path) -> None:
+    await live.reached(1)
+    (tmp_path / "config.yaml").write_text("two")
+    await live.reached(2)
+    assert live.reloads == ["watch", "watch"]
+
+
+async def test_a_refused_reload_is_not_tried_again_until_a_file_changes(live: FakeLive, tmp_path: Path) -> None:
+    live.refuses = True
+    await live.reached(1)
+    live.heard()
+    (tmp_path / "config.yaml").write_text("two")
+    await live.reached(2)
+    (tmp_path / "config.yaml").write_text("three")
+    await live.reached(3)
+    assert len(live.reloads) == 3
+
+
+async def test_what_a_reload_reads_for_the_first_time_is_read_once_more(live: FakeLive, tmp_path: Path) -> None:
+    await live.reached(1)
+    (tmp_path / "more").mkdir()
+    more = tmp_path / "more/more.yaml"
+    more.write_text("one")
+    live.read = lambda: Inputs(files=(tmp_path / "config.yaml", more))
+    (tmp_path / "config.yaml").write_text("two")
+    await live.reached(3)
+    more.write_text("two")
+    await live.reached(4)
+
+
+async def test_it_follows_what_others_reload(live: FakeLive, tmp_path: Path) -> None:
+    await live.reached(1)
+    other = tmp_path / "other.yaml"
+    live.inputs = Inputs(files=(other,))
+    live.heard()
+    await live.reached(2)
+    other.write_text("x")
+    await live.reached(3)
+
+
+async def test_switched_off_it_reads_nothing_and_on_again_it_reads_at_once(live: FakeLive, tmp_path: Path) -> None:
+    await live.reached(1)
+    live.switch(on=False)
+    (tmp_path / "config.yaml").write_text("two")
+    await asyncio.to_thread(lambda: None)
+    assert len(live.reloads) == 1
+    live.switch(on=True)
+    await live.reached(2)
+
+
+class Failing:
+    """Notifications that the system refuses, or gives up."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def __call__(self, *_: Path, **__: object) -> AsyncIterator[set[Any]]:
+        raise self.error
+        yield set()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("unknown")], ids=repr)
+async def test_without_notifications_it_looks_by_itself_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(watch, "POLL", 0.01)
+    monkeypatch.setattr(watch, "awatch", Failing(error))
+    (tmp_path / "config.yaml").write_text("one")
+    live = FakeLive(tmp_path / "config.yaml")
+    source = Watch(cast("Live", live))
+    await source.start()
+    await live.reached(1)
+    assert "no notifications" in live.notices["watch"]
+    assert str(error) in live.notices["watch"]
+    (tmp_path / "config.yaml").write_text("longer")
+    await live.reached(2)
+    await source.stop()
+
+
+async def test_a_folder_that_goes_before_it_is_watched_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "POLL", 0.01)
+    monkeypatch.setattr(watch, "awatch", Failing(FileNotFoundError(2, "No such file or directory")))
+    live = FakeLive(tmp_path / "config.yaml")
+    source = Watch(cast("Live", live))
+    await source.start()
+    await live.reached(1)
+    (tmp_path / "config.yaml").write_text("one")
+    await live.reached(2)
+    assert live.notices == {}
+    await source.stop()
