@@ -12,7 +12,7 @@ from ductile import __version__, parts
 from ductile.config.compile import compile_config
 from ductile.config.reload import Live
 from ductile.dispatch.attempt import Attempts
-from ductile.dispatch.control import Control, on_signals
+from ductile.dispatch.control import Control, PartFailed, on_signals, stopped_or_failed
 from ductile.dispatch.hooks import hooked
 from ductile.dispatch.loop import Dispatcher
 from ductile.dispatch.rescue import rescue
@@ -24,6 +24,7 @@ from ductile.model.ids import new_id
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
+from ductile.observe.journal import Feed
 from ductile.observe.waiters import Waiters
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
@@ -54,12 +55,6 @@ def run(location: Path) -> int:
         log.error(error.message, code=error.code)
         return 1
     return 0
-
-
-class PartFailed(DuctileError):
-    """The gateway's {part} has failed, and a gateway that is deaf must not go on: it stopped. The log says why."""
-
-    code = "part_failed"
 
 
 class App:
@@ -123,24 +118,12 @@ class App:
             live=live,
             control=control,
             waiters=waiters,
+            feed=Feed(store, lambda: live.snapshot.redactor),
             clock=system_clock,
             started_at=system_clock(),
             version=__version__,
             binary_path=sys.argv[0],
         )
-
-
-async def stopped_or_failed(control: Control, *tasks: asyncio.Task[None] | None) -> str | None:
-    """Wait for the stop, or for a part that ends before it; the name of one that failed."""
-    asked = asyncio.ensure_future(control.stopping.wait())
-    at_work = [task for task in tasks if task is not None]
-    await asyncio.wait({asked, *at_work}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    for task in at_work:
-        if task.done():
-            log.critical("part failed", part=task.get_name(), exc_info=task.exception())
-            return task.get_name()
-    return None
 
 
 def announce(snapshot: Snapshot) -> None:

@@ -14,7 +14,7 @@ from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
-from ductile.http.surfaces import config_view, definitions, discovery, jobs, pipelines, plugins, system
+from ductile.http.surfaces import config_view, definitions, discovery, events, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
@@ -29,6 +29,7 @@ SURFACES: list[list[Route]] = [
     pipelines.ROUTES,
     definitions.ROUTES,
     config_view.ROUTES,
+    events.ROUTES,
     system.ROUTES,
 ]
 """The groups of routes."""
@@ -43,6 +44,7 @@ SOURCES: list[Callable[[Gateway], Source]] = [
 """What triggers by itself."""
 
 CHORES: list[Callable[[Gateway], Source]] = [
+    lambda gateway: gateway.feed,
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
 ]
 """What keeps the house in the background."""

@@ -5,8 +5,18 @@ import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 
+import structlog
+
 from ductile.dispatch.loop import Dispatcher
 from ductile.errors import DuctileError
+
+log = structlog.get_logger(__name__)
+
+
+class PartFailed(DuctileError):
+    """The gateway's {part} has failed, and a gateway that is deaf must not go on: it stopped. The log says why."""
+
+    code = "part_failed"
 
 
 class Control:
@@ -55,3 +65,16 @@ def on_signals(control: Control, reload: Callable[[str], Coroutine[object, objec
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.request_stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+async def stopped_or_failed(control: Control, *tasks: asyncio.Task[None] | None) -> str | None:
+    """Wait for the stop, or for a part that ends before it; the name of one that failed."""
+    asked = asyncio.ensure_future(control.stopping.wait())
+    at_work = [task for task in tasks if task is not None]
+    await asyncio.wait({asked, *at_work}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    for task in at_work:
+        if task.done():
+            log.critical("part failed", part=task.get_name(), exc_info=task.exception())
+            return task.get_name()
+    return None

@@ -16,6 +16,7 @@ from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
 from ductile.model.route import Route
+from ductile.observe.journal import Feed
 from ductile.observe.waiters import Waiters
 from ductile.store.sqlite import Store
 
@@ -49,6 +50,7 @@ class Gateway:
     live: Live
     control: Control
     waiters: Waiters
+    feed: Feed
     clock: Clock
     started_at: Millis
     version: str

@@ -25,6 +25,7 @@ from ductile.model.order import Settlement
 from ductile.model.principal import Principal
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
+from ductile.observe.journal import Feed
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
@@ -42,6 +43,8 @@ TOKENS = {
     "echo-only": ["plugin:echo:ro"],
     "one-pipeline": ["pipeline:sync"],
     "canceller": ["jobs:rw"],
+    "listener": ["events:ro"],
+    "sender": ["events:rw"],
 }
 
 PIPELINES = [
@@ -209,9 +212,10 @@ class Answer:
 class Web:
     """The server under test, and a client of it."""
 
-    def __init__(self, store: Store, live: Live, clock: Clock) -> None:
+    def __init__(self, store: Store, live: Live, clock: Clock, feed: Mapping[str, Any]) -> None:
         self.store, self.live, self.clock = store, live, clock
         self.control, self.waiters = Control(), Waiters()
+        self.feed = Feed(store, lambda: live.snapshot.redactor, **feed)
         self.changed = asyncio.Event()
         store.listen(self.waiters.heard)
         store.listen(lambda _: self.changed.set())
@@ -220,6 +224,7 @@ class Web:
             live=live,
             control=self.control,
             waiters=self.waiters,
+            feed=self.feed,
             clock=clock,
             started_at=clock(),
             version="0.9",
@@ -296,16 +301,18 @@ class Web:
 
 
 @asynccontextmanager
-async def serving(folder: Path, **changes: Any) -> AsyncIterator[Web]:
-    """A server over a store in this folder, with a snapshot changed as given."""
+async def serving(folder: Path, *, feed: Mapping[str, Any] | None = None, **changes: Any) -> AsyncIterator[Web]:
+    """A server over a store in this folder, with a snapshot changed as given; `feed` sets up the journal's live end."""
     clock = Clock()
     store = await Store.open(folder / "state.db", clock=clock)
-    web = Web(store, Live(snapshot(folder, **changes)), clock)
+    web = Web(store, Live(snapshot(folder, **changes)), clock, feed or {})
     try:
         await web.server.start(web.live.snapshot.api.listen)
+        await web.feed.start()
         yield web
     finally:
         web.waiters.release()
+        await web.feed.stop()
         await web.session.close()
         await web.server.close(5)
         await store.close()

@@ -1,10 +1,12 @@
 """Who asks: the bearer token, looked up by its hash."""
 
+from aiohttp.web import BaseRequest
 from blake3 import blake3
 
 from ductile.errors import Unauthorized
 from ductile.http.ask import Ask, Handler, Reply
 from ductile.model.principal import Principal
+from ductile.model.snapshot import Snapshot
 
 
 async def authenticate(ask: Ask, proceed: Handler) -> Reply:
@@ -25,18 +27,23 @@ def is_public(ask: Ask) -> bool:
 
 
 def find(ask: Ask) -> Principal:
-    """The principal of the request's token. Raises Unauthorized.
-
-    Tokens are kept and compared as BLAKE3 hashes: how long a look-up takes says something of the hash of a guess at
-    most, which the guesser cannot steer, so it takes the same time for a near miss as for any other wrong token.
-    """
-    scheme, _, token = ask.raw.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthorized
-    digest = blake3(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
-    principal = ask.snapshot.principals.get(digest)
+    """The principal of the request's token. Raises Unauthorized."""
+    principal = holder(ask.raw, ask.snapshot)
     if principal is None:
         raise Unauthorized
     if principal.expires_at is not None and principal.expires_at <= ask.gateway.clock():
         raise Unauthorized
     return principal
+
+
+def holder(raw: BaseRequest, snapshot: Snapshot) -> Principal | None:
+    """Whose token a request carries, expired or not; None for no token and for one that this snapshot does not know.
+
+    Tokens are kept and compared as BLAKE3 hashes: how long a look-up takes says something of the hash of a guess at
+    most, which the guesser cannot steer, so it takes the same time for a near miss as for any other wrong token.
+    """
+    scheme, _, token = raw.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    digest = blake3(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    return snapshot.principals.get(digest)

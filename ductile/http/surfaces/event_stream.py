@@ -1,0 +1,101 @@
+"""The journal as server-sent events (the `text/event-stream` of the HTML standard)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import orjson
+
+from ductile.http.ask import Ask
+from ductile.http.middleware.authenticate import holder
+from ductile.observe.journal import Follower, Gap, Item
+
+LAGGED = "lagged"
+"""The type of the event that says what was missed."""
+RETRY = 2000
+"""Milliseconds after which a browser connects again."""
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx would keep events back
+}
+
+
+class EventStream:
+    """What a follower gets, as bytes: the rows of the kinds it wants, gaps, and a comment as a sign of life.
+
+    It ends with the feed, and where the caller loses its right to it: its token expires, or a reload takes it away.
+    """
+
+    def __init__(self, follower: Follower, wanted: frozenset[str], allowed: Callable[[], bool]) -> None:
+        self._follower = follower
+        self._wanted = wanted
+        self._allowed = allowed
+        self._told = -1
+        """The id that the client was told last."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._told < 0:  # an id without data starts no event, and lets a client that is cut off now miss nothing
+            self._told = self._follower.at
+            return b"retry: %d\nid: %d\n\n" % (RETRY, self._told)
+        while True:
+            found = await anext(self._follower)
+            if not self._allowed():
+                raise StopAsyncIteration
+            part = self._frames(found)
+            if part:
+                self._told = self._follower.at
+                return part
+            if not found:
+                return self._sign_of_life()
+
+    async def aclose(self) -> None:
+        """Follow no more."""
+        await self._follower.aclose()
+
+    def _frames(self, found: Sequence[Item | Gap]) -> bytes:
+        return b"".join(
+            lagged(one, self._follower.at)
+            if isinstance(one, Gap)
+            else b"id: %d\nevent: %s\ndata: %s\n\n" % (one.seq, one.kind.encode(), one.document)
+            for one in found
+            if isinstance(one, Gap) or one.kind in self._wanted
+        )
+
+    def _sign_of_life(self) -> bytes:
+        """A comment; with the place where what came since was not wanted, so that it is not looked through again."""
+        if self._told == self._follower.at:
+            return b": heartbeat\n\n"
+        self._told = self._follower.at
+        return b": heartbeat\nid: %d\n\n" % self._told
+
+
+def lagged(gap: Gap, at: int) -> bytes:
+    """The event that says what was missed; its id is where the stream goes on."""
+    place = at if gap.missed_to is None else gap.missed_to
+    data: dict[str, Any] = {
+        "id": place,
+        "type": LAGGED,
+        "missed_from": gap.missed_from,
+        "missed_to": gap.missed_to,
+        "reason": gap.reason,
+    }
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (place, LAGGED.encode(), orjson.dumps(data))
+
+
+def still_allowed(ask: Ask, *scopes: str) -> Callable[[], bool]:
+    """Asks, as often as it is called, whether the caller's credential would still get these scopes."""
+    seen, principal = ask.snapshot, ask.principal
+
+    def allowed() -> bool:
+        nonlocal seen, principal
+        serving = ask.gateway.live.snapshot
+        if serving is not seen:
+            seen, principal = serving, holder(ask.raw, serving)
+        if principal is None or not principal.may(*scopes):
+            return False
+        return principal.expires_at is None or principal.expires_at > ask.gateway.clock()
+
+    return allowed
