@@ -1,6 +1,8 @@
 """The client: everything the gateway's API does, as calls of an async object. The command line uses nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -9,53 +11,23 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from ductile.errors import DuctileError
+from ductile import stream
+from ductile.answer import (
+    AuthFailed,
+    ClientError,
+    NotFoundError,
+    Refused,
+    Unreachable,
+    decoded,
+)
+
+__all__ = ["AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
 UNIX = "unix:"
 JSON = "application/json"
 MARKDOWN = "text/markdown"
 TIMEOUT = 30.0
 """Seconds that a call may take, beside what it waits for a result."""
-
-
-class ClientError(DuctileError):
-    """The call to the gateway failed."""
-
-    code = "client_error"
-
-
-class Unreachable(ClientError):
-    """The gateway at {url} cannot be reached: {reason}. Is it running? `ductile system start` starts it."""
-
-    code = "unreachable"
-    status = 503
-
-
-class Refused(ClientError):
-    """The gateway refused the call: {message}."""
-
-    code = "refused"
-
-    def __init__(self, *, envelope: Mapping[str, Any], http_status: int) -> None:
-        self.envelope = envelope
-        """`{error, message, code, details, request_id}` as the gateway sent it."""
-        self.http_status = http_status
-        super().__init__(message=str(envelope.get("message", f"it answered {http_status}")).rstrip("."))
-
-
-class AuthFailed(Refused):
-    """The gateway did not accept the credential: {message}."""
-
-    code = "auth_failed"
-
-
-class NotFoundError(Refused):
-    """The gateway does not have that: {message}."""
-
-    code = "not_found"
-
-
-REFUSALS: Mapping[int, type[Refused]] = {401: AuthFailed, 403: AuthFailed, 404: NotFoundError}
 
 
 class Client:
@@ -184,6 +156,43 @@ class Client:
         found: dict[str, Any] = await self._call("GET", "/analytics/summary")
         return found
 
+    async def send_event(
+        self,
+        event_type: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        dedupe_key: str | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Say that something has happened; returns `{event_id, started}` with the jobs and runs that it started."""
+        body = {"type": event_type, "payload": payload or {}}
+        if dedupe_key is not None:
+            body["dedupe_key"] = dedupe_key
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        sent: dict[str, Any] = await self._call(
+            "POST", "/events", query=dry(dry_run), body=orjson.dumps(body), headers=headers
+        )
+        return sent
+
+    def events(
+        self, last_event_id: int | str | None = None, types: Sequence[str] = (), *, reconnect: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """What happens, as it happens: `{id, type, at, …}`; `lagged` says what was missed. Types may be `job.*`.
+
+        It begins behind `last_event_id`, or when the first one is asked for, and ends when the gateway ends it. With
+        `reconnect` it never ends: once connected, it connects again behind the last event, and waits for the gateway.
+        """
+        after = None if last_event_id is None else str(last_event_id)
+        return stream.events(partial(self.following, types=types), after, reconnect=reconnect)
+
+    def following(
+        self, last_event_id: str | None = None, types: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[AsyncIterator[stream.Message]]:
+        """A context in which the stream is open: what happens from its begin on comes, as messages."""
+        url = URL(f"{self._base}/events", encoded=True).update_query({"type": ",".join(types)} if types else {})
+        return stream.opened(self._opened(), url, last_event_id, gateway=self._url)
+
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
         found: list[dict[str, Any]] = (await self._call("GET", "/plugins"))["plugins"]
@@ -278,6 +287,12 @@ class Client:
         answer: dict[str, Any] = await self._call("POST", path, query=query, body=body, headers=headers, wait=wait)
         return answer
 
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            message = "a Client is used inside `async with`"
+            raise RuntimeError(message)
+        return self._session
+
     async def _call(
         self,
         method: str,
@@ -294,14 +309,11 @@ class Client:
 
         An answer of another `media` type than JSON is returned as text.
         """
-        if self._session is None:
-            message = "a Client is used inside `async with`"
-            raise RuntimeError(message)
         url = URL(self._base + path, encoded=True)
         sent = {**(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
         timeout = aiohttp.ClientTimeout(total=None if wait is None else TIMEOUT + wait, sock_connect=TIMEOUT)
         try:
-            async with self._session.request(
+            async with self._opened().request(
                 method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
             ) as response:
                 if response.content_type == media != JSON and response.ok:
@@ -323,16 +335,3 @@ def given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
         for name, value in filters.items()
         if value is not None
     }
-
-
-def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
-    """The JSON of an answer. Raises the ClientError of its status."""
-    try:
-        answer = orjson.loads(content) if content else {}
-    except orjson.JSONDecodeError:
-        answer = {"message": f"status {status} with a body that is not JSON; is this a Ductile gateway?"}
-        raise Refused(envelope=answer, http_status=status) from None
-    if status < 400 or status in accept:  # noqa: PLR2004 - the first status of an error
-        return answer
-    envelope = answer if isinstance(answer, dict) else {}
-    raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)

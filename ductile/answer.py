@@ -1,0 +1,61 @@
+"""What a gateway answers: JSON, or an error in its one shape."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ductile.errors import DuctileError
+
+
+class ClientError(DuctileError):
+    """The call to the gateway failed."""
+
+    code = "client_error"
+
+
+class Unreachable(ClientError):
+    """The gateway at {url} cannot be reached: {reason}. Is it running? `ductile system start` starts it."""
+
+    code = "unreachable"
+    status = 503
+
+
+class Refused(ClientError):
+    """The gateway refused the call: {message}."""
+
+    code = "refused"
+
+    def __init__(self, *, envelope: Mapping[str, Any], http_status: int) -> None:
+        self.envelope = envelope
+        """`{error, message, code, details, request_id}` as the gateway sent it."""
+        self.http_status = http_status
+        super().__init__(message=str(envelope.get("message", f"it answered {http_status}")).rstrip("."))
+
+
+class AuthFailed(Refused):
+    """The gateway did not accept the credential: {message}."""
+
+    code = "auth_failed"
+
+
+class NotFoundError(Refused):
+    """The gateway does not have that: {message}."""
+
+    code = "not_found"
+
+
+REFUSALS: Mapping[int, type[Refused]] = {401: AuthFailed, 403: AuthFailed, 404: NotFoundError}
+
+
+def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
+    """The JSON of an answer. Raises the ClientError of its status."""
+    try:
+        answer = orjson.loads(content) if content else {}
+    except orjson.JSONDecodeError:
+        answer = {"message": f"status {status} with a body that is not JSON; is this a Ductile gateway?"}
+        raise Refused(envelope=answer, http_status=status) from None
+    if status < 400 or status in accept:  # noqa: PLR2004 - the first status of an error
+        return answer
+    envelope = answer if isinstance(answer, dict) else {}
+    raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)
