@@ -41,7 +41,6 @@ def _lost(job: Job, snapshot: Snapshot, now: Millis) -> Settlement:
         state=verdict.state,
         run_at=verdict.run_at,
         started_at=job.started_at or now,
-        ended_at=now,
         runner="",
         generation=snapshot.generation,
         error=f"{DIED}; {verdict.note}" if verdict.note else DIED,

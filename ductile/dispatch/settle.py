@@ -65,7 +65,6 @@ def settlement(ending: Ending, new_id: NewId) -> Settlement:
         state=verdict.state,
         run_at=verdict.run_at,
         started_at=ending.started_at,
-        ended_at=ending.ended_at,
         runner=ending.runner,
         generation=ending.snapshot.generation,
         exit_code=execution.exit_code if execution else None,

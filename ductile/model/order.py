@@ -130,7 +130,6 @@ class Settlement:
     run_at: Millis | None = None
     """With `queued`: not before this time; None is at once."""
     started_at: Millis
-    ended_at: Millis
     runner: str
     generation: int
     exit_code: int | None = None

@@ -114,3 +114,34 @@ class AttemptView:
     stdout: str | None
     stderr: str | None
     logs: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogRow:
+    """One ended attempt as `GET /job-logs` shows it. It stands alone: its job may be gone."""
+
+    job_id: str
+    attempt: int
+    plugin: str
+    command: str
+    outcome: Outcome
+    submitted_by: str
+    created_at: Millis
+    """When its job was made."""
+    started_at: Millis
+    ended_at: Millis
+    error: str | None
+    stderr: str | None
+    result: bytes | None
+    """Only where results were asked for, and there is one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogPage:
+    """A page of `GET /job-logs`, newest completion first."""
+
+    rows: tuple[LogRow, ...]
+    total: int
+    total_capped: bool
+    cursor: tuple[Millis, int] | None
+    """The place to continue below: when the last row ended, and its row id. None on the last page."""

@@ -39,6 +39,13 @@ class StateTooLarge(Unprocessable):
     code = "state_too_large"
 
 
+class LogsNotIndexed(Unavailable):
+    """The full text of {left} ended attempts is still being written; search again soon, or list without `query`."""
+
+    code = "logs_not_indexed"
+    retry_after = 10
+
+
 class StoreError(DuctileError):
     """The state database {path} cannot be used."""
 

@@ -17,6 +17,43 @@ j.priority, j.run_at, j.principal, j.submitted_by, j.request_id, j.hops, j.defin
 j.created_at, j.started_at, j.ended_at, coalesce(j.error, a.error), a.result, a.logs, a.stdout, a.stderr, a.exit_code,
 j.cause_event_id
 
+-- fragment: log_kinds
+-- Every kind of attempt that there is, with one probe each: the plus keeps the columns from an affinity, with which SQLite
+-- would look for the plugin alone and read all that it ever ran.
+WITH RECURSIVE kinds (plugin, command, outcome, submitted_by) AS (
+    SELECT * FROM (
+        SELECT plugin, command, outcome, submitted_by FROM attempts
+        ORDER BY plugin, command, outcome, submitted_by LIMIT 1
+    )
+    UNION ALL
+    SELECT a.plugin, a.command, a.outcome, a.submitted_by
+    FROM kinds AS k
+    INNER JOIN attempts AS a ON a.rowid = (
+        SELECT n.rowid FROM attempts AS n
+        WHERE (n.plugin, n.command, n.outcome, n.submitted_by) > (+k.plugin, +k.command, +k.outcome, +k.submitted_by)
+        ORDER BY n.plugin, n.command, n.outcome, n.submitted_by LIMIT 1
+    )
+)
+
+-- fragment: log_size
+-- How many bytes there are to read of an attempt (o).
+coalesce(length(o.result), 0) + coalesce(length(CAST(o.error AS BLOB)), 0) + coalesce(length(CAST(o.stderr AS BLOB)), 0)
+
+-- fragment: log_kind
+-- The attempts (n) of one kind (k) that ended within a time.
+n.plugin = k.plugin AND n.command = k.command AND n.outcome = k.outcome AND n.submitted_by = k.submitted_by
+AND n.ended_at >= :since AND n.ended_at <= :until
+
+-- fragment: log_filter
+-- The kinds (k) that are asked for; a filter that is null lets everything pass.
+k.plugin = coalesce(:plugin, k.plugin) AND k.command = coalesce(:command, k.command)
+AND k.outcome = coalesce(:outcome, k.outcome) AND k.submitted_by = coalesce(:submitted_by, k.submitted_by)
+
+-- fragment: log_search
+-- The attempts (a) whose text fits and that ended within a time, those written last first.
+FROM attempt_text AS t CROSS JOIN attempts AS a ON a.rowid = t.rowid
+WHERE t.attempt_text MATCH :match AND a.ended_at >= :since AND a.ended_at <= :until
+
 -- fragment: last_attempt
 -- Joins the last ended attempt (a) to a job (j).
 LEFT JOIN attempts AS a
@@ -427,10 +464,37 @@ DELETE FROM skips WHERE root_id = :root_id;
 -- Deletes the baggage of a deleted root.
 DELETE FROM contexts WHERE root_id = :root_id;
 
+-- name: old_attempts
+-- Reads which of the oldest attempts, at most :limit, ended before :before, and how much there is to read of each; they
+-- stand in the order they ended in.
+SELECT o.rowid, ${log_size}
+FROM attempts AS o
+WHERE o.rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT :limit) AND o.ended_at < :before
+ORDER BY o.rowid;
+
+-- name: trim_text
+-- Deletes the full text of these attempts, as far as it was written.
+DELETE FROM attempt_text WHERE rowid IN (SELECT value FROM json_each(:ids) WHERE value <= :indexed);
+
 -- name: trim_attempts
--- Deletes the oldest attempts, at most :limit, that ended before :before; they stand in the order they ended in.
-DELETE FROM attempts
-WHERE rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT :limit) AND ended_at < :before;
+-- Deletes these attempts.
+DELETE FROM attempts WHERE rowid IN (SELECT value FROM json_each(:ids));
+
+-- name: newest_attempt
+-- Reads the row id of the newest attempt.
+SELECT coalesce(max(rowid), 0) FROM attempts;
+
+-- name: unindexed
+-- Reads the attempts behind :after, oldest first, and how much there is to read of each.
+SELECT o.rowid, ${log_size}
+FROM attempts AS o
+WHERE o.rowid > :after
+ORDER BY o.rowid LIMIT :limit;
+
+-- name: index_attempts
+-- Writes the full text of the attempts behind :after up to :through.
+INSERT INTO attempt_text (rowid, error, stderr, result, facets)
+SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AND id <= :through ORDER BY id;
 
 -- name: trim_journal
 -- Deletes the oldest rows of the journal, at most :limit, written before :before; the newest row always stays.
@@ -502,6 +566,60 @@ ORDER BY s.id;
 SELECT attempt, outcome, runner, generation, started_at, ended_at, exit_code, result, error, stdout, stderr, logs
 FROM attempts WHERE job_id = :job_id
 ORDER BY attempt;
+
+-- name: log_page
+-- Reads which attempts of the kinds asked for stand below a place in the order, newest first; none ended after :until.
+${log_kinds}
+SELECT a.rowid, a.ended_at
+FROM kinds AS k
+INNER JOIN attempts AS a ON a.rowid IN (
+    SELECT n.rowid FROM attempts AS n
+    WHERE ${log_kind} AND (n.ended_at, n.rowid) < (:at, :below)
+    ORDER BY n.ended_at DESC, n.rowid DESC LIMIT :limit
+)
+WHERE ${log_filter}
+ORDER BY a.ended_at DESC, a.rowid DESC LIMIT :limit;
+
+-- name: log_count
+-- Counts the attempts of the kinds asked for, at most :limit of each kind.
+${log_kinds}
+SELECT coalesce(sum((SELECT count(*) FROM (SELECT 1 FROM attempts AS n WHERE ${log_kind} LIMIT :limit))), 0)
+FROM kinds AS k
+WHERE ${log_filter};
+
+-- name: log_of_job
+-- Reads which attempts of a job are asked for, newest first.
+SELECT k.rowid, k.ended_at FROM attempts AS k
+WHERE k.job_id = :job_id AND ${log_filter} AND k.ended_at >= :since AND k.ended_at <= :until
+ORDER BY k.ended_at DESC, k.rowid DESC;
+
+-- name: search_of_job
+-- Reads which of these attempts have a text that fits.
+SELECT t.rowid FROM json_each(:ids) AS wanted CROSS JOIN attempt_text AS t ON t.rowid = wanted.value
+WHERE t.attempt_text MATCH :match;
+
+-- name: search_page
+-- Reads which attempts below a row fit, newest first.
+SELECT a.rowid, a.ended_at ${log_search} AND t.rowid < :below ORDER BY t.rowid DESC LIMIT :limit;
+
+-- name: search_count
+-- Counts the attempts that fit, at most :limit.
+SELECT count(*) FROM (SELECT 1 ${log_search} LIMIT :limit);
+
+-- name: oldest_attempt
+-- Reads when the oldest attempt ended.
+SELECT ended_at FROM attempts ORDER BY rowid LIMIT 1;
+
+-- name: log_sizes
+-- Reads how many bytes these attempts take.
+SELECT o.rowid, ${log_size} FROM attempts AS o WHERE o.rowid IN (SELECT value FROM json_each(:ids));
+
+-- name: log_rows
+-- Reads these attempts, with their results where :results asks for them.
+SELECT
+    rowid, job_id, attempt, plugin, command, outcome, submitted_by, created_at, started_at, ended_at, error, stderr,
+    CASE WHEN :results THEN result END
+FROM attempts WHERE rowid IN (SELECT value FROM json_each(:ids));
 
 -- name: running
 -- Reads every job with a running attempt.

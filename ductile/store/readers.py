@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
 from ductile.model.journal import Entry
-from ductile.model.view import AttemptView, JobPage, JobView, SkipView
+from ductile.model.view import AttemptView, JobPage, JobView, LogPage, SkipView
+from ductile.store.fulltext import INDEXED
 from ductile.store.listing import Wanted, list_jobs
+from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
 from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
 
@@ -80,6 +83,18 @@ class Readers:
     async def attempts(self, job_id: str) -> list[AttemptView]:
         """The ended attempts of a job, oldest first."""
         return [read_attempt(row) for row in await self._all("attempts", job_id=job_id)]
+
+    async def logs(self, wanted: LogsWanted, now: Millis) -> LogPage:
+        """A page of ended attempts, newest first. A search finds what was indexed."""
+        async with self._pool.moment(queries=6) as moment:
+            return await list_logs(moment, wanted, now)
+
+    async def indexing(self) -> tuple[int, int]:
+        """The row ids of the newest attempt, and of the last one that has its full text."""
+        async with self._pool.moment(queries=2) as moment:
+            newest = await moment.one("newest_attempt")
+            indexed = await moment.one("get_meta", key=INDEXED)
+        return newest[0] if newest else 0, int(indexed[0]) if indexed else 0
 
     async def journal(self, after: int, limit: int) -> list[Entry]:
         """The next rows of the journal behind a number, oldest first."""

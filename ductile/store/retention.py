@@ -2,6 +2,7 @@
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
+from ductile.store.fulltext import trim_attempts
 from ductile.store.rows import Row
 from ductile.store.tx import Tx
 
@@ -13,7 +14,7 @@ def trim(tx: Tx, *, jobs_before: Millis, attempts_before: Millis, limit: int) ->
     alone, and the journal have a time of their own. An event stays while any job that it started does.
     """
     deleted = _trim_jobs(tx, jobs_before, limit)
-    deleted += tx.run("trim_attempts", before=attempts_before, limit=limit).rowcount
+    deleted += trim_attempts(tx, attempts_before, limit)
     deleted += tx.run("trim_journal", before=attempts_before, limit=limit).rowcount
     deleted += tx.run("trim_idempotency", now=tx.now, limit=limit).rowcount
     tx.run("trim_counts")

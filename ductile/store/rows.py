@@ -6,7 +6,7 @@ from typing import Any
 from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
 from ductile.model.journal import Entry
-from ductile.model.view import AttemptView, JobRow, JobView
+from ductile.model.view import AttemptView, JobRow, JobView, LogRow
 
 Row = tuple[Any, ...]
 
@@ -18,6 +18,7 @@ _EVENT = tuple(field.name for field in fields(Event))
 _VIEW = tuple(field.name for field in fields(JobView))[:-3]  # the last three are read on their own
 _ATTEMPT = tuple(field.name for field in fields(AttemptView))
 _ENTRY = tuple(field.name for field in fields(Entry))
+_LOG = tuple(field.name for field in fields(LogRow))
 _LINE = tuple(field.name for field in fields(JobRow))
 EVENT_WIDTH = len(_EVENT)
 
@@ -58,6 +59,13 @@ def read_attempt(row: Row) -> AttemptView:
 def read_entry(row: Row) -> Entry:
     """A row of the journal."""
     return Entry(**dict(zip(_ENTRY, row, strict=True)))
+
+
+def read_log(row: Row) -> LogRow:
+    """One ended attempt of a list."""
+    values = dict(zip(_LOG, row, strict=True))
+    values["outcome"] = Outcome(values["outcome"])
+    return LogRow(**values)
 
 
 def read_line(row: Row) -> JobRow:

@@ -65,7 +65,8 @@ def _insert_attempt(tx: Tx, job: Job, settlement: Settlement) -> None:
         generation=settlement.generation,
         runner=settlement.runner,
         started_at=settlement.started_at,
-        ended_at=settlement.ended_at,
+        # When its end becomes durable, as its job's: so attempts stand in the order they ended in.
+        ended_at=tx.now,
         outcome=settlement.outcome,
         exit_code=settlement.exit_code,
         result=settlement.result,

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from ductile.model.clock import Clock
+from ductile.model.clock import Clock, Millis
 from ductile.model.signal import Ready
+from ductile.model.view import LogPage
 from ductile.store.database import open_database
-from ductile.store.errors import StoreUnavailable
+from ductile.store.errors import LogsNotIndexed, StoreUnavailable
+from ductile.store.fulltext import index_attempts
+from ductile.store.logs import LogsWanted
 from ductile.store.meta import set_meta
 from ductile.store.readers import Readers
 from ductile.store.tx import Hooks, Tx
@@ -22,6 +25,9 @@ TROUBLE = 60.0
 
 ROOM = 32 * 1024
 """Characters of that proof: what a small job and its end take."""
+
+CATCH_UP = 10.0
+"""Seconds that a search may write full text before it begins."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -73,6 +79,27 @@ class Store(Readers):
         ahead = tuple(Ready(lane) for lane in lanes)
         for listener in self._writer.listeners if ahead else ():
             listener(ahead)
+
+    async def logs(self, wanted: LogsWanted, now: Millis) -> LogPage:
+        """A page of ended attempts, newest first. A search finds whatever had ended when it began.
+
+        Raises `LogsNotIndexed` where so much has ended lately that its full text takes long to write.
+        """
+        if wanted.match is not None:
+            await self._catch_up()
+        return await super().logs(wanted, now)
+
+    async def _catch_up(self) -> None:
+        """Writes the full text of what has ended by now."""
+        newest, indexed = await self.indexing()
+        gives_up_at = time.monotonic() + CATCH_UP
+        while indexed < newest:
+            done = await self.write(index_attempts)
+            indexed = done.through
+            if not done.more:
+                return
+            if time.monotonic() > gives_up_at and indexed < newest:
+                raise LogsNotIndexed(left=newest - indexed)
 
     async def commits(self) -> bool:
         """Whether a write becomes durable now.

@@ -147,7 +147,6 @@ def settlement(job: Job, state: State = State.SUCCEEDED, **more: Any) -> Settlem
             "outcome": usual.get(state, Outcome.FAILED),
             "state": state,
             "started_at": 1,
-            "ended_at": 2,
             "runner": "spawn",
             "generation": 1,
             **more,

@@ -14,6 +14,7 @@ from yarl import URL
 
 from ductile import parts
 from ductile.config.reload import ReloadResult
+from ductile.describe.openapi import openapi
 from ductile.document.redact import Redactor
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.pipeline import compile_pipelines
@@ -31,6 +32,7 @@ from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
+from support.conformity import Conformity, Seen
 
 SECRET = "s3cr3t-of-the-house"
 SCHEMA = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
@@ -232,6 +234,7 @@ class Web:
         )
         self.server = HttpServer(self.gateway, parts.MIDDLEWARE)
         self.session = aiohttp.ClientSession()
+        self._conformity = Conformity(self._openapi)
 
     @property
     def url(self) -> str:
@@ -250,7 +253,10 @@ class Web:
         token: str | None = "admin-token",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request. A body of bytes or an async iterator goes as it is, anything else as JSON."""
+        """One request. A body of bytes or an async iterator goes as it is, anything else as JSON.
+
+        Every answer is held against the OpenAPI document of the snapshot that serves.
+        """
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None and not isinstance(body, bytes | AsyncIterator):
             body = orjson.dumps(body)
@@ -258,7 +264,13 @@ class Web:
         url = URL(self.url + path, encoded=True)
         async with self.session.request(method, url, data=body, headers={**sent, **(headers or {})}) as response:
             content = await response.read()
+            self._conformity.check(method, path, Seen(response.status, response.headers, content))
             return Answer(response.status, orjson.loads(content) if content else None, response.headers)
+
+    def _openapi(self) -> Any:
+        """The document of the snapshot that serves; None where a test has taken that away."""
+        serves = self.live.snapshot
+        return orjson.loads(orjson.dumps(openapi(serves, "0.9"))) if isinstance(serves, Snapshot) else None
 
     async def post(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
         return await self.call("POST", path, body, **kwargs)
@@ -285,7 +297,6 @@ class Web:
             outcome=Outcome.FAILED if error else Outcome.SUCCEEDED,
             state=State.FAILED if error else State.SUCCEEDED,
             started_at=self.clock(),
-            ended_at=self.clock() + 1500,
             runner="spawn",
             generation=1,
             exit_code=1 if error else 0,

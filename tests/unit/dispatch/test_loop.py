@@ -195,7 +195,6 @@ async def test_a_result_that_comes_after_its_attempt_was_given_up_is_dropped_and
         outcome=Outcome.LOST,
         state=State.FAILED,
         started_at=1,
-        ended_at=2,
         runner="",
         generation=1,
         error="given up",

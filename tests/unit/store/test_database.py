@@ -1,6 +1,7 @@
 """Opening the database: private, migrated, and refused with a reason."""
 
 import os
+import re
 import sqlite3
 import stat
 from importlib.resources import files
@@ -22,7 +23,8 @@ from ductile.store.errors import (
 
 def schema(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
     rows = connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
-    return {(kind, name, table, " ".join(sql.split())) for kind, name, table, sql in rows}
+    # SQLite writes a column that was added as `… , name TYPE)`.
+    return {(kind, name, table, re.sub(r"\s*([(),])\s*|\s+", r"\1 ", sql)) for kind, name, table, sql in rows}
 
 
 def test_all_migrations_together_give_exactly_the_schema(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Pages of ended attempts, newest first. The cost depends on the page and the kinds of attempts, not on how many ended.
+
+A place in the order is (when it ended, row id): row ids rise as attempts end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ductile.model.clock import Millis
+from ductile.model.job import Outcome
+from ductile.model.view import LogPage
+from ductile.store.moment import Moment
+from ductile.store.rows import Row, read_log
+
+MAX_TOTAL = 10_000
+"""Attempts that are counted; beyond that the total is capped."""
+
+MAX_RESULTS = 8 * 1024 * 1024
+"""Bytes of results, errors and stderr on a page that shows results; one row may be more."""
+
+DAY = 86_400_000
+MAX_DAYS = 400
+"""Days that a search names one by one; a longer time is looked through."""
+
+ALWAYS = 1 << 62
+_TOP = (ALWAYS, ALWAYS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogsWanted:
+    """Which attempts, how many, and below which place; None lets everything pass."""
+
+    job_id: str | None = None
+    plugin: str | None = None
+    command: str | None = None
+    outcome: Outcome | None = None
+    submitted_by: str | None = None
+    since: Millis | None = None
+    until: Millis | None = None
+    match: str | None = None
+    """What is searched for, as `search.translate` puts it."""
+    limit: int = 50
+    cursor: tuple[Millis, int] | None = None
+    results: bool = False
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The parameters of `log_filter`, and the times."""
+        return {
+            "plugin": self.plugin,
+            "command": self.command,
+            "outcome": self.outcome,
+            "submitted_by": self.submitted_by,
+            "since": -ALWAYS if self.since is None else self.since,
+            "until": ALWAYS if self.until is None else self.until,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The places of a page and perhaps one more, and how many there are in all, counted to one beyond `MAX_TOTAL`."""
+
+    places: Sequence[Row]
+    total: int
+
+
+async def list_logs(moment: Moment, wanted: LogsWanted, now: Millis) -> LogPage:
+    """The page below the cursor."""
+    if wanted.job_id is not None:
+        found = await _of_job(moment, wanted, wanted.job_id)
+    elif wanted.match is not None:
+        found = await _searched(moment, wanted, wanted.match, now)
+    else:
+        found = await _listed(moment, wanted)
+    page = found.places[: wanted.limit]
+    if wanted.results:
+        page = page[: await _fitting(moment, [row_id for row_id, _ in page])]
+    rows = {row[0]: read_log(row[1:]) for row in await _rows(moment, [row_id for row_id, _ in page], wanted)}
+    return LogPage(
+        rows=tuple(rows[row_id] for row_id, _ in page),
+        total=min(found.total, MAX_TOTAL),
+        total_capped=found.total > MAX_TOTAL,
+        cursor=(page[-1][1], page[-1][0]) if len(found.places) > len(page) else None,
+    )
+
+
+async def _rows(moment: Moment, ids: Sequence[int], wanted: LogsWanted) -> list[Row]:
+    return await moment.all("log_rows", ids=_json(ids), results=int(wanted.results))
+
+
+async def _fitting(moment: Moment, ids: Sequence[int]) -> int:
+    """How many of the first rows may be shown together with their results."""
+    sizes: dict[int, int] = dict(await moment.all("log_sizes", ids=_json(ids)))
+    total = 0
+    for n, row_id in enumerate(ids):
+        total += sizes[row_id]
+        if n and total > MAX_RESULTS:
+            return n
+    return len(ids)
+
+
+async def _of_job(moment: Moment, wanted: LogsWanted, job_id: str) -> _Found:
+    places = await moment.all("log_of_job", job_id=job_id, **wanted.filters)
+    if wanted.match is not None:
+        ids = _json([row_id for row_id, _ in places])
+        fitting = {row_id for (row_id,) in await moment.all("search_of_job", ids=ids, match=_in_text(wanted.match))}
+        places = [place for place in places if place[0] in fitting]
+    below = wanted.cursor or _TOP
+    return _Found([place for place in places if (place[1], place[0]) < below], len(places))
+
+
+async def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
+    at, below = wanted.cursor or _TOP
+    filters = wanted.filters
+    ((total,),) = await moment.all("log_count", limit=MAX_TOTAL + 1, **filters)
+    filters["until"] = min(filters["until"], at)
+    places = await moment.all("log_page", at=at, below=below, limit=wanted.limit + 1, **filters)
+    return _Found(places, total)
+
+
+async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
+    expression = f"{_in_text(match)}{_facets(wanted)}{_days(*await _times(moment, wanted, now))}"
+    times = {name: wanted.filters[name] for name in ("since", "until")}
+    below = wanted.cursor[1] if wanted.cursor else ALWAYS
+    places = await moment.all("search_page", match=expression, below=below, limit=wanted.limit + 1, **times)
+    ((total,),) = await moment.all("search_count", match=expression, limit=MAX_TOTAL + 1, **times)
+    return _Found(places, total)
+
+
+async def _times(moment: Moment, wanted: LogsWanted, now: Millis) -> tuple[Millis, Millis]:
+    """Between which times the search has to look; an open end is where attempts begin or end."""
+    if wanted.since is None and wanted.until is None:
+        return 0, ALWAYS
+    oldest = await moment.one("oldest_attempt") if wanted.since is None else None
+    since = wanted.since if wanted.since is not None else (oldest[0] if oldest else now) - DAY
+    return since, now + DAY if wanted.until is None else wanted.until
+
+
+def _in_text(match: str) -> str:
+    return f"({{error stderr result}} : ({match}))"
+
+
+def _facets(wanted: LogsWanted) -> str:
+    """The filters, as the words that `attempt_words` writes for them."""
+    named = (("p", wanted.plugin), ("c", wanted.command), ("o", wanted.outcome), ("s", wanted.submitted_by))
+    words = [f"{letter}{value.encode().hex()}" for letter, value in named if value is not None]
+    return "".join(f' AND facets : "{word}"' for word in words)
+
+
+def _days(since: Millis, until: Millis) -> str:
+    """The days that have part in a time; nothing where it is too long to name them."""
+    first, last = max(since, 0) // DAY, until // DAY
+    if not 0 <= last - first < MAX_DAYS:
+        return ""
+    return f" AND facets : ({' OR '.join(f'd{day}' for day in range(first, last + 1))})"
+
+
+def _json(ids: Sequence[int]) -> str:
+    return orjson.dumps(ids).decode()
