@@ -1,12 +1,10 @@
 """What the gateway says about itself: index, plugins, skills, OpenAPI."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from support.gateway import TOKEN, Answer, Gateway
+from support.gateway import TOKEN, Gateway
 from support.world import SAY, is_error, opened, token
 
 
@@ -106,53 +104,42 @@ def test_every_path_that_openapi_names_is_there(world: Gateway, openapi: Any) ->
         assert {method.upper() for method in operations} <= set(allowed.split(", "))
 
 
-def check(openapi: Any, method: str, path: str, answer: Answer) -> None:
-    """Whether the answer is as the document says for this operation and status."""
-    operation: Mapping[str, Any] = openapi["paths"][path][method]
-    response = operation["responses"][str(answer.status)]
-    if "$ref" in response:
-        response = openapi["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
-    schema = response["content"]["application/json"]["schema"]
-    jsonschema_rs.validator_for({**schema, "components": openapi["components"]}).validate(answer.body)
-
-
-def test_answers_are_as_openapi_describes_them(world: Gateway, openapi: Any) -> None:
+def test_answers_of_each_kind_are_as_openapi_describes_them(world: Gateway) -> None:
+    """The gateway of the tests holds every answer against the document; here each kind comes up once."""
     opened(world, "open")
     job = world.run("echo", "act")["job_id"]
     key = {"payload": {}, "dedupe_key": "same"}
     asked = [
-        ("post", "/plugin/shell/handle", "/plugin/shell/handle", None, 202),
-        ("post", "/plugin/shell/say", "/plugin/shell/say?wait=20", {"message": "x"}, 200),
-        ("post", "/plugin/shell/say", "/plugin/shell/say", {"message": 1}, 400),
-        ("post", "/plugin/fail/handle", "/plugin/fail/handle?wait=20", None, 200),
-        ("post", "/plugin/shell/handle", "/plugin/shell/handle", key, 202),
-        ("post", "/plugin/shell/handle", "/plugin/shell/handle", key, 200),
-        ("post", "/pipeline/line", "/pipeline/line?async=true", None, 202),
-        ("post", "/pipeline/line", "/pipeline/line", None, 200),
-        ("post", "/pipeline/spread", "/pipeline/spread", None, 200),
-        ("post", "/pipeline/breaks", "/pipeline/breaks", None, 200),
-        ("post", "/pipeline/slow", "/pipeline/slow", {"gate": "shut"}, 202),
-        ("post", "/pipeline/gated", "/pipeline/gated?wait=20", {"go": 0}, 200),
-        ("get", "/job/{job_id}", f"/job/{job}", None, 200),
-        ("get", "/job/{job_id}", "/job/x", None, 404),
-        ("get", "/job/{job_id}/tree", f"/job/{job}/tree", None, 200),
-        ("get", "/jobs", "/jobs", None, 200),
-        ("get", "/jobs", "/jobs?limit=x", None, 400),
-        ("post", "/job/{job_id}/cancel", f"/job/{job}/cancel", None, 409),
-        ("get", "/healthz", "/healthz", None, 200),
-        ("get", "/livez", "/livez", None, 200),
-        ("get", "/readyz", "/readyz", None, 200),
-        ("get", "/", "/", None, 200),
-        ("get", "/plugins", "/plugins", None, 200),
-        ("get", "/skills", "/skills", None, 200),
-        ("post", "/system/reload", "/system/reload", None, 200),
-        ("post", "/system/pause", "/system/pause", None, 200),
-        ("post", "/system/resume", "/system/resume", None, 200),
+        ("POST", "/plugin/shell/handle", None, 202),
+        ("POST", "/plugin/shell/say?wait=20", {"message": "x"}, 200),
+        ("POST", "/plugin/shell/say", {"message": 1}, 400),
+        ("POST", "/plugin/fail/handle?wait=20", None, 200),
+        ("POST", "/plugin/shell/handle", key, 202),
+        ("POST", "/plugin/shell/handle", key, 200),
+        ("POST", "/pipeline/line?async=true", None, 202),
+        ("POST", "/pipeline/line", None, 200),
+        ("POST", "/pipeline/spread", None, 200),
+        ("POST", "/pipeline/breaks", None, 200),
+        ("POST", "/pipeline/slow", {"gate": "shut"}, 202),
+        ("POST", "/pipeline/gated?wait=20", {"go": 0}, 200),
+        ("GET", f"/job/{job}", None, 200),
+        ("GET", "/job/x", None, 404),
+        ("GET", f"/job/{job}/tree", None, 200),
+        ("GET", "/jobs", None, 200),
+        ("GET", "/jobs?limit=x", None, 400),
+        ("POST", f"/job/{job}/cancel", None, 409),
+        ("GET", "/healthz", None, 200),
+        ("GET", "/livez", None, 200),
+        ("GET", "/readyz", None, 200),
+        ("GET", "/", None, 200),
+        ("GET", "/plugins", None, 200),
+        ("GET", "/skills", None, 200),
+        ("POST", "/system/reload", None, 200),
+        ("POST", "/system/pause", None, 200),
+        ("POST", "/system/resume", None, 200),
     ]
-    for method, template, path, body, status in asked:
-        answer = world.call(method.upper(), path, body)
-        assert (path, answer.status) == (path, status)
-        check(openapi, method, template, answer)
+    for method, path, body, status in asked:
+        assert (path, world.call(method, path, body).status) == (path, status)
     opened(world, "shut")
 
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ductile.plugin.sweep import kill_instance
+from support.conformity import Conformity
 
 TOKEN = "test-token-of-the-admin"
 READY_WITHIN = 20.0
@@ -79,6 +80,7 @@ class Gateway:
         self.address = ("", 0)
         self._ready = threading.Event()
         self._reader: threading.Thread | None = None
+        self._conformity = Conformity(self._openapi)
 
     def configure(self, **sections: Any) -> None:
         """Write config.yaml: each section given is merged over what stands."""
@@ -144,7 +146,29 @@ class Gateway:
         raw: bytes | None = None,
         timeout: float = 30.0,
     ) -> Answer:
-        """One request on a connection of its own."""
+        """One request on a connection of its own. Every answer is held against the gateway's OpenAPI document."""
+        answer = self._call(method, path, body, token=token, headers=headers, raw=raw, timeout=timeout)
+        self._conformity.check(method, path, answer)
+        return answer
+
+    def _openapi(self) -> Any:
+        """The document, or None where the gateway has stopped meanwhile."""
+        try:
+            return self._call("GET", "/openapi.json").body
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+        timeout: float = 30.0,
+    ) -> Answer:
         connection = http.client.HTTPConnection(*self.address, timeout=timeout)
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         data = raw if raw is not None else (json.dumps(body).encode() if body is not None else None)

@@ -102,9 +102,9 @@ async def stop(ask: Ask) -> Reply:
     return Reply(status=202, body={"status": "stopping"})
 
 
-def _probe(path: str, summary: str, handler: Any, *, schema: Any) -> Route:
+def _probe(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> Route:
     return Route(
-        method="GET", path=path, handler=handler, summary=summary, scopes=None, responses={200: schema, 503: None}
+        method="GET", path=path, handler=handler, summary=summary, scopes=None, tags=("system",), responses=responses
     )
 
 
@@ -115,9 +115,9 @@ def _order(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> 
 
 
 ROUTES = [
-    _probe("/healthz", "How the gateway is", healthz, schema=schemas.HEALTH),
-    _probe("/livez", "Whether the gateway answers", livez, schema=schemas.OK),
-    _probe("/readyz", "Whether the gateway takes work", readyz, schema=schemas.OK),
+    _probe("/healthz", "How the gateway is", healthz, {200: schemas.HEALTH, 503: schemas.HEALTH}),
+    _probe("/livez", "Whether the gateway answers", livez, {200: schemas.OK}),
+    _probe("/readyz", "Whether the gateway takes work", readyz, {200: schemas.OK, 503: None}),
     _order("/system/reload", "Read the configuration again", reload, {200: schemas.RELOADED, 422: None}),
     _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
     _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
