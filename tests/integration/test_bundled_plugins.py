@@ -44,6 +44,7 @@ def site() -> Iterator[int]:
 def world(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("bundled")
     for gateway in gateways(folder):
+        (folder / "notes").mkdir()
         gateway.configure(plugin_roots=[str(PLUGINS)], plugins=plugins(site), pipelines=PIPELINES)
         yield gateway.start()
 
@@ -51,6 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gatew
 def plugins(site: int) -> dict[str, Any]:
     return {
         "echo": {},
+        "file_watch": {"config": {"watches": [{"id": "note", "path": "notes/*.txt"}]}},
         "fetch": {"config": {"ports": [site]}, "max_attempts": 1},
         "near": {
             "uses": "fetch",
@@ -104,3 +106,10 @@ def test_fetch_that_fails_in_a_pipeline_starts_what_waits_for_it(world: Gateway,
 
 def said(world: Gateway, job: dict[str, Any]) -> str:
     return str(world.get(f"/job/{job['job_id']}")["result"]["result"])
+
+
+def test_file_watch_says_once_what_came_since_the_last_poll(world: Gateway) -> None:
+    assert world.run("file_watch", "poll")["result"]["events"] == []
+    (world.folder / "notes/new.txt").write_text("x")
+    assert only_event(world.run("file_watch", "poll"))["payload"]["name"] == "new.txt"
+    assert world.run("file_watch", "poll")["result"]["events"] == []
