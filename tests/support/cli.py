@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from ductile.client import REFUSALS, Refused
+from ductile.answer import REFUSALS, Refused
 
 
 class FakeGateway:
