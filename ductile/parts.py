@@ -14,7 +14,7 @@ from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
-from ductile.http.surfaces import config_view, definitions, discovery, events, jobs, pipelines, plugins, system
+from ductile.http.surfaces import config_view, definitions, discovery, docs, events, jobs, pipelines, plugins, system
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
@@ -24,6 +24,7 @@ from ductile.plugin.runner.spawn import Spawn
 
 SURFACES: list[list[Route]] = [
     discovery.ROUTES,
+    docs.ROUTES,
     jobs.ROUTES,
     plugins.ROUTES,
     pipelines.ROUTES,

@@ -1,0 +1,104 @@
+"""The documentation page: it lists and explains the operations in a browser that reaches nothing but the gateway."""
+
+import re
+import shutil
+import subprocess
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from support.gateway import Gateway
+
+STATIC = Path(__file__).parents[2] / "ductile/http/static"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SPELLING = "escaping deep link whitespace with `_`"
+"""The page's library on every operation id with `_`, where somebody opens the page at one."""
+PATIENCE = 90
+"""Seconds that a browser may take on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return found or pytest.skip(f"no browser is installed; any of {', '.join(BROWSERS)} would do")
+
+
+@pytest.fixture(scope="module")
+def seen(world: Gateway, browser: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
+    """The page opened at one operation, as a browser has made it that finds no host but the gateway; its complaints."""
+    host, port = world.address
+    ended = subprocess.run(
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {host}",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+            f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+            f"http://{host}:{port}/docs#/shell/shell__say",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    said = [line for line in ended.stderr.splitlines() if "CONSOLE" in line and SPELLING not in line]
+    return ended.stdout, said
+
+
+def test_the_page_lists_every_operation_and_complains_of_nothing(world: Gateway, seen: tuple[str, list[str]]) -> None:
+    dom, said = seen
+    assert set(re.findall(r'data-path="([^"]*)"', dom)) == set(world.get("/openapi.json")["paths"])
+    assert "Says it." in dom
+    assert "Authorize" in dom
+    assert "Schemas" in dom
+    assert said == []
+
+
+def test_an_operation_is_explained_and_can_be_tried(seen: tuple[str, list[str]]) -> None:
+    dom, _ = seen
+    operation = dom[dom.index('id="operations-shell-shell__say"') :]
+    assert "Execute" in operation
+    assert "Idempotency-Key" in operation
+    assert re.search(r'<textarea[^>]*>\s*{\s*"message": "text"', operation)
+
+
+def test_the_page_is_one_file_that_needs_no_other_and_lets_none_in(world: Gateway) -> None:
+    answer = world.call("GET", "/docs", token=None)
+    html = answer.raw.decode()
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert re.findall(r"<(?:script|img|iframe|link)[^>]* (?:src|href)=\"(?!data:)", html) == []
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    assert "unsafe" not in str(policy)
+    scripts = re.findall(r"^<script>(.*?)</script>$", html, re.DOTALL | re.MULTILINE)
+    assert policy["script-src"].split() == [digest(script) for script in scripts]
+    assert not any("<!--" in script for script in scripts)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def digest(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_page_is_not_sent_again_to_who_has_it(world: Gateway) -> None:
+    tag = world.call("GET", "/docs", token=None).headers["etag"]
+    assert world.call("GET", "/docs", token=None, headers={"If-None-Match": tag}).status == 304
+    assert world.call("HEAD", "/docs/", token=None, headers={"If-None-Match": tag}).status == 304
+    assert world.call("HEAD", "/docs", token=None).headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_what_ships_is_what_was_published() -> None:
+    readme = (STATIC / "swagger-ui/README.md").read_text()
+    sums = dict(re.findall(r"\| `([^`]+)` \| `([0-9a-f]{64})` \|", readme))
+    assert sums == {name: sha256((STATIC / "swagger-ui" / name).read_bytes()).hexdigest() for name in sums}
+    assert set(sums) == {"swagger-ui-bundle.js", "swagger-ui.css"}
+    assert "Apache License" in (STATIC / "swagger-ui/LICENSE").read_text()
