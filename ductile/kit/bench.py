@@ -1,0 +1,123 @@
+"""Runs a plugin through the gateway's own runner, one execution at a time or several."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ductile.dispatch.judge import Judged, judge
+from ductile.kit.request import Ask, new_job, write
+from ductile.model.clock import Clock, Millis
+from ductile.model.snapshot import Plugin
+from ductile.plugin import sweep
+from ductile.plugin.environment import environment
+from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """What a plugin was sent, and what came back."""
+
+    stdin: bytes
+    execution: Execution
+    judged: Judged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where and with what a plugin starts."""
+
+    cwd: Path
+    environ: Mapping[str, str]
+    """The variables of whoever starts it; the plugin gets what the gateway passes on of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long one execution may take, in milliseconds."""
+
+    timeout: Millis | None
+    """None: the command's own."""
+    kill_grace: Millis
+    """From SIGTERM to SIGKILL."""
+
+
+class Bench:
+    """Sends requests to plugins. `instance` is what the processes of this bench carry, so that all can be found."""
+
+    def __init__(self, runner: Runner, clock: Clock, limits: Limits, *, instance: str) -> None:
+        self._runner = runner
+        self._clock = clock
+        self.limits = limits
+        self.instance = instance
+
+    def now(self) -> Millis:
+        """The time by this bench's clock."""
+        return self._clock()
+
+    async def ask(self, plugin: Plugin, ask: Ask, place: Place) -> Exchange:
+        """Send a request as the gateway writes it. Raises SpawnFailed."""
+        now = self._clock()
+        job = new_job(plugin, ask.command, now)
+        return await self.send(plugin, write(plugin, ask, job, now).stdin, place, ask.command, job_id=job.id)
+
+    def written(self, plugin: Plugin, ask: Ask) -> bytes:
+        """The request, for a test that changes it before it is sent."""
+        now = self._clock()
+        return write(plugin, ask, new_job(plugin, ask.command, now), now).stdin
+
+    async def send(
+        self, plugin: Plugin, stdin: bytes, place: Place, command: str | None = None, *, job_id: str | None = None
+    ) -> Exchange:
+        """Send these bytes; the command says the deadline. Raises SpawnFailed."""
+        job_id = job_id or new_job(plugin, command or "", self._clock()).id
+        running = self.start(plugin, stdin, place, command, job_id=job_id)
+        return understood(stdin, await ended(running))
+
+    def start(
+        self,
+        plugin: Plugin,
+        stdin: bytes,
+        place: Place,
+        command: str | None = None,
+        *,
+        job_id: str,
+        executable: Path | None = None,
+    ) -> Running:
+        """Start the plugin, or an executable that starts it. Raises SpawnFailed."""
+        return self._runner.start(
+            Call(
+                job_id=job_id,
+                attempt=1,
+                executable=executable or plugin.executable,
+                cwd=place.cwd,
+                env=environment(plugin, (), instance=self.instance, job_id=job_id, attempt=1, own=place.environ),
+                stdin=stdin,
+                timeout=self._timeout(plugin, command),
+                kill_grace=self.limits.kill_grace,
+                instance=self.instance,
+            )
+        )
+
+    def _timeout(self, plugin: Plugin, command: str | None) -> Millis:
+        own = plugin.timeouts.get(command or "") or max(plugin.timeouts.values())
+        return own if self.limits.timeout is None else min(own, self.limits.timeout)
+
+    async def close(self) -> None:
+        """Kill what still carries this bench's instance."""
+        await asyncio.to_thread(sweep.kill_instance, self.instance)
+
+
+async def ended(running: Running) -> Execution:
+    """How it ended. Whoever gives up waiting ends it, too."""
+    try:
+        return await running.wait()
+    except asyncio.CancelledError:
+        running.stop(Stop.CANCELLED)
+        await running.wait()
+        raise
+
+
+def understood(stdin: bytes, execution: Execution) -> Exchange:
+    """The exchange, as the gateway understands it."""
+    return Exchange(stdin=stdin, execution=execution, judged=judge(execution, str))

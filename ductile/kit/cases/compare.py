@@ -1,0 +1,38 @@
+"""Two JSON values beside each other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+
+def differences(one: Any, other: Any, at: Path = ()) -> list[Path]:
+    """Where two values differ: the outermost places, in order."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        names = [*one, *(name for name in other if name not in one)]
+        return [
+            path
+            for name in names
+            for path in (
+                differences(one[name], other[name], (*at, name)) if name in one and name in other else [(*at, name)]
+            )
+        ]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            path
+            for index, (mine, its) in enumerate(zip(one, other, strict=True))
+            for path in differences(mine, its, (*at, index))
+        ]
+    same = one == other and isinstance(one, bool) == isinstance(other, bool)
+    return [] if same else [at]
+
+
+def shape(value: Any) -> Any:
+    """The same value with each scalar replaced by its kind: texts and numbers may differ from run to run."""
+    if isinstance(value, Mapping):
+        return {name: shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [shape(member) for member in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    return "text" if isinstance(value, str) else "number"

@@ -1,0 +1,102 @@
+"""What the cases of one command share: how to ask it, and what it answered first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+from ductile.kit.bench import Bench, Exchange
+from ductile.kit.probes import Probe
+from ductile.kit.request import Ask
+from ductile.kit.scratch import scratch
+from ductile.model.manifest import Command, CommandType, Manifest
+from ductile.plugin.protocol import Response
+from ductile.plugin.runner.call import Stop
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lab:
+    """Where the cases run."""
+
+    bench: Bench
+    files: Mapping[str, str]
+    """What each working directory holds."""
+    at_once: int
+    """How many run together where that is tested."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Talk:
+    """A command, and the requests it was sent with what came back, in order; at least one."""
+
+    lab: Lab
+    manifest: Manifest
+    command: Command
+    probes: tuple[Probe, ...]
+    exchanges: tuple[Exchange, ...]
+
+    @property
+    def probe(self) -> Probe:
+        """The request that the others are compared with."""
+        return self.probes[0]
+
+    @property
+    def first(self) -> Exchange:
+        """What it was answered."""
+        return self.exchanges[0]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the manifest says that a second run changes nothing."""
+        return self.command.idempotent is True or self.command.type is CommandType.READ
+
+    async def ask(self, ask: Ask | None = None) -> Exchange:
+        """Ask in a scratch folder of its own."""
+        with scratch(self.lab.files) as place:
+            return await self.lab.bench.ask(self.probe.plugin, ask or self.probe.ask, place)
+
+    async def send(self, stdin: bytes) -> Exchange:
+        """Send these bytes, in a scratch folder of its own."""
+        with scratch(self.lab.files) as place:
+            return await self.lab.bench.send(self.probe.plugin, stdin, place, self.command.name)
+
+    def with_probe(self, probe: Probe) -> "Talk":
+        """The same with another request in front."""
+        return replace(self, probes=(probe, *self.probes[1:]))
+
+
+def answered(exchange: Exchange) -> Response | None:
+    """The response that counts: none where the plugin was ended before it had answered."""
+    return exchange.judged.response
+
+
+def told(exchange: Exchange) -> str:
+    """What came back, in words that go on from `it answers`."""
+    response = answered(exchange)
+    if response is not None:
+        return "`ok`" if response.ok else f"the error `{short(response.error or '')}`"
+    if exchange.execution.stop is Stop.TIMED_OUT:
+        return f"nothing within {seconds(exchange.execution.duration)}"
+    return f"nothing that can be read ({short(exchange.judged.error or '')})"
+
+
+def same_outcome(one: Exchange, other: Exchange) -> bool:
+    """Whether both answered `ok`, or both an error."""
+    first, second = answered(one), answered(other)
+    return first is not None and second is not None and first.ok == second.ok
+
+
+def seconds(millis: int) -> str:
+    """`0.3 s`, `10 s`."""
+    return f"{millis / 1000:.3g} s"
+
+
+def short(text: str, longest: int = 160) -> str:
+    """The text on one line of so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[:longest]}…"
+
+
+def as_json(value: object, longest: int = 300) -> str:
+    """The value as it is sent, cut."""
+    return short(orjson.dumps(value).decode(), longest)

@@ -1,0 +1,108 @@
+"""Cases of the whole plugin: files, malformed requests and the time that a start takes."""
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from ductile.kit.bench import Exchange
+from ductile.kit.cases.talk import Lab, answered, told
+from ductile.kit.finding import Seen, failed, passed, skipped
+from ductile.kit.probes import Probe
+from ductile.kit.request import changed
+from ductile.kit.scratch import scratch
+from ductile.kit.subject import Opened, config_problems
+from ductile.model.manifest import Manifest
+from ductile.plugin.protocol import PROTOCOL
+
+MANIFEST = "manifest.yaml holds what a manifest may hold; manifest.schema.json tells an editor the same."
+TRUST = "The entrypoint is executable, its interpreter is there, and nobody but its owner may change it."
+CONFIG = "The configuration has what `config_keys.required` and `config_schema` ask for."
+MALFORMED = "What is no request is answered by an error or an exit code other than 0, and not by hanging."
+TIMING = "How long a start takes is said, not judged."
+
+_STARTS = 5
+_UNTRUSTED = "untrusted"
+
+KINDS: Mapping[str, str] = {
+    "empty": "nothing at all",
+    "not_json": "text that is no JSON",
+    "cut": "the first half of a request",
+    "list": "a JSON list",
+    "protocol": f"a request of protocol 99, not {PROTOCOL}",
+    "unknown_command": "a request for a command that it does not have",
+}
+
+
+def manifest(opened: Opened) -> Seen:
+    """The manifest could be read."""
+    wrong = [str(problem) for problem in opened.errors if problem.code != _UNTRUSTED]
+    if wrong:
+        return failed("\n".join(wrong), "Correct the named lines; the first mistake may be the cause of the others.")
+    return passed(*(str(problem) for problem in opened.warnings))
+
+
+def trust(opened: Opened) -> Seen:
+    """The files may be run."""
+    wrong = [problem.message for problem in opened.errors if problem.code == _UNTRUSTED]
+    if wrong:
+        build = opened.folder / "build.sh"
+        unbuilt = build.exists() and "does not exist" in wrong[0]
+        fix = f"Run {build}, which makes it." if unbuilt else "Do what it says."
+        return failed("\n".join(f"{message}." for message in wrong), fix)
+    if opened.loaded.manifest is None:
+        return skipped("the manifest says no entrypoint yet")
+    return passed()
+
+
+def config(found: Manifest, given: Mapping[str, Any]) -> Seen:
+    """The plugin would not be quarantined for its configuration."""
+    wrong = config_problems(found, given)
+    if not wrong:
+        return passed()
+    return failed(
+        ". ".join(wrong) + ".", "Give it by --config KEY=VALUE, or for good in tests/kit.yaml under `config:`."
+    )
+
+
+def malformed_stdin(kind: str, request: bytes) -> bytes:
+    """What is sent instead of a request."""
+    if kind == "protocol":
+        return changed(request, protocol=99)
+    if kind == "unknown_command":
+        return changed(request, command="kit-no-such-command")
+    if kind == "cut":
+        return request[: len(request) // 2]
+    return {"empty": b"", "not_json": b"this is no JSON\n", "list": b"[1, 2, 3]\n"}[kind]
+
+
+async def malformed(lab: Lab, probe: Probe, kind: str) -> Seen:
+    """An error, or an exit code."""
+    stdin = malformed_stdin(kind, lab.bench.written(probe.plugin, probe.ask))
+    with scratch(lab.files) as place:
+        exchange = await lab.bench.send(probe.plugin, stdin, place, probe.ask.command)
+    response, execution = answered(exchange), exchange.execution
+    if execution.stop is None and (execution.exit_code != 0 if response is None else not response.ok):
+        return passed()
+    return failed(f"To {KINDS[kind]} it answers {told(exchange)}.", _mend(kind, exchange), exchange)
+
+
+def _mend(kind: str, exchange: Exchange) -> str:
+    if exchange.execution.stop is not None:
+        return "Read stdin to its end, then decode; end with an error when that fails."
+    answer = '{"status": "error", "error": "…", "retry": false}'
+    if kind == "protocol":
+        return f"Compare `protocol` with {PROTOCOL} before all else, and answer {answer} to any other."
+    if kind == "unknown_command":
+        return f"Answer {answer} in the last branch of what chooses the command."
+    return f"Decode all of stdin, and answer {answer} to what is no JSON object."
+
+
+async def timing(lab: Lab, probe: Probe) -> Seen:
+    """The median of a few starts."""
+    taken = []
+    with scratch(lab.files) as place:
+        for _ in range(_STARTS):
+            exchange = await lab.bench.ask(probe.plugin, probe.ask, place)
+            taken.append(exchange.execution.duration)
+    said = f"a run of `{probe.ask.command}` takes {statistics.median(taken)} ms (p50 of {_STARTS}; "
+    return passed(f"{said}fastest {min(taken)}, slowest {max(taken)})")

@@ -1,0 +1,157 @@
+"""Runs a plugin's command again at each save, and shows what happens."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import watchfiles
+
+from ductile.errors import DuctileError
+from ductile.kit.build import build, needs_build
+from ductile.kit.errors import BadPlugin, BuildFailed
+from ductile.kit.probes import NoProbe, probes_of
+from ductile.kit.run import Given, Ran, run_once
+from ductile.kit.settings import read_cases, read_settings
+from ductile.kit.subject import instance, open_folder
+from ductile.kit.template import BUILD
+
+Show = Callable[[dict[str, Any], str], None]
+"""Takes a round: as a document, and as text for people."""
+
+_IDLE = frozenset({"target", "node_modules", "__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
+"""Folders in which nobody writes the plugin."""
+_QUIET = 50
+"""Milliseconds without a change that end a burst: an editor saves in several steps."""
+
+
+class _Sources(watchfiles.DefaultFilter):
+    """What a plugin is made of: not what a build makes of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(ignore_dirs=[*watchfiles.DefaultFilter.ignore_dirs, *_IDLE])
+        self._made = frozenset(str(folder / name) for name in _made(folder))
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        return path not in self._made and super().__call__(change, path)
+
+
+def _made(folder: Path) -> Iterator[str]:
+    """What `build.sh` writes."""
+    if needs_build(folder):
+        with suppress(DuctileError):
+            manifest = open_folder(folder).loaded.manifest
+            yield from (manifest.entrypoint, f"{manifest.entrypoint}.new") if manifest else ()
+        yield from ("run", "run.new")
+
+
+async def once(folder: Path, command: str | None, given: Given, show: Show) -> bool:
+    """One round: build, run, show. Whether it succeeded."""
+    succeeded, _ = await _round(folder, command, given, show)
+    return succeeded
+
+
+async def watch(folder: Path, command: str | None, given: Given, show: Show) -> bool:
+    """Rounds until it is cancelled (Ctrl-C): one now, and one after each change. A change ends the round under way.
+
+    Raises NoPluginFolder if there is nothing to watch from the start.
+    """
+    folder = open_folder(folder).folder.absolute()
+    stop = asyncio.Event()
+    kept: dict[str, Any] = dict(given.state)
+    changes = watchfiles.awatch(
+        folder, watch_filter=_Sources(folder), step=_QUIET, stop_event=stop, ignore_permission_denied=True
+    )
+    running = asyncio.ensure_future(_round(folder, command, replace(given, state=kept), show))
+    following = asyncio.ensure_future(anext(changes))
+    try:
+        while True:
+            await asyncio.wait({following})
+            named = sorted(str(Path(path).relative_to(folder)) for _, path in following.result())
+            kept = await _ended(running, kept)
+            show({"changed": named}, f"— {', '.join(named[:3])} changed —")
+            running = asyncio.ensure_future(_round(folder, command, replace(given, state=kept), show))
+            following = asyncio.ensure_future(anext(changes))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return True
+    finally:
+        stop.set()
+        following.cancel()
+        await _ended(running, kept)
+
+
+async def _ended(running: "asyncio.Future[tuple[bool, dict[str, Any]]]", kept: dict[str, Any]) -> dict[str, Any]:
+    """The state after a round, which is ended if it still runs."""
+    if not running.done():
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        _, kept = await running
+    return kept
+
+
+async def _round(folder: Path, command: str | None, given: Given, show: Show) -> tuple[bool, dict[str, Any]]:
+    """Whether it succeeded, and the state that it leaves."""
+    state = dict(given.state)
+    try:
+        if needs_build(folder):
+            await build(folder)
+        ran = await _run(folder, command, given)
+    except BuildFailed as error:
+        text = f"{folder / BUILD} failed (exit code {error.details['exit_code']}):\n{error.output.rstrip()}"
+        show({"error": error.code, "message": error.message, "output": error.output}, text)
+        return False, state
+    except DuctileError as error:
+        show({"error": error.code, "message": error.message, "details": error.public_details()}, _told(error))
+        return False, state
+    show({"request": orjson.loads(ran.exchange.stdin), **ran.document()}, _shown(ran))
+    response = ran.exchange.judged.response
+    updates = response.state_updates if response is not None and response.ok else None
+    return ran.succeeded, {**state, **(updates or {})}
+
+
+async def _run(folder: Path, command: str | None, given: Given) -> Ran:
+    """Run the command with what was given, and else with what the plugin's own tests say."""
+    settings = read_settings(folder)
+    config, env = {**settings.config, **given.config}, {**settings.env, **given.env}
+    plugin = instance(open_folder(folder), config=config, env=env)
+    commands = plugin.manifest.commands
+    name = command or ("health" if "health" in commands else next(iter(commands)))
+    payload = given.payload
+    if payload is None and name in commands:
+        probes = probes_of(plugin, commands[name], read_cases(folder), None)
+        payload = {} if isinstance(probes, NoProbe) else probes[0].ask.payload
+    return await run_once(folder, name, replace(given, payload=payload or {}, config=config, env=env))
+
+
+def _told(error: DuctileError) -> str:
+    problems = error.problems if isinstance(error, BadPlugin) else error.public_details().get("errors", [])
+    return "\n".join([error.message, *(f"  {_line(problem)}" for problem in problems)])
+
+
+def _line(problem: Any) -> str:
+    return f"{problem['path']}: {problem['message']}" if isinstance(problem, dict) else str(problem)
+
+
+def _shown(ran: Ran) -> str:
+    """Request, response, stderr and timing, as a person reads them."""
+    execution, judged = ran.exchange.execution, ran.exchange.judged
+    parts = [
+        f"request   {_pretty(ran.exchange.stdin)}",
+        f"response  {_pretty(execution.stdout) or '(nothing)'}",
+    ]
+    if execution.stderr:
+        parts.append(f"stderr    {execution.stderr.decode(errors='replace').rstrip()}")
+    error = "" if ran.succeeded else f": {judged.error}"
+    parts.append(f"{judged.outcome.value} after {execution.duration} ms, exit code {execution.exit_code}{error}")
+    return "\n".join(parts)
+
+
+def _pretty(output: bytes) -> str:
+    try:
+        text = orjson.dumps(orjson.loads(output), option=orjson.OPT_INDENT_2).decode()
+    except ValueError:
+        text = output.decode(errors="replace").rstrip()
+    return text.replace("\n", "\n          ")

@@ -1,0 +1,92 @@
+"""Makes the folder of a new plugin: whole, or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ductile.kit.errors import BadNewName, FolderTaken, NotMade
+from ductile.kit.template import TRADES, File, Language
+from ductile.model.manifest import NAME, RESERVED_NAMES
+
+_LONGEST = 100
+"""Characters of a name: it is also that of a folder, and the beginning of events' names."""
+_FILE, _PROGRAM = 0o644, 0o755
+"""Never writable by everybody, whatever the umask is: such a plugin would not be trusted."""
+
+
+def check_name(name: str) -> None:
+    """Raises BadNewName."""
+    if name in RESERVED_NAMES:
+        raise BadNewName(name=name, reason="it is reserved for the gateway's own")
+    if not NAME.fullmatch(name):
+        reason = "names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
+        raise BadNewName(name=name, reason=reason)
+    if len(name) > _LONGEST:
+        raise BadNewName(name=f"{name[:20]}…", reason=f"it has {len(name)} characters, and {_LONGEST} is the most")
+
+
+def check_place(name: str, parent: Path) -> Path:
+    """The folder that can be made. Raises FolderTaken, NotMade."""
+    folder = parent / name
+    if os.path.lexists(folder):
+        raise FolderTaken(folder=folder)
+    if not parent.is_dir():
+        reason = "it is no folder" if parent.exists() else "there is no such folder"
+        raise NotMade(parent=parent, reason=reason)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise NotMade(parent=parent, reason="it may not be written to")
+    return folder
+
+
+def make(name: str, parent: Path, files: Mapping[str, File]) -> Path:
+    """Make the folder `name` in the parent, under another name first. Raises BadNewName, FolderTaken, NotMade."""
+    check_name(name)
+    folder = check_place(name, parent)
+    try:
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+    except OSError as error:
+        raise NotMade(parent=parent, reason=error.strerror) from None
+    try:
+        _write(unfinished, files)
+        _put(unfinished, folder)
+    except OSError as error:
+        raise NotMade(parent=parent, reason=error.strerror) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _write(folder: Path, files: Mapping[str, File]) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    folder.chmod(_PROGRAM & ~umask)
+    for path, file in files.items():
+        target = folder / path
+        for below in reversed(target.relative_to(folder).parents[:-1]):
+            if not (folder / below).exists():
+                (folder / below).mkdir()
+                (folder / below).chmod(_PROGRAM & ~umask)
+        target.write_text(file.text, encoding="utf-8")
+        target.chmod((_PROGRAM if file.executable else _FILE) & ~umask)
+
+
+def _put(unfinished: Path, folder: Path) -> None:
+    """Give the folder its name, which must be free: an empty one is made first, and only that is replaced."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise FolderTaken(folder=folder) from None
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        with suppress(OSError):  # somebody has put something into it, and it is theirs
+            folder.rmdir()
+        raise
+
+
+def missing_programs(language: Language) -> tuple[str, ...]:
+    """What the plugin needs and the PATH lacks."""
+    return tuple(program for program in TRADES[language].programs if shutil.which(program) is None)

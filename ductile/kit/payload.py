@@ -1,0 +1,226 @@
+"""A payload that an input schema allows, made from the schema alone. Pure, and the same every time."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ductile.plugin.schema import compile_validator
+
+Schema = Mapping[str, Any]
+
+FORMATS: Mapping[str, str] = {
+    "date-time": "2030-01-31T09:00:00Z",
+    "date": "2030-01-31",
+    "time": "09:00:00Z",
+    "duration": "PT1H",
+    "email": "ada@example.org",
+    "hostname": "example.org",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uri": "https://example.org/",
+    "uri-reference": "https://example.org/",
+    "uuid": "0190c1a2-7b3c-7def-8a1b-2c3d4e5f6a7b",
+    "regex": "a+",
+    "json-pointer": "/a",
+}
+_TEXTS = ("text", "a", "A", "1", "1.0.0", "a-b", "abc@example.org", "https://example.org/", "0" * 32, "2030-01-31", "")
+"""What a `pattern` is tried with."""
+_DEEPEST = 12
+"""Levels; a schema may refer to itself for ever."""
+_LONGEST = 100_000
+"""Characters and items that a minimum is followed to."""
+_MOST = 64
+"""Values that are tried for one place."""
+
+
+def payloads(schema: Schema) -> Iterator[dict[str, Any]]:
+    """Objects that are valid, the fullest first."""
+    validator = compile_validator(schema)
+    for whole in (True, False):
+        for value in _Maker(schema, whole=whole).values(schema, 0):
+            if isinstance(value, dict) and not validator(value):
+                yield value
+                break
+
+
+class _Maker:
+    """Makes values of the parts of one schema; `whole` with members that need not be there."""
+
+    def __init__(self, root: Schema, *, whole: bool) -> None:
+        self._root = root
+        self._whole = whole
+
+    def first(self, schema: Any, level: int) -> Any:
+        """A value that is valid, else one that may be."""
+        tried: list[Any] = []
+        for value in self.values(schema, level):
+            if _is_valid(schema, self._root, value):
+                return value
+            tried.append(value)
+            if len(tried) == _MOST:
+                break
+        return tried[0] if tried else None
+
+    def values(self, schema: Any, level: int) -> Iterator[Any]:
+        """Values that are likely valid, the likeliest first."""
+        if not isinstance(schema, Mapping) or level > _DEEPEST:
+            if schema is True:
+                yield "text"
+            return
+        yield from _said(schema)
+        if isinstance(schema.get("$ref"), str):
+            target = _resolved(schema["$ref"], self._root)
+            yield from self.values({**target, **_without(schema, "$ref")} if target else {}, level + 1)
+            return
+        for key in ("oneOf", "anyOf"):
+            for part in _list(schema.get(key)):
+                yield from self.values(_joined(_without(schema, key), part), level + 1)
+        parts = _list(schema.get("allOf"))
+        if parts:
+            whole = _without(schema, "allOf")
+            for part in parts:
+                whole = _joined(whole, self._followed(part))
+            yield from self.values(whole, level + 1)
+            return
+        for kind in _kinds(schema):
+            yield from self._of(kind, schema, level)
+
+    def _followed(self, schema: Any) -> Any:
+        reference = schema.get("$ref") if isinstance(schema, Mapping) else None
+        return _resolved(reference, self._root) if isinstance(reference, str) else schema
+
+    def _of(self, kind: str, schema: Schema, level: int) -> Iterator[Any]:
+        if kind == "object":
+            yield self._object(schema, level)
+        elif kind == "array":
+            yield self._array(schema, level)
+        elif kind == "string":
+            yield from _strings(schema)
+        elif kind in ("integer", "number"):
+            yield from _numbers(schema)
+        elif kind == "boolean":
+            yield from (True, False)
+        else:
+            yield None
+
+    def _object(self, schema: Schema, level: int) -> dict[str, Any]:
+        properties = schema.get("properties")
+        properties = properties if isinstance(properties, Mapping) else {}
+        required = [name for name in _list(schema.get("required")) if isinstance(name, str)]
+        names = list(dict.fromkeys([*required, *(properties if self._whole else ())]))
+        other = schema.get("additionalProperties", True)
+        return {
+            name: self.first(properties.get(name, other), level + 1)
+            for name in names
+            if name in required or properties.get(name) is not False
+        }
+
+    def _array(self, schema: Schema, level: int) -> list[Any]:
+        fixed = [self.first(one, level + 1) for one in _list(schema.get("prefixItems"))]
+        least, most = schema.get("minItems", 1), schema.get("maxItems", _LONGEST)
+        count = int(min(max(least, 1), most, _LONGEST))
+        items = schema.get("items", True)
+        if schema.get("uniqueItems") is True and count > len(fixed):
+            return [*fixed, *self._unique(items, count - len(fixed), level)]
+        return [*fixed, *([self.first(items, level + 1)] * (count - len(fixed)))][: int(most)]
+
+    def _unique(self, items: Any, count: int, level: int) -> list[Any]:
+        found: list[Any] = []
+        for index in range(count * 4):
+            for value in self.values(items, level + 1):
+                other = f"{value} {index}" if isinstance(value, str) and index and value in found else value
+                if other not in found and _is_valid(items, self._root, other):
+                    found.append(other)
+                    break
+            if len(found) == count:
+                break
+        return found
+
+
+def _said(schema: Schema) -> Iterator[Any]:
+    """What the schema itself says."""
+    if "const" in schema:
+        yield schema["const"]
+    yield from _list(schema.get("examples"))
+    if "default" in schema and schema["default"] is not None:
+        yield schema["default"]
+    yield from _list(schema.get("enum"))
+
+
+def _kinds(schema: Schema) -> Sequence[str]:
+    """The types it may have; null last."""
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return (kinds,)
+    if isinstance(kinds, list):
+        return sorted((str(kind) for kind in kinds), key=lambda kind: kind == "null")
+    if {"properties", "required", "additionalProperties", "minProperties"} & schema.keys():
+        return ("object",)
+    if {"items", "prefixItems", "minItems"} & schema.keys():
+        return ("array",)
+    if {"minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"} & schema.keys():
+        return ("number",)
+    return ("string", "object")
+
+
+def _strings(schema: Schema) -> Iterator[str]:
+    known = FORMATS.get(str(schema.get("format")))
+    if known is not None:
+        yield known
+    least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _LONGEST))
+    for text in _TEXTS:
+        yield (text * (1 + min(least, _LONGEST) // max(len(text), 1)))[: max(least, len(text))][:most]
+
+
+def _numbers(schema: Schema) -> Iterator[int | float]:
+    step = schema.get("multipleOf", 1)
+    least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    most, below = schema.get("maximum"), schema.get("exclusiveMaximum")
+    if step == 1:
+        yield 1
+    for bound in (least, above):
+        if bound is not None:
+            first = math.ceil(bound / step) * step
+            yield from (first, first + step, bound)
+    for bound in (most, below):
+        if bound is not None:
+            last = math.floor(bound / step) * step
+            yield from (last, last - step, bound)
+    yield from (step, 0)
+    if least is not None and most is not None:
+        yield (least + most) / 2
+
+
+def _is_valid(schema: Any, root: Schema, value: Any) -> bool:
+    if not isinstance(schema, Mapping):
+        return schema is not False
+    shared = {key: root[key] for key in ("$defs", "definitions") if key in root}
+    return not compile_validator({**schema, **shared})(value)
+
+
+def _resolved(reference: str, root: Schema) -> Schema:
+    target: Any = root
+    for part in reference.removeprefix("#").split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        target = target.get(name) if isinstance(target, Mapping) else None
+    return target if isinstance(target, Mapping) and reference.startswith("#") else {}
+
+
+def _joined(one: Schema, other: Any) -> Schema:
+    """Both schemas in one, as far as that can be told: properties and required names of both."""
+    if not isinstance(other, Mapping):
+        return one
+    joined: dict[str, Any] = {**one, **other}
+    if isinstance(one.get("properties"), Mapping) and isinstance(other.get("properties"), Mapping):
+        joined["properties"] = {**one["properties"], **other["properties"]}
+    if one.get("required") and other.get("required"):
+        joined["required"] = [*_list(one["required"]), *_list(other["required"])]
+    return joined
+
+
+def _without(schema: Schema, key: str) -> Schema:
+    return {name: value for name, value in schema.items() if name != key}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,66 @@
+"""Requests as the gateway writes them, for jobs that no queue has seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ductile.dispatch.prepare import Prepared, prepare
+from ductile.model.clock import Millis
+from ductile.model.encode import encode
+from ductile.model.event import API_TRIGGER, Event
+from ductile.model.ids import new_id
+from ductile.model.job import Claimed, Job, State, SubmittedBy
+from ductile.model.snapshot import Plugin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """One thing that a plugin is asked to do; a JSON object each."""
+
+    command: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def new_job(plugin: Plugin, command: str, now: Millis) -> Job:
+    """A job of its own, in its first attempt."""
+    job_id = new_id()
+    return Job(
+        id=job_id,
+        root_id=job_id,
+        parent_id=None,
+        plugin=plugin.name,
+        command=command,
+        lane=plugin.name,
+        state=State.RUNNING,
+        attempt=1,
+        lost=0,
+        max_attempts=plugin.max_attempts,
+        priority=0,
+        step=None,
+        definition=None,
+        depth=0,
+        hops=0,
+        route=False,
+        principal="kit",
+        submitted_by=SubmittedBy.API,
+        request_id=None,
+        context_id=None,
+        created_at=now,
+        started_at=now,
+    )
+
+
+def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> Prepared:
+    """The request, and the command's own deadline."""
+    event = Event(id=new_id(), type=API_TRIGGER, payload=encode(ask.payload), source="api", timestamp=now)
+    claimed = Claimed(job=job, event=event, context=encode(ask.context), plugin_state=encode(ask.state))
+    return prepare(claimed, plugin, None, now)
+
+
+def changed(stdin: bytes, **members: Any) -> bytes:
+    """The same request with other or more members."""
+    return orjson.dumps(orjson.loads(stdin) | members, option=orjson.OPT_APPEND_NEWLINE)

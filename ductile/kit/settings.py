@@ -1,0 +1,123 @@
+"""What a plugin says about how it is to be tested: `tests/kit.yaml`, and a case in each `tests/*.json`."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ductile.document.fields import wrong
+from ductile.document.problem import did_you_mean
+from ductile.document.read import read_document
+from ductile.kit.errors import BadSettings
+
+FOLDER = "tests"
+SETTINGS = "kit.yaml"
+
+Json = dict[str, Any]
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
+        message = f"must be a path inside the scratch folder, without `..`, not {path!r}"
+        raise wrong(message)
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class Part(BaseModel):
+    """A map of known keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Settings(Part):
+    """`tests/kit.yaml`: what all runs have in common."""
+
+    config: Json = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict)
+    files: dict[Inside, str] = Field(default_factory=dict)
+    """Path below the working directory → text."""
+    skip: dict[str, str] = Field(default_factory=dict)
+    """Command → why it is not run."""
+
+
+class Expect(Part):
+    """What a case must answer; what is not said is not compared."""
+
+    status: str = Field(default="ok", pattern="^(ok|error)$")
+    result: Any = None
+    error: str | None = None
+    """A piece of the error."""
+    retry: bool | None = None
+    events: list[str] | None = None
+    """The types of the events, in order."""
+    state_updates: Json | None = None
+
+
+class Case(Part):
+    """`tests/<name>.json`: one request and what must come back."""
+
+    command: str
+    payload: Json = Field(default_factory=dict)
+    config: Json | None = None
+    """Over the one of `tests/kit.yaml`."""
+    state: Json = Field(default_factory=dict)
+    context: Json = Field(default_factory=dict)
+    expect: Expect = Expect()
+
+
+_Model = TypeVar("_Model", bound=Part)
+
+
+def read_settings(folder: Path) -> Settings:
+    """`tests/kit.yaml`, or nothing said where there is none. Raises BadSettings."""
+    path = folder / FOLDER / SETTINGS
+    if not path.exists():
+        return Settings()
+    document = read_document(path)
+    if document.problems:
+        raise BadSettings(what=path, reason=str(document.problems[0]))
+    try:
+        return Settings.model_validate(document.value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        mark = document.marks.of(first["loc"])
+        raise BadSettings(what=mark, reason=_reason(Settings, error)) from None
+
+
+def read_cases(folder: Path) -> dict[str, Case]:
+    """File name → the case in it, in name order. Raises BadSettings."""
+    return {path.name: _read_case(path) for path in sorted((folder / FOLDER).glob("*.json"))}
+
+
+def _read_case(path: Path) -> Case:
+    try:
+        value = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise BadSettings(what=path, reason=error.strerror) from None
+    except ValueError as error:
+        raise BadSettings(what=path, reason=f"it is not JSON: {error}") from None
+    try:
+        return Case.model_validate(value)
+    except ValidationError as error:
+        raise BadSettings(what=path, reason=_reason(Case, error)) from None
+
+
+def _reason(model: type[_Model], error: ValidationError) -> str:
+    """The first mistake in a sentence."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known: Mapping[str, Any] = Expect.model_fields if first["loc"][:1] == ("expect",) else model.model_fields
+        name = str(first["loc"][-1])
+        hint = did_you_mean(name, known) or f"; the keys are {', '.join(known)}"
+        return f"`{where}` is no key of it{hint}"
+    if first["type"] == "missing":
+        return f"it needs `{where}`"
+    said = first.get("ctx", {}).get("message") or first["msg"]
+    return f"`{where}` {said}" if where else f"it must be a map of keys ({said})"

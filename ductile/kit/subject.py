@@ -1,0 +1,116 @@
+"""A plugin folder, opened as the gateway opens it: manifest, trust, and an instance that can run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ductile.document.problem import Problem
+from ductile.document.redact import SHORTEST_SECRET, Redactor, is_secret_name
+from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
+from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand
+from ductile.model.manifest import Manifest
+from ductile.model.snapshot import Plugin
+from ductile.plugin.discover import MANIFEST, Found
+from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded, load_plugin
+from ductile.plugin.schema import compile_validator
+
+_BACKOFF = 1_000
+"""Milliseconds. Nothing is retried here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A folder that was looked into."""
+
+    folder: Path
+    manifest_path: Path
+    loaded: Loaded
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Why it cannot run."""
+        return tuple(problem for problem in self.loaded.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is odd, and keeps it from nothing."""
+        return tuple(problem for problem in self.loaded.problems if problem.severity != "error")
+
+
+def open_folder(folder: Path) -> Opened:
+    """Looks into a folder; whether it can run is told by `errors`. Raises NoPluginFolder."""
+    if folder.name == MANIFEST and folder.is_file():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NoPluginFolder(folder=folder, reason="there is no such folder")
+    manifest_path = folder / MANIFEST
+    if not manifest_path.exists() and not manifest_path.is_symlink():
+        raise NoPluginFolder(folder=folder, reason=f"it holds no {MANIFEST}")
+    found = Found(folder=folder, manifest_path=manifest_path, root=folder)
+    return Opened(folder=folder, manifest_path=manifest_path, loaded=load_plugin(found, allow_symlinks=False))
+
+
+def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str]) -> Plugin:
+    """The plugin as an instance of its own name. Raises BadPlugin."""
+    manifest, executable = opened.loaded.manifest, opened.loaded.executable
+    if manifest is None or executable is None or opened.errors:
+        raise BadPlugin(folder=opened.folder, problems=opened.errors)
+    return Plugin(
+        name=manifest.name,
+        manifest=manifest,
+        folder=opened.folder,
+        executable=executable,
+        config=config,
+        env=env,
+        inherit_env=(),
+        timeouts={
+            name: command.timeout or DEFAULT_TIMEOUTS.get(name, DEFAULT_TIMEOUT)
+            for name, command in manifest.commands.items()
+        },
+        max_attempts=DEFAULT_MAX_ATTEMPTS,
+        backoff_base=_BACKOFF,
+        parallelism=1,
+        notify_on_complete=False,
+        runner="spawn",
+        validators={
+            name: compile_validator(command.input_schema)
+            for name, command in manifest.commands.items()
+            if command.input_schema is not None
+        },
+    )
+
+
+def require_command(manifest: Manifest, command: str) -> None:
+    """Raises NoSuchCommand."""
+    if command not in manifest.commands:
+        raise NoSuchCommand(plugin=manifest.name, command=command, known=", ".join(manifest.commands))
+
+
+def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a gateway would quarantine the plugin for."""
+    missing = [
+        f"`config.{key}` is required (config_keys.required in {MANIFEST}) and not given"
+        for key in manifest.required_config
+        if key not in config
+    ]
+    if missing or manifest.config_schema is None:
+        return tuple(missing)
+    invalid = compile_validator(manifest.config_schema)(dict(config))
+    return tuple(f"`config{one.path}` does not fit config_schema: {one.message}" for one in invalid)
+
+
+def redactor(config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
+    """Hides the values of a configuration whose names say that they are secrets."""
+    return Redactor(_secrets({"config": config, "env": env}))
+
+
+def _secrets(value: Any, *, under_secret: bool = False) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from _secrets(member, under_secret=under_secret or is_secret_name(str(name)))
+    elif isinstance(value, list):
+        for member in value:
+            yield from _secrets(member, under_secret=under_secret)
+    elif under_secret and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+        yield value
