@@ -14,7 +14,7 @@ RANKS = [
     {"errors", "model", "document", "answer", "stream"},
     {"plugin", "flow", "store", "describe", "observe", "client"},
     {"config", "submit", "rehearse", "dispatch"},
-    {"ingress", "http"},
+    {"ingress", "http", "kit"},
     {"parts"},
     {"app"},
     {"cli"},
