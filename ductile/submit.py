@@ -5,21 +5,24 @@ returned is durable.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, NotFound, Unavailable
 from ductile.flow import starts
+from ductile.flow.match import started_by
 from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Accepted
-from ductile.model.order import Idempotency, Start
+from ductile.model.journal import Kind
+from ductile.model.order import Idempotency, Note, Start
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.store.insert import insert_start
+from ductile.store.received import Received, receive
 from ductile.store.sqlite import Store
 
 
@@ -177,10 +180,52 @@ async def submit_pipeline(
     return await _insert(store, start)
 
 
+async def submit_event(
+    store: Store,
+    snapshot: Snapshot,
+    event_type: str,
+    payload: Mapping[str, Any],
+    *,
+    dedupe_key: str | None,
+    origin: Origin,
+    now: Millis,
+    dry_run: bool = False,
+) -> Received:
+    """Start the pipelines and routes that an event from outside leads to, all or none; returns after the commit.
+
+    An input schema that the payload breaks is noted on the attempt, as for any event. Raises what the store raises.
+    """
+    event = replace(_event(event_type, payload, origin, now), dedupe_key=dedupe_key)
+    pipelines, undecided = started_by(snapshot, event.type, event.source, payload, {})
+    lineage = starts.from_outside(
+        event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
+    )
+    begun = starts.caused_by(snapshot, event, payload, pipelines, lineage, new_id=new_id)
+    if not dry_run:
+        store.soon({lane for start in begun for lane in _lanes(start)})
+    return await (store.rehearse if dry_run else store.write)(
+        receive,
+        event,
+        begun,
+        principal=origin.principal,
+        notes=tuple(_undecided(event, reason) for reason in undecided),
+        idempotency=origin.idempotency,
+    )
+
+
 async def _insert(store: Store, start: Start) -> Accepted:
     if start.run_at is None:
-        store.soon({child.plugin for child in start.children} if start.definition else {start.plugin})
+        store.soon(_lanes(start))
     return await store.write(insert_start, start)
+
+
+def _undecided(event: Event, reason: str) -> Note:
+    return Note(kind=Kind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
+
+
+def _lanes(start: Start) -> set[str]:
+    """Where the first jobs of a start wait."""
+    return {child.plugin for child in start.children} if start.definition else {start.plugin}
 
 
 def entry_count(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> int:

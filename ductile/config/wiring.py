@@ -8,6 +8,7 @@ from ductile.config.sentences import located
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.starts import HANDLE
+from ductile.model.event import API
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import EventRoute, Plugin, Schedule
 
@@ -38,7 +39,7 @@ def _dangling(entry: RouteEntry, instances: Instances, at: Path, marks: Marks) -
     names = instances.plugins.keys() | instances.unusable.keys()
     problems = []
     for key, name in (("from", entry.source), ("to", entry.to)):
-        if name not in names:
+        if name not in names and (key, name) != ("from", API):
             message = f"`{key}` names no plugin: `{name}`{did_you_mean(name, names)}"
             problems.append(located("unknown_plugin", message, (*at, key), marks))
     manifest = _manifest(entry.to, instances)

@@ -170,6 +170,18 @@ def after_event(lineage_of: Event, *, principal: str, request_id: str | None, pr
     )
 
 
+def from_outside(event: Event, *, principal: str, submitted_by: str, request_id: str | None) -> Lineage:
+    """What a root takes from an event that came in from outside: nothing led to it."""
+    return Lineage(
+        principal=principal,
+        submitted_by=submitted_by,
+        request_id=request_id,
+        cause_event_id=event.id,
+        route=True,
+        dedupe_key=event.dedupe_key,
+    )
+
+
 def undecided(job_id: str, reason: str) -> Note:
     """What the journal keeps of a pipeline that was not started because its `if` could not be decided."""
     return Note(kind=Kind.CONDITION_UNDECIDED, job_id=job_id, data={"reason": reason})

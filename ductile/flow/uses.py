@@ -5,6 +5,7 @@ from typing import Final
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.dsl import PipelineModel
+from ductile.model.event import API
 
 Commands = Mapping[str, Collection[str] | None]
 """Plugin instance → its command names; None where they cannot be known, because it is quarantined."""
@@ -24,7 +25,7 @@ def check_uses(model: PipelineModel, commands: Commands) -> Iterator[Problem]:
     for step, at in model.every_step():
         if step.uses is not None:
             yield from _uses_faults(step.uses, commands, (*at, "uses"))
-    if model.from_plugin is not None and model.from_plugin not in commands:
+    if model.from_plugin not in (None, API) and model.from_plugin not in commands:
         hint = did_you_mean(model.from_plugin, commands)
         message = f"there is no plugin `{model.from_plugin}`, so nothing starts this pipeline{hint}"
         yield Problem(code="unknown_plugin", message=message, path=(*model.place, "from_plugin"), severity="warning")

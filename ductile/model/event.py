@@ -9,6 +9,12 @@ from ductile.model.clock import Millis
 STEP_SUCCEEDED = "ductile.step.succeeded"
 """The event that a step without events of its own goes on with; it starts nothing."""
 
+API = "api"
+"""The source of what comes in over the API; `from: api` and `from_plugin: api` mean it."""
+
+RESERVED = "ductile."
+"""What the types of the gateway's own events begin with."""
+
 API_TRIGGER = "api.trigger"
 """The type of the event around a payload posted to a `handle`."""
 

@@ -21,6 +21,12 @@ class IdempotencyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class EventKeyConflict(Conflict):
+    """The idempotency key {key!r} was used with another body (event {event_id}); use a new key for a new event."""
+
+    code = "idempotency_conflict"
+
+
 class UnknownJob(NotFound):
     """There is no job {job_id}; it never was, or retention has removed it."""
 

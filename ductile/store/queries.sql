@@ -231,6 +231,16 @@ WHERE
 INSERT OR REPLACE INTO idempotency (principal, method, path, "key", body_hash, job_id, expires_at)
 VALUES (:principal, :method, :path, :key, :body_hash, :job_id, :expires_at);
 
+-- name: find_answer
+-- Finds what was answered to a posted event with this idempotency key, unless that has expired.
+SELECT body_hash, job_id, answer FROM idempotency
+WHERE principal = :principal AND method = :method AND path = :path AND "key" = :key AND expires_at > :now;
+
+-- name: keep_answer
+-- Remembers what was answered to a posted event with an idempotency key, in place of an expired one.
+INSERT OR REPLACE INTO idempotency (principal, method, path, "key", body_hash, job_id, expires_at, answer)
+VALUES (:principal, :method, :path, :key, :body_hash, :event_id, :expires_at, :answer);
+
 -- name: job
 -- Reads a job.
 SELECT ${job_columns} FROM jobs WHERE id = :id;

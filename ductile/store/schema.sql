@@ -209,7 +209,7 @@ CREATE TABLE schedules (
     last_job_id TEXT
 ) STRICT;
 
--- Idempotency keys and the jobs they made.
+-- Idempotency keys and the jobs they made; of a posted event its id, and what was answered.
 CREATE TABLE idempotency (
     principal TEXT NOT NULL,
     method TEXT NOT NULL,
@@ -218,6 +218,7 @@ CREATE TABLE idempotency (
     body_hash TEXT NOT NULL,
     job_id TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
+    answer BLOB,
     PRIMARY KEY (principal, method, path, "key")
 ) STRICT;
 

@@ -1,14 +1,24 @@
 """What happens in the gateway, as it happens."""
 
+from typing import Any
+
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Reply
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.event_stream import HEADERS, EventStream, still_allowed
+from ductile.http.trigger import dedupe_key, origin
+from ductile.http.wait import flag
+from ductile.model.event import RESERVED
 from ductile.model.journal import Kind
 from ductile.model.route import Parameter, Route
+from ductile.store.received import StartedJob
+from ductile.submit import submit_event
 
 READ = "events:ro"
+MEMBERS = ("type", "payload", "dedupe_key")
+MAX_TYPE = 200
+"""Characters of an event's type."""
 MAX_ID = 18
 """Digits of an event id, at most."""
 
@@ -20,6 +30,50 @@ async def follow(ask: Ask) -> Reply:
         return Reply(headers=HEADERS)
     follower = await ask.gateway.feed.follow(after)
     return Reply(parts=EventStream(follower, wanted, still_allowed(ask, READ)), headers=HEADERS)
+
+
+async def send(ask: Ask) -> Reply:
+    """Route an event: start the pipelines that are `on` it and the `routes:` of events from the API."""
+    body = ask.object()
+    for name in body:
+        if name not in MEMBERS:
+            hint = did_you_mean(name, MEMBERS)
+            raise BadRequest(reason=f"{name!r} is no member of an event{hint} (known are {', '.join(MEMBERS)})")
+    dry_run = flag(ask, "dry_run")
+    received = await submit_event(
+        ask.gateway.store,
+        ask.snapshot,
+        event_type(body.get("type")),
+        event_payload(body.get("payload", {})),
+        dedupe_key=dedupe_key(body["dedupe_key"]) if "dedupe_key" in body else None,
+        origin=origin(ask),
+        now=ask.gateway.clock(),
+        dry_run=dry_run,
+    )
+    document = {"event_id": received.event_id, "started": [started_document(one) for one in received.started]}
+    return Reply(status=200, body={**document, "dry_run": True}) if dry_run else Reply(status=202, body=document)
+
+
+def started_document(started: StartedJob) -> dict[str, Any]:
+    """A job or run that an event started."""
+    document: dict[str, Any] = {"job_id": started.job_id, "plugin": started.plugin, "command": started.command}
+    return {**document, "deduplicated": True} if started.deduplicated else document
+
+
+def event_type(value: Any) -> str:
+    """1 to 200 printable characters that are none of the gateway's own types. Raises BadRequest."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TYPE or not value.isprintable():
+        raise BadRequest(reason=f"type must be a string of 1 to {MAX_TYPE} printable characters")
+    if value.startswith(RESERVED):
+        raise BadRequest(reason=f"types that begin with {RESERVED!r} are the gateway's own; choose another one")
+    return value
+
+
+def event_payload(value: Any) -> dict[str, Any]:
+    """A JSON object. Raises BadRequest."""
+    if not isinstance(value, dict):
+        raise BadRequest(reason="payload must be a JSON object")
+    return value
 
 
 def last_event_id(ask: Ask) -> int | None:
@@ -87,6 +141,42 @@ A comment comes every 15 seconds. The stream ends when the gateway stops, and wh
 connect again with `Last-Event-ID`.
 """
 
+DRY_RUN = Parameter(
+    name="dry_run",
+    schema=schemas.BOOLEAN,
+    description="Change nothing; answer 200 with what would be started and `dry_run: true`.",
+)
+SENT = """\
+Starts every pipeline that is `on` the type (without `from_plugin`, or with `from_plugin: api`) and every entry of
+`routes:` with `from: api`, all in one transaction. An event that nothing waits for starts nothing, and is journalled.
+The `dedupe_key` is that of each start: an earlier one with it stands for it, and says `deduplicated`.
+"""
+SENT_EVENT: schemas.Schema = {
+    "title": "SentEvent",
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "minLength": 1, "maxLength": MAX_TYPE},
+        "payload": schemas.OBJECT,
+        "dedupe_key": schemas.OPTIONS["dedupe_key"],
+    },
+    "required": ["type"],
+    "additionalProperties": False,
+}
+SENT_ANSWER = schemas.closed(
+    "SentAnswer",
+    {"dry_run": schemas.BOOLEAN},
+    event_id=schemas.ID,
+    started=schemas.array(
+        schemas.closed(
+            "Started",
+            {"deduplicated": schemas.BOOLEAN},
+            job_id=schemas.ID,
+            plugin=schemas.STRING,
+            command=schemas.STRING,
+        )
+    ),
+)
+
 ROUTES = [
     Route(
         method="GET",
@@ -100,5 +190,19 @@ ROUTES = [
         media=("text/event-stream",),
         responses={200: schemas.STRING, 400: None, 503: None},
         examples={200: 'id: 42\nevent: job.ended\ndata: {"id":42,"type":"job.ended","status":"succeeded"}\n\n'},
+    ),
+    Route(
+        method="POST",
+        path="/events",
+        handler=send,
+        summary="Say that something has happened",
+        description=SENT,
+        scopes=("events:rw",),
+        tags=("events",),
+        parameters=(DRY_RUN, schemas.IDEMPOTENCY_KEY),
+        request=SENT_EVENT,
+        request_required=True,
+        responses={202: SENT_ANSWER, 200: SENT_ANSWER, 409: None},
+        request_examples={"An order": {"type": "order.placed", "payload": {"order": 7}, "dedupe_key": "order-7"}},
     ),
 ]
