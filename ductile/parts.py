@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.present import PluginPresent
+from ductile.dispatch.log_index import LogIndex
 from ductile.dispatch.retention import Retention
 from ductile.http.ask import Gateway, Middleware
 from ductile.http.middleware.access_log import access_log
@@ -14,7 +15,18 @@ from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
-from ductile.http.surfaces import config_view, definitions, discovery, docs, events, jobs, pipelines, plugins, system
+from ductile.http.surfaces import (
+    config_view,
+    definitions,
+    discovery,
+    docs,
+    events,
+    jobs,
+    logs,
+    pipelines,
+    plugins,
+    system,
+)
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
@@ -26,6 +38,7 @@ SURFACES: list[list[Route]] = [
     discovery.ROUTES,
     docs.ROUTES,
     jobs.ROUTES,
+    logs.ROUTES,
     plugins.ROUTES,
     pipelines.ROUTES,
     definitions.ROUTES,
@@ -46,6 +59,7 @@ SOURCES: list[Callable[[Gateway], Source]] = [
 
 CHORES: list[Callable[[Gateway], Source]] = [
     lambda gateway: gateway.feed,
+    lambda gateway: LogIndex(gateway.store),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
 ]
 """What keeps the house in the background."""

@@ -114,6 +114,8 @@ class AttemptView:
     stdout: str | None
     stderr: str | None
     logs: bytes | None
+    plugin: str
+    command: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

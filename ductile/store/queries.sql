@@ -573,7 +573,9 @@ ORDER BY s.id;
 
 -- name: attempts
 -- Reads the ended attempts of a job, oldest first.
-SELECT attempt, outcome, runner, generation, started_at, ended_at, exit_code, result, error, stdout, stderr, logs
+SELECT
+    attempt, outcome, runner, generation, started_at, ended_at, exit_code, result, error, stdout, stderr, logs, plugin,
+    command
 FROM attempts WHERE job_id = :job_id
 ORDER BY attempt;
 

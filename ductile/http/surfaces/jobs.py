@@ -95,7 +95,7 @@ async def list_jobs(ask: Ask) -> Reply:
         plugin=query.get("plugin"),
         command=query.get("command"),
         states=None if status is None else frozenset({state_of(status)}),
-        limit=limit_of(query.get("limit", str(PAGE))),
+        limit=limit_of(query.get("limit", str(PAGE)), MAX_PAGE),
         cursor=cursor,
     )
     return Reply(body=page_document(page))
@@ -113,11 +113,11 @@ def state_of(text: str) -> State:
         raise BadRequest(reason=f"{text!r} is no status{hint}; known are {', '.join(known)}") from None
 
 
-def limit_of(text: str) -> int:
+def limit_of(text: str, most: int) -> int:
     """How many rows a page may have: a positive integer, cut to the maximum. Raises BadRequest."""
     if not text.isascii() or not text.isdigit() or len(text) > len("1000000000") or int(text) < 1:
-        raise BadRequest(reason=f"limit must be an integer from 1 to {MAX_PAGE}")
-    return min(int(text), MAX_PAGE)
+        raise BadRequest(reason=f"limit must be an integer from 1 to {most}")
+    return min(int(text), most)
 
 
 async def cancel(ask: Ask) -> Reply:

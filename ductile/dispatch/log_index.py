@@ -1,0 +1,69 @@
+"""Writes the full text of what has ended, behind the work: settling must not wait for it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from ductile.model.signal import JobEnded, Signal
+from ductile.model.snapshot import Snapshot
+from ductile.store.errors import StoreUnavailable
+from ductile.store.fulltext import index_attempts
+from ductile.store.sqlite import Store
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two batches at least, so that a batch is worth its commit."""
+
+SHARE = 10
+"""One part in so many of the time goes into full text at most: the writer is there for the queue first."""
+
+
+class LogIndex:
+    """Follows the ends of jobs; a search need not wait for it, but writes what is missing itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ended = asyncio.Event()
+        self._ended.set()  # the last gateway may have left something
+        self.task: asyncio.Task[None] | None = None
+        """The indexing itself, once started; it ends with `stop`, or by a failure that the app must see."""
+
+    async def start(self) -> None:
+        """Begin to index."""
+        self._store.listen(self._heard)
+        self.task = asyncio.create_task(self._run(), name="log index")
+
+    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
+        """Follow a reload: nothing here depends on the configuration."""
+
+    async def stop(self) -> None:
+        """Index nothing more."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+    def _heard(self, signals: Sequence[Signal]) -> None:
+        if not self._ended.is_set() and any(type(signal) is JobEnded for signal in signals):
+            self._ended.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._ended.wait()
+            self._ended.clear()
+            await asyncio.sleep(max(PAUSE, SHARE * await self._batch()))
+
+    async def _batch(self) -> float:
+        """One batch; the seconds it took. Where more is left, another one follows."""
+        began = time.monotonic()
+        try:
+            done = await self._store.write(index_attempts)
+        except StoreUnavailable as unavailable:
+            log.error("full text waits for the store", reason=unavailable.message)
+            self._ended.set()
+        else:
+            if done.more:
+                self._ended.set()
+        return time.monotonic() - began

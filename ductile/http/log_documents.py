@@ -1,0 +1,80 @@
+"""Attempts as the API shows them. Pure: values of the store in, JSON values out."""
+
+import orjson
+
+from ductile.document.redact import Redactor
+from ductile.http.documents import Json
+from ductile.model.clock import rfc3339
+from ductile.model.view import AttemptView, LogPage, LogRow
+
+
+def logs_document(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
+    """`GET /job-logs`; with the plugins' memory in results when `full`."""
+    cursor = None if page.cursor is None else "{}-{}".format(*page.cursor)
+    rows = [log_document(row, results=results, full=full) for row in page.rows]
+    document: Json = {"logs": redactor.value(rows), "total": page.total, "cursor": cursor}
+    if page.total_capped:
+        document["total_capped"] = True
+    return document
+
+
+def log_document(row: LogRow, *, results: bool, full: bool) -> Json:
+    """One ended attempt in a list."""
+    document: Json = {
+        "job_id": row.job_id,
+        "log_id": log_id(row.job_id, row.attempt),
+        "plugin": row.plugin,
+        "command": row.command,
+        "status": row.outcome.value,
+        "attempt": row.attempt,
+        "submitted_by": row.submitted_by,
+        "created_at": rfc3339(row.created_at),
+        "completed_at": rfc3339(row.ended_at),
+        "last_error": row.error,
+        "stderr": row.stderr,
+    }
+    if results:
+        document["result"] = None if row.result is None else answered(row.result, full=full)
+    return document
+
+
+def log_id(job_id: str, attempt: int) -> str:
+    """The name of an attempt."""
+    return f"{job_id}-{attempt}"
+
+
+def answered(encoded: bytes, *, full: bool) -> Json:
+    """What the plugin answered: `{status, result, error?}`, with `state_updates` when `full`."""
+    stored = orjson.loads(encoded)
+    document: Json = {"status": stored.get("status"), "result": stored.get("result")}
+    if stored.get("error") is not None:
+        document["error"] = stored["error"]
+    if full:
+        document["state_updates"] = stored.get("state_updates") or {}
+    return document
+
+
+def job_logs_document(job_id: str, attempts: list[AttemptView], redactor: Redactor) -> Json:
+    """`GET /job/{id}/logs`."""
+    shown: Json = redactor.value({"job_id": job_id, "logs": [attempt_document(job_id, one) for one in attempts]})
+    return shown
+
+
+def attempt_document(job_id: str, attempt: AttemptView) -> Json:
+    """One ended attempt with all that was kept of it but its result."""
+    return {
+        "log_id": log_id(job_id, attempt.attempt),
+        "attempt": attempt.attempt,
+        "plugin": attempt.plugin,
+        "command": attempt.command,
+        "status": attempt.outcome.value,
+        "runner": attempt.runner,
+        "generation": attempt.generation,
+        "started_at": rfc3339(attempt.started_at),
+        "completed_at": rfc3339(attempt.ended_at),
+        "exit_code": attempt.exit_code,
+        "last_error": attempt.error,
+        "stderr": attempt.stderr,
+        "stdout": attempt.stdout,
+        "logs": orjson.loads(attempt.logs) if attempt.logs else [],
+    }

@@ -1,0 +1,195 @@
+"""What ended attempts said: a list that can be filtered and searched, and all of one job."""
+
+import asyncio
+import re
+
+from ductile.errors import BadRequest, Forbidden
+from ductile.http.ask import Ask, Reply
+from ductile.http.log_documents import job_logs_document, logs_document
+from ductile.http.surfaces import schemas
+from ductile.http.surfaces.jobs import ALIASES, is_id, job_id_of, limit_of, may_read, sees_all, state_of
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array, closed
+from ductile.http.wait import flag
+from ductile.model.clock import Millis, from_rfc3339
+from ductile.model.job import Outcome
+from ductile.model.route import Parameter, Route
+from ductile.store.errors import UnknownJob
+from ductile.store.logs import LogsWanted
+from ductile.store.search import MAX_CHARACTERS, translate
+
+PAGE = 50
+MAX_PAGE = 200
+
+_CURSOR = re.compile(r"(\d{1,17})-(\d{1,17})", re.ASCII)
+_LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
+
+
+async def list_logs(ask: Ask) -> Reply:
+    """A page of ended attempts, newest completion first."""
+    wanted = read_filters(ask)
+    if wanted is None:
+        return Reply(body={"logs": [], "total": 0, "cursor": None})
+    page = await ask.gateway.store.logs(wanted, ask.gateway.clock())
+    redactor, full = ask.snapshot.redactor, sees_all(ask)
+    if not wanted.results:
+        return Reply(body=logs_document(page, redactor, results=False, full=full))
+    return Reply(body=await asyncio.to_thread(logs_document, page, redactor, results=True, full=full))
+
+
+def read_filters(ask: Ask) -> LogsWanted | None:
+    """What the query asks for; None where no attempt can be so. Raises BadRequest, BadQuery."""
+    query = ask.query
+    job_id, status, search = query.get("job_id"), query.get("status"), query.get("query")
+    outcome = None if status is None else outcome_of(status)
+    wanted = LogsWanted(
+        job_id=None if job_id is None else job_id.lower(),
+        plugin=query.get("plugin"),
+        command=query.get("command"),
+        outcome=outcome,
+        submitted_by=query.get("submitted_by"),
+        since=time_asked(ask, "from"),
+        until=time_asked(ask, "to"),
+        match=None if search is None else translate(search),
+        limit=limit_of(query.get("limit", str(PAGE)), MAX_PAGE),
+        cursor=cursor_of(query.get("cursor")),
+        results=flag(ask, "include_result"),
+    )
+    possible = (status is None or outcome is not None) and (job_id is None or is_id(job_id))
+    return wanted if possible else None
+
+
+def outcome_of(text: str) -> Outcome | None:
+    """How an attempt ended, by its name or an older one; None for a state that only jobs have. Raises BadRequest."""
+    name = ALIASES.get(text, text)
+    try:
+        return Outcome(name)
+    except ValueError:
+        state_of(text)
+        return None
+
+
+def time_asked(ask: Ask, name: str) -> Millis | None:
+    """A time in the query. Raises BadRequest."""
+    text = ask.query.get(name)
+    if text is None:
+        return None
+    try:
+        return from_rfc3339(_LOST_PLUS.sub("+", text))  # a plus that was not percent-encoded arrives as a space
+    except ValueError:
+        reason = f"{name} must be an RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z, not {text[:100]!r}"
+        raise BadRequest(reason=reason) from None
+
+
+def cursor_of(text: str | None) -> tuple[Millis, int] | None:
+    """The place where the last page ended. Raises BadRequest."""
+    if text is None:
+        return None
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        raise BadRequest(reason="cursor must be the `cursor` of an earlier page")
+    return int(found[1]), int(found[2])
+
+
+async def job_logs(ask: Ask) -> Reply:
+    """Every ended attempt of a job, oldest first; also of one that retention has removed, as long as they are kept."""
+    job_id = job_id_of(ask)
+    store = ask.gateway.store
+    view, attempts = await store.job(job_id), await store.attempts(job_id)
+    if view is None and not attempts:
+        raise UnknownJob(job_id=job_id)
+    if not (may_read(ask, view) if view is not None else ask.caller.may("jobs:ro")):
+        raise Forbidden(required_scopes=["jobs:ro"])
+    return Reply(body=await asyncio.to_thread(job_logs_document, job_id, attempts, ask.snapshot.redactor))
+
+
+QUERY = """Words that must all be there, whatever their case and accents. A `"phrase of words"` stands together, `time*`
+is any word that begins so, `-word` must not be there, `OR` between two is either. Punctuation only parts words."""
+
+FILTERS = (
+    Parameter(name="job_id", schema=schemas.ID, description="The attempts of one job."),
+    *schemas.JOB_FILTERS[:2],
+    Parameter(
+        name="status",
+        schema={"type": "string", "enum": [*schemas.JOB_FILTERS[2].schema["enum"], Outcome.LOST.value]},
+        description="How the attempt ended; states that only a job can have find nothing.",
+    ),
+    Parameter(name="submitted_by", schema=STRING, description="Exact kind of trigger, such as api or schedule."),
+    Parameter(name="from", schema=TIME, description="Ended at this time or later."),
+    Parameter(name="to", schema=TIME, description="Ended at this time or earlier."),
+    Parameter(name="query", schema={"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}, description=QUERY),
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "default": PAGE},
+        description=f"Rows of a page, {MAX_PAGE} at most; large results make fewer.",
+    ),
+    Parameter(name="cursor", schema=STRING, description="The `cursor` of the page before."),
+    Parameter(name="include_result", schema=BOOLEAN, description="Show what the plugin answered."),
+)
+
+NULLABLE_INTEGER = {"type": ["integer", "null"]}
+OUTCOME = {"title": "Outcome", "type": "string", "enum": [outcome.value for outcome in Outcome]}
+LOG_RESULT = {
+    "anyOf": [
+        closed("Answered", {"error": STRING, "state_updates": schemas.OBJECT}, status=STRING, result={}),
+        {"type": "null"},
+    ],
+    "description": "What the plugin answered; null where no response could be read.",
+}
+LOG_ROW = closed(
+    "LogRow",
+    {"result": LOG_RESULT},
+    job_id=schemas.ID,
+    log_id=STRING,
+    plugin=STRING,
+    command=STRING,
+    status=OUTCOME,
+    attempt=INTEGER,
+    submitted_by=STRING,
+    created_at=TIME,
+    completed_at=TIME,
+    last_error=NULLABLE_STRING,
+    stderr=NULLABLE_STRING,
+)
+LOG_PAGE = closed("LogPage", {"total_capped": BOOLEAN}, logs=array(LOG_ROW), total=INTEGER, cursor=NULLABLE_STRING)
+ATTEMPT = closed(
+    "Attempt",
+    log_id=STRING,
+    attempt=INTEGER,
+    plugin=STRING,
+    command=STRING,
+    status=OUTCOME,
+    runner=STRING,
+    generation=INTEGER,
+    started_at=TIME,
+    completed_at=TIME,
+    exit_code=NULLABLE_INTEGER,
+    last_error=NULLABLE_STRING,
+    stderr=NULLABLE_STRING,
+    stdout=NULLABLE_STRING,
+    logs=array(schemas.OBJECT),
+)
+JOB_LOGS = closed("JobLogs", job_id=schemas.ID, logs=array(ATTEMPT))
+
+ROUTES = [
+    Route(
+        method="GET",
+        path="/job-logs",
+        handler=list_logs,
+        summary="Ended attempts, newest completion first",
+        description="""One row an attempt, kept longer than its job. `query` searches `last_error`, `stderr` and the
+result (each up to its first million characters) of every attempt that had ended when the search began. `total` counts
+all that fits up to 10,000, and says `total_capped` beyond.""",
+        scopes=("jobs:ro",),
+        parameters=FILTERS,
+        responses={200: LOG_PAGE, 400: None, 503: None},
+    ),
+    Route(
+        method="GET",
+        path="/job/{job_id}/logs",
+        handler=job_logs,
+        summary="What each ended attempt of a job said, oldest first",
+        description="""stderr, the plugin's own logs, and stdout where no response could be read from it. A run has no
+attempts of its own: its steps have, which `GET /job/{job_id}/tree` names.""",
+        responses={200: JOB_LOGS, 403: None, 404: None},
+    ),
+]

@@ -1,0 +1,78 @@
+"""Full text is written behind the work."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.store import settlement, start
+
+from ductile.dispatch import log_index
+from ductile.dispatch.log_index import LogIndex
+from ductile.store.claim import claim
+from ductile.store.insert import insert_start
+from ductile.store.settle import settle
+from ductile.store.sqlite import Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    yield store
+    await store.close()
+
+
+async def end(store: Store, n: int = 1) -> None:
+    for _ in range(n):
+        await store.write(insert_start, start())
+        claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
+        await store.write(settle, settlement(claims.claimed[0].job, error="broken"))
+
+
+async def caught_up(store: Store) -> None:
+    """Wait until nothing is left to index; a read gives the loop to the chore."""
+    async with asyncio.timeout(10):
+        while len(set(await store.indexing())) > 1:
+            pass
+
+
+async def test_it_begins_with_what_the_last_gateway_left_and_follows_what_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_index, "PAUSE", 0)
+    monkeypatch.setattr("ductile.store.fulltext.BATCH", 2)
+    await end(store, 5)
+    index = LogIndex(store)
+    await index.start()
+    await caught_up(store)
+    assert await store.indexing() == (5, 5)
+    await end(store, 3)
+    await caught_up(store)
+    assert await store.indexing() == (8, 8)
+    await index.stop()
+    await end(store)
+    assert await store.indexing() == (9, 8)
+
+
+async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_index, "PAUSE", 0)
+    await end(store)
+    index = LogIndex(store)
+    await store.write(lambda tx: tx.run("set_meta", key="logs_indexed", value="0"))
+    failures = iter([True, True])
+
+    def out_of_order(tx: object) -> object:
+        if next(failures, False):
+            message = "disk I/O error"
+            raise sqlite3.OperationalError(message)
+        return original(tx)  # type: ignore[arg-type]  # the writer's own
+
+    original = log_index.index_attempts
+    monkeypatch.setattr(log_index, "index_attempts", out_of_order)
+    await index.start()
+    await caught_up(store)
+    assert index.task is not None
+    assert not index.task.done()
+    assert next(failures, None) is None
+    await index.stop()
