@@ -57,6 +57,8 @@ class Execution:
     stop: Stop | None
     """Why it was ended; None where it ended by itself."""
     duration: Millis
+    runner: str = "spawn"
+    """The runner that did it: `fork` spawns where it cannot fork."""
 
 
 class Running(Protocol):

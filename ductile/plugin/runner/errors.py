@@ -20,3 +20,13 @@ class PlatformUnsupported(DuctileError):
 
     code = "platform_unsupported"
     status = 500
+
+
+class Unforkable(DuctileError):
+    """The plugin cannot be forked: {reason}."""
+
+    code = "unforkable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason

@@ -26,8 +26,12 @@ _CHUNK = 65_536
 _DRAIN_READS = 32
 """Reads at once after the exit: twice the largest pipe, and an end where someone goes on writing."""
 
-_UNKNOWN_EXIT = 255
+UNKNOWN_EXIT = 255
 """The exit code where somebody else has reaped the process."""
+
+Reap = Callable[[int, Callable[[int], None]], None]
+"""Takes the pidfd of a process that has exited, closes it, lets the process go, and tells its exit code, or minus the
+signal: at once or later."""
 
 _log = structlog.get_logger()
 
@@ -47,6 +51,21 @@ class Started:
     stdin: int
     stdout: int
     stderr: int
+    reap: Reap
+    written: int = 0
+    """Bytes of the request that the stdin has taken already."""
+    runner: str = "spawn"
+
+
+def reap_child(pidfd: int, reaped: Callable[[int], None]) -> None:
+    """Reaps a child of this process."""
+    code = UNKNOWN_EXIT
+    with suppress(ChildProcessError):
+        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+        if status is not None:
+            code = status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+    os.close(pidfd)
+    reaped(code)
 
 
 class Process:
@@ -61,7 +80,9 @@ class Process:
         self.pid = started.pid
         self._pidfd = started.pidfd
         self._stdin: int | None = started.stdin
-        self._unwritten = memoryview(call.stdin)
+        self._unwritten = memoryview(call.stdin)[started.written :]
+        self._reaping = started.reap
+        self._runner = started.runner
         self._stdout = Capped(STDOUT_LIMIT)
         self._stderr = Ends(STDERR_LIMIT)
         self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
@@ -72,7 +93,7 @@ class Process:
         self._timer: asyncio.TimerHandle | None = None
         self._phase = _Phase.RUNNING
         self._stop: Stop | None = None
-        self._exit_code = _UNKNOWN_EXIT
+        self._exit_code = UNKNOWN_EXIT
 
     def begin(self) -> None:
         """Writes the request and watches for the end. OSError: the loop could not take it; `abandon` it."""
@@ -92,7 +113,8 @@ class Process:
         self._loop.remove_reader(self._pidfd)
         self._signal(signal.SIGKILL)
         self._close_all()
-        self._reap()
+        self._phase = _Phase.REAPED
+        self._reaping(self._pidfd, self._reaped)
 
     async def wait(self) -> Execution:
         """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
@@ -103,6 +125,7 @@ class Process:
             stderr=self._stderr.value(),
             stop=self._stop,
             duration=round((self._ended - self._began) * 1000),
+            runner=self._runner,
         )
 
     def stop(self, reason: Stop) -> None:
@@ -186,7 +209,11 @@ class Process:
     def _finish(self) -> None:
         self._disarm()
         self._signal_group(signal.SIGKILL)
-        self._reap()
+        self._phase = _Phase.REAPED
+        self._reaping(self._pidfd, self._reaped)
+
+    def _reaped(self, exit_code: int) -> None:
+        self._exit_code = exit_code
         if not self._outputs:
             self._complete()
             return
@@ -218,14 +245,6 @@ class Process:
         with suppress(ProcessLookupError, PermissionError):
             if os.getpgid(self.pid) != self.pid:
                 signal.pidfd_send_signal(self._pidfd, number)
-
-    def _reap(self) -> None:
-        self._phase = _Phase.REAPED
-        with suppress(ChildProcessError):
-            status = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
-            if status is not None:
-                self._exit_code = status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
-        os.close(self._pidfd)
 
     def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
         """Sets the one timer: the deadline, then the grace, then the end of draining."""

@@ -4,13 +4,13 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
-from ductile.plugin.runner.process import Process, Started
+from ductile.plugin.runner.process import Process, Started, reap_child
 from ductile.plugin.runner.refusal import explain, interpreter, is_program, shebang
 
 _ENV = "/usr/bin/env"
@@ -47,45 +47,50 @@ class Spawn:
 def _spawn(call: Call) -> Started:
     opened: list[int] = []
     try:
-        argv = _argv(call)
         for _ in range(3):
             opened.extend(os.pipe())
         stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = opened
-        pid = os.posix_spawn(
-            argv[0],
-            argv,
-            call.env,
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((stdin, stdout, stderr))],
-            setpgroup=0,
-            setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
-        )
+        pid, pidfd = launch(call, [str(call.executable)], call.env, (stdin, stdout, stderr))
+    except SpawnFailed:
+        _close(opened)
+        raise
     except (OSError, ValueError) as error:
         _close(opened)
         raise explain(call, error) from error
     _close((stdin, stdout, stderr))
-    ours = (to_stdin, from_stdout, from_stderr)
-    return Started(pid=pid, pidfd=_pidfd(call, pid, ours), stdin=to_stdin, stdout=from_stdout, stderr=from_stderr)
+    return Started(pid=pid, pidfd=pidfd, stdin=to_stdin, stdout=from_stdout, stderr=from_stderr, reap=reap_child)
 
 
-def _pidfd(call: Call, pid: int, pipes: Sequence[int]) -> int:
+def launch(call: Call, argv: list[str], env: Mapping[str, str], descriptors: Sequence[int]) -> tuple[int, int]:
+    """Starts the program in a group of its own, with these as its descriptors 0, 1, 2, …: its pid and pidfd.
+
+    Raises OSError or ValueError; SpawnFailed where its working directory is at fault.
+    """
+    argv = _entering(call, argv)
+    pid = os.posix_spawn(
+        argv[0],
+        argv,
+        env,
+        file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(descriptors)],
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=_DEFAULT_SIGNALS,
+    )
     try:
-        return os.pidfd_open(pid)
-    except OSError as error:
-        _close(pipes)
+        return pid, os.pidfd_open(pid)
+    except OSError:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise explain(call, error) from error
+        raise
 
 
-def _argv(call: Call) -> list[str]:
-    """The executable alone; `env -C` goes before it where it starts in another folder, since posix_spawn keeps ours."""
-    executable = str(call.executable)
+def _entering(call: Call, argv: list[str]) -> list[str]:
+    """`env -C` goes first where the program starts in another folder than ours, which posix_spawn keeps."""
     if _is_here(call.cwd):
-        return [executable]
+        return argv
     _check(call)
-    return [_ENV, "-C", str(call.cwd), executable]
+    return [_ENV, "-C", str(call.cwd), *argv]
 
 
 def _is_here(folder: Path) -> bool:

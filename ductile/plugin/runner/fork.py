@@ -1,0 +1,138 @@
+"""The `fork` runner: each job of a script in Python is forked from a zygote, an interpreter that is already up.
+
+What the script sees is what a fresh interpreter would show it; what it costs is a fork. Where a zygote cannot be had,
+the script is spawned, and the log says once why.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from ductile.plugin.runner.call import Call, Execution, Stop
+from ductile.plugin.runner.errors import SpawnFailed, Unforkable
+from ductile.plugin.runner.process import Process
+from ductile.plugin.runner.python import interpreter_argv
+from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.warm import Zygote
+from ductile.plugin.runner.zygote import PLACEHOLDERS
+
+_log = structlog.get_logger()
+
+Key = tuple[Path, Path, frozenset[tuple[str, str]]]
+"""Entrypoint, working directory, and the variables that all its jobs share: what a zygote is good for."""
+
+
+class Forked:
+    """An attempt on its way to a process: forked, or spawned where that cannot be."""
+
+    def __init__(self, call: Call, spawn: Spawn) -> None:
+        self.call = call
+        self._spawn = spawn
+        self._stop: Stop | None = None
+        self._process: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+
+    async def process(self) -> Process:
+        """The process, once there is one. Raises SpawnFailed where there never is."""
+        return await asyncio.shield(self._process)
+
+    async def wait(self) -> Execution:
+        """How it ended. Raises SpawnFailed where it never began."""
+        return await (await self.process()).wait()
+
+    def stop(self, reason: Stop) -> None:
+        """Ends it, as soon as there is something to end."""
+        self._stop = self._stop or reason
+        if self._process.done() and self._process.exception() is None:
+            self._process.result().stop(self._stop)
+
+    def begun(self, process: Process) -> None:
+        """It has a process."""
+        self._process.set_result(process)
+        if self._stop is not None:
+            process.stop(self._stop)
+
+    def refused(self, error: SpawnFailed) -> None:
+        """It has none and gets none."""
+        self._process.set_exception(error)
+        self._process.exception()  # whoever waits sees it; nobody has to
+
+    def spawned(self) -> None:
+        """It gets a fresh interpreter, since the zygote has not touched it."""
+        try:
+            self.begun(self._spawn.start(self.call))
+        except SpawnFailed as error:
+            self.refused(error)
+
+
+class Fork:
+    """Forks each call from the zygote of its entrypoint and environment, started on first use."""
+
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
+        self._zygotes: dict[Key, Zygote] = {}
+        self._unusable: set[Key] = set()
+        self._leaving: set[Zygote] = set()
+
+    def start(self, call: Call) -> Process | Forked:
+        """Starts the call on the running loop; raises SpawnFailed where nothing can run."""
+        key = _key(call)
+        if key in self._unusable:
+            return self._spawn.start(call)
+        zygote = self._zygotes.get(key)
+        if zygote is None:
+            try:
+                zygote = self._zygotes[key] = self._hatch(call, key)
+            except Unforkable as error:
+                self._give_up(key, error.reason)
+                return self._spawn.start(call)
+            except (OSError, ValueError, SpawnFailed):  # what keeps the interpreter from starting, a spawn explains
+                return self._spawn.start(call)
+        forked = Forked(call, self._spawn)
+        zygote.fork(forked)
+        return forked
+
+    @property
+    def zygotes(self) -> tuple[Zygote, ...]:
+        """Those that take calls."""
+        return tuple(self._zygotes.values())
+
+    def retire(self) -> None:
+        """The configuration has changed: each zygote ends with its last child, and new ones see what is new."""
+        self._unusable.clear()
+        for zygote in self.zygotes:
+            zygote.retire()
+
+    async def close(self) -> None:
+        """Ends every zygote; attempts have ended before."""
+        for zygote in {*self._zygotes.values(), *self._leaving}:
+            zygote.kill()
+        for zygote in {*self._zygotes.values(), *self._leaving}:
+            await zygote.gone.wait()
+
+    def _hatch(self, call: Call, key: Key) -> Zygote:
+        def left(zygote: Zygote, reason: str | None) -> None:
+            if self._zygotes.get(key) is zygote:
+                del self._zygotes[key]
+            if reason is not None:
+                self._give_up(key, reason)
+            if not zygote.gone.is_set():
+                self._leaving.add(zygote)
+            else:
+                self._leaving.discard(zygote)
+
+        return Zygote(interpreter_argv(call.executable), call, _shared(call.env) | PLACEHOLDERS, left)
+
+    def _give_up(self, key: Key, reason: str) -> None:
+        self._unusable.add(key)
+        _log.warning("spawned instead of forked", executable=os.fspath(key[0]), reason=reason)
+
+
+def _shared(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in PLACEHOLDERS}
+
+
+def _key(call: Call) -> Key:
+    return call.executable, call.cwd, frozenset(_shared(call.env).items())

@@ -1,0 +1,330 @@
+"""The zygote of the `fork` runner: runs under a plugin's own interpreter and forks a child for each job.
+
+It is started as a script, needs only the standard library of Python 3.9 (and little of it: what it imports, every
+child has), has one thread, and never runs the plugin's code itself. It compiles the entrypoint and imports the modules
+of the standard library that the entrypoint names. It speaks datagrams over the descriptor in its first argument; the
+second is the entrypoint. Fields are separated by NULs:
+
+    from the gateway  F id job_id attempt  with the child's stdin, stdout and stderr: fork
+                      R pid                the child is dead and its group killed: reap it
+    to the gateway    H                    ready
+                      P id pid             forked
+                      X id                 the entrypoint cannot be forked as it stands now: run it otherwise
+                      E pid code           reaped, with the exit code or minus the signal
+
+It ends when the gateway closes its side.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # typeshed knows signal alone, which costs an enum
+import _socket
+import gc
+import os
+import sys
+
+TYPE_CHECKING = False  # importing typing would cost more than all the rest
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, NoReturn
+
+JOB_ID, ATTEMPT = "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"
+PLACEHOLDERS = {JOB_ID: "0" * 36, ATTEMPT: "0" * 10}
+"""What the zygote starts with: the room for each child's own values, where /proc/<pid>/environ shows them."""
+
+MESSAGE = 4096
+DESCRIPTORS = 3
+INT = 4
+"""Bytes of a descriptor's number in a message (unix(7))."""
+ENV_START = 50
+"""The field of /proc/self/stat with the address of the first variable (proc(5))."""
+ONLY_AST = 0x400
+"""The flag of `compile` that returns a syntax tree: `ast.PyCF_ONLY_AST`, without importing `ast`."""
+OLDEST = (3, 9)
+NEVER_EARLY = frozenset({"antigravity", "idlelib", "test", "this", "tkinter", "turtle", "turtledemo", "__main__"})
+"""Modules that do something when they are imported."""
+
+Machinery = sys.modules["_frozen_importlib_external"]
+"""Where `importlib.machinery` has its classes from; it is always there."""
+
+
+class Unforkable(Exception):
+    """The entrypoint cannot be forked as it stands now."""
+
+
+class Entrypoint:
+    """The plugin's script: its code, compiled again when the file has changed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.folder = os.path.dirname(os.path.realpath(path))
+        self._stamp: tuple[int, ...] = ()
+        self._folder_stamp = 0
+        self._early = False
+        self.code: CodeType | None = None
+
+    def refresh(self) -> None:
+        """Reads what has changed; raises Unforkable. What does not compile says so in its child."""
+        try:
+            about, folder = os.stat(self.path), os.stat(self.folder)
+            if (stamp := (about.st_ino, about.st_mtime_ns, about.st_size)) != self._stamp:
+                self._compile()
+                self._stamp = stamp
+            if folder.st_mtime_ns != self._folder_stamp:
+                if self._early and not shadowed(self.folder).isdisjoint(sys.modules):
+                    raise Unforkable  # what was imported early has a namesake beside the script by now
+                self._folder_stamp = folder.st_mtime_ns
+        except OSError:
+            raise Unforkable from None
+
+    def _compile(self) -> None:
+        with open(self.path, "rb") as file:
+            source = file.read()
+        if b"\0" in source:
+            raise Unforkable  # a zip application, or no Python at all
+        try:
+            self.code = self.compile(source)
+            tree = compile(source, self.path, "exec", ONLY_AST, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.code = None
+        else:
+            self._import_early(tree)
+        gc.collect()
+        gc.freeze()
+
+    def compile(self, source: bytes) -> CodeType:
+        """The code of the script, as if this file were not there."""
+        return compile(source, self.path, "exec", dont_inherit=True)
+
+    def read(self) -> CodeType:
+        """The code; raises what the interpreter would."""
+        if self.code is not None:
+            return self.code
+        with open(self.path, "rb") as file:
+            return self.compile(file.read())
+
+    def _import_early(self, tree: Any) -> None:
+        if shadowed(self.folder):
+            return
+        import warnings
+
+        self._early = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for name in imported(tree):
+                if is_standard(name):
+                    try:
+                        __import__(name)
+                    except BaseException:
+                        continue  # the plugin meets it again, in a process of its own
+
+
+def imported(tree: Any) -> list[str]:
+    """The modules that the statements of the script's top level import."""
+    names = []
+    for statement in tree.body:
+        kind = type(statement).__name__
+        if kind == "Import":
+            names += [alias.name for alias in statement.names]
+        elif kind == "ImportFrom" and not statement.level:
+            names.append(statement.module)
+    return names
+
+
+def standard_names() -> frozenset[str]:
+    """The standard library's modules; none where the interpreter cannot tell (before Python 3.10)."""
+    return getattr(sys, "stdlib_module_names", frozenset())
+
+
+def shadowed(folder: str) -> set[str]:
+    """The files and folders beside the script that stand in for a module of the standard library."""
+    return {name.partition(".")[0] for name in os.listdir(folder)} & (standard_names() - NEVER_EARLY)
+
+
+def is_standard(name: str) -> bool:
+    """Whether importing it runs the standard library's own code and nothing else."""
+    root = name.partition(".")[0]
+    if root not in standard_names() or root in NEVER_EARLY:
+        return False
+    if root in sys.modules or root in sys.builtin_module_names:
+        return True
+    spec = Machinery.PathFinder.find_spec(root)
+    library = os.path.dirname(os.__file__) + os.sep
+    origin = (spec.origin if spec else None) or ""
+    return origin.startswith(library) and "-packages" not in origin[len(library) :]
+
+
+def become(entrypoint: Entrypoint, fds: list[int], own: dict[str, str], slots: dict[str, int]) -> None:
+    """Makes this child what the interpreter would be at the first line of the script."""
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number)
+        os.close(fd)
+    write_environ(own, slots)
+    os.environ.update(own)
+    sys.argv[:] = [entrypoint.path]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv = [*sys.orig_argv[:-DESCRIPTORS], entrypoint.path]
+    if adds_folder():
+        sys.path.insert(0, entrypoint.folder)
+
+
+def adds_folder() -> bool:
+    """Whether the interpreter puts a script's folder before its path."""
+    return not sys.flags.isolated and not getattr(sys.flags, "safe_path", False)
+
+
+def run(entrypoint: Entrypoint) -> None:
+    """Runs the script as `__main__`; what it leaves unhandled is shown as the interpreter shows it."""
+    main = type(sys)("__main__")
+    main.__dict__.update(
+        __file__=entrypoint.path,
+        __loader__=Machinery.SourceFileLoader("__main__", entrypoint.path),
+        __builtins__=sys.modules["builtins"],
+        __cached__=None,
+    )
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    try:
+        exec(entrypoint.read(), main.__dict__)
+        return
+    except SystemExit:
+        raise
+    except BaseException as error:
+        unhandled = error
+    show(unhandled)
+    if isinstance(unhandled, KeyboardInterrupt):
+        die_of_interrupt()
+    sys.exit(1)
+
+
+def show(error: BaseException) -> None:
+    """Prints the traceback as the interpreter does, without the zygote's own frames."""
+    error = without_own_frames(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as second:
+        second = without_own_frames(second)
+        sys.stderr.write("Error in sys.excepthook:\n")
+        sys.__excepthook__(type(second), second, second.__traceback__)
+        sys.stderr.write("\nOriginal exception was:\n")
+        sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+def without_own_frames(error: BaseException) -> BaseException:
+    """The error as if the script had been run by nothing else."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals is globals():
+        trace = trace.tb_next
+    return error.with_traceback(trace)
+
+
+def die_of_interrupt() -> NoReturn:
+    """Ends as the interpreter does after an unhandled Ctrl-C: all is finished, then the signal kills."""
+    import atexit
+
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    os.kill(os.getpid(), _signal.SIGINT)
+    os._exit(1)
+
+
+def environ_slots() -> dict[str, int]:
+    """Where the placeholders stand in memory; empty where the system does not tell."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            start = int(file.read().rpartition(b")")[2].split()[ENV_START - 3])
+        with open("/proc/self/environ", "rb") as file:
+            shown = b"\0" + file.read()
+    except (OSError, ValueError, IndexError):
+        return {}
+    found = {name: shown.find(f"\0{name}={value}\0".encode()) for name, value in PLACEHOLDERS.items()}
+    return {name: start + at + len(name) + 1 for name, at in found.items() if at >= 0 and start}
+
+
+def write_environ(own: dict[str, str], slots: dict[str, int]) -> None:
+    """Writes this child's own variables where a sweep of /proc looks for them.
+
+    Where the system forbids it, what the child leaves behind is found by the instance alone, at the gateway's end.
+    """
+    try:
+        memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        for name, at in slots.items():
+            room = len(PLACEHOLDERS[name])
+            os.pwrite(memory, own[name].encode()[:room].ljust(room, b"\0"), at)
+    except OSError:
+        return
+    finally:
+        os.close(memory)
+
+
+def receive(channel: _socket.socket) -> tuple[list[bytes], list[int]]:
+    """The next message's fields and the descriptors with it; no fields at the end."""
+    message, ancillary, _, _ = channel.recvmsg(MESSAGE, _socket.CMSG_SPACE(DESCRIPTORS * INT))
+    fds = [
+        int.from_bytes(data[at : at + INT], sys.byteorder)
+        for level, kind, data in ancillary
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)
+        for at in range(0, len(data), INT)
+    ]
+    return message.split(b"\0") if message else [], fds
+
+
+def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
+    """Forks as it is asked; returns in each child."""
+    slots = environ_slots()
+    try:
+        entrypoint.refresh()
+    except Unforkable:
+        sys.exit("the entrypoint is no script in Python")
+    channel.send(b"H")
+    while True:
+        fields, fds = receive(channel)
+        if not fields:
+            os._exit(0)
+        if fields[0] == b"R":
+            _, status = os.waitpid(int(fields[1]), 0)
+            channel.send(b"E\0%s\0%d" % (fields[1], os.waitstatus_to_exitcode(status)))
+        elif fork(channel, entrypoint, fields[1]) == 0:
+            channel.close()
+            become(entrypoint, fds, {JOB_ID: fields[2].decode(), ATTEMPT: fields[3].decode()}, slots)
+            return
+        else:
+            for fd in fds:
+                os.close(fd)
+
+
+def fork(channel: _socket.socket, entrypoint: Entrypoint, number: bytes) -> int | None:
+    """Forks in a group of its own and says so; 0 in the child, None where there is none."""
+    try:
+        entrypoint.refresh()
+        pid = os.fork()
+    except (Unforkable, OSError):
+        channel.send(b"X\0" + number)
+        return None
+    try:
+        os.setpgid(pid, pid)  # here and in the child, so that the group is there whoever is first
+    except OSError:
+        pass
+    if pid:
+        channel.send(b"P\0%s\0%d" % (number, pid))
+    return pid
+
+
+if __name__ == "__main__":
+    if sys.version_info < OLDEST:
+        sys.exit("the interpreter is older than Python 3.9")
+    if adds_folder():
+        del sys.path[0]
+    script = Entrypoint(sys.argv[2])
+    serve(_socket.socket(fileno=int(sys.argv[1])), script)
+    run(script)
