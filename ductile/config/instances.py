@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ductile.config.runners import choose
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
@@ -145,6 +146,10 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         reason = "; ".join(problem.message for problem in broken)
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
+    choice = choose(entry.runner, base.executable)
+    if choice.unmet:
+        at = ("plugins", name, "runner")
+        problems.append(located("runner", f"it is spawned: {choice.reason}", at, shelf.marks, severity="warning"))
     return Plugin(
         name=name,
         manifest=manifest,
@@ -158,7 +163,8 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         backoff_base=entry.retry.backoff_base,
         parallelism=entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1),
         notify_on_complete=entry.notify_on_complete,
-        runner="spawn",
+        runner=choice.runner,
+        runner_reason=choice.reason,
         validators=_validators(base, manifest, shelf),
     )
 

@@ -125,8 +125,8 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 
 
 def _no_later_runner(word: Any) -> Any:
-    if word in ("fork", "persistent"):
-        message = f"`{word}` is not in this version; `auto` and `spawn` are"
+    if word == "persistent":
+        message = "`persistent` is not in this version; `auto`, `fork` and `spawn` are"
         raise wrong(message, "not_in_this_version")
     return word
 
@@ -138,7 +138,7 @@ Listen = Annotated[
     tuple[Annotated[str, BeforeValidator(_address)], ...], AfterValidator(_once), BeforeValidator(_one_or_more)
 ]
 Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
-Runner = Annotated[str, one_of("auto", "spawn"), BeforeValidator(_no_later_runner)]
+Runner = Annotated[str, one_of("auto", "fork", "spawn"), BeforeValidator(_no_later_runner)]
 Level = Annotated[str, one_of("debug", "info", "warning", "error", warn="warning")]
 Format = Annotated[str, one_of("json", "console", "auto", text="console")]
 

@@ -74,6 +74,16 @@ class Attempts:
         self._environ = environ
         self._graphs: dict[str, Graph] = {}
 
+    def apply(self) -> None:
+        """Follow a reload: what is warm was made under the old configuration."""
+        for runner in self._runners.values():
+            runner.retire()
+
+    async def close(self) -> None:
+        """Let go of what is warm; no attempt runs any more."""
+        for runner in self._runners.values():
+            await runner.close()
+
     async def run(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
         """Run the claimed attempt to its settlement."""
         job = claimed.job
@@ -84,7 +94,7 @@ class Attempts:
             snapshot=snapshot,
             graph=graph,
             judged=judged,
-            runner=snapshot.plugins[job.plugin].runner,
+            runner=judged.execution.runner if judged.execution else snapshot.plugins[job.plugin].runner,
             started_at=started_at,
             ended_at=self._clock(),
             chance=chance(),

@@ -102,6 +102,7 @@ class Dispatcher:
         """Follow a reload: hold the jobs of what has gone, release those of what has come back."""
         if self.draining:
             return
+        self._attempts.apply()
         for gone in old.plugins.keys() - new.plugins.keys():
             self._chores.hold(gone)
         self._ready.update(new.plugins)
@@ -139,6 +140,7 @@ class Dispatcher:
             slot.stop(Stop.LOST)
         if self._at_work:
             await asyncio.wait(self._at_work)
+        await self._attempts.close()
 
     # ------------------------------------------------------------------ signals
 

@@ -50,6 +50,8 @@ class Plugin:
     parallelism: int
     notify_on_complete: bool
     runner: str
+    runner_reason: str = ""
+    """Why it is this one."""
     validators: Mapping[str, Validator]
     """Command → the check of its `input_schema`, where it has one."""
 

@@ -134,6 +134,12 @@ class FakeRunner:
         self.obedient = True
         self._changed = changed
 
+    def retire(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
     def start(self, call: Call) -> FakeRunning:
         self._changed.set()
         if self.failure is not None:

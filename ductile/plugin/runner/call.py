@@ -79,3 +79,11 @@ class Runner(Protocol):
     def start(self, call: Call) -> Running:
         """Starts the attempt, on the running loop; raises SpawnFailed."""
         ...
+
+    def retire(self) -> None:
+        """The configuration has changed: what is kept warm takes no more calls."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what is kept warm; no attempt runs any more."""
+        ...

@@ -43,6 +43,12 @@ class Spawn:
             raise explain(call, error) from error
         return process
 
+    def retire(self) -> None:
+        """Nothing is kept warm."""
+
+    async def close(self) -> None:
+        """Nothing is kept warm."""
+
 
 def _spawn(call: Call) -> Started:
     opened: list[int] = []

@@ -89,7 +89,7 @@ REFUSED: dict[str, Any] = {
     "plugins.worker.vault_principal": "x",
     "state.url": "postgresql://x",
     "api.metrics_public": True,
-    "plugins.worker.runner": "fork",
+    "plugins.worker.runner": "persistent",
     "plugins.worker.circuit_breaker": {},
     "plugins.worker.max_outstanding_polls": 1,
     **{

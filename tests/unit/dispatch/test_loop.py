@@ -86,7 +86,7 @@ async def test_a_submitted_job_and_its_claim_are_written_in_one_batch(at: Desk) 
     release.set()
     await at.running(await submitted)
     await held_up
-    assert {Ready, Drained} in commits
+    assert any({Ready, Drained} <= commit for commit in commits)
 
 
 async def test_a_submit_that_cannot_be_written_starts_nothing(at: Desk) -> None:
