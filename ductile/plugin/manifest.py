@@ -62,12 +62,9 @@ def _command_type(value: Any) -> CommandType:
 
 
 def _lifecycle(value: Any) -> str:
-    if value == "spawn":
-        return "spawn"
-    if value == "persistent":
-        message = "`persistent` is not in this version; leave it out, or write `spawn`"
-        raise wrong(message, "not_in_this_version")
-    message = f"must be `spawn`, not {show(value)}"
+    if value in ("spawn", "persistent"):
+        return str(value)
+    message = f"must be `spawn` or `persistent`, not {show(value)}"
     raise wrong(message)
 
 

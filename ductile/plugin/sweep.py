@@ -32,6 +32,11 @@ def kill_job(instance: str, job_id: str) -> list[int]:
     return _kill((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_JOB_ID", job_id)))
 
 
+def kill_worker(instance: str, worker: str) -> list[int]:
+    """Kills every process that carries this worker of this instance; returns their pids."""
+    return _kill((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_WORKER", worker)))
+
+
 def _entry(name: str, value: str) -> bytes:
     return f"\0{name}={value}\0".encode()
 

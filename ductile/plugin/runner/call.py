@@ -25,6 +25,17 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRules:
+    """How many workers a persistent plugin has, and when one is let go."""
+
+    most: int = 1
+    max_jobs: int | None = None
+    max_age: Millis | None = None
+    max_rss: int | None = None
+    """Bytes of resident memory, looked at after each answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """One attempt to run. The executable is an absolute path; all variables the plugin sees stand in `env`."""
 
@@ -42,6 +53,7 @@ class Call:
     """From the start to SIGTERM."""
     kill_grace: Millis
     """From SIGTERM to SIGKILL."""
+    workers: WorkerRules = WorkerRules()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

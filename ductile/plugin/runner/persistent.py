@@ -1,0 +1,223 @@
+"""The `persistent` runner: workers that stay up and answer request after request."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from ductile.model.ids import new_id
+from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.runner.refusal import explain
+from ductile.plugin.runner.request import Request
+from ductile.plugin.runner.worker import Worker
+
+FIRST_BACKOFF = 0.1
+"""Seconds before a worker is started again after one that failed; doubled with each that fails in a row."""
+
+LONGEST_BACKOFF = 30.0
+
+IDLE_SECONDS = 300.0
+"""How long a worker without requests is kept."""
+
+OWN = frozenset({"DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
+"""Variables of a single job, which a worker has none of: they stand in each request."""
+
+_log = structlog.get_logger()
+
+Key = tuple[Path, Path, frozenset[tuple[str, str]]]
+"""Entrypoint, working directory, and the variables that all its jobs share."""
+
+
+class Persistent:
+    """Hands each call to a worker of its plugin; the first call starts the first one."""
+
+    def __init__(self) -> None:
+        self._pools: dict[Key, Pool] = {}
+        self._leaving: set[Pool] = set()
+
+    @property
+    def pools(self) -> tuple["Pool", ...]:
+        """Those that take calls."""
+        return tuple(self._pools.values())
+
+    def start(self, call: Call) -> Request:
+        """Hands the call over, on the running loop."""
+        request = Request(call)
+        self._submit(request)
+        return request
+
+    def retire(self) -> None:
+        """The configuration has changed: workers end with their last requests, and the waiting get new ones."""
+        for key in tuple(self._pools):
+            self._replace(key)
+
+    async def close(self) -> None:
+        """Ends every worker; attempts have ended before."""
+        pools = {*self._pools.values(), *self._leaving}
+        for pool in pools:
+            pool.kill()
+        for pool in pools:
+            await pool.gone()
+
+    def _submit(self, request: Request) -> None:
+        call = request.call
+        key = _key(call)
+        stamp = _stamp(call.executable)
+        pool = self._pools.get(key)
+        if pool is not None and pool.stamp != stamp:
+            self._replace(key)
+            pool = None
+        if pool is None:
+            pool = self._pools[key] = Pool(call, dict(key[2]), stamp, self._emptied)
+        pool.submit(request)
+
+    def _replace(self, key: Key) -> None:
+        pool = self._pools.pop(key)
+        self._leaving.add(pool)
+        for request in pool.retire():
+            self._submit(request)
+
+    def _emptied(self, pool: "Pool") -> None:
+        self._leaving.discard(pool)
+
+
+class Pool:
+    """The workers of one plugin instance under one configuration, and what waits for them."""
+
+    def __init__(
+        self, call: Call, env: dict[str, str], stamp: tuple[int, ...] | None, emptied: Callable[["Pool"], None]
+    ) -> None:
+        self.stamp = stamp
+        """The entrypoint as it was; another one gets other workers."""
+        self._call = call
+        self._env = env
+        self._emptied = emptied
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Request] = deque()
+        self.workers: list[Worker] = []
+        self._concurrency = 1
+        self._failures = 0
+        self._backoff: asyncio.TimerHandle | None = None
+        self._idle: dict[Worker, asyncio.TimerHandle] = {}
+        self._retired = False
+
+    def submit(self, request: Request) -> None:
+        """Hands it to the worker with the fewest requests that has room, else lets it wait for one."""
+        self._waiting.append(request)
+        self._hand_out()
+
+    def retire(self) -> list[Request]:
+        """Takes nothing more, and gives back what waits."""
+        self._retired = True
+        if self._backoff is not None:
+            self._backoff.cancel()
+        for worker in tuple(self.workers):
+            worker.retire()
+        waiting = [request for request in self._waiting if request.open]
+        self._waiting.clear()
+        self._tell()
+        return waiting
+
+    def kill(self) -> None:
+        """Ends every worker now."""
+        self.retire()
+        for worker in self.workers:
+            worker.kill()
+
+    async def gone(self) -> None:
+        """Waits until no worker is left."""
+        for worker in tuple(self.workers):
+            await worker.gone.wait()
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            if not self._waiting[0].open:
+                self._waiting.popleft()
+                continue
+            worker = min((one for one in self.workers if one.has_room), key=lambda one: len(one.requests), default=None)
+            if worker is None:
+                break
+            self._busy(worker)
+            worker.take(self._waiting.popleft())
+        self._grow()
+
+    def _grow(self) -> None:
+        """Starts as many workers as the waiting need, up to the most allowed."""
+        if self._backoff is not None or self._retired:
+            return
+        coming = sum(1 for worker in self.workers if not worker.concurrency and not worker.leaving)
+        needed = -(-len(self._waiting) // self._concurrency) - coming
+        staying = sum(1 for worker in self.workers if not worker.leaving)
+        for _ in range(min(needed, self._call.workers.most - staying)):
+            try:
+                worker = Worker(self._call, {**self._env, "DUCTILE_WORKER": new_id()}, self._changed)
+            except SpawnFailed as error:
+                self._refuse(error)
+                return
+            except (OSError, ValueError) as error:
+                self._refuse(explain(self._call, error))
+                return
+            self.workers.append(worker)
+
+    def _changed(self, worker: Worker) -> None:
+        if worker.gone.is_set():
+            self.workers.remove(worker)
+            self._busy(worker)
+            if worker.failed:
+                self._failed(worker)
+        elif worker.concurrency and not worker.leaving:
+            self._concurrency = worker.concurrency
+            self._failures = 0
+            if not worker.requests:
+                self._rest(worker)
+        self._hand_out()
+        self._tell()
+
+    def _failed(self, worker: Worker) -> None:
+        """It ended by itself: the next one waits longer; one that was never ready fails what waits for it."""
+        if not self._retired:
+            wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**self._failures)
+            self._failures += 1
+            self._backoff = self._backoff or self._loop.call_later(wait, self._again)
+        if not worker.concurrency and not any(one.concurrency for one in self.workers):
+            code, said = worker.exit_code or 0, worker.said.value()
+            while self._waiting:
+                request = self._waiting.popleft()
+                request.stderr.take(said)
+                request.end(exit_code=code)
+
+    def _refuse(self, error: SpawnFailed) -> None:
+        while self._waiting:
+            self._waiting.popleft().fail(error)
+
+    def _again(self) -> None:
+        self._backoff = None
+        self._hand_out()
+
+    def _rest(self, worker: Worker) -> None:
+        self._busy(worker)
+        self._idle[worker] = self._loop.call_later(IDLE_SECONDS, worker.retire)
+
+    def _busy(self, worker: Worker) -> None:
+        if (timer := self._idle.pop(worker, None)) is not None:
+            timer.cancel()
+
+    def _tell(self) -> None:
+        if self._retired and not self.workers:
+            self._emptied(self)
+
+
+def _key(call: Call) -> Key:
+    return call.executable, call.cwd, frozenset((name, value) for name, value in call.env.items() if name not in OWN)
+
+
+def _stamp(executable: Path) -> tuple[int, ...] | None:
+    try:
+        about = os.stat(executable)  # noqa: PTH116 - for each call
+    except OSError:
+        return None
+    return about.st_ino, about.st_mtime_ns, about.st_size

@@ -1,0 +1,93 @@
+"""One attempt in the hands of a worker, or on its way to one."""
+
+import asyncio
+from typing import Protocol
+
+from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.capture import Ends
+
+
+class Handler(Protocol):
+    """Who works at a request."""
+
+    def cancel(self, request: "Request") -> None:
+        """Asks for its end."""
+
+    def recycle(self, reason: str, guilty: "Request | None" = None) -> None:
+        """Is ended itself."""
+
+
+class Request:
+    """One attempt in the hands of a worker, or on its way to one."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.id = f"{call.job_id}/{call.attempt}"
+        self.stopped: Stop | None = None
+        self.worker: Handler | None = None
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._frames: list[bytes] = []
+        self._size = 0
+        self.stderr = Ends(STDERR_LIMIT)
+        self._ended: asyncio.Future[Execution] = self._loop.create_future()
+        self._timer = self._loop.call_later(call.timeout / 1000, self.stop, Stop.TIMED_OUT)
+
+    @property
+    def line(self) -> bytes:
+        """What the worker reads."""
+        return b'{"id":"%s",' % self.id.encode() + self.call.stdin.lstrip()[1:].rstrip(b"\n") + b"\n"
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return not self._ended.done()
+
+    async def wait(self) -> Execution:
+        """How it ended. Raises SpawnFailed where no worker could be started."""
+        return await asyncio.shield(self._ended)
+
+    def stop(self, reason: Stop) -> None:
+        """Asks the worker to end it; after the grace the worker itself is ended."""
+        if self.stopped is not None or not self.open:
+            return
+        self.stopped = reason
+        self._timer.cancel()
+        if self.worker is None:
+            self.end(stop=reason)
+            return
+        self._timer = self._loop.call_later(self.call.kill_grace / 1000, self._overdue)
+        self.worker.cancel(self)
+
+    def _overdue(self) -> None:
+        if self.worker is not None:
+            self.worker.recycle(f"it did not end {self.id} within the grace", guilty=self)
+
+    def take(self, frame: bytes) -> None:
+        """Keeps a line that came before the response, as long as there is room."""
+        self._size += len(frame)
+        if self._size <= STDOUT_LIMIT:
+            self._frames.append(frame)
+
+    def end(self, *, stdout: bytes = b"", exit_code: int = 0, stop: Stop | None = None) -> None:
+        """It has ended; the first end counts. An answer that comes after a stop is one that came too late."""
+        if not self.open:
+            return
+        self._timer.cancel()
+        self._ended.set_result(
+            Execution(
+                exit_code=exit_code,
+                stdout=b"".join((*self._frames, stdout)),
+                stderr=self.stderr.value(),
+                stop=stop or self.stopped,
+                duration=round((self._loop.time() - self._began) * 1000),
+                runner="persistent",
+            )
+        )
+
+    def fail(self, error: Exception) -> None:
+        """It never began."""
+        if self.open:
+            self._timer.cancel()
+            self._ended.set_exception(error)
+            self._ended.exception()  # whoever waits sees it; nobody has to

@@ -1,0 +1,349 @@
+"""A worker of the `persistent` runner: a process that answers many requests, a JSON line each.
+
+It says `{"ready": true, "protocol": 2, "concurrency": 1}` first. A request is one line, as a one-shot plugin reads it,
+with `id` (job and attempt) before it; its answer is the response with the same `id`, after any number of
+`{"id", "progress"}` and `{"id", "log"}`. `{"cancel": id}` asks it to end a request. Lines that are nothing of this
+are log lines. A worker that declares `heartbeat` (seconds) says something at least that often while it is at work.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import structlog
+
+from ductile.plugin import sweep
+from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Stop
+from ductile.plugin.runner.capture import Ends
+from ductile.plugin.runner.feed import Feed
+from ductile.plugin.runner.process import UNKNOWN_EXIT, reap_child
+from ductile.plugin.runner.request import Request
+from ductile.plugin.runner.spawn import launch
+
+PROTOCOL = 2
+
+HELLO_SECONDS = 30.0
+"""How long a worker may take to say that it is ready."""
+
+_CHUNK = 262_144
+"""Bytes a read."""
+
+_DRAIN_READS = 64
+"""Reads of what a dead worker has left in its pipes."""
+
+_MISSED = 3
+"""Heartbeats that may be missing before a worker counts as hung."""
+
+_log = structlog.get_logger()
+
+
+class Worker:
+    """A process and its open requests.
+
+    `changed` is told when it is ready, has room again, takes no more, or is gone.
+    """
+
+    def __init__(self, call: Call, env: Mapping[str, str], changed: Callable[["Worker"], None]) -> None:
+        self._changed = changed
+        self._rules = call.workers
+        self._name = call.executable.parent.name
+        self._instance, self._id = call.instance, env["DUCTILE_WORKER"]
+        self._grace = call.kill_grace / 1000
+        self._loop = asyncio.get_running_loop()
+        self._born = self._loop.time()
+        self.requests: dict[str, Request] = {}
+        self.concurrency = 0
+        """Requests that it takes at once; 0 until it is ready."""
+        self.leaving = False
+        self.failed = False
+        """It ended though nobody asked it to."""
+        self.served = 0
+        self.exit_code: int | None = None
+        """Once it is gone."""
+        self.said = Ends(STDERR_LIMIT)
+        """What it wrote on stderr before it was ready."""
+        self.gone = asyncio.Event()
+        self._guilty: Request | None = None
+        self._heartbeat: float | None = None
+        self._pulse: asyncio.TimerHandle | None = None
+        self._line = bytearray()
+        self._read_bytes = 0
+        self._open(call, env)
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(HELLO_SECONDS, self._silent)
+
+    def _open(self, call: Call, env: Mapping[str, str]) -> None:
+        opened: list[int] = []
+        try:
+            for _ in range(3):
+                opened.extend(os.pipe())
+            stdin, to_stdin, self._stdout, stdout, self._stderr, stderr = opened
+            self.pid, self._pidfd = launch(call, [os.fspath(call.executable)], env, (stdin, stdout, stderr))
+        except BaseException:
+            for fd in opened:
+                os.close(fd)
+            raise
+        for fd in (stdin, stdout, stderr):
+            os.close(fd)
+        self._feed = Feed(to_stdin)
+        for fd in (self._stdout, self._stderr):
+            os.set_blocking(fd, False)
+        self._outputs = {self._stdout, self._stderr}
+        self._loop.add_reader(self._pidfd, self._exited)
+        self._loop.add_reader(self._stdout, self._read_answers)
+        self._loop.add_reader(self._stderr, self._read_notes)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can take a request now."""
+        return not self.leaving and len(self.requests) < self.concurrency
+
+    def take(self, request: Request) -> None:
+        """Hands a request over."""
+        request.worker = self
+        self.requests[request.id] = request
+        self.served += 1
+        self._beat()
+        self._feed.send(request.line)
+
+    def cancel(self, request: Request) -> None:
+        """Asks for the end of a request."""
+        self._feed.send(b'{"cancel":"%s"}\n' % request.id.encode())
+
+    def retire(self) -> None:
+        """Takes no more requests, and ends with its last one: its stdin is closed then."""
+        if not self.leaving:
+            self.leaving = True
+            self._changed(self)
+        if not self.requests and not self.gone.is_set():
+            self._feed.close()
+            self._arm(self._grace, self.kill)
+
+    def recycle(self, reason: str, guilty: Request | None = None) -> None:
+        """Ends it now: what else it was asked is lost, through no fault of its own."""
+        if self.gone.is_set() or self._guilty is not None:
+            return
+        _log.warning("worker recycled", plugin=self._name, pid=self.pid, reason=reason)
+        self._guilty = guilty
+        self.leaving = True
+        self.kill()
+        self._changed(self)
+
+    def kill(self) -> None:
+        """Kills it and its group."""
+        if self.exit_code is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    # ------------------------------------------------------------------ what comes out
+
+    def _read_answers(self) -> None:
+        chunk = self._read(self._stdout)
+        if not chunk:
+            return
+        self._beat()
+        self._line += chunk
+        if b"\n" in chunk:
+            *lines, rest = self._line.split(b"\n")
+            self._line = bytearray(rest)
+            for line in lines:
+                if len(line) > STDOUT_LIMIT:
+                    self._flooded()
+                    return
+                self._heard(bytes(line))
+        if len(self._line) > STDOUT_LIMIT:
+            self._line.clear()
+            self._flooded()
+
+    def _read_notes(self) -> None:
+        chunk = self._read(self._stderr)
+        if not chunk:
+            return
+        self._beat()
+        if not self.concurrency:
+            self.said.take(chunk)
+        for request in self.requests.values():
+            request.stderr.take(chunk)
+        if not self.requests and self.concurrency:
+            _log.info("worker said", plugin=self._name, pid=self.pid, stderr=chunk.decode(errors="replace")[:2_000])
+
+    def _read(self, fd: int) -> bytes:
+        """What stands in the pipe; empty where there is nothing now, or nothing more for ever."""
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._loop.remove_reader(fd)
+            os.close(fd)
+            self._outputs.discard(fd)
+        self._read_bytes += len(chunk)
+        return chunk
+
+    def _heard(self, line: bytes) -> None:
+        """One line of stdout."""
+        if not line.strip():
+            return
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            self._noted(line)
+            return
+        if not isinstance(value, dict):
+            self._noted(line)
+        elif not self.concurrency:
+            self._greeted(value)
+        elif "id" in value:
+            self._answered(value, line)
+        elif value.keys() != {"heartbeat"}:
+            self._noted(line)
+
+    def _greeted(self, hello: Mapping[str, Any]) -> None:
+        concurrency = hello.get("concurrency", 1)
+        heartbeat = hello.get("heartbeat")
+        if hello.get("ready") is not True:
+            self._noted(orjson.dumps(hello))
+            return
+        if hello.get("protocol") != PROTOCOL or not _positive(concurrency) or isinstance(concurrency, float):
+            self.said.take(b"the worker's first line must have `protocol: 2` and `concurrency` of 1 or more\n")
+            self.recycle("its first line is no greeting of protocol 2")
+            return
+        self.concurrency = concurrency
+        self._heartbeat = heartbeat if _positive(heartbeat) else None
+        self._disarm()
+        self._changed(self)
+
+    def _answered(self, value: dict[str, Any], line: bytes) -> None:
+        request = self.requests.get(value["id"]) if isinstance(value["id"], str) else None
+        if request is None:
+            _log.warning("worker answered nobody", plugin=self._name, pid=self.pid, id=str(value["id"])[:100])
+            return
+        if value.keys() in ({"id", "progress"}, {"id", "log"}):
+            del value["id"]
+            request.take(orjson.dumps(value) + b"\n")
+            return
+        del self.requests[request.id]
+        request.end(stdout=line)
+        self._freed()
+
+    def _noted(self, line: bytes) -> None:
+        """A line for people: a log entry of what is at work, else of the gateway."""
+        text = line.decode(errors="replace")
+        for request in self.requests.values():
+            request.take(orjson.dumps({"log": text}) + b"\n")
+        if not self.requests:
+            _log.info("worker said", plugin=self._name, pid=self.pid, stdout=text[:2_000])
+
+    def _flooded(self) -> None:
+        for request in tuple(self.requests.values()):
+            request.stopped = request.stopped or Stop.FLOODED
+        self.recycle("it wrote a line of more than 10 MiB")
+
+    def _freed(self) -> None:
+        """A request has ended: it has room, or has served long enough."""
+        self._beat()
+        if self.leaving or self._worn():
+            self.retire()
+        else:
+            self._changed(self)
+
+    def _worn(self) -> bool:
+        rules = self._rules
+        return (
+            (rules.max_jobs is not None and self.served >= rules.max_jobs)
+            or (rules.max_age is not None and (self._loop.time() - self._born) * 1000 >= rules.max_age)
+            or (rules.max_rss is not None and _resident(self.pid) > rules.max_rss)
+        )
+
+    # ------------------------------------------------------------------ its end
+
+    def _beat(self) -> None:
+        """It lives: the next sign of life is due one heartbeat from now, while it is at work."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        if self._heartbeat is not None and self.requests:
+            self._pulse = self._loop.call_later(_MISSED * self._heartbeat, self._hung)
+
+    def _hung(self) -> None:
+        self._pulse = None
+        self.recycle(f"it has said nothing for {_MISSED} heartbeats")
+
+    def _silent(self) -> None:
+        self.said.take(f"it was not ready within {HELLO_SECONDS:.0f} s\n".encode())
+        self.recycle(f"it was not ready within {HELLO_SECONDS:.0f} s")
+
+    def _exited(self) -> None:
+        """It is dead and not reaped; what it wrote is in the pipes."""
+        self._loop.remove_reader(self._pidfd)
+        self._disarm()
+        self.failed = not self.leaving or not self.concurrency
+        self.leaving = True
+        self._drain()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        reap_child(self._pidfd, self._reaped)
+
+    def _drain(self) -> None:
+        """Reads what is in the pipes, up to an end where someone goes on writing."""
+        for _ in range(_DRAIN_READS):
+            before = self._read_bytes
+            for fd in tuple(self._outputs):
+                (self._read_answers if fd == self._stdout else self._read_notes)()
+            if self._read_bytes == before:
+                return
+
+    def _reaped(self, code: int) -> None:
+        self.exit_code = code
+        self._feed.close()
+        swept = self._loop.run_in_executor(None, sweep.kill_worker, self._instance, self._id)
+        swept.add_done_callback(lambda _: self._swept())
+
+    def _swept(self) -> None:
+        self._drain()
+        self._complete()
+
+    def _complete(self) -> None:
+        if self.gone.is_set():
+            return
+        for fd in tuple(self._outputs):
+            self._loop.remove_reader(fd)
+            os.close(fd)
+        self._outputs.clear()
+        if self._pulse is not None:
+            self._pulse.cancel()
+        self.gone.set()
+        code = UNKNOWN_EXIT if self.exit_code is None else self.exit_code
+        alone = len(self.requests) == 1 and self._guilty is None
+        for request in self.requests.values():
+            crashed = request is self._guilty or request.stopped is not None or alone
+            request.end(stdout=bytes(self._line) if alone else b"", exit_code=code, stop=None if crashed else Stop.LOST)
+        self.requests.clear()
+        self._changed(self)
+
+    def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = self._loop.call_later(seconds, callback)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that the process holds; 0 where it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123 - after each answer
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
