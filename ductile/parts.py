@@ -33,6 +33,7 @@ from ductile.ingress.watch import Watch
 from ductile.model.route import Route
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.fork import Fork
+from ductile.plugin.runner.persistent import Persistent
 from ductile.plugin.runner.spawn import Spawn
 
 SURFACES: list[list[Route]] = [
@@ -68,5 +69,9 @@ CHORES: list[Callable[[Gateway], Source]] = [
 GATES: list[Gate] = [PluginPresent()]
 """Asked in order before an attempt starts; the first that holds a job decides."""
 
-RUNNERS: Mapping[str, Callable[[], Runner]] = {"spawn": Spawn, "fork": lambda: Fork(Spawn())}
+RUNNERS: Mapping[str, Callable[[], Runner]] = {
+    "spawn": Spawn,
+    "fork": lambda: Fork(Spawn()),
+    "persistent": Persistent,
+}
 """The ways to run a plugin, by the name that `plugins.<name>.runner` gives them."""

@@ -13,6 +13,7 @@ from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import NAME, RESERVED_NAMES, Manifest
 from ductile.model.snapshot import Plugin, Unusable, Validator
+from ductile.model.workers import WorkerRules
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
 from ductile.plugin.schema import compile_validator
 
@@ -146,10 +147,13 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         reason = "; ".join(problem.message for problem in broken)
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
-    choice = choose(entry.runner, base.executable)
+    parallelism = entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1)
+    choice = choose(entry.runner, manifest.lifecycle, base.executable)
     if choice.unmet:
         at = ("plugins", name, "runner")
-        problems.append(located("runner", f"it is spawned: {choice.reason}", at, shelf.marks, severity="warning"))
+        problems.append(
+            located("runner", f"its runner is `{choice.runner}`: {choice.reason}", at, shelf.marks, severity="warning")
+        )
     return Plugin(
         name=name,
         manifest=manifest,
@@ -161,10 +165,16 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         timeouts=_timeouts(entry, manifest),
         max_attempts=entry.retry.max_attempts or entry.max_attempts or DEFAULT_MAX_ATTEMPTS,
         backoff_base=entry.retry.backoff_base,
-        parallelism=entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1),
+        parallelism=parallelism,
         notify_on_complete=entry.notify_on_complete,
         runner=choice.runner,
         runner_reason=choice.reason,
+        workers=WorkerRules(
+            most=parallelism,
+            max_jobs=entry.workers.max_jobs,
+            max_age=entry.workers.max_age,
+            max_rss=entry.workers.max_rss,
+        ),
         validators=_validators(base, manifest, shelf),
     )
 

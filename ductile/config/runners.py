@@ -18,10 +18,19 @@ class Choice:
     """The configuration asks for another one, which this plugin cannot have."""
 
 
-def choose(wanted: str, executable: Path) -> Choice:
-    """The runner for `plugins.<name>.runner`: `auto` forks what is Python and spawns the rest."""
+def choose(wanted: str, lifecycle: str, executable: Path) -> Choice:
+    """The runner for `plugins.<name>.runner`: `auto` does as the manifest says, forks what is Python, spawns the rest.
+
+    What may be kept up may also be run once a job; the reverse needs the plugin's own word.
+    """
     if wanted == "spawn":
         return Choice(runner="spawn", reason="`runner: spawn` asks for it")
+    if lifecycle == "persistent" and wanted != "fork":
+        return Choice(runner="persistent", reason="its manifest says `lifecycle: persistent`")
+    if wanted == "persistent":
+        choice = choose("auto", lifecycle, executable)
+        reason = f"its manifest does not say `lifecycle: persistent`, and {choice.reason}"
+        return Choice(runner=choice.runner, reason=reason, unmet=True)
     try:
         interpreter = interpreter_argv(executable)
     except Unforkable as error:

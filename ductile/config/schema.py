@@ -124,13 +124,6 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
     return env
 
 
-def _no_later_runner(word: Any) -> Any:
-    if word == "persistent":
-        message = "`persistent` is not in this version; `auto`, `fork` and `spawn` are"
-        raise wrong(message, "not_in_this_version")
-    return word
-
-
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValidator(_texts)]
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
 Names = Annotated[list[Name], BeforeValidator(_texts)]
@@ -138,7 +131,7 @@ Listen = Annotated[
     tuple[Annotated[str, BeforeValidator(_address)], ...], AfterValidator(_once), BeforeValidator(_one_or_more)
 ]
 Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
-Runner = Annotated[str, one_of("auto", "fork", "spawn"), BeforeValidator(_no_later_runner)]
+Runner = Annotated[str, one_of("auto", "spawn", "fork", "persistent")]
 Level = Annotated[str, one_of("debug", "info", "warning", "error", warn="warning")]
 Format = Annotated[str, one_of("json", "console", "auto", text="console")]
 
@@ -221,6 +214,15 @@ class Retry(Section):
     backoff_base: Duration = 30 * SECOND
 
 
+class WorkersSection(Section):
+    """When a worker of a persistent plugin is let go; its requests end first."""
+
+    noun = "`workers`"
+    max_jobs: Count | None = None
+    max_age: Span | None = None
+    max_rss: Size | None = None
+
+
 class ScheduleEntry(Section):
     """A command that runs at a fixed interval."""
 
@@ -258,6 +260,7 @@ class PluginEntry(Section):
     timeout: Span | None = None
     timeouts: Annotated[dict[str, Span], BeforeValidator(_maps)] = {}
     runner: Runner = "auto"
+    workers: WorkersSection = WorkersSection()
     circuit_breaker: NotYet = None
     max_outstanding_polls: NotYet = None
     run_as: NotYet = None

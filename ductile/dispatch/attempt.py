@@ -146,6 +146,7 @@ class Attempts:
             timeout=prepared.timeout,
             kill_grace=snapshot.service.kill_grace,
             instance=self._instance,
+            workers=plugin.workers,
         )
 
     async def _graph(self, definition: str | None) -> Graph | None:

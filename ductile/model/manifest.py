@@ -60,3 +60,5 @@ class Manifest:
     optional_config: tuple[str, ...] = ()
     config_schema: Mapping[str, Any] | None = None
     fact_outputs: tuple[FactOutput, ...] = ()
+    lifecycle: str = "spawn"
+    """`persistent`: its entrypoint answers many requests, a line each; `spawn`: one, and ends."""

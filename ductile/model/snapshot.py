@@ -15,6 +15,7 @@ from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.principal import Principal
 from ductile.model.route import Matcher
+from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +53,7 @@ class Plugin:
     runner: str
     runner_reason: str = ""
     """Why it is this one."""
+    workers: WorkerRules = DEFAULT_WORKERS
     validators: Mapping[str, Validator]
     """Command → the check of its `input_schema`, where it has one."""
 

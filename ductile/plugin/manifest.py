@@ -238,7 +238,9 @@ class ManifestFile(Part):
     description: Description = Field(default="", description="One sentence, for people and for agents.")
     concurrency_safe: Flag = Field(default=True, description="`false`: never two of it at once.")
     lifecycle: Annotated[str, BeforeValidator(_lifecycle)] = Field(
-        default="spawn", description="One process for each job.", json_schema_extra={"const": "spawn"}
+        default="spawn",
+        description="`spawn`: one process for each job; `persistent`: one that answers many, a line each.",
+        json_schema_extra={"enum": ["spawn", "persistent"]},
     )
     commands: list[CommandEntry] = Field(description="The plugin's verbs.", json_schema_extra={"minItems": 1})
     config_keys: ConfigKeys = Field(default=ConfigKeys(), description="What the operator's `config` must and may hold.")

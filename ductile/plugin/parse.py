@@ -54,6 +54,7 @@ def _manifest(file: ManifestFile) -> Manifest:
         fact_outputs=tuple(
             FactOutput(command=rule.when.command, fact_type=rule.fact_type) for rule in file.fact_outputs
         ),
+        lifecycle=file.lifecycle,
     )
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
 RANKS = [
     {"errors", "model", "document", "answer", "stream"},
-    {"plugin", "flow", "store", "describe", "observe", "client"},
+    {"plugin", "author", "flow", "store", "describe", "observe", "client"},
     {"config", "submit", "rehearse", "dispatch"},
     {"ingress", "http", "kit"},
     {"parts"},

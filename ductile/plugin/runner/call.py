@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ductile.model.clock import Millis
+from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
 STDOUT_LIMIT = 10 * 1024 * 1024
 """Bytes of stdout that one attempt may write."""
@@ -22,17 +23,6 @@ class Stop(StrEnum):
     LOST = "lost"
     TIMED_OUT = "timed_out"
     FLOODED = "flooded"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerRules:
-    """How many workers a persistent plugin has, and when one is let go."""
-
-    most: int = 1
-    max_jobs: int | None = None
-    max_age: Millis | None = None
-    max_rss: int | None = None
-    """Bytes of resident memory, looked at after each answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +43,8 @@ class Call:
     """From the start to SIGTERM."""
     kill_grace: Millis
     """From SIGTERM to SIGKILL."""
-    workers: WorkerRules = WorkerRules()
+    workers: WorkerRules = DEFAULT_WORKERS
+    """Of a persistent plugin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

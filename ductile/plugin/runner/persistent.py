@@ -72,7 +72,9 @@ class Persistent:
             self._replace(key)
             pool = None
         if pool is None:
-            pool = self._pools[key] = Pool(call, dict(key[2]), stamp, self._emptied)
+            pool = self._pools[key] = Pool(
+                call, {**dict(key[2]), "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied
+            )
         pool.submit(request)
 
     def _replace(self, key: Key) -> None:

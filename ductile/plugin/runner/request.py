@@ -25,6 +25,8 @@ class Request:
         self.id = f"{call.job_id}/{call.attempt}"
         self.stopped: Stop | None = None
         self.worker: Handler | None = None
+        self.taken = asyncio.Event()
+        """A worker has it."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._frames: list[bytes] = []

@@ -104,6 +104,7 @@ class Worker:
     def take(self, request: Request) -> None:
         """Hands a request over."""
         request.worker = self
+        request.taken.set()
         self.requests[request.id] = request
         self.served += 1
         self._beat()
@@ -227,6 +228,8 @@ class Worker:
             del value["id"]
             request.take(orjson.dumps(value) + b"\n")
             return
+        if self._stderr in self._outputs:
+            self._read_notes()  # what it noted before it answered
         del self.requests[request.id]
         request.end(stdout=line)
         self._freed()

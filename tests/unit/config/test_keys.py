@@ -59,6 +59,10 @@ EFFECTIVE: dict[str, Any] = {
     "plugins.worker.env": {"A": "b"},
     "plugins.worker.inherit_env": ["A"],
     "plugins.worker.parallelism": 2,
+    "plugins.worker.runner": "spawn",
+    "plugins.worker.workers.max_jobs": 5,
+    "plugins.worker.workers.max_age": "1h",
+    "plugins.worker.workers.max_rss": "100MB",
     "plugins.worker.notify_on_complete": True,
     "plugins.worker.retry.max_attempts": 2,
     "plugins.worker.retry.backoff_base": "1s",
@@ -89,7 +93,6 @@ REFUSED: dict[str, Any] = {
     "plugins.worker.vault_principal": "x",
     "state.url": "postgresql://x",
     "api.metrics_public": True,
-    "plugins.worker.runner": "persistent",
     "plugins.worker.circuit_breaker": {},
     "plugins.worker.max_outstanding_polls": 1,
     **{

@@ -8,20 +8,26 @@ from ductile.config.runners import choose
 
 
 @pytest.mark.parametrize(
-    ("wanted", "shebang", "runner", "unmet"),
+    ("wanted", "lifecycle", "shebang", "runner", "unmet"),
     [
-        ("auto", "#!/usr/bin/env python3", "fork", False),
-        ("auto", "#!/bin/sh", "spawn", False),
-        ("spawn", "#!/usr/bin/env python3", "spawn", False),
-        ("fork", "#!/usr/bin/env python3", "fork", False),
-        ("fork", "#!/bin/sh", "spawn", True),
+        ("auto", "spawn", "#!/usr/bin/env python3", "fork", False),
+        ("auto", "spawn", "#!/bin/sh", "spawn", False),
+        ("spawn", "spawn", "#!/usr/bin/env python3", "spawn", False),
+        ("fork", "spawn", "#!/usr/bin/env python3", "fork", False),
+        ("fork", "spawn", "#!/bin/sh", "spawn", True),
+        ("auto", "persistent", "#!/bin/sh", "persistent", False),
+        ("persistent", "persistent", "#!/usr/bin/env python3", "persistent", False),
+        ("spawn", "persistent", "#!/usr/bin/env python3", "spawn", False),
+        ("fork", "persistent", "#!/usr/bin/env python3", "fork", False),
+        ("persistent", "spawn", "#!/usr/bin/env python3", "fork", True),
+        ("persistent", "spawn", "#!/bin/sh", "spawn", True),
     ],
 )
 def test_the_runner_follows_the_configuration_and_the_shebang(
-    tmp_path: Path, wanted: str, shebang: str, runner: str, *, unmet: bool
+    tmp_path: Path, wanted: str, lifecycle: str, shebang: str, runner: str, *, unmet: bool
 ) -> None:
     executable = tmp_path / "run"
     executable.write_text(f"{shebang}\n")
-    choice = choose(wanted, executable)
+    choice = choose(wanted, lifecycle, executable)
     assert (choice.runner, choice.unmet) == (runner, unmet)
     assert choice.reason

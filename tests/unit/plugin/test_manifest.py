@@ -186,16 +186,12 @@ def test_good_names_are_taken(name: str) -> None:
         ({"entrypoint": "''"}, "`entrypoint` must be text, not empty"),
         ({"entrypoint": "[a]"}, "`entrypoint` must be text, not a list"),
         ({"concurrency_safe": "maybe"}, "`concurrency_safe` must be `true` or `false`, not `maybe`"),
-        ({"lifecycle": "forever"}, "`lifecycle` must be `spawn`, not `forever`"),
+        ({"lifecycle": "forever"}, "`lifecycle` must be `spawn` or `persistent`, not `forever`"),
         ({"description": "[a]"}, "`description` must be text, not a list"),
     ],
 )
 def test_a_bad_value_is_named_with_what_it_must_be(change: dict[str, Any], expected: str) -> None:
     assert expected in only(head(**change) + COMMANDS)
-
-
-def test_a_persistent_plugin_is_not_in_this_version() -> None:
-    assert only(HEAD + COMMANDS + "lifecycle: persistent\n").startswith("m.yaml:8:1: error[not_in_this_version]")
 
 
 def test_secrets_of_a_vault_are_not_in_this_version() -> None:

@@ -51,7 +51,7 @@ def test_a_manifest_that_stands_here_is_valid(path: Path) -> None:
     [
         {},
         {"x-note": {"any": "thing"}},
-        {"description": "", "concurrency_safe": False, "lifecycle": "spawn", "stopwatch": {"anything": 1}},
+        {"description": "", "concurrency_safe": False, "lifecycle": "persistent", "stopwatch": {"anything": 1}},
         command(timeout="1h30m"),
         command(timeout="daily", input_schema={"url": "string"}, output_schema=True),
         command(values={"consume": ["payload.*", "payload"], "emit": [{"event": "a.b", "values": ["payload.x.y"]}]}),
@@ -78,7 +78,7 @@ def test_what_is_read_is_valid(change: dict[str, Any]) -> None:
         {"manifest_spec": "other"},
         {"commands": []},
         {"entrypoint": " "},
-        {"lifecycle": "persistent"},
+        {"lifecycle": "forever"},
         {"secrets": []},
         {"concurrency_safe": "perhaps"},
         command(type="delete"),

@@ -1,0 +1,1 @@
+"""The libraries that plugin authors copy beside their entrypoints."""

@@ -1,0 +1,451 @@
+"""The persistent runner against real workers: the author libraries', and badly behaved ones."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import MakeCall, Script, assert_no_children, descriptors, is_alive
+
+import ductile.author
+from ductile.model.ids import new_id
+from ductile.model.workers import WorkerRules
+from ductile.plugin.protocol import read_response
+from ductile.plugin.runner import persistent as pools
+from ductile.plugin.runner import worker as workers
+from ductile.plugin.runner.call import STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.runner.fork import Fork
+from ductile.plugin.runner.persistent import Persistent
+from ductile.plugin.runner.spawn import Spawn
+
+AUTHOR = Path(ductile.author.__file__).parent
+PYTHON = f"#!{sys.executable} -IS\n"
+HELLO = "import json, os, sys, time\nprint(json.dumps({'ready': True, 'protocol': 2%s}), flush=True)\n"
+LOOP = HELLO % "" + "for line in sys.stdin:\n    r = json.loads(line)\n"
+OK = "print(json.dumps({'id': r['id'], 'status': 'ok', 'result': %s}), flush=True)\n"
+
+
+@pytest.fixture
+async def persistent(instance: str) -> AsyncIterator[Persistent]:  # noqa: ARG001 - what is left is asserted first
+    """The runner; once closed, no descriptor is left open and no child unreaped."""
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, os.getpid)  # its threads keep their descriptors
+    before = descriptors()
+    runner = Persistent()
+    yield runner
+    await runner.close()
+    assert descriptors() == before
+    assert_no_children()
+
+
+@pytest.fixture
+def ask(make_call: MakeCall) -> MakeCall:
+    """A call with a request that a plugin can answer; all of a test share a job's environment but for its id."""
+
+    def call(
+        executable: Path, command: str = "echo", payload: Any = None, *, protocol: int = 2, **changes: Any
+    ) -> Call:
+        request = {"protocol": protocol, "command": command, "payload": payload or {}}
+        return make_call(executable, **{"stdin": json.dumps(request).encode() + b"\n", **changes})
+
+    return call
+
+
+def answer(execution: Execution) -> Any:
+    assert execution.stop is None, execution
+    return read_response(execution.stdout).result
+
+
+async def run(runner: Any, call: Call) -> Execution:
+    execution: Execution = await runner.start(call).wait()
+    return execution
+
+
+PYTHON_PLUGIN = """
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ductile_plugin import Failure, Plugin
+plugin = Plugin(concurrency=CONCURRENCY)
+
+@plugin.command
+def echo(request):
+    print("a note for people")
+    request.log("looked")
+    request.progress({"done": 1})
+    request.emit("seen", {"word": request.payload.get("word")}, "key")
+    request.remember(count=request.state.get("count", 0) + 1)
+    return {"pid": os.getpid(), "payload": request.payload, "job": request.job_id}
+
+@plugin.command(name="fail-hard")
+def fail_hard(request):
+    raise ValueError("broken")
+
+@plugin.command
+def fail(request):
+    raise Failure("not today", retry=False, data={"left": 1})
+
+@plugin.command
+def nothing(request):
+    return None
+
+@plugin.command
+def unspeakable(request):
+    return object()
+
+@plugin.command
+def wait(request):
+    assert request.cancelled.wait(30)
+    raise Failure("was cancelled")
+
+plugin.run()
+"""
+
+NODE_PLUGIN = """#!/usr/bin/env node
+import { Failure, run } from './ductile_plugin.mjs'
+run({
+  echo(request) {
+    console.log('a note for people')
+    request.log('looked')
+    request.progress({ done: 1 })
+    request.emit('seen', { word: request.payload.word ?? null }, 'key')
+    request.remember({ count: (request.state.count ?? 0) + 1 })
+    return { pid: process.pid, payload: request.payload, job: request.job_id ?? null }
+  },
+  'fail-hard'() { throw new Error('broken') },
+  fail() { throw new Failure('not today', { retry: false, data: { left: 1 } }) },
+  async nothing() {},
+  unspeakable() { return 1n },
+  wait(request) {
+    return new Promise((_, reject) => {
+      request.signal.onabort = () => reject(new Failure('was cancelled'))
+    })
+  },
+}, { concurrency: CONCURRENCY })
+"""
+
+
+@pytest.fixture(params=["python", "node"])
+def library(request: pytest.FixtureRequest, script: Script, tmp_path: Path) -> Any:
+    """A plugin written with an author library; takes its concurrency."""
+    if request.param == "node" and shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+
+    def write(concurrency: int = 1) -> Path:
+        if request.param == "python":
+            shutil.copy(AUTHOR / "ductile_plugin.py", tmp_path)
+            return script(PYTHON + PYTHON_PLUGIN.replace("CONCURRENCY", str(concurrency)))
+        shutil.copy(AUTHOR / "ductile_plugin.mjs", tmp_path)
+        return script(NODE_PLUGIN.replace("CONCURRENCY", str(concurrency)), name="run.mjs")
+
+    return write
+
+
+async def test_a_worker_answers_request_after_request(persistent: Persistent, library: Any, ask: MakeCall) -> None:
+    plugin = library()
+    executions = [await run(persistent, ask(plugin, payload={"word": n})) for n in range(5)]
+    answers = [answer(execution) for execution in executions]
+    assert len({one["pid"] for one in answers}) == 1
+    assert [one["payload"]["word"] for one in answers] == list(range(5))
+    assert {execution.runner for execution in executions} == {"persistent"}
+    assert "a note for people" in executions[-1].stderr.decode()
+
+
+async def test_the_same_functions_answer_in_both_lifecycles(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    plugin = library()
+    for command in ("echo", "fail", "fail-hard", "nothing", "unspeakable", "missing"):
+        once = read_response((await run(Spawn(), ask(plugin, command))).stdout)
+        kept = read_response((await run(persistent, ask(plugin, command))).stdout)
+        for one in (once, kept):
+            if isinstance(one.result, dict):
+                one.result.pop("pid", None)
+        assert kept == once, command
+        assert once.ok is (command in ("echo", "nothing"))
+    assert once.error is not None
+    assert "echo" in once.error
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "null", '{"protocol": 3}'])
+async def test_a_request_that_is_none_gets_an_error_answer(library: Any, ask: MakeCall, text: str) -> None:
+    execution = await run(Spawn(), ask(library(), stdin=text.encode()))
+    response = read_response(execution.stdout)
+    assert (response.ok, response.retry) == (False, False)
+
+
+async def test_what_a_plugin_says_on_its_way_is_kept_with_its_answer(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    response = read_response((await run(persistent, ask(library(), payload={"word": "x"}))).stdout)
+    assert response.logs == ({"level": "info", "message": "looked"},)
+    assert [(event.type, event.payload, event.dedupe_key) for event in response.events] == [
+        ("seen", {"word": "x"}, "key")
+    ]
+    assert response.state_updates == {"count": 1}
+
+
+async def test_a_hundred_at_once_share_the_workers_and_each_gets_its_own(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    plugin = library(4)
+    rules = WorkerRules(most=3)
+    executions = await asyncio.gather(
+        *(run(persistent, ask(plugin, payload={"word": n}, workers=rules)) for n in range(100))
+    )
+    assert [answer(one)["payload"]["word"] for one in executions] == list(range(100))
+    assert len({answer(one)["pid"] for one in executions}) <= 3
+
+
+async def test_one_that_waits_is_cancelled_while_others_are_answered(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    plugin = library(4)
+    waiting = persistent.start(ask(plugin, "wait"))
+    pid = answer(await run(persistent, ask(plugin)))["pid"]
+    waiting.stop(Stop.CANCELLED)
+    execution = await waiting.wait()
+    assert execution.stop is Stop.CANCELLED
+    assert b"was cancelled" in execution.stdout
+    assert answer(await run(persistent, ask(plugin)))["pid"] == pid
+
+
+async def test_a_request_past_its_deadline_is_cancelled_and_then_its_worker_ended(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(PYTHON + LOOP + "    if r['command'] == 'hang': time.sleep(60)\n    " + OK % "os.getpid()")
+    first = answer(await run(persistent, ask(plugin)))
+    execution = await run(persistent, ask(plugin, "hang", timeout=20, kill_grace=20))
+    assert execution.stop is Stop.TIMED_OUT
+    assert not is_alive(first)
+    assert answer(await run(persistent, ask(plugin))) != first
+
+
+async def test_what_shared_a_hung_worker_is_lost_and_not_blamed(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(PYTHON + HELLO % ", 'concurrency': 9" + "for line in sys.stdin: pass\n")
+    guilty = persistent.start(ask(plugin, timeout=50, kill_grace=20))
+    others = [persistent.start(ask(plugin)) for _ in range(3)]
+    assert (await guilty.wait()).stop is Stop.TIMED_OUT
+    assert [(await other.wait()).stop for other in others] == [Stop.LOST] * 3
+
+
+async def test_a_worker_that_dies_fails_its_one_request_and_the_next_gets_another(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(
+        PYTHON
+        + LOOP
+        + "    if r['command'] == 'die': sys.stderr.write('oh'); sys.stderr.flush(); os.abort()\n    "
+        + OK % "1"
+    )
+    execution = await run(persistent, ask(plugin, "die"))
+    assert (execution.exit_code, execution.stop, execution.stderr) == (-signal.SIGABRT, None, b"oh")
+    assert answer(await run(persistent, ask(plugin))) == 1
+
+
+async def test_of_several_that_a_dead_worker_had_none_is_blamed(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(PYTHON + HELLO % ", 'concurrency': 9" + "sys.stdin.readline(); sys.stdin.readline(); os.abort()\n")
+    executions = await asyncio.gather(run(persistent, ask(plugin)), run(persistent, ask(plugin)))
+    assert [execution.stop for execution in executions] == [Stop.LOST, Stop.LOST]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("sys.stderr.write('cannot start'); sys.exit(3)", b"cannot start"),
+        ('print(\'{"ready": true, "protocol": 9}\', flush=True); time.sleep(60)', b"protocol: 2"),
+        ('print(\'{"ready": true, "protocol": 2, "concurrency": 0}\', flush=True); time.sleep(60)', b"concurrency"),
+        ("time.sleep(60)", b"not ready within"),
+    ],
+)
+async def test_a_worker_that_does_not_come_up_fails_what_waits_for_it_with_its_words(
+    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch, *, body: str, why: bytes
+) -> None:
+    monkeypatch.setattr(workers, "HELLO_SECONDS", 0.5)
+    plugin = script(PYTHON + "import sys, time\n" + body + "\n")
+    execution = await run(persistent, ask(plugin))
+    assert execution.exit_code != 0
+    assert why in execution.stderr
+
+
+async def test_a_worker_that_keeps_failing_is_started_ever_more_slowly(
+    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "FIRST_BACKOFF", 0.05)
+    waits: list[float] = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def counted(delay: float, callback: Any, *given: Any) -> Any:
+        if callback.__name__ == "_again":
+            waits.append(delay)
+            delay = 0
+        return call_later(delay, callback, *given)
+
+    monkeypatch.setattr(loop, "call_later", counted)
+    plugin = script(PYTHON + "raise SystemExit(1)\n")
+    for _ in range(4):
+        await run(persistent, ask(plugin))
+    assert waits == [0.05, 0.1, 0.2, 0.4]
+
+
+async def test_an_executable_that_cannot_start_is_explained(
+    persistent: Persistent, ask: MakeCall, tmp_path: Path
+) -> None:
+    with pytest.raises(SpawnFailed, match="does not exist; restore it"):
+        await run(persistent, ask(tmp_path / "gone"))
+
+
+async def test_other_lines_of_stdout_are_logs_of_what_is_at_work(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(
+        PYTHON + LOOP + '    print(\'just a word\\n\\n[1, 2]\\n{"no": "id"}\', flush=True)\n    ' + OK % "1"
+    )
+    response = read_response((await run(persistent, ask(plugin))).stdout)
+    assert [log["message"] for log in response.logs] == ["just a word", "[1, 2]", '{"no": "id"}']
+
+
+async def test_an_answer_to_nobody_changes_nothing(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+    plugin = script(
+        PYTHON + LOOP + '    print(\'{"id": "other/1", "status": "ok", "result": 0}\', flush=True)\n    ' + OK % "1"
+    )
+    assert answer(await run(persistent, ask(plugin))) == 1
+
+
+async def test_a_late_answer_of_one_attempt_does_not_settle_the_next(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    """The first attempt is cancelled unanswered; its answer comes while the second is at work."""
+    plugin = script(
+        PYTHON + HELLO % ", 'concurrency': 2" + "first = json.loads(sys.stdin.readline())['id']\n"
+        "assert 'cancel' in json.loads(sys.stdin.readline())\n"
+        "r = json.loads(sys.stdin.readline())\n"
+        "print(json.dumps({'id': first, 'status': 'ok', 'result': 'late'}), flush=True)\n" + OK % "'mine'"
+    )
+    job = new_id()
+    env = {**ask(plugin).env, "DUCTILE_JOB_ID": job}
+    one = persistent.start(ask(plugin, job_id=job, env=env))
+    await asyncio.wait_for(one.taken.wait(), 10)
+    one.stop(Stop.CANCELLED)
+    other = persistent.start(ask(plugin, job_id=job, attempt=2, env=env))
+    assert answer(await other.wait()) == "mine"
+    assert (await one.wait()).stop is Stop.CANCELLED
+
+
+async def test_a_line_of_more_than_the_limit_ends_the_worker(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(
+        PYTHON + LOOP + f"    sys.stdout.write('x' * {STDOUT_LIMIT + 1}); sys.stdout.flush(); time.sleep(60)\n"
+    )
+    assert (await run(persistent, ask(plugin))).stop is Stop.FLOODED
+
+
+async def test_a_large_request_and_its_large_answer_arrive_whole(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(PYTHON + LOOP + "    " + OK % "r['payload']['text']")
+    text = "x" * 3_000_000
+    assert answer(await run(persistent, ask(plugin, payload={"text": text}))) == text
+
+
+async def test_a_worker_without_heartbeat_is_recycled(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+    plugin = script(PYTHON + HELLO % ", 'heartbeat': 0.02" + "time.sleep(60)\n")
+    execution = await run(persistent, ask(plugin))
+    assert execution.exit_code == -signal.SIGKILL
+
+
+async def test_a_worker_with_a_heartbeat_may_take_its_time(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(
+        PYTHON + HELLO % ", 'heartbeat': 0.2" + "r = json.loads(sys.stdin.readline())\n"
+        "for _ in range(10):\n    time.sleep(0.08)\n    print('{\"heartbeat\": true}', flush=True)\n" + OK % "1"
+    )
+    assert answer(await run(persistent, ask(plugin))) == 1
+
+
+async def test_a_worker_is_let_go_after_so_many_jobs(persistent: Persistent, library: Any, ask: MakeCall) -> None:
+    plugin = library()
+    rules = WorkerRules(max_jobs=2)
+    pids = [answer(await run(persistent, ask(plugin, workers=rules)))["pid"] for _ in range(6)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("rules", [WorkerRules(max_age=1), WorkerRules(max_rss=1024)])
+async def test_an_old_or_large_worker_is_let_go(
+    persistent: Persistent, library: Any, ask: MakeCall, rules: WorkerRules
+) -> None:
+    plugin = library()
+    pids = {answer(await run(persistent, ask(plugin, workers=rules)))["pid"] for _ in range(2)}
+    assert len(pids) == 2
+
+
+async def test_a_reload_gives_new_calls_a_new_worker_and_lets_the_old_one_finish(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    plugin = library(2)
+    before = answer(await run(persistent, ask(plugin)))["pid"]
+    waiting = persistent.start(ask(plugin, "wait"))
+    persistent.retire()
+    assert answer(await run(persistent, ask(plugin)))["pid"] != before
+    assert is_alive(before)
+    waiting.stop(Stop.CANCELLED)
+    assert b"was cancelled" in (await waiting.wait()).stdout
+
+
+async def test_a_changed_entrypoint_gets_a_new_worker(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+    plugin = script(PYTHON + LOOP + "    " + OK % "'one'")
+    assert answer(await run(persistent, ask(plugin))) == "one"
+    script(PYTHON + LOOP + "    " + OK % "'the other'")
+    assert answer(await run(persistent, ask(plugin))) == "the other"
+
+
+async def test_an_idle_worker_is_let_go(
+    persistent: Persistent, library: Any, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "IDLE_SECONDS", 0.02)
+    await run(persistent, ask(library()))
+    (pool,) = persistent.pools
+    await asyncio.wait_for(pool.gone(), 10)
+
+
+async def test_a_stop_before_a_worker_is_up_ends_the_request_alone(
+    persistent: Persistent, library: Any, ask: MakeCall
+) -> None:
+    plugin = library()
+    stopped, kept = persistent.start(ask(plugin)), persistent.start(ask(plugin))
+    stopped.stop(Stop.CANCELLED)
+    assert (await stopped.wait()).stop is Stop.CANCELLED
+    assert answer(await kept.wait())
+
+
+async def test_what_a_worker_leaves_behind_ends_with_it(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+    plugin = script(
+        PYTHON + HELLO % "" + "r = json.loads(sys.stdin.readline())\npid = os.fork()\n"
+        "if pid == 0:\n    os.setsid()\n    time.sleep(60)\n" + OK % "pid"
+    )
+    left = answer(await run(persistent, ask(plugin)))
+    (pool,) = persistent.pools
+    await asyncio.wait_for(pool.gone(), 10)
+    assert not is_alive(left)
+
+
+async def test_a_persistent_plugin_may_be_forked_or_spawned_too(library: Any, ask: MakeCall) -> None:
+    plugin = library()
+    fork = Fork(Spawn())
+    try:
+        assert answer(await run(fork, ask(plugin)))["payload"] == {}
+    finally:
+        await fork.close()
