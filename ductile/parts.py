@@ -27,6 +27,7 @@ from ductile.http.surfaces import (
     plugins,
     system,
 )
+from ductile.ingress.init import Inits
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
@@ -55,6 +56,7 @@ MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authent
 
 SOURCES: list[Callable[[Gateway], Source]] = [
     lambda gateway: Schedules(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+    lambda gateway: Inits(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
     lambda gateway: Watch(gateway.live),
 ]
 """What triggers by itself."""

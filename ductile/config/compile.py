@@ -212,9 +212,12 @@ def _snapshot(
     generation: int,
     matcher: Matcher,
 ) -> Snapshot:
-    sections = fingerprint.sections(configuration, parts.instances, parts.pipelines)
+    made = parts.instances.plugins
+    plugins = {name: replace(plugin, init_hash=fingerprint.init_hash(plugin)) for name, plugin in made.items()}
+    instances = replace(parts.instances, plugins=plugins)
+    sections = fingerprint.sections(configuration, instances, parts.pipelines)
     tokens = configuration.api.auth.tokens if configuration.api else []
-    secrets = layers.secrets.union(compiled_secrets(tokens, parts.instances.plugins.values()))
+    secrets = layers.secrets.union(compiled_secrets(tokens, plugins.values()))
     graphs = parts.pipelines.values()
     return Snapshot(
         generation=generation,
@@ -224,8 +227,8 @@ def _snapshot(
         api=_api(configuration.api),
         state_path=Path(configuration.state.path or layers.root / DEFAULT_STATE),
         principals=parts.principals,
-        plugins=parts.instances.plugins,
-        unusable=parts.instances.unusable,
+        plugins=plugins,
+        unusable=instances.unusable,
         pipelines=parts.pipelines,
         on_event=_grouped((graph.on, graph) for graph in graphs),
         on_hook=_grouped((graph.on_hook, graph) for graph in graphs),

@@ -3,12 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from blake3 import blake3
 
+from ductile.config.digest import digest, file_digest
 from ductile.config.instances import Instances
 from ductile.config.schema import Configuration
+from ductile.model.check import INIT
 from ductile.model.graph import Graph
+from ductile.model.snapshot import Plugin
+
+
+def init_hash(plugin: Plugin) -> str | None:
+    """Of what another `init` is wanted for: the manifest, what the entrypoint holds, `config` and `env`."""
+    if INIT not in plugin.manifest.commands:
+        return None
+    return digest([plugin.manifest, file_digest(plugin.executable), plugin.config, plugin.env])
 
 
 def sections(configuration: Configuration, instances: Instances, pipelines: Mapping[str, Graph]) -> dict[str, str]:
@@ -23,8 +32,8 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
     }
     for index, token in enumerate(api.auth.tokens if api else ()):
         if token:
-            digest = blake3(token.token.encode()).hexdigest()
-            parts[f"tokens.{token.name or digest[:8]}"] = [index, digest, token.model_dump(exclude={"token"})]
+            token_hash = blake3(token.token.encode()).hexdigest()
+            parts[f"tokens.{token.name or token_hash[:8]}"] = [index, token_hash, token.model_dump(exclude={"token"})]
     for name, entry in configuration.plugins.items():
         parts[f"plugins.{name}"] = [entry.model_dump(exclude={"schedules"})]
         for schedule in entry.schedules:
@@ -32,26 +41,15 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
                 parts[f"schedules.{name}/{schedule.id}"] = schedule.model_dump()
     for name, plugin in instances.plugins.items():
         made = [plugin.manifest, str(plugin.folder), str(plugin.executable), plugin.timeouts, plugin.parallelism]
+        made.append(plugin.init_hash)
         parts[f"plugins.{name}"] = [*parts.get(f"plugins.{name}", ()), made]
     for name, unusable in instances.unusable.items():
         parts[f"plugins.{name}"] = [*parts.get(f"plugins.{name}", ()), unusable]
     for name, graph in pipelines.items():
         parts[f"pipelines.{name}"] = graph
-    return {name: _hash(part) for name, part in parts.items()}
+    return {name: digest(part) for name, part in parts.items()}
 
 
 def whole(parts: Mapping[str, str], pipelines: Sequence[str], root: str) -> str:
     """The hash of all parts, of the order in which pipelines are asked, and of the folder."""
-    return _hash([parts, list(pipelines), root])
-
-
-def _hash(part: Any) -> str:
-    return blake3(orjson.dumps(part, option=orjson.OPT_SORT_KEYS, default=_plain)).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError
+    return digest([parts, list(pipelines), root])

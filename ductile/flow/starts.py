@@ -6,6 +6,7 @@ from typing import Any
 
 from ductile.flow.advance import Advance, advance
 from ductile.flow.match import routes_of
+from ductile.model.check import CHECKS
 from ductile.model.clock import Millis
 from ductile.model.encode import encode
 from ductile.model.event import Event
@@ -49,8 +50,10 @@ def config_of(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
     return config
 
 
-def max_attempts(snapshot: Snapshot, plugin: str) -> int:
-    """How often a job of this plugin may be tried."""
+def max_attempts(snapshot: Snapshot, plugin: str, command: str) -> int:
+    """How often a job of this plugin command may be tried."""
+    if command in CHECKS:
+        return 1
     known = snapshot.plugins.get(plugin)
     return known.max_attempts if known else DEFAULT_MAX_ATTEMPTS
 
@@ -72,7 +75,7 @@ def children(
                 step=step.node,
                 plugin=step.plugin,
                 command=step.command,
-                max_attempts=max_attempts(snapshot, step.plugin),
+                max_attempts=max_attempts(snapshot, step.plugin, step.command),
                 event_id=event_id,
                 context=own,
                 context_id=own.id if own else context_id,
@@ -122,7 +125,7 @@ def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, linea
         event=event if lineage.cause_event_id != event.id else None,
         event_id=event.id,
         cause_event_id=lineage.cause_event_id,
-        max_attempts=max_attempts(snapshot, plugin),
+        max_attempts=max_attempts(snapshot, plugin, command),
         priority=lineage.priority,
         run_at=lineage.run_at,
         route=lineage.route,

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     HOOKS_FAILED = "hooks.failed", "The gateway failed over the lifecycle hooks of the job; its log says how."
     PLUGIN_QUARANTINED = "plugin.quarantined", "A plugin cannot run: `plugin`, `reason`."
     PLUGIN_RETURNED = "plugin.returned", "A plugin that was quarantined can run again: `plugin`."
+    PLUGIN_UNHEALTHY = "plugin.unhealthy", "A plugin's `init` or `health` has not succeeded: `plugin`, `command`."
+    PLUGIN_HEALTHY = "plugin.healthy", "The bad word on a plugin's health holds no longer: `plugin`, `command`."
     CONFIG_RELOADED = (
         "config.reloaded",
         "The configuration was read: `cause`, `generation`, `changed`, `changes`.",

@@ -56,6 +56,8 @@ class Plugin:
     workers: WorkerRules = DEFAULT_WORKERS
     validators: Mapping[str, Validator]
     """Command → the check of its `input_schema`, where it has one."""
+    init_hash: str | None = None
+    """BLAKE3 (hex) of all that another `init` is wanted for; None where there is no such command."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from ductile.store.errors import IdempotencyConflict
 from ductile.store.rows import read_job
 from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
 from ductile.store.tx import Tx
+from ductile.store.verdicts import note_check
 
 LOOP = 20
 """Causes that the error of a refused start names at most."""
@@ -195,9 +196,13 @@ def _end_root(tx: Tx, job_id: str) -> None:
 
 
 def announce_end(tx: Tx, job: Job, error: str | None) -> None:
-    """Tells signals, journal and (of a root) lifecycle hooks that a job has ended; starts what the hooks ask for."""
+    """Tells signals, journal, the plugin's health and (of a root) lifecycle hooks that a job has ended.
+
+    Starts what the hooks ask for.
+    """
     tx.signal(JobEnded(job.id, job.state))
     tx.journal(Kind.JOB_ENDED, job.id, {"state": job.state, "attempt": job.attempt})
+    note_check(tx, job, error)
     if tx.hooks is None or job.parent_id is not None:
         return
     ended = Ended(

@@ -139,6 +139,14 @@ ON CONFLICT ("key") DO UPDATE SET value = excluded.value;
 -- Reads a single value.
 SELECT value FROM meta WHERE "key" = :key;
 
+-- name: drop_meta
+-- Takes a single value away.
+DELETE FROM meta WHERE "key" = :key;
+
+-- name: meta_between
+-- Reads the single values whose keys stand from :low up to :high.
+SELECT "key", value FROM meta WHERE "key" >= :low AND "key" < :high ORDER BY "key";
+
 -- name: insert_event
 -- Stores an event with its payload.
 INSERT INTO events (id, type, source, payload, dedupe_key, job_id, root_id, pipeline, step, created_at)
@@ -244,6 +252,10 @@ VALUES (:principal, :method, :path, :key, :body_hash, :event_id, :expires_at, :a
 -- name: job
 -- Reads a job.
 SELECT ${job_columns} FROM jobs WHERE id = :id;
+
+-- name: job_state
+-- Reads where a job stands.
+SELECT state FROM jobs WHERE id = :id;
 
 -- name: root
 -- Reads a root and its error.

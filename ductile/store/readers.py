@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from ductile.model.check import Unhealthy
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
@@ -14,6 +15,7 @@ from ductile.store.listing import Wanted, list_jobs
 from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
 from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
+from ductile.store.verdicts import ABOVE, BELOW, read_verdict
 
 _CAUSE = -1
 """Where `view_columns` has the id of the event that started a job."""
@@ -110,6 +112,10 @@ class Readers:
         """A single value."""
         rows = await self._all("get_meta", key=key)
         return rows[0][0] if rows else None
+
+    async def unhealthy(self) -> list[Unhealthy]:
+        """The plugins whose last `init` or `health` has not succeeded, those too that are not there now; by name."""
+        return [read_verdict(row) for row in await self._all("meta_between", low=BELOW, high=ABOVE)]
 
     async def definition(self, definition_hash: str) -> bytes | None:
         """A compiled pipeline, by its hash."""

@@ -262,7 +262,7 @@ HEALTH = closed(
     last_reload_error={"type": ["object", "null"]},
     plugins_quarantined=array(closed(name=STRING, reason=STRING)),
     circuits_open=array(STRING),
-    plugins_unhealthy=array(STRING),
+    plugins_unhealthy=array(closed(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)),
     paused=BOOLEAN,
     warnings=array(STRING),
 )

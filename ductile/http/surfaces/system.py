@@ -10,6 +10,9 @@ from ductile.model.clock import rfc3339
 from ductile.model.principal import ALL
 from ductile.model.route import Route
 
+LONGEST_REASON = 300
+"""Characters of what a plugin said of its failure; `GET /job/{id}` has it whole."""
+
 
 class NotReady(Unavailable):
     """The gateway takes no work now: {reason}."""
@@ -34,7 +37,8 @@ async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
     quarantined = [
         {"name": one.name, "reason": one.reason} for one in snapshot.unusable.values() if one.kind == "quarantined"
     ]
-    sound = commits and not quarantined and gateway.live.last_error is None
+    unhealthy = await unhealthy_plugins(ask) if commits else []
+    sound = commits and not quarantined and not unhealthy and gateway.live.last_error is None
     return {
         "status": "ok" if sound else "degraded",
         "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
@@ -48,10 +52,26 @@ async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
         "last_reload_error": gateway.live.last_error,
         "plugins_quarantined": quarantined,
         "circuits_open": [],
-        "plugins_unhealthy": [],
+        "plugins_unhealthy": unhealthy,
         "paused": gateway.control.paused,
         "warnings": [*snapshot.warnings, *gateway.live.notices.values()],
     }
+
+
+async def unhealthy_plugins(ask: Ask) -> list[dict[str, Any]]:
+    """The plugins that serve and whose last `init` or `health` did not succeed."""
+    plugins = ask.snapshot.plugins
+    return [
+        {
+            "plugin": one.plugin,
+            "command": one.command,
+            "reason": one.reason[:LONGEST_REASON],
+            "since": rfc3339(one.since),
+            "job_id": one.job_id,
+        }
+        for one in await ask.gateway.store.unhealthy()
+        if one.plugin in plugins and one.command in plugins[one.plugin].manifest.commands
+    ]
 
 
 async def livez(ask: Ask) -> Reply:  # noqa: ARG001 - a handler's shape; that it runs is the answer

@@ -1,8 +1,10 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ductile.config.digest import file_digest
 from ductile.model.snapshot import Snapshot
 
 Snap = Callable[..., Snapshot]
@@ -71,3 +73,65 @@ def test_a_manifest_is_part_of_its_plugin(snapshot_of: Snap, tmp_path: Path) -> 
 def test_hashes_hold_no_token(snapshot_of: Snap) -> None:
     snapshot = snapshot_of(TEXT)
     assert "a-long-enough-token" not in f"{snapshot.sections}{snapshot.config_hash}"
+
+
+def init_hash(snapshot: Snapshot, plugin: str = "worker") -> str | None:
+    return snapshot.plugins[plugin].init_hash
+
+
+def with_init(folder: Path) -> None:
+    manifest = folder / "plugins/worker/manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("commands:\n", "commands:\n  - {name: init, type: write}\n"))
+
+
+def test_a_plugin_without_the_command_has_no_hash_for_it(snapshot_of: Snap) -> None:
+    assert init_hash(snapshot_of(TEXT)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("x: 1", "x: 2"), ("{config: {x: 1}", "{env: {A: b}, config: {x: 1}")],
+)
+def test_another_init_is_wanted_for_another_config_or_env(
+    snapshot_of: Snap, tmp_path: Path, old: str, new: str
+) -> None:
+    with_init(tmp_path)
+    before = init_hash(snapshot_of(TEXT))
+    assert before is not None
+    assert init_hash(snapshot_of(TEXT)) == before
+    assert init_hash(snapshot_of(TEXT.replace(old, new))) != before
+
+
+def test_no_other_init_is_wanted_for_another_schedule_or_for_a_touched_entrypoint(
+    snapshot_of: Snap, tmp_path: Path
+) -> None:
+    with_init(tmp_path)
+    before = init_hash(snapshot_of(TEXT))
+    os.utime(tmp_path / "plugins/worker/run", ns=(1, 1))
+    assert init_hash(snapshot_of(TEXT.replace("every: 5m", "every: 6m"))) == before
+
+
+def test_another_entrypoint_wants_another_init_and_is_another_configuration(snapshot_of: Snap, tmp_path: Path) -> None:
+    with_init(tmp_path)
+    before = snapshot_of(TEXT)
+    run = tmp_path / "plugins/worker/run"
+    run.write_text(f"{run.read_text()}# another\n")
+    after = snapshot_of(TEXT)
+    assert init_hash(after) != init_hash(before)
+    assert after.config_hash != before.config_hash
+    manifest = tmp_path / "plugins/worker/manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.0.1"))
+    assert init_hash(snapshot_of(TEXT)) != init_hash(after)
+
+
+def test_instances_of_one_plugin_have_hashes_of_their_own(snapshot_of: Snap, tmp_path: Path) -> None:
+    with_init(tmp_path)
+    text = TEXT.replace("plugins:\n", "plugins:\n  again: {uses: worker}\n")
+    assert init_hash(snapshot_of(text), "again") != init_hash(snapshot_of(text))
+
+
+def test_a_file_that_cannot_be_read_is_told_by_what_says_that_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    assert file_digest(path) == file_digest(tmp_path / "other")
+    path.mkdir()
+    assert file_digest(path) != file_digest(tmp_path)

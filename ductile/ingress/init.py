@@ -1,0 +1,87 @@
+"""`init`: each plugin instance that has this command gets one job of it, and another one whenever it has changed.
+
+It has changed when its manifest, its entrypoint, its `config` or its `env` has. Nobody waits for it, neither a reload
+nor other jobs of the plugin; it goes before those that wait beside it, so with `parallelism: 1` before all of them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+
+from ductile.flow import starts
+from ductile.model.check import INIT
+from ductile.model.clock import Clock
+from ductile.model.event import Event
+from ductile.model.ids import new_id
+from ductile.model.job import SubmittedBy
+from ductile.model.order import Start
+from ductile.model.snapshot import Snapshot
+from ductile.store.errors import StoreUnavailable
+from ductile.store.init import Init, begin_inits
+from ductile.store.sqlite import Store
+
+log = structlog.get_logger(__name__)
+
+INIT_TRIGGER = "plugin.init"
+"""The type of the event around its empty payload."""
+
+FIRST = 100
+"""The priority of its jobs: the highest."""
+
+STORE_RETRY = 1.0
+"""Seconds to wait where the store could not commit."""
+
+
+class Inits:
+    """Starts what is to be started once the gateway runs and after each swap of the configuration."""
+
+    def __init__(self, store: Store, current: Callable[[], Snapshot], clock: Clock) -> None:
+        self._store = store
+        self._current = current
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        """The work itself, once started; it ends with `stop`, or by a failure that the app must see."""
+
+    async def start(self) -> None:
+        """Begin."""
+        self.task = asyncio.create_task(self._run(), name="init")
+
+    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
+        """Follow a reload."""
+        self._changed.set()
+
+    async def stop(self) -> None:
+        """Start nothing more."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            try:
+                await self._begin(self._current())
+            except StoreUnavailable as unavailable:
+                log.error("init waits for the store", reason=unavailable.message)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), STORE_RETRY)
+                continue
+            await self._changed.wait()
+
+    async def _begin(self, snapshot: Snapshot) -> None:
+        inits = [
+            Init(plugin=name, hash=plugin.init_hash, start=_start(snapshot, name, self._clock()))
+            for name, plugin in snapshot.plugins.items()
+            if plugin.init_hash is not None
+        ]
+        for accepted in await self._store.write(begin_inits, inits) if inits else ():
+            log.info("plugin is initialized", plugin=accepted.plugin, job_id=accepted.job_id)
+
+
+def _start(snapshot: Snapshot, plugin: str, now: int) -> Start:
+    event = Event(id=new_id(), type=INIT_TRIGGER, payload=b"{}", source="", timestamp=now)
+    lineage = starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=FIRST)
+    return starts.job_start(snapshot, plugin, INIT, event, lineage, job_id=new_id())
