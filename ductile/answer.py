@@ -1,11 +1,22 @@
 """What a gateway answers: JSON, or an error in its one shape."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from ductile.errors import DuctileError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer as it came, errors too."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """JSON as its value, anything else as text."""
 
 
 class ClientError(DuctileError):

@@ -1,6 +1,6 @@
 """The client: everything the gateway's API does, as calls of an async object. The command line uses nothing else."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
@@ -13,6 +13,7 @@ from yarl import URL
 
 from ductile import stream
 from ductile.answer import (
+    Answer,
     AuthFailed,
     ClientError,
     NotFoundError,
@@ -21,7 +22,7 @@ from ductile.answer import (
     decoded,
 )
 
-__all__ = ["AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
+__all__ = ["Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
 UNIX = "unix:"
 JSON = "application/json"
@@ -266,6 +267,32 @@ class Client:
         """Stop gracefully."""
         return await self._order("/system/stop", dry_run=dry_run)
 
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        each: Callable[[str], None] = lambda _: None,
+    ) -> Answer:
+        """Any call, and its answer whatever the status; it takes as long as it takes.
+
+        A body is JSON unless `headers` say otherwise. Of a stream of events `each` gets the text as it comes.
+        """
+        url = URL(self._base + path, encoded=True)
+        sent = {**({"Content-Type": JSON} if body is not None else {}), **(headers or {})}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT)
+        try:
+            async with self._opened().request(method, url, data=body, headers=sent, timeout=timeout) as response:
+                if response.content_type == stream.MEDIA:
+                    async for chunk in response.content.iter_any():
+                        each(chunk.decode("utf-8", "replace"))
+                content = await response.read()
+                return Answer(status=response.status, headers=dict(response.headers), body=shown(content))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+
     async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
         answer: dict[str, Any] = await self._call("POST", path, query=dry(dry_run))
         return answer
@@ -321,6 +348,14 @@ class Client:
                 return decoded(response.status, await response.read(), accept)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+
+
+def shown(content: bytes) -> Any:
+    """The JSON of a body, or its text."""
+    try:
+        return orjson.loads(content) if content else ""
+    except orjson.JSONDecodeError:
+        return content.decode("utf-8", "replace")
 
 
 def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of every call that changes something

@@ -1,8 +1,9 @@
 """What the command's exit code says, and the command line's own errors."""
 
 from enum import IntEnum
+from typing import Any
 
-from ductile.errors import DuctileError
+from ductile.errors import DuctileError, NotFound
 
 
 class Exit(IntEnum):
@@ -43,3 +44,43 @@ class WaitedTooLong(DuctileError):
 
     code = "waited_too_long"
     status = 504
+
+
+class JobFailed(DuctileError):
+    """{what} has ended {status}: {error}. {then}."""
+
+    code = "job_failed"
+
+
+class NoSuchCommand(NotFound):
+    """Plugin {plugin!r} has no command {command!r}{hint} (`ductile plugin show {plugin}` lists them)."""
+
+    code = "unknown_command"
+
+
+class NoSuchVerb(NotFound):
+    """{name!r} is neither a command of ductile nor a plugin{hint} (see ductile --help and ductile plugin list)."""
+
+    code = "unknown_verb"
+
+
+class NotSeen(DuctileError):
+    """{name!r} is no command of ductile, and whether it is a plugin cannot be seen: {reason}."""
+
+    code = "not_seen"
+
+    def __init__(self, *, name: str, cause: DuctileError) -> None:
+        self.cause = cause
+        """Why not; its exit code is this error's."""
+        super().__init__(name=name, reason=cause.message.rstrip("."))
+
+    def public_details(self) -> dict[str, Any]:
+        """The name, and the code of the cause."""
+        return {"name": self.details["name"], "cause": self.cause.code}
+
+
+class ConfigurationBroken(DuctileError):
+    """The configuration {path} has errors ({count}), so that it cannot be read; mend them, or ask a gateway."""
+
+    code = "invalid_config"
+    status = 422

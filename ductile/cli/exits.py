@@ -1,15 +1,17 @@
 """The exit code for each error. Imported when there is one: it knows the client's and the configuration's errors."""
 
-from ductile.cli.codes import Exit, UsageError, WaitedTooLong
+from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, WaitedTooLong
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import ConfigNotFound
-from ductile.errors import DuctileError
+from ductile.errors import DuctileError, NotFound
 
 EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (UsageError, Exit.USAGE),
     (WaitedTooLong, Exit.TIMED_OUT),
     (ConfigNotFound, Exit.CONFIGURATION),
+    (ConfigurationBroken, Exit.CONFIGURATION),
     (NotFoundError, Exit.NOT_FOUND),
+    (NotFound, Exit.NOT_FOUND),
     (AuthFailed, Exit.AUTH),
     (Unreachable, Exit.UNREACHABLE),
 )
@@ -19,6 +21,8 @@ INVALID_CONFIG = 422
 
 def exit_of(error: DuctileError) -> Exit:
     """The exit code for an error."""
+    if isinstance(error, NotSeen):
+        return exit_of(error.cause)
     if isinstance(error, Refused) and error.http_status == INVALID_CONFIG:
         return Exit.CONFIGURATION
     return next((code for kind, code in EXITS if isinstance(error, kind)), Exit.FAILED)

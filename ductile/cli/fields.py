@@ -67,8 +67,11 @@ class Field:
         return read_word(given, self.kind, self.title)
 
 
-def fields_of(schema: Schema | None) -> tuple[Field, ...]:
-    """The fields of a payload, in the schema's order. Where two would have the same flag, the first one has it."""
+def fields_of(schema: Schema | None, taken: Sequence[str] = ()) -> tuple[Field, ...]:
+    """The fields of a payload, in the schema's order. Where two would have the same flag, the first one has it.
+
+    No field has a flag that is `taken`.
+    """
     whole = schema or {}
     properties: dict[str, Any] = {}
     required: set[str] = set()
@@ -76,7 +79,7 @@ def fields_of(schema: Schema | None) -> tuple[Field, ...]:
         required |= needed
         for name, one in found.items():
             properties.setdefault(name, one)
-    used: set[str] = set()
+    used = set(taken)
     fields = []
     for name, one in properties.items():
         field = _field(name, one, whole, required=name in required, used=used)

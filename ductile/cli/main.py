@@ -13,7 +13,7 @@ import typer.exceptions
 from ductile import __version__
 from ductile.cli.codes import Exit, OutputFailed, SystemRefused, UsageError
 from ductile.cli.output import fail
-from ductile.cli.root import Root
+from ductile.cli.root import Root, with_before
 from ductile.errors import DuctileError
 
 app = typer.Typer(
@@ -23,7 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich takes longer to import than the rest
     pretty_exceptions_enable=False,
     help="Ductile turns any executable into a dependable service.",
-    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 6 waited too long, 7 unreachable, "
+    epilog="`ductile PLUGIN COMMAND --field value` runs a command of a plugin; `ductile PLUGIN --help` lists them. "
+    "A plugin with the name of a command above runs by `ductile plugin run`.\n\n"
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 6 waited too long, 7 unreachable, "
     "78 configuration, 130 interrupted.",
 )
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -37,6 +39,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
 
 
 @app.callback()
+@with_before
 def ductile(
     *,
     version: Annotated[

@@ -7,10 +7,10 @@ an `app` made by `ductile.cli.command.noun`; of several, the commands are listed
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import typer
 import typer.main
-from typer.core import TyperGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,24 @@ NOUNS: Mapping[str, Noun] = {
     "system": Noun("Start, look at, reload, pause and stop a gateway.", ("system",)),
     "config": Noun("Look at a configuration without a gateway.", ("config",)),
     "plugin": Noun("List the plugins, and run a command of one.", ("plugin",)),
-    "job": Noun("Look at what was run.", ("job",)),
+    "pipeline": Noun("Look at pipelines, run them, and try them on paper.", ("pipeline",)),
+    "job": Noun("Look at what was run, cancel it, run it again.", ("job",)),
+    "queue": Noun("See how much waits, and empty the queue.", ("queue",)),
+    "api": Noun("Call the gateway's HTTP API as it is.", ("api",)),
+    "completion": Noun("Print the script that makes a shell complete `ductile`.", ("completion",)),
 }
 
 
-def load(name: str) -> TyperGroup:
-    """The noun with all its commands."""
+def load(name: str) -> Any:
+    """The noun with all its commands; or the command that it is itself, where its only one has its name."""
     known = NOUNS[name]
-    whole = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=known.help, suggest_commands=True)
+    whole = typer.Typer(
+        no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=known.help, suggest_commands=True
+    )
     for module in known.modules:
         whole.registered_commands += import_module(f"ductile.cli.{module}").app.registered_commands
+    if [one.name for one in whole.registered_commands] == [name]:
+        return typer.main.get_command(whole)
     whole.callback()(lambda: None)  # Typer makes the only command of an app the app itself
     group = typer.main.get_group(whole)
     group.name = name

@@ -57,3 +57,23 @@ WAITS: Mapping[str, Any] = {
         ),
     ],
 }
+Payload = Annotated[
+    str | None,
+    typer.Option(
+        "--payload", metavar="JSON|@FILE|-", help="A JSON object, @file with one, or - to read it from stdin."
+    ),
+]
+PAYLOAD: Mapping[str, Any] = {"payload": Payload}
+ENDS: Mapping[str, Any] = {
+    "no_wait": Annotated[
+        bool, typer.Option("--no-wait", help="Only queue the job and print its id, instead of waiting for the result.")
+    ],
+    "timeout": Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="DURATION", help="Wait at most so long, such as 30s; then exits with 6."),
+    ],
+}
+VERB: Mapping[str, Any] = {**PAYLOAD, **ENDS, **CHANGES, **EVERY}
+"""What `ductile PLUGIN COMMAND` has beside the fields of its payload."""
+BEFORE: Mapping[str, Any] = {**VERB, **GATEWAY, **CONFIG}
+"""What may stand before PLUGIN there."""

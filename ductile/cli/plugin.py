@@ -1,63 +1,147 @@
 """`ductile plugin`: what can be run, and running it."""
 
-import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
-from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.cli.command import command, noun
+from ductile.cli.completing import Plugin, PluginCommand
+from ductile.cli.fields import fields_of
+from ductile.cli.options import Payload
 from ductile.cli.output import Out
-from ductile.model.job import UNSUCCESSFUL
+from ductile.cli.payload import read_payload
+from ductile.cli.waiting import Follow, run_job, show_job
+
+if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
+    from ductile.client import Client
 
 app = noun("List the plugins, and run a command of one.")
 
-Payload = Annotated[
-    str, typer.Option(metavar="JSON|@FILE|-", help="A JSON object, @file with one, or - to read it from stdin.")
+Json = dict[str, Any]
+FieldPairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field", metavar="NAME=VALUE", help="A field of the payload whose name an option has. May be repeated."
+    ),
 ]
-LONGEST_WAIT = 30.0
-"""Seconds; a gateway waits as long as its `api.max_sync_timeout` allows."""
 
 
 @command(app, "list", gateway=True)
 def list_(out: Out) -> None:
-    """List the plugins that can run, and their commands."""
-    plugins = out.ask(lambda client: client.plugins())
-    columns = {"NAME": "name", "VERSION": "version", "COMMANDS": "commands", "DESCRIPTION": "description"}
-    out.rows(columns, plugins, document={"plugins": plugins})
+    """List the plugins with their commands, and those that cannot run with the reason."""
+
+    async def work(client: "Client") -> tuple[list[Json], Json]:
+        return await client.plugins(), await client.health()
+
+    plugins, health = out.ask(work)
+    columns = {"NAME": "name", "VERSION": "version", "STATE": "state", "COMMANDS": "commands", "DESCRIPTION": "about"}
+    quarantined = health.get("plugins_quarantined", [])
+    document = {"plugins": plugins, "plugins_quarantined": quarantined}
+    out.rows(columns, [*listed(plugins, health), *unusable(quarantined)], document=document)
 
 
-@command(app, gateway=True, changes=True, waits=True)
+def listed(plugins: Sequence[Json], health: Mapping[str, Any]) -> Iterator[Json]:
+    """The rows of plugins that can run."""
+    sick = {unhealthy_name(one) for one in health.get("plugins_unhealthy", [])}
+    for one in plugins:
+        state = "unhealthy" if one["name"] in sick else "ready"
+        yield {**one, "state": state, "about": one.get("description")}
+
+
+def unusable(quarantined: Sequence[Mapping[str, Any]]) -> Iterator[Json]:
+    """The rows of plugins that cannot run; what keeps them from it stands for their description."""
+    for one in quarantined:
+        yield {"name": one["name"], "state": "quarantined", "about": one["reason"]}
+
+
+def unhealthy_name(one: Any) -> str:
+    """The plugin that `plugins_unhealthy` speaks of."""
+    return str(one.get("name")) if isinstance(one, Mapping) else str(one)
+
+
+@command(app, gateway=True)
+def show(out: Out, name: Plugin) -> None:
+    """Show a plugin: whether it can run, its commands, and the fields that each takes."""
+
+    async def work(client: "Client") -> tuple[Json, Json]:
+        return await described(client, name), await client.health()
+
+    plugin, health = out.ask(work)
+    whole = {**state_of(name, health), **plugin}
+    if not out.for_people or "commands" not in plugin:
+        out.fields(whole)
+        return
+    out.fields({key: value for key, value in whole.items() if key != "commands"})
+    out.lines([""])
+    columns = {"COMMAND": "command", "TYPE": "type", "TAKES": "takes", "DESCRIPTION": "about"}
+    out.rows(columns, [row for one in plugin["commands"] for row in schema_rows(one)])
+
+
+async def described(client: "Client", name: str) -> Json:
+    """The plugin's document; of one that cannot run its name alone."""
+    from ductile.client import Refused  # noqa: PLC0415 - as above
+
+    try:
+        return await client.plugin(name)
+    except Refused as error:
+        if error.envelope.get("error") != "plugin_unavailable":
+            raise
+        details = error.envelope.get("details") or {}
+        return {"name": name, "state": details.get("kind"), "reason": details.get("reason")}
+
+
+def state_of(name: str, health: Mapping[str, Any]) -> Json:
+    """`{state, reason?}` of a plugin that can run: ready, or unhealthy."""
+    for one in health.get("plugins_unhealthy", []):
+        if unhealthy_name(one) == name:
+            return {"state": "unhealthy", **({"reason": one.get("reason")} if isinstance(one, Mapping) else {})}
+    return {"state": "ready"}
+
+
+def schema_rows(one: Mapping[str, Any]) -> Iterator[Json]:
+    """A command, and below it a row for each field of its payload."""
+    yield {"command": one["name"], "type": one.get("type"), "about": one.get("description")}
+    for field in fields_of(one.get("input_schema")):
+        flags = " / ".join(field.flags) or field.name
+        yield {"takes": flags if field.is_switch else f"{flags} {field.metavar}", "about": field.help}
+
+
+@command(
+    app,
+    gateway=True,
+    changes=True,
+    waits=True,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Fields of the payload may also be given by name, as `ductile plugin show PLUGIN` lists them: "
+    "ductile plugin run py-greet greet --name Ada --wait",
+)
 def run(
     out: Out,
-    plugin: Annotated[str, typer.Argument(metavar="PLUGIN")],
-    name: Annotated[str, typer.Argument(metavar="COMMAND")],
+    ctx: typer.Context,
+    plugin: Plugin,
+    name: PluginCommand,
     *,
-    payload: Payload = "{}",
+    payload: Payload = None,
+    field: FieldPairs = None,
+    follow: Follow = False,
 ) -> None:
     """Run a plugin command as a job. With --wait, exits with 1 if the job fails, with 6 if it has not ended in time."""
-    body = read_payload(payload)
-    seconds = (LONGEST_WAIT if out.timeout is None else out.timeout) if out.wait else None
-    job = out.ask(lambda client: client.trigger(plugin, name, body, wait=seconds, dry_run=out.dry_run))
-    out.fields(job)
-    if job.get("status") in UNSUCCESSFUL:
-        raise typer.Exit(Exit.FAILED)
-    if seconds is not None and not out.dry_run and job.get("status") != "succeeded":
-        then = f"See: ductile job inspect {job.get('job_id')}"
-        raise WaitedTooLong(what="The job has not ended", waited=f"{seconds:g} seconds", then=then)
+    base = read_payload(payload)
+
+    async def start(client: "Client") -> Json:
+        body = base
+        if ctx.args or field:
+            from ductile.cli.verbs import given_fields  # noqa: PLC0415 - only fields need the schema
+
+            body = given_fields(await client.plugin(plugin), name, ctx.args, field or (), base)
+        return await client.trigger(plugin, name, body, dry_run=out.dry_run)
+
+    show_job(out, run_job(out, start, follow=follow), follow=follow)
 
 
-def read_payload(text: str) -> dict[str, Any]:
-    """The payload: given as JSON, as `@file`, or as `-` on stdin. Raises UsageError."""
-    try:
-        raw = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes() if text[:1] == "@" else text
-        value = orjson.loads(raw)
-    except OSError as error:
-        raise UsageError(reason=f"--payload {text} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(reason=f"--payload is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UsageError(reason='--payload must be a JSON object, such as \'{"name": "Ada"}\'')
-    return value
+def folder_of(text: str) -> Path | None:
+    """The plugin's folder, where the argument is one and no name."""
+    path = Path(text)
+    return path if (path / "manifest.yaml").is_file() else None

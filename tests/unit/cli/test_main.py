@@ -39,40 +39,6 @@ def test_status_fails_when_the_store_does_not_commit(gateway: FakeGateway) -> No
     assert main(["system", "status"]) == 1
 
 
-def test_plugin_list_is_a_table_that_is_not_cut(gateway: FakeGateway, capsys: Captured) -> None:
-    long = "[bold]not markup[/bold] " + "x" * 300
-    gateway.answers["plugins"] = [{"name": "echo", "version": "1", "commands": ["poll", "handle"], "description": long}]
-    assert main(["plugin", "list", "--format", "table"]) == 0
-    head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["NAME", "VERSION", "COMMANDS", "DESCRIPTION"]
-    assert row.endswith(long)
-    assert "poll, handle" in row
-
-
-def test_plugin_run_sends_the_payload_and_the_wait_in_seconds(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers["trigger"] = {"job_id": "j", "status": "succeeded"}
-    assert main(["plugin", "run", "echo", "handle", "--payload", '{"a": 1}', "--wait", "--timeout", "1m"]) == 0
-    assert gateway.calls == [("trigger", ("echo", "handle", {"a": 1}), {"wait": 60.0, "dry_run": False})]
-    assert "succeeded" in capsys.readouterr().out
-
-
-def test_plugin_run_fails_when_the_job_does(gateway: FakeGateway) -> None:
-    for status in ("failed", "dead", "timed_out", "cancelled"):
-        gateway.answers["trigger"] = {"job_id": "j", "status": status}
-        assert main(["plugin", "run", "echo", "handle", "--wait"]) == 1
-
-
-def test_a_job_that_still_runs_after_the_wait_is_printed_and_ends_with_6(
-    gateway: FakeGateway, capsys: Captured
-) -> None:
-    gateway.answers["trigger"] = {"job_id": "j", "status": "running"}
-    assert main(["plugin", "run", "echo", "handle", "--wait", "--timeout", "1s"]) == 6
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["job_id"] == "j"
-    assert "within 1 seconds" in captured.err
-    assert "ductile job inspect j" in captured.err
-
-
 def test_a_payload_may_be_a_file_or_stdin(
     gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +114,7 @@ def test_a_refused_reload_lists_the_problems_and_ends_with_78(gateway: FakeGatew
     assert "  a.yaml:2:3: error[unknown_key]: no\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("line", [[], ["dance"], ["job", "inspect"], ["system"], ["plugin", "run", "echo"]])
+@pytest.mark.parametrize("line", [[], ["job", "dance"], ["job", "inspect"], ["system"], ["plugin", "run", "echo"]])
 def test_a_command_line_that_makes_no_sense_ends_with_2(line: list[str], capsys: Captured) -> None:
     assert main(line) == 2
     assert main([*line, "--json"]) == 2

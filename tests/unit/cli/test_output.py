@@ -181,7 +181,6 @@ def test_an_error_is_json_where_json_was_asked_for(gateway: FakeGateway, capsys:
         (["relaod"], "did you mean `ductile system reload`?"),
         (["system", "relaod"], "Did you mean 'reload'?"),
         (["system", "status", "--jsn"], "--json"),
-        (["xyzzy"], "there are system"),
     ],
 )
 def test_a_typo_is_answered_with_what_was_probably_meant(line: list[str], hint: str, capsys: Captured) -> None:

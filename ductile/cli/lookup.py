@@ -1,0 +1,113 @@
+"""What can be run, as the running gateway says it; where none answers, as the configuration does."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ductile.cli.codes import ConfigurationBroken, NoSuchVerb, NotSeen, UsageError
+from ductile.cli.target import exchange, find_target
+from ductile.client import Client, NotFoundError, Unreachable
+from ductile.config.errors import ConfigNotFound
+from ductile.config.load import find_config
+from ductile.describe.catalog import plugin_document
+from ductile.errors import NotFound
+from ductile.model.route import Matcher
+from ductile.model.snapshot import Snapshot
+from ductile.submit import find_plugin
+
+if TYPE_CHECKING:  # the compiler takes longer to import than a call of the gateway
+    from ductile.config.compile import Compiled
+
+Json = dict[str, Any]
+
+
+def plugin(options: Mapping[str, Any], name: str, told: Callable[[str], None]) -> Json:
+    """A plugin with its commands and their schemas. `options` may have url, token and config.
+
+    Raises the client's errors, ConfigNotFound, UsageError; without a gateway UnknownPlugin and PluginUnusable, too.
+    """
+    document: Json = seen(
+        options,
+        lambda client: client.plugin(name),
+        lambda snapshot: plugin_document(find_plugin(snapshot, name)),
+        told,
+    )
+    return document
+
+
+def verb(
+    options: Mapping[str, Any], name: str, hint: Callable[[Sequence[str]], str], told: Callable[[str], None]
+) -> Json:
+    """The plugin of `ductile NAME …`. `hint` says what was meant, by the names of the plugins that are known.
+
+    Raises NoSuchVerb or what the gateway answers; where nobody can be asked UsageError with what was meant, or NotSeen.
+    """
+    try:
+        return plugin(options, name, told)
+    except (ConfigNotFound, Unreachable, UsageError) as error:
+        if meant := hint(()):
+            raise UsageError(reason=f"there is no {name!r}{meant}") from None
+        raise NotSeen(name=name, cause=error) from None
+    except (NotFound, NotFoundError):
+        raise NoSuchVerb(name=name, hint=hint(names(options, told))) from None
+
+
+def names(options: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
+    """The plugins that can run. Raises as `plugin` does."""
+
+    async def ask(client: Client) -> list[str]:
+        return [one["name"] for one in await client.plugins()]
+
+    found: list[str] = seen(options, ask, lambda snapshot: sorted(snapshot.plugins), told)
+    return found
+
+
+def seen(
+    options: Mapping[str, Any],
+    ask: Callable[[Client], Any],
+    look: Callable[[Snapshot], Any],
+    told: Callable[[str], None],
+) -> Any:
+    """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does."""
+    try:
+        target = find_target(options.get("url"), options.get("token"), options.get("config"))
+        return exchange(ask, target, told)
+    except ConfigNotFound:
+        raise
+    except (Unreachable, UsageError) as error:
+        snapshot = None if named(options) else offline(options.get("config"))
+        if snapshot is None:
+            raise
+        told(f"{error.message} The configuration is asked instead.")
+        return look(snapshot)
+
+
+def named(options: Mapping[str, Any]) -> bool:
+    """Whether the gateway is named, so that the configuration at hand may be another one's."""
+    return bool(options.get("url") or os.environ.get("DUCTILE_URL"))
+
+
+def by_configuration(config: str | None, look: Callable[[Snapshot], Any]) -> Any:
+    """What the configuration says. Raises ConfigNotFound, ConfigurationBroken."""
+    location = find_config(config, os.environ)
+    found = compiled(location)
+    if found.snapshot is None:
+        errors = [problem.public() for problem in found.errors]
+        raise ConfigurationBroken(path=str(location), count=len(errors), errors=errors)
+    return look(found.snapshot)
+
+
+def offline(config: str | None) -> Snapshot | None:
+    """The compiled configuration; None where there is none, or it has errors."""
+    try:
+        return compiled(find_config(config, os.environ)).snapshot
+    except ConfigNotFound:
+        return None
+
+
+def compiled(location: Path) -> "Compiled":
+    """The configuration as a gateway would take it."""
+    from ductile.config.compile import compile_config  # noqa: PLC0415 - only where no gateway answers
+
+    return compile_config(location, os.environ, generation=0, matcher=Matcher([]))

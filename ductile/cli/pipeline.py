@@ -1,0 +1,213 @@
+"""`ductile pipeline`: look at pipelines, run them, and try them on paper."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ductile.cli import graph
+from ductile.cli.codes import UsageError
+from ductile.cli.command import command, noun
+from ductile.cli.completing import Pipeline
+from ductile.cli.options import Payload
+from ductile.cli.output import Column, Out
+from ductile.cli.payload import read_json, read_payload
+from ductile.cli.waiting import Follow, run_job, show_job
+
+if TYPE_CHECKING:  # aiohttp and the compiler take longer to import than `--help` to run
+    from ductile.client import Client
+    from ductile.model.snapshot import Snapshot
+
+app = noun("Look at pipelines, run them, and try them on paper.")
+
+Json = dict[str, Any]
+Offline = Annotated[bool, typer.Option("--offline", help="Read the configuration folder, even where a gateway runs.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Return at once from a synchronous pipeline, too; the run goes on.")
+]
+As = Annotated[str, typer.Option("--as", metavar="text|mermaid|dot", help="What is drawn.")]
+Answers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer",
+        metavar="STEP=JSON|@FILE",
+        help="Go on behind this step as if it emitted an event with this payload. May be repeated.",
+    ),
+]
+
+
+@command(app, "list", gateway=True)
+def list_(out: Out) -> None:
+    """List the pipelines, and what starts each."""
+    pipelines = out.ask(lambda client: client.pipelines())
+    columns: dict[str, Column] = {
+        "NAME": "pipeline",
+        "TRIGGER": "trigger",
+        "MODE": "execution_mode",
+        "TIMEOUT": seconds,
+    }
+    out.rows(columns, pipelines, document={"pipelines": pipelines})
+
+
+def seconds(row: Mapping[str, Any]) -> str | None:
+    """A pipeline's own timeout."""
+    limit = row.get("timeout_secs")
+    return None if limit is None else f"{limit:g}s"
+
+
+@command(app, gateway=True)
+def show(out: Out, name: Pipeline, *, offline: Offline = False) -> None:
+    """Show a pipeline: what starts it, and its steps in order."""
+    document = definition(out, name, offline=offline)
+    if not out.for_people:
+        out.fields(document)
+        return
+    out.fields({key: value for key, value in document.items() if key not in {"steps", "if"}} | started_if(document))
+    out.lines([""])
+    columns: dict[str, Column] = {
+        "STEP": "step",
+        "RUNS": graph.what,
+        "IF": condition_of,
+        "WITH": with_of,
+        "THEN": "next",
+        "ELSE": "bypass",
+    }
+    out.rows(columns, document["steps"])
+
+
+def started_if(document: Mapping[str, Any]) -> Json:
+    """The pipeline's own condition as a sentence."""
+    return {} if document["if"] is None else {"if": graph.condition(document["if"])}
+
+
+def condition_of(step: Mapping[str, Any]) -> str | None:
+    """A step's condition as a sentence."""
+    found = step.get("if") or step.get("condition")
+    return None if found is None else graph.condition(found)
+
+
+def with_of(step: Mapping[str, Any]) -> str | None:
+    """The names that a step's `with` sets."""
+    return ", ".join(step["with"]) if step["with"] else None
+
+
+@command(app, gateway=True, changes=True, waits=True)
+def run(out: Out, name: Pipeline, *, payload: Payload = None, detach: Detach = False, follow: Follow = False) -> None:
+    """Run a pipeline. A synchronous one is waited for as it says itself; any with --wait, until its end."""
+    body = read_payload(payload)
+    at_once = detach or out.wait or follow
+
+    def start(client: "Client") -> Any:
+        return client.run_pipeline(name, body, detach=at_once, dry_run=out.dry_run)
+
+    show_job(out, run_job(out, start, follow=follow), follow=follow)
+
+
+@command(app, gateway=True)
+def visualize(out: Out, name: Pipeline, *, as_: As = "text", offline: Offline = False) -> None:
+    """Draw a pipeline: as text, or as a Mermaid or Graphviz graph. --format json and yaml show the document."""
+    draw = graph.DRAWINGS.get(as_)
+    if draw is None:
+        raise UsageError(reason=f"--as must be one of {', '.join(graph.DRAWINGS)}, not {as_!r}")
+    document = definition(out, name, offline=offline)
+    out.text("\n".join(draw(document)), document=document)
+
+
+@command(app, "dry-run", gateway=True)
+def dry_run(
+    out: Out, name: Pipeline, *, payload: Payload = None, answer: Answers = None, offline: Offline = False
+) -> None:
+    """Say which steps a run would dispatch, with what payload, and which it would pass by. Nothing is run.
+
+    What a plugin answers is not known before: --answer assumes an event of a step, and goes on behind it.
+    """
+    body, answers = read_payload(payload), read_answers(answer or [])
+    told = look(
+        out,
+        lambda client: client.rehearse(name, body, answers),
+        lambda snapshot: rehearsed(snapshot, name, body, answers),
+        offline=offline,
+    )
+    if not out.for_people:
+        out.fields(told)
+        return
+    if not told["starts"]:
+        out.tell(f"Note: no event with this payload would start {name}, for its own `if` does not hold.")
+    columns: dict[str, Column] = {
+        "STEP": "step",
+        "STATUS": "status",
+        "RUNS": graph.what,
+        "PAYLOAD": "payload",
+        "AFTER": "after",
+        "WHY": why,
+    }
+    out.rows(columns, told["steps"])
+
+
+def read_answers(given: list[str]) -> dict[str, list[Json]]:
+    """`--answer STEP=JSON`: the payloads by step. Raises UsageError."""
+    answers: dict[str, list[Json]] = {}
+    for one in given:
+        step, equals, text = one.partition("=")
+        value = read_json(text, f"--answer {step}") if equals else None
+        if not isinstance(value, dict):
+            raise UsageError(
+                reason=f"--answer takes STEP=JSON, with the payload of an event as JSON object, not {one!r}"
+            )
+        answers.setdefault(step, []).append(value)
+    return answers
+
+
+def why(row: Mapping[str, Any]) -> str | None:
+    """What led to a step's status."""
+    reasons = list(reasons_of(row))
+    return "; ".join(reasons) or None
+
+
+def reasons_of(row: Mapping[str, Any]) -> Iterator[str]:
+    """The sentences of it."""
+    condition = condition_of(row)
+    if row["status"] == "skipped":
+        seen = row.get("values")
+        saw = f" (saw {graph.written(seen)})" if seen else ""
+        yield f"if {condition}{saw}" if condition else "max_depth ends the branch"
+        return
+    if row.get("reason"):
+        yield str(row["reason"])
+    elif condition:
+        yield f"if {condition}"
+    yield from row.get("warnings", ())
+    if row.get("then"):
+        yield f"then {', '.join(one['step'] for one in row['then'])}, by what it answers"
+
+
+def definition(out: Out, name: str, *, offline: bool) -> Json:
+    """The pipeline's document."""
+    return look(out, lambda client: client.pipeline(name), lambda snapshot: described(snapshot, name), offline=offline)
+
+
+def look(out: Out, ask: Any, read: Any, *, offline: bool) -> Json:
+    """The gateway's answer; the configuration's where none answers, or none is wanted."""
+    from ductile.cli import lookup  # noqa: PLC0415 - the client and the compiler, which --help does not need
+
+    options = {"url": out.url, "token": out.token, "config": out.config}
+    found: Json = lookup.by_configuration(out.config, read) if offline else lookup.seen(options, ask, read, out.tell)
+    return found
+
+
+def described(snapshot: "Snapshot", name: str) -> Json:
+    """The document of a pipeline of the configuration, without its secrets. Raises UnknownPipeline."""
+    from ductile.describe.pipeline import pipeline  # noqa: PLC0415 - as above
+    from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
+
+    shown: Json = snapshot.redactor.value(pipeline(find_pipeline(snapshot, name)))
+    return shown
+
+
+def rehearsed(snapshot: "Snapshot", name: str, payload: Json, answers: Mapping[str, list[Json]]) -> Json:
+    """What a run would do by the configuration. Raises UnknownPipeline, UnknownStep, TooManySteps."""
+    from ductile.rehearse import rehearse  # noqa: PLC0415 - as above
+    from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
+
+    shown: Json = snapshot.redactor.value(rehearse(snapshot, find_pipeline(snapshot, name), payload, answers))
+    return shown

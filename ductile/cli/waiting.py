@@ -1,0 +1,120 @@
+"""Starting jobs and waiting for their end, however long that takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ductile.cli.codes import Exit, UsageError, WaitedTooLong
+from ductile.cli.output import Out
+from ductile.model.job import ENDED, UNSUCCESSFUL
+
+if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
+    from ductile.client import Client
+
+Json = dict[str, Any]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Print what happens to the job and its steps, until it has ended.")
+]
+Work = Callable[["Client"], Awaitable[Json]]
+
+SLICE: Final = 20.0
+"""Seconds that one call waits; a longer one would look like a dead connection to what stands between."""
+PAUSE: Final = 0.25
+"""Seconds before the next call, where a gateway answered at once although it was asked to wait."""
+
+
+def run_job(out: Out, start: Work, *, follow: bool = False) -> Json:
+    """Start a job, and wait for its end where --wait or --follow says so; what it is by then, or what was accepted."""
+    if follow and out.wait:
+        raise UsageError(reason="--follow waits by itself; leave --wait out")
+
+    async def work(client: "Client") -> Json:
+        if follow and not out.dry_run:
+            return await followed(out, client, lambda: start(client))
+        accepted = await start(client)
+        if out.dry_run or not out.wait or "job_id" not in accepted:
+            return accepted
+        return await wait_for(out, client, accepted)
+
+    job: Json = out.ask(work)
+    return job
+
+
+async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Json]]) -> Json:
+    """The job when it has ended; what happens to it is printed meanwhile."""
+    from ductile.cli.follow import follow_job, teller  # noqa: PLC0415 - imports the client
+
+    seen: list[Json] = []
+
+    async def noted() -> Json:
+        seen.append(await start())
+        return seen[0]
+
+    try:
+        return await follow_job(client, noted, teller(out))
+    except asyncio.CancelledError:  # Ctrl-C
+        if seen:
+            out.tell(f"The job goes on. {look_at(seen[0])}.")
+        raise
+
+
+async def wait_for(out: Out, client: "Client", job: Json) -> Json:
+    """The job once it has ended, or when --timeout is over. Who is interrupted is told that the job goes on."""
+    if job.get("status") in ENDED and "result" in job:
+        return job
+    out.detail(f"Waiting for job {job['job_id']}")
+    try:
+        return await until_ended(client, job["job_id"], out.timeout)
+    except asyncio.CancelledError:  # Ctrl-C
+        out.tell(f"The job goes on. {look_at(job)}.")
+        raise
+
+
+async def until_ended(client: "Client", job_id: str, timeout: float | None) -> Json:  # noqa: ASYNC109 - ends in an answer
+    """The job when it has ended, or after so many seconds."""
+    clock = asyncio.get_running_loop().time
+    deadline = None if timeout is None else clock() + timeout
+    while True:
+        began = clock()
+        left = SLICE if deadline is None else min(SLICE, max(deadline - began, 0.0))
+        job = await _look(client, job_id, left)
+        if job["status"] in ENDED or left == 0:
+            return job
+        if clock() - began < min(left, PAUSE):
+            await asyncio.sleep(min(left, PAUSE))
+
+
+async def _look(client: "Client", job_id: str, wait: float) -> Json:
+    from ductile.client import Refused  # noqa: PLC0415 - as above
+
+    try:
+        return await client.job(job_id, wait=wait)
+    except Refused as error:
+        if error.envelope.get("error") != "too_many_waiters":
+            raise
+        return await client.job(job_id)
+
+
+def show_job(out: Out, job: Mapping[str, Any], *, follow: bool = False) -> None:
+    """Print the job, and end as it did: with 1 if it failed, with 6 if it was waited for in vain."""
+    if follow and not out.for_people:
+        out.item(job, "")  # the last of the stream
+    else:
+        out.fields(job)
+    if not out.dry_run:
+        end_as(out, job)
+
+
+def end_as(out: Out, job: Mapping[str, Any]) -> None:
+    """Raises Exit (1) of a job that failed, WaitedTooLong of one that goes on although its end was waited for."""
+    if job.get("status") in UNSUCCESSFUL:
+        raise typer.Exit(Exit.FAILED)
+    if out.wait and job.get("status") not in ENDED:
+        raise WaitedTooLong(what="The job has not ended", waited=f"{out.timeout or 0:g} seconds", then=look_at(job))
+
+
+def look_at(job: Mapping[str, Any]) -> str:
+    """How to see what becomes of it."""
+    return f"See: ductile job inspect {job.get('job_id')}"
