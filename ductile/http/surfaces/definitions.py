@@ -127,6 +127,7 @@ ROUTES = [
         path="/pipeline/{pipeline}",
         handler=get_pipeline,
         summary="A pipeline, its steps and where each leads",
+        tags=("pipeline",),
         responses={200: DEFINITION, 404: None},
     ),
     Route(
@@ -134,6 +135,7 @@ ROUTES = [
         path="/pipeline/{pipeline}/dry-run",
         handler=dry_run,
         summary="What a run of the pipeline would do, step by step",
+        tags=("pipeline",),
         request=REHEARSAL_REQUEST,
         responses={200: REHEARSAL, 404: None},
     ),

@@ -176,6 +176,7 @@ ROUTES = [
         path="/job-logs",
         handler=list_logs,
         summary="Ended attempts, newest completion first",
+        tags=("jobs",),
         description="""One row an attempt, kept longer than its job. `query` searches `last_error`, `stderr` and the
 result (each up to its first million characters) of every attempt that had ended when the search began. `total` counts
 all that fits up to 10,000, and says `total_capped` beyond.""",
@@ -188,6 +189,7 @@ all that fits up to 10,000, and says `total_capped` beyond.""",
         path="/job/{job_id}/logs",
         handler=job_logs,
         summary="What each ended attempt of a job said, oldest first",
+        tags=("jobs",),
         description="""stderr, the plugin's own logs, and stdout where no response could be read from it. A run has no
 attempts of its own: its steps have, which `GET /job/{job_id}/tree` names.""",
         responses={200: JOB_LOGS, 403: None, 404: None},
