@@ -13,6 +13,8 @@ except ValueError as error:
     fail(f"the request is not JSON: {error}")
 if not isinstance(request, dict):
     fail("the request is no JSON object")
+if request.get("protocol", 2) != 2:
+    fail("echo speaks protocol 2, not {}".format(request["protocol"]))
 config = request.get("config") or {}
 payload = (request.get("event") or {}).get("payload") or request.get("payload") or {}
 default = config.get("message", "echo")

@@ -25,6 +25,7 @@ from fetch_rules import Refused
 from fetch_settings import MARGIN, BadConfig, Settings, output_format, settings
 from fetch_tree import TooComplex
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 ACCEPT = {
@@ -263,6 +264,8 @@ def alarm(until: float) -> Iterator[None]:
 
 
 def run(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"fetch speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"fetch knows the commands {', '.join(COMMANDS)}")

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 MAX_BYTES = 1024 * 1024
@@ -223,6 +224,8 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Settings], Response]] = {
 
 
 def run(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"file_handler speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"file_handler knows the commands {', '.join(COMMANDS)}")

@@ -16,6 +16,7 @@ from typing import Any
 from file_watch_look import Limits, Refused, Stamp, Unreadable, digest, found
 from file_watch_settings import BadConfig, Settings, Watch, settings
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 MAX_STATE = 950_000
@@ -218,6 +219,8 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Settings], Response]] = {"po
 
 
 def run(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"file_watch speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"file_watch knows the commands {', '.join(COMMANDS)}")

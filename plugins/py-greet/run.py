@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 
@@ -56,6 +57,8 @@ COMMANDS: Mapping[str, Callable[[Request], Response]] = {"greet": greet, "handle
 
 
 def run(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise BadRequest(f"py-greet speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise BadRequest(f"py-greet knows the commands {', '.join(COMMANDS)}")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 WORD = re.compile("\\w+(?:['\N{RIGHT SINGLE QUOTATION MARK}]\\w+)*")
@@ -67,6 +68,8 @@ COMMANDS = {"measure": measure, "handle": handle, "health": health}
 
 
 def run(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"text_stats speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"text_stats knows the commands {', '.join(COMMANDS)}")
