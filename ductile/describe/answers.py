@@ -124,7 +124,7 @@ def answer(row: Route, status: int, schema: Mapping[str, Any], schemas: Json) ->
     for kind in media:
         shape = lifted if kind == JSON else lifted if len(media) == 1 else {"type": "string"}
         content[kind] = {"schema": shape}
-        if kind == JSON:
+        if kind == JSON or status in row.examples:
             content[kind]["example"] = example(row, status, lifted, schemas)
     told = row.headers if status < FIRST_ERROR else {}
     return {"description": description(status), **headers(told), "content": content}
