@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ductile.dispatch.chronicle import Chronicle
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.present import PluginPresent
 from ductile.dispatch.log_index import LogIndex
@@ -62,6 +63,7 @@ SOURCES: list[Callable[[Gateway], Source]] = [
 """What triggers by itself."""
 
 CHORES: list[Callable[[Gateway], Source]] = [
+    lambda gateway: Chronicle(gateway.store, gateway.live),  # before the feed, which tells of the stop
     lambda gateway: gateway.feed,
     lambda gateway: LogIndex(gateway.store),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),

@@ -4,7 +4,7 @@ The listener, the store and running attempts are never touched.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,22 @@ class ReloadResult:
     """False where the configuration is the one that serves already."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reload:
+    """A reload that is over."""
+
+    cause: str
+    old: Snapshot
+    new: Snapshot
+    """The same as the old one where nothing changed, and where it was refused."""
+    changes: Sequence[str] = ()
+    refusal: Unprocessable | None = None
+
+
+Witness = Callable[[Reload], Awaitable[None]]
+"""Told of every reload before its caller is answered; it must not fail."""
+
+
 class Live:
     """Holds the current snapshot; a reload replaces it whole."""
 
@@ -67,6 +83,7 @@ class Live:
         self._turn = asyncio.Lock()
         self._followers: list[Apply] = []
         self._listeners: list[Callable[[], None]] = []
+        self._witnesses: list[Witness] = []
 
     def follow(self, apply: Apply) -> None:
         """Call `apply` after every swap."""
@@ -76,6 +93,10 @@ class Live:
         """Call `heard` after every reload, also one that was refused or changed nothing."""
         self._listeners.append(heard)
 
+    def witness(self, told: Witness) -> None:
+        """Tell `told` of every reload, once it is over."""
+        self._witnesses.append(told)
+
     async def reload(self, cause: str) -> ReloadResult:
         """Compile the configuration and let it serve.
 
@@ -83,12 +104,14 @@ class Live:
         Reloads take turns, so each one answers for the files as they were after it was asked.
         """
         async with self._turn:
+            old = self.snapshot
             try:
                 result = await self._reload()
             except Unprocessable as refusal:
                 errors = refusal.details.get("errors", [])
                 self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
                 log.error("reload refused", cause=cause, reason=refusal.message, errors=errors)
+                await self._tell(Reload(cause=cause, old=old, new=old, refusal=refusal))
                 raise
             finally:
                 for heard in self._listeners:
@@ -96,7 +119,12 @@ class Live:
             self.last_error = None
             level = "info" if result.changed or cause != WATCH else "debug"
             getattr(log, level)("reloaded", cause=cause, generation=result.generation, changes=result.changes)
+            await self._tell(Reload(cause=cause, old=old, new=self.snapshot, changes=result.changes))
             return result
+
+    async def _tell(self, reload: Reload) -> None:
+        for told in self._witnesses:
+            await told(reload)
 
     async def _reload(self) -> ReloadResult:
         old = self.snapshot

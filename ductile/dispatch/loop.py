@@ -20,16 +20,13 @@ from ductile.model.snapshot import Snapshot
 from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import set_meta
+from ductile.store.meta import PAUSED, set_paused
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
 
 STORE_RETRY = 1.0
 """Seconds to wait where the store could not commit."""
-
-PAUSED = "paused"
-"""The key in `meta` that keeps a pause over restarts."""
 
 
 @dataclass(slots=True)
@@ -113,7 +110,7 @@ class Dispatcher:
         """Claim nothing until `resume`, over restarts too; intake goes on."""
         before, self.paused = self.paused, True  # at once, so that no claim is asked for behind the commit
         try:
-            await self._store.write(set_meta, PAUSED, "1")
+            await self._store.write(set_paused, "1")
         except StoreUnavailable:
             self.paused = before
             self._wake.set()
@@ -122,7 +119,7 @@ class Dispatcher:
 
     async def resume(self) -> None:
         """Claim again."""
-        await self._store.write(set_meta, PAUSED, "0")
+        await self._store.write(set_paused, "0")
         self.paused = False
         self._wake.set()
         log.info("resumed")

@@ -51,7 +51,7 @@ class Kind(StrEnum):
     GATEWAY_STARTED = "gateway.started", "The gateway serves: `version`, `generation`."
     GATEWAY_STOPPING = (
         "gateway.stopping",
-        "The gateway claims nothing more and waits for `running` attempts.",
+        "The gateway claims nothing more, and stops once what runs has ended.",
     )
     GATEWAY_PAUSED = "gateway.paused", "Nothing is claimed until it is resumed, over restarts too."
     GATEWAY_RESUMED = "gateway.resumed", "Jobs are claimed again."

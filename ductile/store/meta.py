@@ -1,10 +1,14 @@
 """Single values of the gateway, and its journal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ductile.model.journal import Kind
+from ductile.model.order import Note
 from ductile.store.tx import Tx
+
+PAUSED = "paused"
+"""The single value that keeps a pause over restarts."""
 
 
 def set_meta(tx: Tx, key: str, value: str) -> None:
@@ -15,3 +19,18 @@ def set_meta(tx: Tx, key: str, value: str) -> None:
 def journal(tx: Tx, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
     """Writes a row of the journal: what happened, by ids, never payloads."""
     tx.journal(kind, job_id, data)
+
+
+def journal_all(tx: Tx, notes: Sequence[Note]) -> None:
+    """Writes rows of the journal, all of them or none."""
+    for note in notes:
+        tx.journal(note.kind, note.job_id, note.data)
+
+
+def set_paused(tx: Tx, value: str) -> None:
+    """Keeps whether the gateway is paused: `1` or `0`. A change is journalled."""
+    before = tx.one("get_meta", key=PAUSED)
+    if value == ("0" if before is None else before[0]):
+        return
+    set_meta(tx, PAUSED, value)
+    tx.journal(Kind.GATEWAY_PAUSED if value == "1" else Kind.GATEWAY_RESUMED)

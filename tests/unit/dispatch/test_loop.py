@@ -259,7 +259,7 @@ async def test_a_definition_that_cannot_be_read_now_fails_one_attempt_only(at: D
 
 async def test_a_pause_that_cannot_be_made_durable_is_none(at: Desk) -> None:
     await at.dispatcher.start()
-    at.store.broken = {"set_meta"}
+    at.store.broken = {"set_paused"}
     with pytest.raises(StoreUnavailable):
         await at.dispatcher.pause()
     assert not at.dispatcher.paused
@@ -271,11 +271,11 @@ async def test_a_pause_that_cannot_be_made_durable_is_none(at: Desk) -> None:
 
 async def test_nothing_is_claimed_from_the_moment_a_pause_is_asked_for(at: Desk) -> None:
     await at.dispatcher.start()
-    at.store.late["set_meta"] = asyncio.Event()
+    at.store.late["set_paused"] = asyncio.Event()
     pausing = asyncio.create_task(at.dispatcher.pause())
-    await at.until(lambda: "set_meta" in at.store.written)
+    await at.until(lambda: "set_paused" in at.store.written)
     job = await at.insert()
-    at.store.late["set_meta"].set()
+    at.store.late["set_paused"].set()
     await pausing
     await at.store.write(set_meta, "probe", "1")  # whatever was claimed behind the pause stands before this
     assert (await at.job(job)).state is State.QUEUED
