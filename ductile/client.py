@@ -9,26 +9,14 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from ductile import stream
-from ductile.answer import (
-    Answer,
-    AuthFailed,
-    ClientError,
-    NotFoundError,
-    Refused,
-    Unreachable,
-    decoded,
-)
+from ductile.answer import Answer, AuthFailed, ClientError, NotFoundError, Refused, Unreachable
+from ductile.connection import UNIX, Connection
 
-__all__ = ["Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
+__all__ = ["UNIX", "Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
-UNIX = "unix:"
-JSON = "application/json"
 MARKDOWN = "text/markdown"
-TIMEOUT = 30.0
-"""Seconds that a call may take, beside what it waits for a result."""
 
 
 class Client:
@@ -39,25 +27,16 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None = None, traces: Sequence[aiohttp.TraceConfig] = ()) -> None:
-        self._url = url
-        self._traces = traces
-        self._base = "http://localhost" if url.startswith(UNIX) else url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._session: aiohttp.ClientSession | None = None
+        self._gateway = Connection(url, token, traces)
 
     async def __aenter__(self) -> Self:
-        path = self._url.removeprefix(UNIX)
-        connector = aiohttp.UnixConnector(path=path) if self._url.startswith(UNIX) else aiohttp.TCPConnector()
-        self._session = aiohttp.ClientSession(
-            connector=connector, headers=self._headers, trace_configs=list(self._traces)
-        )
+        self._gateway.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._gateway.close()
 
     async def trigger(
         self,
@@ -97,17 +76,19 @@ class Client:
     async def job(self, job_id: str, *, wait: float = 0) -> dict[str, Any]:
         """A job; with `wait`, once it has ended or so many seconds are over."""
         query = {"wait": str(wait)} if wait else {}
-        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait)
+        found: dict[str, Any] = await self._gateway.call(
+            "GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait
+        )
         return found
 
     async def tree(self, job_id: str) -> list[dict[str, Any]]:
         """A job and everything below it, root first."""
-        rows: list[dict[str, Any]] = await self._call("GET", f"/job/{quote(job_id, safe='')}/tree")
+        rows: list[dict[str, Any]] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/tree")
         return rows
 
     async def jobs(self, **filters: str | int) -> dict[str, Any]:
         """A page of jobs; filters are plugin, command, status, limit, cursor."""
-        page: dict[str, Any] = await self._call("GET", "/jobs", query=filters)
+        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=filters)
         return page
 
     async def logs(self, **filters: str | int | None) -> dict[str, Any]:
@@ -115,12 +96,12 @@ class Client:
 
         Filters are job_id, plugin, command, status, submitted_by, from_, to, query, limit, cursor, include_result.
         """
-        page: dict[str, Any] = await self._call("GET", "/job-logs", query=given(filters))
+        page: dict[str, Any] = await self._gateway.call("GET", "/job-logs", query=given(filters))
         return page
 
     async def job_logs(self, job_id: str) -> dict[str, Any]:
         """What each ended attempt of a job said, oldest first: `{job_id, logs}`."""
-        found: dict[str, Any] = await self._call("GET", f"/job/{quote(job_id, safe='')}/logs")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/logs")
         return found
 
     async def cancel(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
@@ -142,19 +123,19 @@ class Client:
     ) -> dict[str, Any]:
         """Cancel what waits: every queued and held job, or those of a plugin, a command, a pipeline, a state."""
         chosen = given({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
-        answer: dict[str, Any] = await self._call(
+        answer: dict[str, Any] = await self._gateway.call(
             "POST", "/queue/purge", query=dry(dry_run), body=orjson.dumps(chosen), wait=None
         )
         return answer
 
     async def analytics_queue(self) -> dict[str, Any]:
         """How much waits and runs, for how long, and how busy the workers are."""
-        found: dict[str, Any] = await self._call("GET", "/analytics/queue")
+        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/queue")
         return found
 
     async def analytics_summary(self) -> dict[str, Any]:
         """What ended within the last day: how, how often and how fast."""
-        found: dict[str, Any] = await self._call("GET", "/analytics/summary")
+        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/summary")
         return found
 
     async def send_event(
@@ -171,7 +152,7 @@ class Client:
         if dedupe_key is not None:
             body["dedupe_key"] = dedupe_key
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        sent: dict[str, Any] = await self._call(
+        sent: dict[str, Any] = await self._gateway.call(
             "POST", "/events", query=dry(dry_run), body=orjson.dumps(body), headers=headers
         )
         return sent
@@ -191,17 +172,16 @@ class Client:
         self, last_event_id: str | None = None, types: Sequence[str] = ()
     ) -> AbstractAsyncContextManager[AsyncIterator[stream.Message]]:
         """A context in which the stream is open: what happens from its begin on comes, as messages."""
-        url = URL(f"{self._base}/events", encoded=True).update_query({"type": ",".join(types)} if types else {})
-        return stream.opened(self._opened(), url, last_event_id, gateway=self._url)
+        return self._gateway.stream("/events", {"type": ",".join(types)} if types else {}, last_event_id)
 
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
-        found: list[dict[str, Any]] = (await self._call("GET", "/plugins"))["plugins"]
+        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/plugins"))["plugins"]
         return found
 
     async def plugin(self, name: str) -> dict[str, Any]:
         """A plugin and its commands with their input schemas."""
-        found: dict[str, Any] = await self._call("GET", f"/plugin/{quote(name, safe='')}")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/plugin/{quote(name, safe='')}")
         return found
 
     async def pipelines(self) -> list[dict[str, Any]]:
@@ -210,7 +190,7 @@ class Client:
 
     async def pipeline(self, name: str) -> dict[str, Any]:
         """A pipeline, its steps and where each leads."""
-        found: dict[str, Any] = await self._call("GET", f"/pipeline/{quote(name, safe='')}")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/pipeline/{quote(name, safe='')}")
         return found
 
     async def rehearse(
@@ -222,33 +202,33 @@ class Client:
         """What a run would do; `answers` are the payloads of the events that a step is assumed to emit."""
         path = f"/pipeline/{quote(pipeline, safe='')}/dry-run"
         body = orjson.dumps({"payload": payload or {}, "answers": answers or {}})
-        told: dict[str, Any] = await self._call("POST", path, body=body)
+        told: dict[str, Any] = await self._gateway.call("POST", path, body=body)
         return told
 
     async def skills(self) -> list[dict[str, Any]]:
         """Plugin commands and pipelines in one list."""
-        found: list[dict[str, Any]] = (await self._call("GET", "/skills"))["skills"]
+        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/skills"))["skills"]
         return found
 
     async def skills_markdown(self) -> str:
         """The same as a page for agents, with how to call them."""
-        page: str = await self._call("GET", "/skills", headers={"Accept": MARKDOWN}, media=MARKDOWN)
+        page: str = await self._gateway.call("GET", "/skills", headers={"Accept": MARKDOWN}, media=MARKDOWN)
         return page
 
     async def openapi(self, plugin: str | None = None) -> dict[str, Any]:
         """The OpenAPI document of the whole API, or of one plugin's commands."""
         path = "/openapi.json" if plugin is None else f"/plugin/{quote(plugin, safe='')}/openapi.json"
-        found: dict[str, Any] = await self._call("GET", path)
+        found: dict[str, Any] = await self._gateway.call("GET", path)
         return found
 
     async def config_view(self) -> dict[str, Any]:
         """The configuration that serves, without its secrets."""
-        found: dict[str, Any] = await self._call("GET", "/config/view")
+        found: dict[str, Any] = await self._gateway.call("GET", "/config/view")
         return found
 
     async def health(self) -> dict[str, Any]:
         """How the gateway is; also where it answers 503 with that."""
-        found: dict[str, Any] = await self._call("GET", "/healthz", accept=frozenset({503}))
+        found: dict[str, Any] = await self._gateway.call("GET", "/healthz", accept=frozenset({503}))
         return found
 
     async def reload(self, *, dry_run: bool = False) -> dict[str, Any]:
@@ -280,21 +260,10 @@ class Client:
 
         A body is JSON unless `headers` say otherwise. Of a stream of events `each` gets the text as it comes.
         """
-        url = URL(self._base + path, encoded=True)
-        sent = {**({"Content-Type": JSON} if body is not None else {}), **(headers or {})}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT)
-        try:
-            async with self._opened().request(method, url, data=body, headers=sent, timeout=timeout) as response:
-                if response.content_type == stream.MEDIA:
-                    async for chunk in response.content.iter_any():
-                        each(chunk.decode("utf-8", "replace"))
-                content = await response.read()
-                return Answer(status=response.status, headers=dict(response.headers), body=shown(content))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+        return await self._gateway.raw(method, path, body=body, headers=headers, each=each)
 
     async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._call("POST", path, query=dry(dry_run))
+        answer: dict[str, Any] = await self._gateway.call("POST", path, query=dry(dry_run))
         return answer
 
     async def _trigger(
@@ -311,51 +280,10 @@ class Client:
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         body = orjson.dumps({"payload": payload or {}, **options})
-        answer: dict[str, Any] = await self._call("POST", path, query=query, body=body, headers=headers, wait=wait)
+        answer: dict[str, Any] = await self._gateway.call(
+            "POST", path, query=query, body=body, headers=headers, wait=wait
+        )
         return answer
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            message = "a Client is used inside `async with`"
-            raise RuntimeError(message)
-        return self._session
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait: float | None = 0,
-        accept: frozenset[int] = frozenset(),
-        media: str = JSON,
-    ) -> Any:
-        """One call. `wait` None: the gateway alone decides how long it takes (a synchronous pipeline).
-
-        An answer of another `media` type than JSON is returned as text.
-        """
-        url = URL(self._base + path, encoded=True)
-        sent = {**(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
-        timeout = aiohttp.ClientTimeout(total=None if wait is None else TIMEOUT + wait, sock_connect=TIMEOUT)
-        try:
-            async with self._opened().request(
-                method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
-            ) as response:
-                if response.content_type == media != JSON and response.ok:
-                    return await response.text()
-                return decoded(response.status, await response.read(), accept)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
-
-
-def shown(content: bytes) -> Any:
-    """The JSON of a body, or its text."""
-    try:
-        return orjson.loads(content) if content else ""
-    except orjson.JSONDecodeError:
-        return content.decode("utf-8", "replace")
 
 
 def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of every call that changes something
