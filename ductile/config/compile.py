@@ -7,7 +7,7 @@ from pathlib import Path
 from ductile.config import fingerprint
 from ductile.config.access import compile_principals
 from ductile.config.instances import Instances, compile_instances, quarantined
-from ductile.config.load import Layers, load_layers
+from ductile.config.load import NO_TEXTS, Layers, load_layers
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
 from ductile.config.secrets import compiled_secrets
 from ductile.config.sentences import located, marked, validate
@@ -57,9 +57,19 @@ class _Parts:
     principals: Mapping[str, Principal]
 
 
-def compile_config(location: Path, environ: Mapping[str, str], *, generation: int, matcher: Matcher) -> Compiled:
-    """All of the configuration at `location` (the path of `config.yaml`) and the plugins below its roots."""
-    layers = load_layers(location, environ)
+def compile_config(
+    location: Path,
+    environ: Mapping[str, str],
+    *,
+    generation: int,
+    matcher: Matcher,
+    texts: Mapping[Path, str] = NO_TEXTS,
+) -> Compiled:
+    """All of the configuration at `location` (the path of `config.yaml`) and the plugins below its roots.
+
+    A file that is in `texts` counts as if that text had been written to it.
+    """
+    layers = load_layers(location, environ, texts)
     faults = [
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]

@@ -16,10 +16,11 @@ from ductile.document.merge import merge
 from ductile.document.override import is_override
 from ductile.document.problem import Mark, Problem
 from ductile.document.problem import Path as YamlPath
-from ductile.document.read import Document, read_document
+from ductile.document.read import Document, read_document, read_text
 
 FILE = "config.yaml"
 SYSTEM_FOLDER = Path("/etc/ductile")
+NO_TEXTS: Mapping[Path, str] = {}
 UNREAD = frozenset({"yaml", "missing_file", "unreadable_file"})
 """Problems that keep a file's keys from being known."""
 
@@ -77,9 +78,12 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow symlinks: the folder may be one
 
 
-def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
-    """Reads `config.yaml` and all it includes. Whatever is wrong stands in `problems`; nothing is raised."""
-    reader = _Reader(location.parent)
+def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path, str] = NO_TEXTS) -> Layers:
+    """Reads `config.yaml` and all it includes. Whatever is wrong stands in `problems`; nothing is raised.
+
+    A file that is in `texts` is read from there, as if the text had been written to it.
+    """
+    reader = _Reader(location.parent, texts)
     reader.read(location)
     problems = [*reader.problems]
     variables, files, found = _environment(reader.documents)
@@ -119,8 +123,9 @@ def load_layers(location: Path, environ: Mapping[str, str]) -> Layers:
 class _Reader:
     """Reads a file and what it includes, in the order in which they are merged, each file once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[Path, str]) -> None:
         self.root = root
+        self.texts = texts
         self.documents: dict[Path, Document] = {}
         self.problems: list[Problem] = []
         self.folders: list[Path] = []
@@ -131,7 +136,8 @@ class _Reader:
 
     def read(self, path: Path) -> None:
         """The file, then its includes, depth first."""
-        document = read_document(path, name=self._name(path))
+        text, name = self.texts.get(path), self._name(path)
+        document = read_document(path, name=name) if text is None else read_text(text, file=name)
         if not isinstance(document.value, dict):
             message = "a configuration file must be a map of keys such as `service:`, and this is none"
             self.problems.append(Problem(code="bad_value", message=message, mark=document.marks.of(())))

@@ -11,8 +11,6 @@ from ductile.document.literal import New, flow, key
 from ductile.document.nodes import Entry, Node, nodes
 from ductile.document.problem import Path
 
-APPEND = -1
-"""As an index: behind the last entry of a list."""
 STEP = 2
 """Columns that a nested map is indented by, where the text does not show another habit."""
 

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from ductile.document.literal import New
 from ductile.document.problem import Path
 from ductile.document.read import read_text
-from ductile.document.splice import APPEND, PAIR, NotSpliceable, set_value, unset_value
+from ductile.document.splice import PAIR, NotSpliceable, set_value, unset_value
+from ductile.document.values import APPEND
 
 CASES: dict[str, tuple[str, Path, New, str]] = {
     "a scalar": ("a: 1 # one\nb: 2\n", ("a",), New(5), "a: 5 # one\nb: 2\n"),

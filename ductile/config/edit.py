@@ -1,0 +1,144 @@
+"""A setting is changed in the file that sets it, with its comments, its order and every other line as they were.
+
+An edit is planned on the texts, looked at by the same code that starts a gateway, and only then written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ductile.config.compile import Compiled, compile_config
+from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, SetByVariable, SetElsewhere
+from ductile.config.load import Layers, load_layers
+from ductile.config.path import shown
+from ductile.config.written import BOM, Written, locate, missing
+from ductile.document.literal import New
+from ductile.document.problem import Path as YamlPath
+from ductile.document.problem import Problem
+from ductile.document.read import read_text
+from ductile.document.replace import replace_file
+from ductile.document.splice import NotSpliceable, set_value, unset_value
+from ductile.document.values import drop, get, has, put, same
+from ductile.model.route import Matcher
+
+OTHERWISE = "it stands in a form that this command does not know"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """One change of one file."""
+
+    path: YamlPath
+    """Of the setting."""
+    file: Path
+    name: str
+    """How places show the file."""
+    line: int
+    """The first line that changes, in the new text."""
+    before: str
+    after: str
+
+    def write(self) -> None:
+        """Puts the new text in the file's place, at once. Raises OSError."""
+        replace_file(self.file, self.after.encode())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """What the configuration is before and after an edit."""
+
+    before: Compiled
+    after: Compiled
+
+    @property
+    def added(self) -> list[Problem]:
+        """The problems that the edit brings."""
+        known = {_identity(problem) for problem in self.before.problems}
+        return [problem for problem in self.after.problems if _identity(problem) not in known]
+
+    def approve(self) -> None:
+        """Raises EditRefused where the edit brings an error."""
+        errors = [problem for problem in self.added if problem.severity == "error"]
+        if errors:
+            found = f"{len(errors)} errors" if len(errors) > 1 else "an error"
+            raise EditRefused(found=found, errors=[problem.public() for problem in errors])
+
+
+def plan_set(location: Path, environ: Mapping[str, str], setting: str, new: New, *, file: str | None = None) -> Edit:
+    """Set a value; keys that are missing on the way are made. Raises the error that says why it cannot be done."""
+    written = locate(load_layers(location, environ), setting, file=file)
+    wanted = put(written.document.value, written.local, new.value)
+    try:
+        after = set_value(written.text, written.local, new)
+    except NotSpliceable as error:
+        raise _unchanged(written, error.reason) from None
+    edit = _edit(written, after, wanted)
+    _refuse_without_effect(load_layers(location, environ, {edit.file: after}), edit, written.local)
+    return edit
+
+
+def plan_unset(location: Path, environ: Mapping[str, str], setting: str, *, file: str | None = None) -> Edit:
+    """Take a key or an entry out. Raises NoSuchSetting, or the error that says why it cannot be done."""
+    layers = load_layers(location, environ)
+    written = locate(layers, setting, file=file)
+    if not has(written.document.value, written.local):
+        if has(layers.value, written.path):
+            raise NoSuchSetting(path=shown(written.path), hint=f" in {written.document.file}")
+        raise missing(setting, layers.value)
+    try:
+        after = unset_value(written.text, written.local)
+    except NotSpliceable as error:
+        raise _unchanged(written, error.reason) from None
+    return _edit(written, after, drop(written.document.value, written.local))
+
+
+def review(edit: Edit, location: Path, environ: Mapping[str, str], matcher: Matcher) -> Review:
+    """The whole configuration, compiled without and with the edit."""
+    texts = {edit.file: edit.after.removeprefix(BOM)}
+    return Review(
+        before=compile_config(location, environ, generation=1, matcher=matcher),
+        after=compile_config(location, environ, generation=2, matcher=matcher, texts=texts),
+    )
+
+
+def _edit(written: Written, after: str, wanted: Any) -> Edit:
+    """The edit, if the new text says what it should. Raises NotEditable."""
+    read = read_text(after, file=written.document.file)
+    if len(read.problems) > len(written.document.problems) or not same(read.value, wanted):
+        raise _unchanged(written, OTHERWISE)
+    return Edit(
+        path=written.path,
+        file=written.file,
+        name=written.document.file,
+        line=_first_difference(written.text, after),
+        before=written.bom + written.text,
+        after=written.bom + after,
+    )
+
+
+def _unchanged(written: Written, reason: str) -> NotEditable:
+    place = written.document.marks.of(written.local)
+    return NotEditable(path=shown(written.path), place=place, reason=reason)
+
+
+def _refuse_without_effect(layers: Layers, edit: Edit, local: YamlPath) -> None:
+    """A file that was named may be one whose value a later file or a variable covers."""
+    if any(isinstance(part, int) for part in local) or isinstance(get(layers.value, local), dict | list):
+        return
+    place = layers.marks.of(local)
+    if not place.line:
+        raise SetByVariable(path=shown(edit.path), variable=place.file.partition(":")[2])
+    if place.file != edit.name:
+        raise SetElsewhere(path=shown(edit.path), file=edit.name, place=place)
+
+
+def _first_difference(before: str, after: str) -> int:
+    """The number of the first line that is not as it was."""
+    old, new = before.splitlines(), after.splitlines()
+    alike = next((number for number, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    return (min(len(old), len(new)) if alike is None else alike) + 1
+
+
+def _identity(problem: Problem) -> tuple[str, str, str]:
+    return (problem.severity, problem.code, problem.message)
