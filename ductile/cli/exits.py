@@ -4,9 +4,13 @@ from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, Wa
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import ConfigNotFound
 from ductile.errors import DuctileError, NotFound
+from ductile.kit.errors import BadNewName, BadPayload, BadSettings
 
 EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (UsageError, Exit.USAGE),
+    (BadNewName, Exit.USAGE),
+    (BadPayload, Exit.USAGE),
+    (BadSettings, Exit.USAGE),
     (WaitedTooLong, Exit.TIMED_OUT),
     (ConfigNotFound, Exit.CONFIGURATION),
     (ConfigurationBroken, Exit.CONFIGURATION),

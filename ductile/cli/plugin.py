@@ -1,11 +1,12 @@
 """`ductile plugin`: what can be run, and running it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ductile.cli import kit
+from ductile.cli.codes import UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.completing import Plugin, PluginCommand
 from ductile.cli.fields import fields_of
@@ -125,10 +126,26 @@ def run(
     *,
     payload: Payload = None,
     field: FieldPairs = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state", metavar="JSON|@FILE|-", help="Of a folder: what the plugin remembers from earlier runs."
+        ),
+    ] = None,
     follow: Follow = False,
 ) -> None:
-    """Run a plugin command as a job. With --wait, exits with 1 if the job fails, with 6 if it has not ended in time."""
+    """Run a plugin command as a job. With --wait, exits with 1 if the job fails, with 6 if it has not ended in time.
+
+    A PLUGIN with a `/` in it, or `.`, is a folder: its command runs once, here and without a gateway, and --config
+    takes KEY=VALUE or a JSON object as the plugin's configuration.
+    """
     base = read_payload(payload)
+    folder = kit.folder_of(plugin)
+    if folder is not None:
+        kit.run_folder(out, folder, name, base, fields=ctx.args, pairs=field or (), state=state)
+        return
+    if state is not None:
+        raise UsageError(reason="--state is for a plugin's folder; a gateway keeps the state of its plugins itself")
 
     async def start(client: "Client") -> Json:
         body = base
@@ -139,9 +156,3 @@ def run(
         return await client.trigger(plugin, name, body, dry_run=out.dry_run)
 
     show_job(out, run_job(out, start, follow=follow), follow=follow)
-
-
-def folder_of(text: str) -> Path | None:
-    """The plugin's folder, where the argument is one and no name."""
-    path = Path(text)
-    return path if (path / "manifest.yaml").is_file() else None

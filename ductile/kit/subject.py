@@ -81,6 +81,15 @@ def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str
     )
 
 
+def as_document(opened: Opened) -> dict[str, Any]:
+    """`{name, commands: [{name, input_schema}]}`, as the gateway tells of a plugin. Raises BadPlugin."""
+    manifest = opened.loaded.manifest
+    if manifest is None:
+        raise BadPlugin(folder=opened.folder, problems=opened.errors)
+    commands = [{"name": one.name, "input_schema": one.input_schema} for one in manifest.commands.values()]
+    return {"name": manifest.name, "commands": commands}
+
+
 def require_command(manifest: Manifest, command: str) -> None:
     """Raises NoSuchCommand."""
     if command not in manifest.commands:

@@ -1,0 +1,283 @@
+"""`ductile plugin new | test | dev`, and `plugin run` of a folder: an author's work, which needs no gateway."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from ductile.cli.codes import Exit, UsageError
+from ductile.cli.command import command, noun
+from ductile.cli.options import Payload
+from ductile.cli.output import Out, save, writable
+from ductile.cli.payload import read_json, read_payload
+
+app = noun("Make, test and watch a plugin of your own.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The plugin's folder.", show_default=False)]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config", metavar="KEY=VALUE|JSON", help="Configuration for the plugin: one key, or an object. Repeatable."
+    ),
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable for the plugin, as `env` gives it. Repeatable."),
+]
+Limit = Annotated[
+    str | None, typer.Option("--timeout", metavar="DURATION", help="The longest a run may take, such as 30s.")
+]
+State = Annotated[
+    str | None, typer.Option("--state", metavar="JSON|@FILE|-", help="What the plugin remembers from earlier runs.")
+]
+
+
+@command(app, changes=True)
+def new(
+    out: Out,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    *,
+    lang: Annotated[str, typer.Option("--lang", metavar="python|node|bash|go|rust", help="What it is written in.")],
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where its folder is made, such as a plugin root.")
+    ] = Path(),
+    build: Annotated[bool, typer.Option(help="Build a Go or Rust plugin at once.")] = True,
+) -> None:
+    """Make a working plugin: manifest, code, README, tests and a schema for the editor."""
+    from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.new import check_name, check_place, make, missing_programs  # noqa: PLC0415
+    from ductile.kit.template import BUILD, TRADES, Language, plugin_files  # noqa: PLC0415
+
+    if lang not in tuple(Language):
+        raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
+    language = Language(lang)
+    check_name(name)
+    files = plugin_files(name, language)
+    folder = check_place(name, directory) if out.dry_run else make(name, directory, files)
+    missing = missing_programs(language)
+    out.fields({"plugin": name, "folder": str(folder), "files": list(files), "missing": list(missing) or None})
+    if out.dry_run:
+        return
+    if missing:
+        needed = f"needs {', '.join(missing)}, which the PATH lacks: install it"
+        out.tell(f"{name} {needed}, then run {folder / BUILD}." if TRADES[language].builds else f"{name} {needed}.")
+    elif TRADES[language].builds and build:
+        out.tell(f"Building it: {folder / BUILD}")
+        asyncio.run(builder.build(folder))
+    elif TRADES[language].builds:
+        out.tell(f"Build it: {folder / BUILD}")
+    out.tell(f"Test it: ductile plugin test {folder}")
+
+
+@command(app, "test")
+def conform(
+    out: Out,
+    folder: Folder,
+    *,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Also write the report as JUnit XML.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="CASE", help="Only this case, such as state or state[poll]. Repeatable."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="COMMAND", help="Do not run this command. Repeatable.")
+    ] = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Do not run commands of `type: write`. Else all run, in a scratch folder."),
+    ] = False,
+    payload: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--payload", metavar="COMMAND=JSON", help="Ask a command with this payload (or =@FILE). Repeatable."
+        ),
+    ] = None,
+    config: Settings = None,
+    env: Variables = None,
+    timeout: Limit = None,
+    grace: Annotated[
+        str | None, typer.Option("--grace", metavar="DURATION", help="From SIGTERM to SIGKILL; 5s when not given.")
+    ] = None,
+    at_once: Annotated[
+        int, typer.Option("--at-once", metavar="N", min=2, max=64, help="So many run together where that is tested.")
+    ] = 4,
+) -> None:
+    """Test a plugin against every rule of the protocol; exits with 1 if one is broken.
+
+    Every command is run, also those that write, in a scratch folder that is working directory, HOME and TMPDIR, and
+    with few variables. `tests/kit.yaml` says what all runs need (config, env, files) and what is skipped;
+    `tests/*.json` are requests with what must come back, and `examples` in an input_schema are payloads that work.
+    """
+    from ductile.kit import show, suite  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.junit import junit as as_junit  # noqa: PLC0415
+    from ductile.kit.run import KILL_GRACE  # noqa: PLC0415
+    from ductile.model.clock import system_clock  # noqa: PLC0415
+
+    target = None if junit is None else writable(junit)
+    options = suite.Options(
+        only=frozenset(only or ()),
+        skip=dict.fromkeys(skip or (), "--skip was given"),
+        read_only=read_only,
+        payloads={name: _payload_of(name, text) for name, text in _pairs(payload, "--payload", "COMMAND=JSON")},
+        config=read_config(config),
+        env=dict(_pairs(env, "--env", "NAME=VALUE")),
+        timeout=read_duration("--timeout", timeout) or suite.TIMEOUT,
+        kill_grace=read_duration("--grace", grace) or KILL_GRACE,
+        at_once=at_once,
+    )
+    report = asyncio.run(suite.examine(folder, options))
+    if target is not None:
+        save(target, as_junit(report, system_clock()).decode())
+    text = "\n".join(show.lines(report, all_skips=out.verbose))
+    out.text(text, document=show.document(report))
+    if not report.ok:
+        raise typer.Exit(Exit.FAILED)
+
+
+@command(app)
+def dev(
+    out: Out,
+    folder: Folder,
+    name: Annotated[str | None, typer.Argument(metavar="COMMAND", show_default=False)] = None,
+    *,
+    payload: Payload = None,
+    config: Settings = None,
+    env: Variables = None,
+    state: State = None,
+    timeout: Limit = None,
+    once: Annotated[bool, typer.Option("--once", help="Run it once and exit: with 1 if it fails.")] = False,
+) -> None:
+    """Run a command of a plugin at each save, and show request, response, stderr and timing; Ctrl-C ends it.
+
+    Without a COMMAND it is `health`, or the first of the manifest. A `build.sh` runs first. State is kept from run to
+    run, as the gateway does.
+    """
+    from ductile.kit import dev as development  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.run import Given  # noqa: PLC0415
+
+    given = Given(
+        payload=None if payload is None else read_payload(payload),
+        config=read_config(config),
+        state=_state(state),
+        env=dict(_pairs(env, "--env", "NAME=VALUE")),
+        timeout=read_duration("--timeout", timeout),
+    )
+    show = _Shown(out)
+    work = development.once(folder, name, given, show) if once else development.watch(folder, name, given, show)
+    if not asyncio.run(work):
+        raise typer.Exit(Exit.FAILED)
+
+
+class _Shown:
+    """Shows each round as it ends."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+
+    def __call__(self, document: dict[str, Any], text: str) -> None:
+        self._out.item(document, text)
+
+
+def run_folder(
+    out: Out,
+    folder: Path,
+    name: str,
+    payload: Mapping[str, Any],
+    *,
+    fields: Sequence[str] = (),
+    pairs: Sequence[str] = (),
+    state: str | None = None,
+) -> None:
+    """Run a command of the plugin in this folder once, with `--config KEY=VALUE|JSON` as its configuration.
+
+    Exits with 1 if it fails.
+    """
+    from ductile.cli.verbs import given_fields  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.run import Given, run_once  # noqa: PLC0415
+    from ductile.kit.subject import as_document, open_folder  # noqa: PLC0415
+
+    body = payload
+    if fields or pairs:
+        body = given_fields(as_document(open_folder(folder)), name, fields, pairs, payload)
+    given = Given(
+        payload=body,
+        config=read_config([out.config] if out.config else None),
+        state=_state(state),
+        timeout=None if out.timeout is None else round(out.timeout * 1000),
+    )
+    ran = asyncio.run(run_once(folder, name, given))
+    out.fields(ran.document())
+    if not ran.succeeded:
+        raise typer.Exit(Exit.FAILED)
+
+
+def folder_of(text: str) -> Path | None:
+    """The folder that a word names, `.` or one with a `/`, instead of a gateway's plugin."""
+    return Path(text) if "/" in text or text in (".", "..") else None
+
+
+def read_config(given: Iterable[str] | None) -> dict[str, Any]:
+    """`KEY=VALUE` (a JSON value, else text), a JSON object, or `@FILE` with one; later ones win. Raises UsageError."""
+    config: dict[str, Any] = {}
+    for text in given or ():
+        if text[:1] in ("{", "@"):
+            value = read_json(text, "--config")
+            if not isinstance(value, dict):
+                raise UsageError(reason=f"--config must be KEY=VALUE or a JSON object, not {text}")
+            config |= value
+        else:
+            [(key, word)] = _pairs([text], "--config", "KEY=VALUE or a JSON object")
+            config[key] = _json_or_text(word)
+    return config
+
+
+def read_duration(option: str, text: str | None) -> int | None:
+    """Milliseconds. Raises UsageError."""
+    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
+
+    if text is None:
+        return None
+    try:
+        millis = duration(text)
+    except ValueError as error:
+        raise UsageError(reason=f"{option} {text}: {error}") from None
+    if millis == 0:
+        raise UsageError(reason=f"{option} must be longer than 0")
+    return millis
+
+
+def _state(text: str | None) -> dict[str, Any]:
+    value = {} if text is None else read_json(text, "--state")
+    if not isinstance(value, dict):
+        raise UsageError(reason="--state must be a JSON object")
+    return value
+
+
+def _payload_of(name: str, text: str) -> dict[str, Any]:
+    value = read_json(text, f"--payload {name}=…")
+    if not isinstance(value, dict):
+        raise UsageError(reason=f"--payload {name}=… must be a JSON object")
+    return value
+
+
+def _pairs(given: Iterable[str] | None, option: str, form: str) -> list[tuple[str, str]]:
+    """The words of `KEY=VALUE`. Raises UsageError."""
+    pairs = []
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageError(reason=f"{option} must be {form}, not {text!r}")
+        pairs.append((key, value))
+    return pairs
+
+
+def _json_or_text(word: str) -> Any:
+    try:
+        return orjson.loads(word)
+    except ValueError:
+        return word
