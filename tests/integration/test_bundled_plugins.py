@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.gateway import Gateway, gateways
+from support.processes import watching
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 PAGE = b"<html><title>News</title><nav>skip</nav><h1>Today</h1><p>All is <b>well</b>."
@@ -52,6 +53,19 @@ def world(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gatew
 def plugins(site: int) -> dict[str, Any]:
     return {
         "echo": {},
+        "sys_exec": {
+            "max_attempts": 1,
+            "timeouts": {"poll": "10s"},
+            "config": {
+                "commands": {
+                    "say": {"argv": ["printf", "%s", "{text}"], "args": {"text": {}}},
+                    "hold": {
+                        "argv": ["sh", "-c", 'echo $$ > "$1"; exec sleep 300', "sh", "{file}"],
+                        "args": {"file": {}},
+                    },
+                }
+            },
+        },
         "file_watch": {"config": {"watches": [{"id": "note", "path": "notes/*.txt"}]}},
         "fetch": {"config": {"ports": [site]}, "max_attempts": 1},
         "near": {
@@ -113,3 +127,22 @@ def test_file_watch_says_once_what_came_since_the_last_poll(world: Gateway) -> N
     (world.folder / "notes/new.txt").write_text("x")
     assert only_event(world.run("file_watch", "poll"))["payload"]["name"] == "new.txt"
     assert world.run("file_watch", "poll")["result"]["events"] == []
+
+
+def test_sys_exec_runs_what_is_allowed_and_nothing_else(world: Gateway) -> None:
+    event = only_event(world.run("sys_exec", "handle", {"run": "say", "args": {"text": "$(id) ☃"}}))
+    assert (event["type"], event["payload"]["stdout"]) == ("sys_exec.completed", "$(id) ☃")
+    assert world.run("sys_exec", "handle", {"run": "rm"})["status"] == "failed"
+    assert world.post("/plugin/sys_exec/handle", {"payload": {"run": "say", "args": {"text": ["x"]}}}).status == 400
+
+
+def test_a_job_of_sys_exec_that_is_cancelled_takes_its_command_with_it(world: Gateway) -> None:
+    file = world.folder / "pid"
+    job = world.post("/plugin/sys_exec/handle", {"payload": {"run": "hold", "args": {"file": str(file)}}}).body[
+        "job_id"
+    ]
+    pid = int(world.until(lambda: file.exists() and file.read_text().strip()))
+    with watching(pid) as ended:
+        assert world.post(f"/job/{job}/cancel").status in (200, 202)
+        assert ended()
+    assert world.until(lambda: world.get(f"/job/{job}")["status"] == "cancelled")
