@@ -25,6 +25,7 @@ from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
 from ductile.observe.journal import Feed
+from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
@@ -81,15 +82,15 @@ class App:
             control = Control(dispatcher)
             on_signals(control, live.reload)
             await rescue(store, self._first, self._instance, system_clock())
-            await self._serve(live, store, dispatcher, control)
+            await self._serve(live, store, dispatcher, control, attempts.live)
         finally:
             kill_instance(self._instance)
             await store.close()
 
-    async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control) -> None:
+    async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs) -> None:
         waiters = Waiters()
         store.listen(waiters.heard)
-        gateway = self._gateway(live, store, control, waiters)
+        gateway = self._gateway(live, store, control, waiters, said)
         sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
         server = HttpServer(gateway, parts.MIDDLEWARE)
         for apply in (dispatcher.apply, *(source.apply for source in sources), lambda _, new: announce(new)):
@@ -112,12 +113,13 @@ class App:
         if failed is not None:
             raise PartFailed(part=failed)
 
-    def _gateway(self, live: Live, store: Store, control: Control, waiters: Waiters) -> Gateway:
+    def _gateway(self, live: Live, store: Store, control: Control, waiters: Waiters, said: LiveLogs) -> Gateway:
         return Gateway(
             store=store,
             live=live,
             control=control,
             waiters=waiters,
+            said=said,
             feed=Feed(store, lambda: live.snapshot.redactor),
             clock=system_clock,
             started_at=system_clock(),

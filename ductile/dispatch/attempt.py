@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -18,10 +20,12 @@ from ductile.model.clock import Clock
 from ductile.model.encode import Unencodable
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import Claimed, Job, Outcome
+from ductile.model.job import Claimed, Outcome
 from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
+from ductile.observe.said import LiveLogs, Said
 from ductile.plugin.environment import environment
+from ductile.plugin.protocol import read_log
 from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.errors import StateTooLarge, StoreUnavailable
@@ -73,6 +77,8 @@ class Attempts:
         self._instance = instance
         self._environ = environ
         self._graphs: dict[str, Graph] = {}
+        self.live = LiveLogs()
+        """What the running attempts have said so far."""
 
     def apply(self) -> None:
         """Follow a reload: what is warm was made under the old configuration."""
@@ -100,6 +106,7 @@ class Attempts:
             chance=chance(),
         )
         await self._settle(ending, slot)
+        self.live.ended(job.id)
 
     async def _outcome(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> tuple[Graph | None, Judged]:
         """How the attempt ended, whatever happened, with the definition that its run is pinned to."""
@@ -121,14 +128,17 @@ class Attempts:
         if slot.stopped is not None:
             outcome = Outcome.LOST if slot.stopped is Stop.LOST else Outcome.CANCELLED
             return Judged(outcome=outcome, error=f"{outcome} before it started")
-        call = self._call(claimed.job, snapshot, plugin, prepared)
+        said = Said(job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock())
+        call = self._call(said, snapshot, plugin, prepared)
+        self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
         redact = snapshot.redactor.text
         judged = await asyncio.to_thread(judge, execution, redact) if _large(execution) else judge(execution, redact)
         return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
 
-    def _call(self, job: Job, snapshot: Snapshot, plugin: Plugin, prepared: Prepared) -> Call:
+    def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared) -> Call:
+        job = said.job
         return Call(
             job_id=job.id,
             attempt=job.attempt,
@@ -146,6 +156,7 @@ class Attempts:
             timeout=prepared.timeout,
             kill_grace=snapshot.service.kill_grace,
             instance=self._instance,
+            heard=partial(_hear, said),
             workers=plugin.workers,
         )
 
@@ -188,6 +199,14 @@ class Attempts:
                 await _wait(slot.abandoned, SETTLE_RETRY)
             else:
                 return
+
+
+def _hear(said: Said, frame: Mapping[str, Any]) -> None:
+    """Takes a frame of a running attempt."""
+    if "log" in frame:
+        said.logs.append(read_log(frame["log"]))
+    else:
+        said.progress = frame["progress"]
 
 
 def _large(execution: Execution | None) -> bool:

@@ -17,6 +17,7 @@ from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
 from ductile.model.route import Route
 from ductile.observe.journal import Feed
+from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.store.sqlite import Store
 
@@ -50,6 +51,7 @@ class Gateway:
     live: Live
     control: Control
     waiters: Waiters
+    said: LiveLogs
     feed: Feed
     clock: Clock
     started_at: Millis

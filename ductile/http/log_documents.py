@@ -5,7 +5,9 @@ import orjson
 from ductile.document.redact import Redactor
 from ductile.http.documents import Json
 from ductile.model.clock import rfc3339
+from ductile.model.job import State
 from ductile.model.view import AttemptView, LogPage, LogRow
+from ductile.observe.said import Said
 
 
 def logs_document(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
@@ -54,10 +56,35 @@ def answered(encoded: bytes, *, full: bool) -> Json:
     return document
 
 
-def job_logs_document(job_id: str, attempts: list[AttemptView], redactor: Redactor) -> Json:
+def job_logs_document(job_id: str, attempts: list[AttemptView], said: Said | None, redactor: Redactor) -> Json:
     """`GET /job/{id}/logs`."""
-    shown: Json = redactor.value({"job_id": job_id, "logs": [attempt_document(job_id, one) for one in attempts]})
+    logs = [attempt_document(job_id, one) for one in attempts]
+    if said is not None and said.job.attempt not in {one.attempt for one in attempts}:
+        logs.append(running_document(said))
+    shown: Json = redactor.value({"job_id": job_id, "logs": logs})
     return shown
+
+
+def running_document(said: Said) -> Json:
+    """The running attempt, with what it has said so far."""
+    job = said.job
+    return {
+        "log_id": log_id(job.id, job.attempt),
+        "attempt": job.attempt,
+        "plugin": job.plugin,
+        "command": job.command,
+        "status": State.RUNNING.value,
+        "runner": said.runner,
+        "generation": said.generation,
+        "started_at": rfc3339(said.started_at),
+        "completed_at": None,
+        "exit_code": None,
+        "last_error": None,
+        "stderr": None,
+        "stdout": None,
+        "logs": list(said.logs),
+        "progress": said.progress,
+    }
 
 
 def attempt_document(job_id: str, attempt: AttemptView) -> Json:
@@ -77,4 +104,5 @@ def attempt_document(job_id: str, attempt: AttemptView) -> Json:
         "stderr": attempt.stderr,
         "stdout": attempt.stdout,
         "logs": orjson.loads(attempt.logs) if attempt.logs else [],
+        "progress": None,
     }

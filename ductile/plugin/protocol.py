@@ -13,11 +13,11 @@ from ductile.model.clock import Millis, rfc3339
 from ductile.model.event import Emitted
 from ductile.model.job import Claimed
 from ductile.model.snapshot import Plugin
+from ductile.plugin.runner.frames import FRAMES
 
 PROTOCOL = 2
 
 _DEFAULT_ERROR = "The plugin reported an error without saying which."
-_FRAMES = frozenset({"progress", "log"})
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHOWN = 80
 """Characters of a wrong value that a reason shows."""
@@ -98,7 +98,7 @@ def read_response(stdout: bytes) -> Response:
     the protocol does not allow.
     """
     *frames, value = _values(stdout)
-    logs = [_log(frame["log"]) for frame in frames if "log" in _frame(frame)]
+    logs = [read_log(frame["log"]) for frame in frames if "log" in _frame(frame)]
     if not isinstance(value, dict):
         raise Unreadable(reason=f"the response is {_kind(value)}, not an object")
     status = value.get("status")
@@ -118,7 +118,7 @@ def read_response(stdout: bytes) -> Response:
         retry=retry is not False,
         events=tuple(_event(index, event) for index, event in enumerate(events)),
         state_updates=_member(value, "state_updates", dict, "an object"),
-        logs=(*logs, *map(_log, _member(value, "logs", list, "a list") or ())),
+        logs=(*logs, *map(read_log, _member(value, "logs", list, "a list") or ())),
     )
 
 
@@ -162,7 +162,7 @@ def _end_of_space(text: str, at: int) -> int:
 
 
 def _frame(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, dict) and len(value) == 1 and not _FRAMES.isdisjoint(value):
+    if isinstance(value, dict) and len(value) == 1 and not FRAMES.isdisjoint(value):
         return value
     raise Unreadable(
         reason=f"before the response there is {_shown(_json(value))}; "
@@ -197,7 +197,8 @@ def _event(index: int, value: Any) -> Emitted:
     return Emitted(type=event_type, payload=payload or {}, dedupe_key=key or None)
 
 
-def _log(entry: Any) -> Mapping[str, Any]:
+def read_log(entry: Any) -> Mapping[str, Any]:
+    """A log entry as `{level, message}`, both text."""
     if isinstance(entry, dict) and entry.get("message") is not None:
         level = entry.get("level")
         return {"level": level if isinstance(level, str) and level else "info", "message": _as_text(entry["message"])}

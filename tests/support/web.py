@@ -27,6 +27,7 @@ from ductile.model.principal import Principal
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
 from ductile.observe.journal import Feed
+from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
@@ -226,6 +227,7 @@ class Web:
             live=live,
             control=self.control,
             waiters=self.waiters,
+            said=LiveLogs(),
             feed=self.feed,
             clock=clock,
             started_at=clock(),

@@ -11,7 +11,7 @@ from ductile.http.surfaces.jobs import ALIASES, is_id, job_id_of, limit_of, may_
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array, closed
 from ductile.http.wait import flag
 from ductile.model.clock import Millis, from_rfc3339
-from ductile.model.job import Outcome
+from ductile.model.job import Outcome, State
 from ductile.model.route import Parameter, Route
 from ductile.store.errors import UnknownJob
 from ductile.store.logs import LogsWanted
@@ -91,15 +91,19 @@ def cursor_of(text: str | None) -> tuple[Millis, int] | None:
 
 
 async def job_logs(ask: Ask) -> Reply:
-    """Every ended attempt of a job, oldest first; also of one that retention has removed, as long as they are kept."""
+    """Every attempt of a job, oldest first, the running one with what it has said so far.
+
+    Also of a job that retention has removed, as long as its attempts are kept.
+    """
     job_id = job_id_of(ask)
     store = ask.gateway.store
+    said = ask.gateway.said.of(job_id)  # first: it may end meanwhile, and stands among the attempts then
     view, attempts = await store.job(job_id), await store.attempts(job_id)
     if view is None and not attempts:
         raise UnknownJob(job_id=job_id)
     if not (may_read(ask, view) if view is not None else ask.caller.may("jobs:ro")):
         raise Forbidden(required_scopes=["jobs:ro"])
-    return Reply(body=await asyncio.to_thread(job_logs_document, job_id, attempts, ask.snapshot.redactor))
+    return Reply(body=await asyncio.to_thread(job_logs_document, job_id, attempts, said, ask.snapshot.redactor))
 
 
 QUERY = """Words that must all be there, whatever their case and accents. A `"phrase of words"` stands together, `time*`
@@ -151,22 +155,24 @@ LOG_ROW = closed(
     stderr=NULLABLE_STRING,
 )
 LOG_PAGE = closed("LogPage", {"total_capped": BOOLEAN}, logs=array(LOG_ROW), total=INTEGER, cursor=NULLABLE_STRING)
+ATTEMPT_STATUS = {"title": "AttemptStatus", "type": "string", "enum": [*OUTCOME["enum"], State.RUNNING.value]}
 ATTEMPT = closed(
     "Attempt",
     log_id=STRING,
     attempt=INTEGER,
     plugin=STRING,
     command=STRING,
-    status=OUTCOME,
+    status=ATTEMPT_STATUS,
     runner=STRING,
     generation=INTEGER,
     started_at=TIME,
-    completed_at=TIME,
+    completed_at={"type": ["string", "null"], "format": "date-time"},
     exit_code=NULLABLE_INTEGER,
     last_error=NULLABLE_STRING,
     stderr=NULLABLE_STRING,
     stdout=NULLABLE_STRING,
     logs=array(schemas.OBJECT),
+    progress={"description": "The latest that a running attempt has told of its progress, any JSON value."},
 )
 JOB_LOGS = closed("JobLogs", job_id=schemas.ID, logs=array(ATTEMPT))
 
@@ -188,9 +194,10 @@ all that fits up to 10,000, and says `total_capped` beyond.""",
         method="GET",
         path="/job/{job_id}/logs",
         handler=job_logs,
-        summary="What each ended attempt of a job said, oldest first",
+        summary="What each attempt of a job said, oldest first",
         tags=("jobs",),
-        description="""stderr, the plugin's own logs, and stdout where no response could be read from it. A run has no
+        description="""stderr, the plugin's own logs, and stdout where no response could be read from it; of
+a running attempt the log entries and the progress that it has streamed so far. A run has no
 attempts of its own: its steps have, which `GET /job/{job_id}/tree` names.""",
         responses={200: JOB_LOGS, 403: None, 404: None},
     ),

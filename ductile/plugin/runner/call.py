@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ductile.model.clock import Millis
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
+from ductile.plugin.runner.frames import Heard
 
 STDOUT_LIMIT = 10 * 1024 * 1024
 """Bytes of stdout that one attempt may write."""
@@ -43,6 +44,8 @@ class Call:
     """From the start to SIGTERM."""
     kill_grace: Millis
     """From SIGTERM to SIGKILL."""
+    heard: Heard | None = None
+    """Is told what the plugin says on its way, as it says it."""
     workers: WorkerRules = DEFAULT_WORKERS
     """Of a persistent plugin."""
 

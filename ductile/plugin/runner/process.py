@@ -13,6 +13,7 @@ import structlog
 from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
 from ductile.plugin.runner.capture import Capped, Ends
+from ductile.plugin.runner.frames import Frames
 
 LISTEN_SECONDS = 0.005
 """How long a pipe holds the output before the loop listens: most plugins are done by then, and cost half as much."""
@@ -86,6 +87,7 @@ class Process:
         self._stdout = Capped(STDOUT_LIMIT)
         self._stderr = Ends(STDERR_LIMIT)
         self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
+        self._frames = Frames(call.heard) if call.heard else None
         self._listening = False
         self._loop = asyncio.get_running_loop()
         self._began = self._ended = self._loop.time()
@@ -176,7 +178,10 @@ class Process:
         if not chunk:
             self._close_output(fd)
             return False
-        self._outputs[fd].take(chunk)
+        output = self._outputs[fd]
+        output.take(chunk)
+        if self._frames is not None and output is self._stdout and self._phase is _Phase.RUNNING:
+            self._frames.take(chunk)
         if self._stdout.overflowed:
             self._flooded()
         return True

@@ -1,7 +1,10 @@
 """One attempt in the hands of a worker, or on its way to one."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import orjson
 
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
 from ductile.plugin.runner.capture import Ends
@@ -65,8 +68,11 @@ class Request:
         if self.worker is not None:
             self.worker.recycle(f"it did not end {self.id} within the grace", guilty=self)
 
-    def take(self, frame: bytes) -> None:
-        """Keeps a line that came before the response, as long as there is room."""
+    def take(self, value: Mapping[str, Any]) -> None:
+        """Tells of a frame and keeps it, as long as there is room."""
+        if self.call.heard is not None:
+            self.call.heard(value)
+        frame = orjson.dumps(value) + b"\n"
         self._size += len(frame)
         if self._size <= STDOUT_LIMIT:
             self._frames.append(frame)

@@ -226,7 +226,7 @@ class Worker:
             return
         if value.keys() in ({"id", "progress"}, {"id", "log"}):
             del value["id"]
-            request.take(orjson.dumps(value) + b"\n")
+            request.take(value)
             return
         if self._stderr in self._outputs:
             self._read_notes()  # what it noted before it answered
@@ -238,7 +238,7 @@ class Worker:
         """A line for people: a log entry of what is at work, else of the gateway."""
         text = line.decode(errors="replace")
         for request in self.requests.values():
-            request.take(orjson.dumps({"log": text}) + b"\n")
+            request.take({"log": text})
         if not self.requests:
             _log.info("worker said", plugin=self._name, pid=self.pid, stdout=text[:2_000])
 
