@@ -8,21 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, NotFound, Unavailable
 from ductile.flow import starts
+from ductile.flow.advance import NextStep
 from ductile.flow.match import started_by
 from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import Accepted
+from ductile.model.job import ENDED, PIPELINE, Accepted, Job
 from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, Note, Start
 from ductile.model.snapshot import Plugin, Snapshot
+from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
 from ductile.store.insert import insert_start
 from ductile.store.received import Received, receive
+from ductile.store.retry import insert_retry
 from ductile.store.sqlite import Store
 
 
@@ -61,6 +66,14 @@ class BadEntry(BadRequest):
     """Pipeline {pipeline!r} cannot start with this payload: step {step!r}: {reason}."""
 
     code = "bad_entry"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retried:
+    """What a retry made, and the job or run that it repeats."""
+
+    accepted: Accepted
+    retry_of: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,8 +157,9 @@ async def submit_command(
     origin: Origin,
     job_id: str,
     now: Millis,
+    dry_run: bool = False,
 ) -> Accepted:
-    """Make one job of a plugin command; returns after its commit.
+    """Make one job of a plugin command; returns after its commit. A dry run answers the same and makes none.
 
     Raises UnknownPlugin, UnknownCommand, PluginUnusable, InvalidPayload, or what the store raises (IdempotencyConflict,
     StoreUnavailable).
@@ -154,7 +168,7 @@ async def submit_command(
     check_payload(found, command, payload)
     event = _event(API_TRIGGER, payload, origin, now)
     start = starts.job_start(snapshot, plugin, command, event, _lineage(options, origin), job_id=job_id)
-    return await _insert(store, start)
+    return await _insert(store, start, dry_run=dry_run)
 
 
 async def submit_pipeline(
@@ -167,17 +181,64 @@ async def submit_pipeline(
     origin: Origin,
     job_id: str,
     now: Millis,
+    dry_run: bool = False,
 ) -> Accepted:
-    """Start a run of a pipeline; returns after its commit.
+    """Start a run of a pipeline; returns after its commit. A dry run answers the same and starts none.
 
     Raises UnknownPipeline, BadEntry (an entry step's `if` or `baggage` cannot be decided on this payload), or what the
     store raises.
     """
     graph = find_pipeline(snapshot, pipeline)
-    entry_count(snapshot, pipeline, payload)
+    entry_steps(snapshot, pipeline, payload)
     event = _event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
     start = starts.run_start(snapshot, graph, event, payload, _lineage(options, origin), run_id=job_id, new_id=new_id)
-    return await _insert(store, start)
+    return await _insert(store, start, dry_run=dry_run)
+
+
+async def submit_retry(
+    store: Store, snapshot: Snapshot, job_id: str, *, origin: Origin, new_job_id: str, dry_run: bool = False
+) -> Retried:
+    """Start again what an ended job, or the run that it is a step of, was started with; returns after the commit.
+
+    It is a new job or run, with the same payload, priority and place in a chain of events, under the configuration of
+    now; no dedupe key counts. Raises UnknownJob, JobUnfinished, PayloadGone, and what a trigger raises.
+    """
+    found = await store.begun(job_id)
+    if found is None:
+        raise UnknownJob(job_id=job_id)
+    job, event = found
+    if job.state not in ENDED:
+        raise JobUnfinished(job_id=job.id, status=job.state)
+    if event is None:
+        raise PayloadGone(job_id=job.id)
+    start = _again(snapshot, job, event, origin, new_job_id)
+    if not dry_run:
+        store.soon(_lanes(start))
+    write = store.rehearse if dry_run else store.write
+    return Retried(accepted=await write(insert_retry, start, job.id), retry_of=job.id)
+
+
+def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
+    """The start of another job or run on the event that started this one: it is stored already, and named its cause."""
+    lineage = starts.Lineage(
+        principal=origin.principal,
+        submitted_by=origin.submitted_by,
+        request_id=origin.request_id,
+        priority=job.priority,
+        hops=job.hops,
+        cause_event_id=event.id,
+        route=job.route,
+        idempotency=origin.idempotency,
+    )
+    payload = orjson.loads(event.payload)
+    if job.plugin == PIPELINE:
+        entry_steps(snapshot, job.command, payload)
+        graph = find_pipeline(snapshot, job.command)
+        return starts.run_start(snapshot, graph, event, payload, lineage, run_id=new_job_id, new_id=new_id)
+    found = find_command(snapshot, job.plugin, job.command)
+    if event.type == API_TRIGGER:
+        check_payload(found, job.command, payload)
+    return starts.job_start(snapshot, job.plugin, job.command, event, lineage, job_id=new_job_id)
 
 
 async def submit_event(
@@ -213,7 +274,9 @@ async def submit_event(
     )
 
 
-async def _insert(store: Store, start: Start) -> Accepted:
+async def _insert(store: Store, start: Start, *, dry_run: bool) -> Accepted:
+    if dry_run:
+        return await store.rehearse(insert_start, start)
     if start.run_at is None:
         store.soon(_lanes(start))
     return await store.write(insert_start, start)
@@ -228,13 +291,13 @@ def _lanes(start: Start) -> set[str]:
     return {child.plugin for child in start.children} if start.definition else {start.plugin}
 
 
-def entry_count(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> int:
-    """How many steps a run begins with on this payload. Raises UnknownPipeline, BadEntry."""
+def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> tuple[NextStep, ...]:
+    """The steps that a run begins with on this payload. Raises UnknownPipeline, BadEntry."""
     steps = starts.entry(snapshot, find_pipeline(snapshot, pipeline), payload).steps
     for step in steps:
         if step.error is not None:
             raise BadEntry(pipeline=pipeline, step=step.node, reason=step.error)
-    return len(steps)
+    return steps
 
 
 def _event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -> Event:

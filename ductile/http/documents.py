@@ -102,6 +102,7 @@ def details(view: JobView) -> Json:
         "exit_code": view.exit_code,
         "stdout": view.stdout,
         "stderr": view.stderr or None,
+        "retry_of": view.retry_of,
         "cause": view.cause and cause_document(view.cause),
         "started": [
             {"job_id": job_id, "plugin": plugin, "command": command} for job_id, plugin, command in view.started

@@ -105,8 +105,22 @@ def idempotency(ask: Ask, key: str) -> Idempotency:
     )
 
 
-def accepted_reply(accepted: Accepted) -> Reply:
+def planned_reply(accepted: Accepted, **more: Any) -> Reply:
+    """200 with what would have been done. Only a job that stood already has an id."""
+    stood = accepted.deduplicated or accepted.replayed
+    body = accepted_document(accepted)
+    return Reply(body={**body, "job_id": accepted.job_id if stood else None, "dry_run": True, **more})
+
+
+def accepted_reply(accepted: Accepted, **more: Any) -> Reply:
     """202 with the job's place; 200 where an earlier job stands for it, or has ended already."""
+    body = {**accepted_document(accepted), **more}
+    status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
+    return Reply(status=status, body=body, headers={"Location": f"/job/{accepted.job_id}"})
+
+
+def accepted_document(accepted: Accepted) -> dict[str, Any]:
+    """What was accepted."""
     body: dict[str, Any] = {
         "job_id": accepted.job_id,
         "status": accepted.status,
@@ -115,5 +129,4 @@ def accepted_reply(accepted: Accepted) -> Reply:
     }
     if accepted.deduplicated:
         body["deduplicated"] = True
-    status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
-    return Reply(status=status, body=body, headers={"Location": f"/job/{accepted.job_id}"})
+    return body

@@ -42,6 +42,8 @@ class JobView:
     stdout: str | None
     stderr: str | None
     exit_code: int | None
+    retry_of: str | None
+    """The job or run that this one repeats."""
     events: tuple[Event, ...]
     """What the job emitted."""
     cause: Event | None

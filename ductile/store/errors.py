@@ -39,6 +39,18 @@ class JobFinished(Conflict):
     code = "job_finished"
 
 
+class JobUnfinished(Conflict):
+    """Job {job_id} is still {status}; only what has ended can be started again. POST /job/{job_id}/cancel ends it."""
+
+    code = "job_unfinished"
+
+
+class PayloadGone(Conflict):
+    """What job {job_id} was given is no longer stored, so it cannot be started again; trigger it with its payload."""
+
+    code = "payload_gone"
+
+
 class StateTooLarge(Unprocessable):
     """The state of {plugin} would take {size} bytes; it may take {limit} at most."""
 

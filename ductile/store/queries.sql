@@ -15,7 +15,7 @@ id, type, payload, source, created_at, dedupe_key, job_id, root_id, pipeline, st
 j.id, j.root_id, j.parent_id, j.plugin, j.command, j.state, j.held_reason, j.step, j.attempt, j.lost, j.max_attempts,
 j.priority, j.run_at, j.principal, j.submitted_by, j.request_id, j.hops, j.definition, j.generation, j.cancel_at,
 j.created_at, j.started_at, j.ended_at, coalesce(j.error, a.error), a.result, a.logs, a.stdout, a.stderr, a.exit_code,
-j.cause_event_id
+j.retry_of, j.cause_event_id
 
 -- fragment: log_kinds
 -- Every kind of attempt that there is, with one probe each: the plus keeps the columns from an affinity, with which SQLite
@@ -204,6 +204,14 @@ INSERT INTO jobs (
     :ended_at, :error
 )
 ON CONFLICT (parent_id, step, event_id) WHERE parent_id IS NOT NULL DO NOTHING;
+
+-- name: set_retry_of
+-- Notes which job or run a new one repeats.
+UPDATE jobs SET retry_of = :retry_of WHERE id = :id;
+
+-- name: begun
+-- Reads the root of a job's run, or the job itself, and the event that started it.
+SELECT ${job_columns}, event_id FROM jobs WHERE id = (SELECT asked.root_id FROM jobs AS asked WHERE asked.id = :id);
 
 -- name: find_duplicate
 -- Finds the newest start with the same key that is open, or succeeded at :since or later.

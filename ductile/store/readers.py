@@ -37,6 +37,13 @@ class Readers:
             row = await moment.one("view", id=job_id)
             return None if row is None else await _view(moment, row)
 
+    async def begun(self, job_id: str) -> tuple[Job, Event | None] | None:
+        """The root of a job's run, or the job itself, and the event that started it; None where there is none."""
+        async with self._pool.moment(queries=2) as moment:
+            row = await moment.one("begun", id=job_id)
+            event = await moment.one("event", id=row[-1]) if row is not None else None
+        return None if row is None else (read_job(row), None if event is None else read_event(event))
+
     async def tree(self, job_id: str) -> tuple[list[JobView], list[SkipView]]:
         """A job's whole run, root first and then its steps by age, and what it passed by; empty where there is none."""
         async with self._pool.moment(queries=5) as moment:

@@ -1,4 +1,4 @@
-"""Looks at jobs and cancels them."""
+"""Looks at jobs, cancels them and starts them again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,16 @@ from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import is_run, job_document, page_document, tree_document
 from ductile.http.surfaces import schemas
-from ductile.http.wait import wait_asked, wait_for_end
+from ductile.http.trigger import accepted_reply, origin, planned_reply
+from ductile.http.wait import flag, wait_asked, wait_for_end
+from ductile.model.ids import new_id
 from ductile.model.job import ENDED, State
 from ductile.model.principal import ALL
 from ductile.model.route import Route
 from ductile.model.view import JobView
 from ductile.store.cancel import cancel as cancel_job
 from ductile.store.errors import UnknownJob
+from ductile.submit import submit_retry
 
 ALIASES: Mapping[str, State] = {"pending": State.QUEUED, "ok": State.SUCCEEDED, "error": State.FAILED}
 """Names of states that older clients use."""
@@ -122,9 +125,22 @@ def limit_of(text: str, most: int) -> int:
 
 async def cancel(ask: Ask) -> Reply:
     """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
-    job_id = job_id_of(ask)
-    state = await ask.gateway.store.write(cancel_job, job_id)
+    job_id, store = job_id_of(ask), ask.gateway.store
+    if flag(ask, "dry_run"):
+        state = await store.rehearse(cancel_job, job_id)
+        return Reply(body={"job_id": job_id, "status": state, "dry_run": True})
+    state = await store.write(cancel_job, job_id)
     return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
+
+
+async def retry(ask: Ask) -> Reply:
+    """Start an ended job again, or the run that it is or is a step of: as a new one, linked to the old."""
+    dry_run = flag(ask, "dry_run")
+    retried = await submit_retry(
+        ask.gateway.store, ask.snapshot, job_id_of(ask), origin=origin(ask), new_job_id=new_id(), dry_run=dry_run
+    )
+    reply = planned_reply if dry_run else accepted_reply
+    return reply(retried.accepted, retry_of=retried.retry_of)
 
 
 ROUTES = [
@@ -162,6 +178,26 @@ ROUTES = [
         summary="Cancel a job or a run",
         tags=("jobs",),
         scopes=("jobs:rw",),
+        parameters=(schemas.DRY_RUN,),
         responses={200: schemas.CANCELLED, 202: schemas.CANCELLED, 404: None, 409: None},
+    ),
+    Route(
+        method="POST",
+        path="/job/{job_id}/retry",
+        handler=retry,
+        summary="Start an ended job or run again, as a new one",
+        description="""The new one has the payload, priority and event of the old one, which `retry_of` names, and the
+configuration of now. A step cannot be repeated alone: its whole run is, once that has ended. Dedupe keys do not count.
+When retention has removed the job, there is nothing left to repeat: 404.""",
+        scopes=("jobs:rw",),
+        parameters=(schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
+        responses={
+            202: schemas.RETRIED,
+            200: schemas.RETRIED_OR_PLANNED,
+            400: None,
+            404: None,
+            409: None,
+            503: None,
+        },
     ),
 ]

@@ -1,6 +1,8 @@
 """Runs a pipeline."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Reply
@@ -8,14 +10,14 @@ from ductile.http.documents import run_document
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.jobs import may_read, sees_all
-from ductile.http.trigger import RUN_MEMBERS, accepted_reply, origin, read_trigger
+from ductile.http.trigger import RUN_MEMBERS, accepted_reply, origin, planned_reply, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Accepted
 from ductile.model.route import Route
-from ductile.submit import entry_count, find_pipeline, submit_pipeline
+from ductile.submit import entry_steps, find_pipeline, submit_pipeline
 
 
 async def trigger(ask: Ask) -> Reply:
@@ -24,7 +26,7 @@ async def trigger(ask: Ask) -> Reply:
     require(ask, "plugin:rw", f"pipeline:{graph.name}")
     payload, options = read_trigger(ask, RUN_MEMBERS)
     wait = wait_for(ask, graph)
-    if wait and graph.synchronous and entry_count(ask.snapshot, graph.name, payload) > 1:
+    if wait and graph.synchronous and len(entry_steps(ask.snapshot, graph.name, payload)) > 1:
         raise BadRequest(reason=f"pipeline {graph.name!r} starts with several steps at once; use ?async=true")
     submit = partial(
         submit_pipeline,
@@ -36,10 +38,25 @@ async def trigger(ask: Ask) -> Reply:
         origin=origin(ask),
         now=ask.gateway.clock(),
     )
+    if flag(ask, "dry_run"):
+        return await planned(ask, graph, payload, submit)
     if not wait:
         return accepted_reply(await submit(job_id=new_id()))
     accepted, ended = await submit_and_wait(ask, lambda job_id: submit(job_id=job_id), wait)
     return await ended_reply(ask, accepted) if ended else still_running(accepted)
+
+
+async def planned(
+    ask: Ask, graph: Graph, payload: Mapping[str, Any], submit: Callable[..., Awaitable[Accepted]]
+) -> Reply:
+    """200 with the steps that would begin the run."""
+    accepted = await submit(job_id=new_id(), dry_run=True)
+    if accepted.deduplicated or accepted.replayed:
+        return planned_reply(accepted)
+    steps = entry_steps(ask.snapshot, graph.name, payload)
+    return planned_reply(
+        accepted, steps=[{"step": step.node, "plugin": step.plugin, "command": step.command} for step in steps]
+    )
 
 
 def wait_for(ask: Ask, graph: Graph) -> Millis | None:
@@ -82,7 +99,7 @@ ROUTES = [
         path="/pipeline/{pipeline}",
         handler=trigger,
         summary="Run a pipeline",
-        parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
+        parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
         request=schemas.RUN_TRIGGER,
         responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN_OR_ACCEPTED, 404: None, 409: None, 503: None},
         hidden=True,

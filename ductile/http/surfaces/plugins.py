@@ -7,8 +7,8 @@ from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.jobs import describe, may_read
-from ductile.http.trigger import accepted_reply, origin, read_trigger
-from ductile.http.wait import submit_and_wait, wait_asked
+from ductile.http.trigger import accepted_reply, origin, planned_reply, read_trigger
+from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
 from ductile.model.manifest import CommandType
@@ -45,6 +45,8 @@ async def trigger(ask: Ask) -> Reply:
         origin=origin(ask),
         now=ask.gateway.clock(),
     )
+    if flag(ask, "dry_run"):
+        return planned_reply(await submit(job_id=new_id(), dry_run=True))
     wait = wait_asked(ask)
     if not wait:
         return accepted_reply(await submit(job_id=new_id()))
@@ -71,7 +73,7 @@ ROUTES = [
         path="/plugin/{plugin}/{command}",
         handler=trigger,
         summary="Run one plugin command",
-        parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY),
+        parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
         request=schemas.TRIGGER,
         responses={202: schemas.ACCEPTED, 200: schemas.JOB_OR_ACCEPTED, 404: None, 409: None, 503: None},
         hidden=True,

@@ -43,6 +43,11 @@ IDEMPOTENCY_KEY = Parameter(
     description="The same key with the same body gives the same job; with another body 409.",
     where="header",
 )
+DRY_RUN = Parameter(
+    name="dry_run",
+    schema=BOOLEAN,
+    description="Change nothing; answer 200 with what would be done and `dry_run: true`.",
+)
 ASYNC = Parameter(name="async", schema=BOOLEAN, description="Do not wait for a synchronous pipeline.")
 
 JOB_FILTERS = (
@@ -92,6 +97,20 @@ RUN_ACCEPTED = closed(
     job_id=ID,
     status=STATE,
 )
+PLANNED = closed(
+    "Planned",
+    {
+        "deduplicated": BOOLEAN,
+        "retry_of": ID,
+        "steps": array(closed(step=STRING, plugin=STRING, command=STRING)),
+    },
+    dry_run={"const": True},
+    job_id={**NULLABLE_ID, "description": "The job that would answer for this one; null where one would be made."},
+    status=STATE,
+    plugin=STRING,
+    command=STRING,
+)
+RETRIED = closed("Retried", {"retry_of": ID}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
 EVENT = closed("Event", {"dedupe_key": STRING}, event_id=ID, type=STRING, payload=OBJECT, timestamp=TIME)
 RESPONSE = closed(
     "Response",
@@ -113,6 +132,7 @@ JOB = closed(
         "exit_code": INTEGER,
         "stdout": STRING,
         "stderr": STRING,
+        "retry_of": ID,
         "cause": CAUSE,
         "started": array(closed(job_id=ID, plugin=STRING, command=STRING)),
         "deduplicated": BOOLEAN,
@@ -163,8 +183,18 @@ RUN = closed(
     result={},
     tree=TREE,
 )
-JOB_OR_ACCEPTED = {"anyOf": [JOB, ACCEPTED], "description": "The job's end, or an earlier job that stands for it."}
-RUN_OR_ACCEPTED = {"anyOf": [RUN, RUN_ACCEPTED], "description": "The run's end, or an earlier run that stands for it."}
+JOB_OR_ACCEPTED = {
+    "anyOf": [JOB, ACCEPTED, PLANNED],
+    "description": "The job's end, an earlier job that stands for it, or what a dry run would have done.",
+}
+RUN_OR_ACCEPTED = {
+    "anyOf": [RUN, RUN_ACCEPTED, PLANNED],
+    "description": "The run's end, an earlier run that stands for it, or what a dry run would have done.",
+}
+RETRIED_OR_PLANNED = {
+    "anyOf": [RETRIED, PLANNED],
+    "description": "What the same idempotency key made before, or what a dry run would have done.",
+}
 JOB_ROW = closed(
     "JobRow",
     job_id=ID,
@@ -177,7 +207,7 @@ JOB_ROW = closed(
     attempt=INTEGER,
 )
 JOB_PAGE = closed("JobPage", {"total_capped": BOOLEAN}, jobs=array(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID)
-CANCELLED = closed("Cancelled", job_id=ID, status=STATE)
+CANCELLED = closed("Cancelled", {"dry_run": BOOLEAN}, job_id=ID, status=STATE)
 
 INDEX = closed(
     "Index",
