@@ -32,7 +32,8 @@ restarts first.
 ## How to call
 
 - **Authenticate**: send `Authorization: Bearer <token>` with every call. This page, `/plugins` and `/openapi.json` need
-  no token. A READ skill needs the scope `plugin:ro`, a WRITE skill and a pipeline `plugin:rw`.
+  no token. A READ skill needs the scope `plugin:ro`, a WRITE skill and a pipeline `plugin:rw`; `plugin:<name>:ro`,
+  `plugin:<name>:rw` and `pipeline:<name>` are the same for one of them.
 - **Call**: `POST` to the skill's endpoint with `Content-Type: application/json` and the body `{"payload": {…}}`. The
   answer is `202 {"job_id": …, "status": "queued"}`. Beside `payload` you may send `dedupe_key`, `run_at` (RFC 3339),
   `priority` (-100 to 100).
@@ -40,7 +41,8 @@ restarts first.
   has not ended by then, the answer is `202` and the job goes on: follow it.
 - **Follow**: `GET /job/{job_id}`, about once a second, until `status` is one of {ended}.
   While it is one of {open}, it goes on by itself; `held` waits for what `held_reason` says.
-  A token may always read the jobs it has submitted. `GET /job/{job_id}/tree` shows every step of a pipeline.
+  A token may always read the jobs it has submitted. `GET /job/{job_id}/tree` shows every step of a pipeline,
+  `GET /job/{job_id}/logs` every attempt.
 - **Read the result**: `status: "succeeded"` → the skill's answer is `result.result`. Any other end → `last_error` says
   what went wrong; `stderr`, `exit_code` and `result.logs` say more. Which step of a pipeline failed is in its tree.
 - **Repeat safely**: send an `Idempotency-Key: <any unique text>`; the same key with the same body gives the same job.
@@ -104,19 +106,17 @@ def words(states: Iterator[State]) -> str:
 
 
 def command_section(plugin: Plugin, command: Command) -> str:
-    """One plugin command: what it does, its parameters, an example."""
+    """One plugin command: what it does, an example, its parameters."""
     skill = command_skill(plugin.name, command)
-    lines = [f"### {skill['name']} ({skill['tier']})\n"]
-    about = command.description or f"The command `{command.name}` of {plugin.manifest.description or plugin.name}"
-    lines += [line_of(about), "", f"`POST {skill['endpoint']}`", ""]
-    schemas: Json = {}
+    about = command.description or f"`{command.name}` of `{plugin.name}`. {plugin.manifest.description}"
+    lines = [f"### {skill['name']} ({skill['tier']})\n", line_of(about) + "  "]
+    call = f"`POST {skill['endpoint']}`"
     if command.input_schema is None:
-        lines.append("Parameters: any; it declares none.")
-    else:
-        schema = embed("input", command.input_schema, schemas)
-        told = list(parameters(schema, schemas))
-        lines += told or [f"Payload: {code(compact(schema))}"]
-    return "\n".join([*lines, "", f"Example body: {code(call_body(plugin, command))}", ""])
+        return "\n".join([*lines, f"{call} takes any payload: it declares no parameters.\n"])
+    schemas: Json = {}
+    schema = embed("input", command.input_schema, schemas)
+    told = list(parameters(schema, schemas)) or [f"- the payload: {code(short(compact(schema)))}"]
+    return "\n".join([*lines, f"{call} such as {code(call_body(plugin, command))}\n", *told, ""])
 
 
 def call_body(plugin: Plugin, command: Command) -> str:
@@ -196,22 +196,22 @@ def pipeline_section(graph: Graph) -> str:
     """One pipeline: how it answers, and whose parameters it takes."""
     skill = pipeline_skill(graph)
     lines = [f"### {line_of(skill['name'])} (WRITE)\n"]
-    how_long = f" for {skill['timeout_secs']} s at most" if skill["timeout_secs"] is not None else ""
     if graph.synchronous:
+        most = f", {skill['timeout_secs']} s at most" if skill["timeout_secs"] is not None else ""
         lines.append(
-            f"A pipeline that is waited for{how_long}: `200` with `status`, `result` and `tree`, or `202` where it "
-            "still runs then. `?async=true` answers at once."
+            f"A pipeline that is waited for{most}: `200` with `status`, `result` and `tree`, or `202` where it still "
+            "runs then; `?async=true` answers at once."
         )
     else:
         lines.append("A pipeline that runs on its own: `202` at once, unless you wait.")
-    firsts = [graph.nodes[node] for node in graph.entry if graph.nodes[node].plugin is not None]
-    begins = ", ".join(f"`plugin.{node.plugin}.{node.command}`" for node in firsts)
-    lines += ["", f"`POST {skill['endpoint']}`", ""]
     if skill["trigger"]:
-        lines.append(f"Also started by the event {code(line_of(skill['trigger']))}.")
+        lines.append(f"The event {code(skill['trigger'])} starts it too.")
+    firsts = [graph.nodes[node] for node in graph.entry if graph.nodes[node].plugin is not None]
+    begins = " and ".join(f"`plugin.{node.plugin}.{node.command}`" for node in firsts)
     if begins:
-        lines.append(f"Its payload goes to {begins}; see there for the parameters.")
-    return "\n".join([*lines, "", 'Example body: `{"payload": {}}`', ""])
+        lines.append(f"Its payload goes to {begins}: see there for the parameters.")
+    lines[-1] += "  "
+    return "\n".join([*lines, f'`POST {skill["endpoint"]}` such as `{{"payload": {{}}}}`\n'])
 
 
 def compact(value: Any) -> str:
