@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ductile.cli.codes import Exit, UsageError
+from ductile.cli.codes import Exit
 from ductile.cli.command import command, noun
 from ductile.cli.completing import CommandFilter, EndedJobs, Job, OpenJobs, PluginFilter, StatusFilter
+from ductile.cli.moments import lasted, moment
 from ductile.cli.output import Column, Out
 from ductile.cli.waiting import wait_for
 from ductile.model.job import UNSUCCESSFUL
@@ -27,11 +28,12 @@ COLUMNS: Mapping[str, Column] = {
     "STATUS": "status",
     "ATTEMPT": "attempt",
     "CREATED": lambda row: moment(row.get("created_at")),
-    "ENDED": lambda row: moment(row.get("completed_at")),
+    "TOOK": lambda row: lasted(row.get("started_at"), row.get("completed_at")),
 }
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 All = Annotated[bool, typer.Option("--all", help="All of them, however many.")]
+Watch = Annotated[bool, typer.Option("--follow", help="Print what happens to jobs as it does, until Ctrl-C.")]
 
 
 @command(app, "list", gateway=True)
@@ -43,16 +45,27 @@ def list_(
     status: StatusFilter = None,
     limit: Limit = 50,
     all_: All = False,
+    follow: Watch = False,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first. With --follow, print what happens to them instead, from now on."""
     filters = {"plugin": plugin, "command": command_, "status": status}
     given = {name: value for name, value in filters.items() if value is not None}
+    if follow:
+        watch(out, given)
+        return
     page = out.ask(lambda client: pages(client, given, None if all_ else limit))
     out.rows(COLUMNS, page["jobs"], document=page)
     left = page["total"] - len(page["jobs"])
     if left > 0 and out.for_people:
         more = "more than " if page.get("total_capped") else ""
         out.tell(f"{len(page['jobs'])} of {more}{page['total']} jobs; --all lists all, --limit N more.")
+
+
+def watch(out: Out, wanted: Mapping[str, str]) -> None:
+    """Print what happens to such jobs. Ends with an error, or interrupted."""
+    from ductile.cli.follow import follow_jobs, teller  # noqa: PLC0415 - imports the client
+
+    out.ask(lambda client: follow_jobs(client, wanted, teller(out)))
 
 
 async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None) -> Json:
@@ -66,11 +79,6 @@ async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None
         if page["cursor"] is None or not page["jobs"] or len(rows) == wanted:
             return {**page, "jobs": rows}
         cursor = {"cursor": page["cursor"]}
-
-
-def moment(time: Any) -> str | None:
-    """`2026-11-22 05:49:07Z` of an RFC 3339 time."""
-    return None if time is None else f"{str(time)[:19].replace('T', ' ')}Z"
 
 
 @command(app, gateway=True)
@@ -192,9 +200,3 @@ def end_all(out: Out, done: list[Json], failures: list[Any]) -> None:
         raise failures[0]
     if out.wait and any(job.get("status") in UNSUCCESSFUL for job in done):
         raise typer.Exit(Exit.FAILED)
-
-
-def check_filters(job_id: str | None, query: str | None) -> None:
-    """A job's logs or a search, not both. Raises UsageError."""
-    if (job_id is None) == (query is None):
-        raise UsageError(reason="name a job, or search with --query")
