@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from ductile.config.dotenv import Variable
 from ductile.config.schema import Configuration
 from ductile.config.sentences import keys_of, kind_at, section_at
+from ductile.document.build import MAX_DEPTH
 from ductile.document.marks import Marks, Place
 from ductile.document.override import DELIMITER, PREFIX
 from ductile.document.problem import Mark, Problem, did_you_mean
@@ -123,6 +124,8 @@ def _once(path: YamlPath, first: str, name: str) -> None:
 
 
 def _path_of(name: str, value: str, files: Any) -> YamlPath:
+    if name.count(DELIMITER) > MAX_DEPTH:
+        raise _Refused(code="unknown_key", message=f"sets nothing: no file nests deeper than {MAX_DEPTH} levels")
     keys = _Source(name, value).keys() or tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
     ways = list(_ways(keys, (), files))
     whole = sorted(path for path, left in ways if not left)

@@ -78,7 +78,7 @@ class Inits:
             if plugin.init_hash is not None
         ]
         for accepted in await self._store.write(begin_inits, inits) if inits else ():
-            log.info("plugin is initialized", plugin=accepted.plugin, job_id=accepted.job_id)
+            log.info("init queued", plugin=accepted.plugin, job_id=accepted.job_id)
 
 
 def _start(snapshot: Snapshot, plugin: str, now: int) -> Start:

@@ -86,6 +86,7 @@ class Watch:
                     else:
                         seen = (sight.inputs, sight.states)
                         await self._reload()
+                        await asyncio.sleep(QUIET / 1000)  # a file that is written all the time costs no more than this
         self._tell(None)
 
     async def _look(self) -> Sight:

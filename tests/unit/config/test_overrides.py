@@ -135,6 +135,11 @@ def test_what_matches_nothing_is_refused_and_sets_nothing(tmp_path: Path) -> Non
     assert read.value == layers(tmp_path).value
 
 
+def test_a_name_of_endless_keys_is_refused_at_once(tmp_path: Path) -> None:
+    [problem] = layers(tmp_path, **{"A__" * 40_000: "1"}).problems
+    assert "no file nests deeper than 100 levels" in problem.message
+
+
 def test_other_variables_are_left_alone(tmp_path: Path) -> None:
     read = layers(tmp_path, TOKEN="x", CONFIG_DIR="x", INSTANCE="x", URL_X="x", _X="x")
     assert read.problems == ()

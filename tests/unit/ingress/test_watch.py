@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import pytest
 from support.web import snapshot
+from watchfiles import awatch
 
 from ductile.config.reload import Live, ReloadRefused
 from ductile.ingress import watch
+from ductile.ingress.sight import Sight, look
 from ductile.ingress.watch import Watch
 from ductile.model.inputs import Inputs
 
@@ -117,6 +119,30 @@ async def test_switched_off_it_reads_nothing_and_on_again_it_reads_at_once(live:
     assert len(live.reloads) == 1
     live.switch(on=True)
     await live.reached(2)
+
+
+async def test_notifications_are_open_before_it_looks_at_what_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did: list[str] = []
+
+    def opens(*folders: Path, **more: Any) -> Any:
+        did.append("opened")
+        return awatch(*folders, **more)
+
+    def looks(inputs: Inputs) -> Sight:
+        did.append("looked")
+        return look(inputs)
+
+    monkeypatch.setattr(watch, "awatch", opens)
+    monkeypatch.setattr(watch, "look", looks)
+    live = FakeLive(tmp_path / "config.yaml")
+    live.read = lambda: did.append("read") or live.inputs  # type: ignore[func-returns-value]
+    source = Watch(cast("Live", live))
+    await source.start()
+    await live.reached(1)
+    await source.stop()
+    assert did[:4] == ["looked", "opened", "looked", "read"]
 
 
 class Failing:

@@ -1,0 +1,73 @@
+"""What stands in `Live` after a reload, whatever became of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from ductile.config.compile import Compiled
+from ductile.config.reload import Live, ReloadRefused, RestartRequired
+
+Compile = Callable[..., Compiled]
+
+TEXT = "plugin_roots: [plugins]\nservice: {max_hops: 3}\n"
+
+
+@pytest.fixture
+def heard() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def live(compile_yaml: Compile, tmp_path: Path, heard: list[bool]) -> Live:
+    snapshot = compile_yaml(TEXT).snapshot
+    assert snapshot is not None
+    live = Live(snapshot, tmp_path / "config.yaml", {}, lambda: 1_700_000_000_000)
+    live.listen(lambda: heard.append(True))
+    return live
+
+
+async def test_it_begins_with_what_the_first_snapshot_was_read_from(live: Live, tmp_path: Path) -> None:
+    worker = tmp_path / "plugins/worker"
+    assert {tmp_path / "config.yaml", worker / "manifest.yaml", worker / "run"} <= set(live.inputs.files)
+    assert live.inputs.roots == (tmp_path / "plugins",)
+
+
+async def test_a_reload_that_changes_something_is_heard(live: Live, tmp_path: Path, heard: list[bool]) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "config.yaml").write_text(f"{TEXT}include: [more]\nenvironment_vars: {{include: [.env]}}")
+    (tmp_path / ".env").write_text("A=1")
+    (tmp_path / "more/a.yaml").write_text("service: {max_hops: 4}")
+    assert (await live.reload("api")).changed
+    assert live.inputs.folders == (tmp_path / "more",)
+    assert {tmp_path / ".env", tmp_path / "more/a.yaml"} <= set(live.inputs.files)
+    assert heard == [True]
+
+
+async def test_one_that_changes_nothing_is_heard_too(live: Live, heard: list[bool]) -> None:
+    assert not (await live.reload("api")).changed
+    assert heard == [True]
+
+
+async def test_one_that_is_refused_says_what_it_looked_for(live: Live, tmp_path: Path, heard: list[bool]) -> None:
+    (tmp_path / "config.yaml").write_text(f"{TEXT}include: [gone.yaml]\nx-y: ${{file:nowhere}}\nroutes: ${{file:none}}")
+    with pytest.raises(ReloadRefused):
+        await live.reload("api")
+    assert heard == [True]
+    assert {tmp_path / "gone.yaml", tmp_path / "none"} <= set(live.inputs.files)
+    assert live.last_error is not None
+
+
+async def test_one_that_needs_a_restart_is_heard(live: Live, tmp_path: Path, heard: list[bool]) -> None:
+    (tmp_path / "config.yaml").write_text(f"{TEXT}state: {{path: other.db}}")
+    with pytest.raises(RestartRequired):
+        await live.reload("api")
+    assert heard == [True]
+
+
+async def test_a_watcher_that_asked_in_vain_is_no_news(live: Live) -> None:
+    with capture_logs() as logs:
+        await live.reload("watch")
+        await live.reload("api")
+    assert [(line["event"], line["log_level"]) for line in logs] == [("reloaded", "debug"), ("reloaded", "info")]
