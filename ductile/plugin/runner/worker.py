@@ -20,7 +20,9 @@ from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Stop
 from ductile.plugin.runner.capture import Ends
 from ductile.plugin.runner.feed import Feed
+from ductile.plugin.runner.frames import FRAMES
 from ductile.plugin.runner.process import UNKNOWN_EXIT, reap_child
+from ductile.plugin.runner.pulse import MISSED, Pulse
 from ductile.plugin.runner.request import Request
 from ductile.plugin.runner.spawn import launch
 
@@ -34,9 +36,6 @@ _CHUNK = 262_144
 
 _DRAIN_READS = 64
 """Reads of what a dead worker has left in its pipes."""
-
-_MISSED = 3
-"""Heartbeats that may be missing before a worker counts as hung."""
 
 _log = structlog.get_logger()
 
@@ -68,8 +67,7 @@ class Worker:
         """What it wrote on stderr before it was ready."""
         self.gone = asyncio.Event()
         self._guilty: Request | None = None
-        self._heartbeat: float | None = None
-        self._pulse: asyncio.TimerHandle | None = None
+        self._pulse = Pulse(lambda: self.recycle(f"it has said nothing for {MISSED} heartbeats"))
         self._line = bytearray()
         self._read_bytes = 0
         self._open(call, env)
@@ -89,9 +87,9 @@ class Worker:
         for fd in (stdin, stdout, stderr):
             os.close(fd)
         self._feed = Feed(to_stdin)
-        for fd in (self._stdout, self._stderr):
-            os.set_blocking(fd, False)
         self._outputs = {self._stdout, self._stderr}
+        for fd in self._outputs:
+            os.set_blocking(fd, False)
         self._loop.add_reader(self._pidfd, self._exited)
         self._loop.add_reader(self._stdout, self._read_answers)
         self._loop.add_reader(self._stderr, self._read_notes)
@@ -169,7 +167,7 @@ class Worker:
         for request in self.requests.values():
             request.stderr.take(chunk)
         if not self.requests and self.concurrency:
-            _log.info("worker said", plugin=self._name, pid=self.pid, stderr=chunk.decode(errors="replace")[:2_000])
+            self._note(chunk)
 
     def _read(self, fd: int) -> bytes:
         """What stands in the pipe; empty where there is nothing now, or nothing more for ever."""
@@ -195,13 +193,11 @@ class Worker:
         except orjson.JSONDecodeError:
             self._noted(line)
             return
-        if not isinstance(value, dict):
-            self._noted(line)
-        elif not self.concurrency:
+        if isinstance(value, dict) and not self.concurrency:
             self._greeted(value)
-        elif "id" in value:
+        elif isinstance(value, dict) and "id" in value:
             self._answered(value, line)
-        elif value.keys() != {"heartbeat"}:
+        elif not isinstance(value, dict) or value.keys() != {"heartbeat"}:
             self._noted(line)
 
     def _greeted(self, hello: Mapping[str, Any]) -> None:
@@ -215,7 +211,7 @@ class Worker:
             self.recycle("its first line is no greeting of protocol 2")
             return
         self.concurrency = concurrency
-        self._heartbeat = heartbeat if _positive(heartbeat) else None
+        self._pulse.interval = heartbeat if _positive(heartbeat) else None
         self._disarm()
         self._changed(self)
 
@@ -224,7 +220,7 @@ class Worker:
         if request is None:
             _log.warning("worker answered nobody", plugin=self._name, pid=self.pid, id=str(value["id"])[:100])
             return
-        if value.keys() in ({"id", "progress"}, {"id", "log"}):
+        if len(value) == 2 and not FRAMES.isdisjoint(value):  # noqa: PLR2004 - the id and itself
             del value["id"]
             request.take(value)
             return
@@ -240,7 +236,10 @@ class Worker:
         for request in self.requests.values():
             request.take({"log": text})
         if not self.requests:
-            _log.info("worker said", plugin=self._name, pid=self.pid, stdout=text[:2_000])
+            self._note(line)
+
+    def _note(self, words: bytes) -> None:
+        _log.info("worker said", plugin=self._name, pid=self.pid, words=words[:2_000].decode(errors="replace"))
 
     def _flooded(self) -> None:
         for request in tuple(self.requests.values()):
@@ -266,16 +265,7 @@ class Worker:
     # ------------------------------------------------------------------ its end
 
     def _beat(self) -> None:
-        """It lives: the next sign of life is due one heartbeat from now, while it is at work."""
-        if self._pulse is not None:
-            self._pulse.cancel()
-            self._pulse = None
-        if self._heartbeat is not None and self.requests:
-            self._pulse = self._loop.call_later(_MISSED * self._heartbeat, self._hung)
-
-    def _hung(self) -> None:
-        self._pulse = None
-        self.recycle(f"it has said nothing for {_MISSED} heartbeats")
+        self._pulse.beat(at_work=bool(self.requests))
 
     def _silent(self) -> None:
         self.said.take(f"it was not ready within {HELLO_SECONDS:.0f} s\n".encode())
@@ -318,10 +308,9 @@ class Worker:
             self._loop.remove_reader(fd)
             os.close(fd)
         self._outputs.clear()
-        if self._pulse is not None:
-            self._pulse.cancel()
+        self._pulse.stop()
         self.gone.set()
-        code = UNKNOWN_EXIT if self.exit_code is None else self.exit_code
+        code = self.exit_code if self.exit_code is not None else UNKNOWN_EXIT
         alone = len(self.requests) == 1 and self._guilty is None
         for request in self.requests.values():
             crashed = request is self._guilty or request.stopped is not None or alone
