@@ -231,8 +231,11 @@ async def test_what_shared_a_hung_worker_is_lost_and_not_blamed(
     persistent: Persistent, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + HELLO % ", 'concurrency': 9" + "for line in sys.stdin: pass\n")
-    guilty = persistent.start(ask(plugin, timeout=50, kill_grace=20))
+    guilty = persistent.start(ask(plugin, kill_grace=20))
     others = [persistent.start(ask(plugin)) for _ in range(3)]
+    for request in (guilty, *others):
+        await request.taken.wait()
+    guilty.stop(Stop.TIMED_OUT)
     assert (await guilty.wait()).stop is Stop.TIMED_OUT
     assert [(await other.wait()).stop for other in others] == [Stop.LOST] * 3
 
