@@ -49,8 +49,22 @@ def embed(name: str, schema: Mapping[str, Any], schemas: Json) -> Json:
     for place, free in names.items():
         schemas[free] = relocation.text(place, lambda target: f"{COMPONENTS}{names[target]}")
     for free in names.values():
+        untie(free, schemas)
+    for free in names.values():
         schemas[free] = sound(schemas[free], schemas)
     return {"$ref": f"{COMPONENTS}{names[()]}"}
+
+
+def untie(name: str, schemas: Json) -> None:
+    """Let a component that is only another name of itself, perhaps over others, refer to nothing: it says nothing."""
+    seen, at = {name}, name
+    while isinstance(reference := schemas[at].get("$ref") if isinstance(schemas[at], dict) else None, str):
+        at = reference.removeprefix(COMPONENTS)
+        if at == name:
+            schemas[name] = {key: value for key, value in schemas[name].items() if key != "$ref"}
+        if at in seen:
+            return
+        seen.add(at)
 
 
 def vacant(name: str, schemas: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from ductile.plugin.errors import BadSchema
 
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 MAX_ERRORS = 20
+MAX_DEPTH = 100
+"""Levels of a schema; documents that show it put their own around it, and JSON is written to 254 levels."""
 _MAX_MESSAGE = 300
 """Characters; libraries repeat the offending value, which may be long."""
 
@@ -67,6 +69,8 @@ def _field(name: str, kind: Any) -> Any:
 
 def compile_validator(schema: Mapping[str, Any]) -> Validator:
     """The check of a payload against a full schema. Raises BadSchema; a `$ref` to another document is one."""
+    if nests_deeper(schema, MAX_DEPTH):
+        raise BadSchema(reason=f"it nests deeper than {MAX_DEPTH} levels", at=())
     try:
         compiled = jsonschema_rs.validator_for(dict(schema), retriever=_refuse)
     except (ValueError, TypeError, OverflowError, RecursionError, jsonschema_rs.ReferencingError) as error:
@@ -76,6 +80,14 @@ def compile_validator(schema: Mapping[str, Any]) -> Validator:
         return () if compiled.is_valid(payload) else _all_invalid(compiled.iter_errors(payload))
 
     return validate
+
+
+def nests_deeper(value: Any, levels: int) -> bool:
+    """Whether there are more levels of maps and lists in it than these."""
+    if not isinstance(value, Mapping | list):
+        return False
+    members = value.values() if isinstance(value, Mapping) else value
+    return levels == 0 or any(nests_deeper(member, levels - 1) for member in members)
 
 
 def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Invalid, ...]:
