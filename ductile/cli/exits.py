@@ -2,7 +2,7 @@
 
 from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, WaitedTooLong
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
-from ductile.config.errors import ConfigNotFound
+from ductile.config.errors import BadPath, ConfigNotFound, EditRefused
 from ductile.errors import DuctileError, NotFound
 from ductile.kit.errors import BadNewName, BadPayload, BadSettings
 
@@ -12,7 +12,9 @@ EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (BadPayload, Exit.USAGE),
     (BadSettings, Exit.USAGE),
     (WaitedTooLong, Exit.TIMED_OUT),
+    (BadPath, Exit.USAGE),
     (ConfigNotFound, Exit.CONFIGURATION),
+    (EditRefused, Exit.CONFIGURATION),
     (ConfigurationBroken, Exit.CONFIGURATION),
     (NotFoundError, Exit.NOT_FOUND),
     (NotFound, Exit.NOT_FOUND),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ductile.config.compile import Compiled, compile_config
-from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, SetByVariable, SetElsewhere
+from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, NotWritten, SetByVariable, SetElsewhere
 from ductile.config.load import Layers, load_layers
 from ductile.config.path import shown
 from ductile.config.written import BOM, Written, locate, missing
@@ -40,8 +40,11 @@ class Edit:
     after: str
 
     def write(self) -> None:
-        """Puts the new text in the file's place, at once. Raises OSError."""
-        replace_file(self.file, self.after.encode())
+        """Puts the new text in the file's place, at once. Raises NotWritten."""
+        try:
+            replace_file(self.file, self.after.encode())
+        except OSError as error:
+            raise NotWritten(file=self.file, reason=error.strerror) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,6 @@
 """Errors of finding a configuration. What is wrong inside one is a list of `Problem`, not an exception."""
 
-from ductile.errors import BadRequest, Conflict, NotFound, Unprocessable
+from ductile.errors import BadRequest, Conflict, DuctileError, NotFound, Unprocessable
 
 
 class ConfigNotFound(NotFound):
@@ -16,7 +16,7 @@ class BadPath(BadRequest):
 
 
 class NoSuchSetting(NotFound):
-    """There is no setting `{path}`{hint}. `ductile config show` lists those that are in force."""
+    """There is no setting `{path}`{hint} (`ductile config show` lists those that are in force)."""
 
     code = "unknown_setting"
 
@@ -52,6 +52,18 @@ class NotEditable(Conflict):
 
 
 class EditRefused(Unprocessable):
-    """The file was not changed: with this, the configuration would have {found} (`details.errors`)."""
+    """The file was not changed: with this, the configuration would have {found}."""
 
     code = "invalid_configuration"
+
+
+class NotWritten(DuctileError):
+    """{file} cannot be written: {reason}. Nothing was changed."""
+
+    code = "not_written"
+
+
+class NoSuchPlugin(NotFound):
+    """No plugin {name!r} is configured or found below the plugin roots{hint} (see `ductile plugin list`)."""
+
+    code = "unknown_plugin"

@@ -69,7 +69,7 @@ def missing(setting: str, value: Any) -> NoSuchSetting:
         if isinstance(inside, Mapping) and part not in inside:
             near = did_you_mean(str(part), map(str, inside)).split("`")
             meant = shown((*path[:depth], near[1], *path[depth + 1 :])) if near[1:] else ""
-            return NoSuchSetting(path=shown(path), hint=f"; did you mean `{meant}`" if meant else "")
+            return NoSuchSetting(path=shown(path), hint=f"; did you mean `{meant}`?" if meant else "")
         inside = child(inside, part)
     return NoSuchSetting(path=shown(path), hint="")
 

@@ -1,0 +1,64 @@
+"""How the command line changes a configuration: plan, compile, write, and say what was done."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ductile import parts
+from ductile.cli.output import Out
+from ductile.config.edit import Edit, review
+from ductile.config.load import find_config, load_layers
+from ductile.config.path import shown
+from ductile.config.redline import redline
+from ductile.model.route import Matcher
+
+ALREADY = "`{}` is so already; nothing was written."
+Plan = Callable[[Path, Mapping[str, str]], Edit]
+
+
+def change(out: Out, plan: Plan, *, reload: bool) -> None:
+    """Carry out a planned edit, unless --dry-run says not to. Raises what planning, compiling and writing raise."""
+    location = find_config(out.config, os.environ)
+    edit = plan(location, os.environ)
+    reviewed = review(edit, location, os.environ, Matcher([row for surface in parts.SURFACES for row in surface]))
+    reviewed.approve()
+    diff = redline(edit, load_layers(location, os.environ))
+    for problem in reviewed.added:
+        out.tell(str(problem))
+    if reviewed.after.errors:
+        count = len(reviewed.after.errors)
+        older = "1 error is" if count == 1 else f"{count} errors are"
+        out.tell(f"The configuration has errors besides: {older} older than this change. See: ductile config check")
+    if diff and not out.dry_run:
+        edit.write()
+    told: dict[str, Any] = {
+        "path": shown(edit.path),
+        "file": str(edit.file),
+        "line": edit.line,
+        "changed": bool(diff),
+        "dry_run": out.dry_run,
+        "diff": diff,
+    }
+    if reload:
+        told["reload"] = reloaded(out)
+    elif diff and not out.dry_run:
+        out.tell(f"{edit.file} is written; `ductile system reload` puts it into force.")
+    if not diff:
+        out.tell(ALREADY.format(shown(edit.path)))
+    out.lines(diff, document=told)
+
+
+def unchanged(out: Out, setting: str) -> None:
+    """Say that there is nothing to do."""
+    out.tell(ALREADY.format(setting))
+    out.lines([], document={"path": setting, "changed": False, "dry_run": out.dry_run, "diff": []})
+
+
+def reloaded(out: Out) -> Any:
+    """The gateway's answer to the reload; a dry run asks it for nothing."""
+    if out.dry_run:
+        return None
+    answer = out.ask(lambda client: client.reload())
+    out.tell(f"{answer.get('message', 'Reloaded.')} Generation {answer.get('generation')}.")
+    return answer

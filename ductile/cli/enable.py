@@ -1,0 +1,63 @@
+"""`ductile plugin enable` and `disable`: whether a plugin runs, as its configuration says."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ductile.cli.command import command, noun
+from ductile.cli.output import Out
+
+app = noun("Turn plugins on and off.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The plugin, or the instance of one.")]
+Reload = Annotated[bool, typer.Option("--reload", help="Put the configuration into force at once.")]
+
+
+@command(app, gateway=True, changes=True)
+def enable(out: Out, name: Name, *, reload: Reload = False) -> None:
+    """Let a plugin run again: `plugins.NAME.enabled: true` in the configuration."""
+    switch(out, name, on=True, reload=reload)
+
+
+@command(app, gateway=True, changes=True)
+def disable(out: Out, name: Name, *, reload: Reload = False) -> None:
+    """Turn a plugin off: its queued jobs are held until it is enabled again, and what runs may end."""
+    switch(out, name, on=False, reload=reload)
+
+
+def switch(out: Out, name: str, *, on: bool, reload: bool) -> None:
+    """Set `enabled` of a plugin that is found or configured. Raises NoSuchPlugin."""
+    from ductile.cli.change import change, unchanged  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
+    from ductile.config.path import shown  # noqa: PLC0415 - as above
+    from ductile.document.literal import New  # noqa: PLC0415 - as above
+
+    setting = shown(("plugins", name, "enabled"))
+    if is_enabled(out, name) == on:
+        unchanged(out, setting)
+        return
+    change(out, lambda location, environ: plan_set(location, environ, setting, New(on)), reload=reload)
+
+
+def is_enabled(out: Out, name: str) -> bool:
+    """Whether the configuration lets the plugin run.
+
+    Raises NoSuchPlugin where none is found below the roots and no instance configured under the name.
+    """
+    from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
+    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.sentences import validate  # noqa: PLC0415 - as above
+    from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
+    from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
+
+    layers = load_layers(find_config(out.config, os.environ), os.environ)
+    configuration, _ = validate(layers.value, layers.marks)
+    if name in configuration.plugins:
+        return configuration.plugins[name].enabled
+    roots = [Path(root) for root in dict.fromkeys(configuration.plugin_roots)]
+    found = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
+    if name not in found:
+        raise NoSuchPlugin(name=name, hint=did_you_mean(name, {*configuration.plugins, *found}))
+    return True

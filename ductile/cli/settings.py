@@ -1,0 +1,77 @@
+"""`ductile config set` and `unset`: change one setting in the file that sets it."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ductile.cli.codes import UsageError
+from ductile.cli.command import command, noun
+from ductile.cli.output import Out
+
+if TYPE_CHECKING:  # imports a YAML parser
+    from ductile.document.literal import New
+
+app = noun("Change settings.")
+
+Setting = Annotated[
+    str, typer.Argument(metavar="PATH", help='Such as service.log_level, routes[0].to, plugin_roots[+], plugins."a.b".')
+]
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--file", metavar="FILE", help="The file to change; else the one that sets it. Indexes count its own entries."
+    ),
+]
+Reload = Annotated[bool, typer.Option("--reload", help="Put the configuration into force at once.")]
+
+
+@command(app, "set", gateway=True, changes=True)
+def set_(
+    out: Out,
+    path: Setting,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="YAML: 5, true, text, [a, b]; - reads it from stdin.")],
+    *,
+    string: Annotated[bool, typer.Option("--string", help="The value is text, whatever it looks like.")] = False,
+    file: File = None,
+    reload: Reload = False,
+) -> None:
+    """Set a value in the file that sets it, or else in config.yaml. Comments and all other lines stay as they are.
+
+    Nothing is written that a gateway would refuse. [+] appends to a list. A secret is best read from stdin.
+    """
+    from ductile.cli.change import change  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
+
+    text = sys.stdin.read().removesuffix("\n") if value == "-" else value
+    new = read_value(text, string=string)
+    change(out, lambda location, environ: plan_set(location, environ, path, new, file=file), reload=reload)
+
+
+@command(app, gateway=True, changes=True)
+def unset(out: Out, path: Setting, *, file: File = None, reload: Reload = False) -> None:
+    """Take a key or an entry of a list out of the file that sets it; its default is in force again."""
+    from ductile.cli.change import change  # noqa: PLC0415 - as above
+    from ductile.config.edit import plan_unset  # noqa: PLC0415 - as above
+
+    change(out, lambda location, environ: plan_unset(location, environ, path, file=file), reload=reload)
+
+
+def read_value(text: str, *, string: bool) -> "New":
+    """The value that a text means, typed as YAML types it without quotes. Raises UsageError."""
+    from ductile.document.literal import New  # noqa: PLC0415 - imports a YAML parser
+    from ductile.document.read import read_text  # noqa: PLC0415 - as above
+    from ductile.document.scalar import typed  # noqa: PLC0415 - as above
+
+    if string or not text:
+        return New(text, quoted=True)
+    if text[0] not in "[{\"'":
+        try:
+            return New(typed(text), text)
+        except ValueError as error:
+            raise UsageError(reason=f"VALUE: {error}") from None
+    document = read_text(f"value:\n  {text}", file="VALUE")
+    if document.problems or "value" not in document.value:
+        reason = document.problems[0].message if document.problems else "it is empty"
+        raise UsageError(reason=f"VALUE is no YAML: {reason}. With --string it is taken as it is")
+    return New(document.value["value"], text)
