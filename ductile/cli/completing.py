@@ -26,13 +26,20 @@ def ask(
     look: "Callable[[Snapshot], list[Item]]" = lambda _: [],
 ) -> list[Item]:
     """The gateway's answer, or the configuration's; nothing where neither has one."""
+    return quietly(options, work, look) or []
+
+
+def quietly(
+    options: Mapping[str, Any], work: "Callable[[Client], Awaitable[Any]]", look: "Callable[[Snapshot], Any]"
+) -> Any:
+    """What the gateway answers soon, or the configuration says; None where neither does."""
     from ductile.cli import lookup  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above
 
-    async def patiently(client: "Client") -> list[Item]:
+    async def patiently(client: "Client") -> Any:
         import asyncio  # noqa: PLC0415 - as above
 
-        from ductile.client import Unreachable  # noqa: PLC0415 - as above
+        from ductile.answer import Unreachable  # noqa: PLC0415 - as above
 
         try:
             return await asyncio.wait_for(work(client), PATIENCE)
@@ -40,22 +47,31 @@ def ask(
             raise Unreachable(url="", reason="it does not answer in time") from None
 
     try:
-        found: list[Item] = lookup.seen(options, patiently, look, lambda _: None)
-    except (DuctileError, OSError, KeyError, TypeError, ValueError):  # a line under the prompt helps nobody
-        return []
-    return found
+        return lookup.seen(options, patiently, look, lambda _: None)
+    except (DuctileError, OSError, LookupError, TypeError, ValueError):  # an error at the prompt helps nobody
+        return None
+
+
+def plugin_document(options: Mapping[str, Any], name: str) -> Any:
+    """A plugin with its commands, or None."""
+    from ductile.cli import lookup  # noqa: PLC0415 - as above
+
+    return quietly(options, lambda client: client.plugin(name), lambda snapshot: lookup.described(snapshot, name))
 
 
 def plugins(ctx: typer.Context, incomplete: str) -> list[Item]:
     """The plugins that can run."""
     del incomplete
+    return ask_plugins(ctx.params)
+
+
+def ask_plugins(options: Mapping[str, Any]) -> list[Item]:
+    """The plugins that can run."""
 
     async def work(client: "Client") -> list[Item]:
         return [(one["name"], one.get("description") or "") for one in await client.plugins()]
 
-    return ask(
-        ctx.params, work, lambda found: [(name, one.manifest.description) for name, one in found.plugins.items()]
-    )
+    return ask(options, work, lambda found: [(name, one.manifest.description) for name, one in found.plugins.items()])
 
 
 def plugin_commands(ctx: typer.Context, incomplete: str) -> list[Item]:

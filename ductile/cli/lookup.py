@@ -10,14 +10,11 @@ from ductile.cli.target import exchange, find_target
 from ductile.client import Client, NotFoundError, Unreachable
 from ductile.config.errors import ConfigNotFound
 from ductile.config.load import find_config
-from ductile.describe.catalog import plugin_document
 from ductile.errors import NotFound
-from ductile.model.route import Matcher
-from ductile.model.snapshot import Snapshot
-from ductile.submit import find_plugin
 
 if TYPE_CHECKING:  # the compiler takes longer to import than a call of the gateway
     from ductile.config.compile import Compiled
+    from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
 
@@ -27,13 +24,16 @@ def plugin(options: Mapping[str, Any], name: str, told: Callable[[str], None]) -
 
     Raises the client's errors, ConfigNotFound, UsageError; without a gateway UnknownPlugin and PluginUnusable, too.
     """
-    document: Json = seen(
-        options,
-        lambda client: client.plugin(name),
-        lambda snapshot: plugin_document(find_plugin(snapshot, name)),
-        told,
-    )
+    document: Json = seen(options, lambda client: client.plugin(name), lambda snapshot: described(snapshot, name), told)
     return document
+
+
+def described(snapshot: "Snapshot", name: str) -> Json:
+    """The same from a configuration. Raises UnknownPlugin, PluginUnusable."""
+    from ductile.describe.catalog import plugin_document  # noqa: PLC0415 - only where no gateway answers
+    from ductile.submit import find_plugin  # noqa: PLC0415 - as above
+
+    return plugin_document(find_plugin(snapshot, name))
 
 
 def verb(
@@ -66,7 +66,7 @@ def names(options: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
 def seen(
     options: Mapping[str, Any],
     ask: Callable[[Client], Any],
-    look: Callable[[Snapshot], Any],
+    look: "Callable[[Snapshot], Any]",
     told: Callable[[str], None],
 ) -> Any:
     """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does."""
@@ -88,7 +88,7 @@ def named(options: Mapping[str, Any]) -> bool:
     return bool(options.get("url") or os.environ.get("DUCTILE_URL"))
 
 
-def by_configuration(config: str | None, look: Callable[[Snapshot], Any]) -> Any:
+def by_configuration(config: str | None, look: "Callable[[Snapshot], Any]") -> Any:
     """What the configuration says. Raises ConfigNotFound, ConfigurationBroken."""
     location = find_config(config, os.environ)
     found = compiled(location)
@@ -98,7 +98,7 @@ def by_configuration(config: str | None, look: Callable[[Snapshot], Any]) -> Any
     return look(found.snapshot)
 
 
-def offline(config: str | None) -> Snapshot | None:
+def offline(config: str | None) -> "Snapshot | None":
     """The compiled configuration; None where there is none, or it has errors."""
     try:
         return compiled(find_config(config, os.environ)).snapshot
@@ -108,6 +108,7 @@ def offline(config: str | None) -> Snapshot | None:
 
 def compiled(location: Path) -> "Compiled":
     """The configuration as a gateway would take it."""
-    from ductile.config.compile import compile_config  # noqa: PLC0415 - only where no gateway answers
+    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
+    from ductile.model.route import Matcher  # noqa: PLC0415 - as above
 
     return compile_config(location, os.environ, generation=0, matcher=Matcher([]))

@@ -52,6 +52,10 @@ def ductile(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if "_DUCTILE_COMPLETE" in os.environ:
+        from ductile.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+
+        return completion.answer(lambda: run(given))
     as_json = wants_json(given)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is escaped, not an error

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined]  # not re-exported by name
 
 from ductile.cli.codes import UsageError
 from ductile.cli.command import default_of
@@ -44,6 +44,15 @@ class Root(TyperGroup):
         if not ctx.resilient_parsing:
             refuse_before(ctx, args)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Nouns, plugins and options, without loading the nouns."""
+        from ductile.cli import completing  # noqa: PLC0415 - only a shell asks
+
+        known = [(name, noun.help) for name, noun in NOUNS.items()]
+        plugins = [] if incomplete.startswith("-") else completing.ask_plugins(before(ctx))
+        found = [CompletionItem(name, help=help_) for name, help_ in [*known, *plugins] if name.startswith(incomplete)]
+        return [*found, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
 
 def with_before(function: Callable[..., None]) -> Callable[..., None]:
@@ -85,8 +94,8 @@ def refuse_before(ctx: Any, args: Sequence[str]) -> None:
         )
 
 
-def plugin_commands(ctx: Any, name: str) -> TyperGroup | None:
-    """The commands of a plugin; None where only completion asks, and they cannot be seen.
+def plugin_commands(ctx: Any, name: str) -> TyperGroup:
+    """The commands of a plugin. Where a shell asks that completes, and they cannot be seen: none.
 
     Raises NoSuchVerb or NotSeen with what was probably meant, or what the gateway answers.
     """
@@ -94,7 +103,9 @@ def plugin_commands(ctx: Any, name: str) -> TyperGroup | None:
 
     said = before(ctx)
     if ctx.resilient_parsing:
-        return None
+        from ductile.cli import completing  # noqa: PLC0415 - as above
+
+        return verbs.group(completing.plugin_document(said, name) or {"name": name, "commands": []}, said)
     if not NAME.fullmatch(name):
         raise UsageError(reason=f"there is no {name!r}{meant(ctx, name)}")
     found = lookup.verb(said, name, lambda plugins: meant(ctx, name, plugins), teller(said))

@@ -1,0 +1,214 @@
+"""What a shell that completes is answered, and the script that makes it ask."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import yaml
+from support.cli import FakeGateway
+from support.gateway import write_plugin
+
+from ductile.cli.main import main
+from ductile.client import Unreachable
+
+Complete = Callable[..., list[str]]
+DOCUMENT = {
+    "name": "echo",
+    "description": "Echoes.",
+    "commands": [
+        {"name": "say", "input_schema": {"properties": {"text": {"type": "string"}, "mood": {"enum": ["calm"]}}}},
+        {"name": "poll"},
+    ],
+}
+SKILLS = [
+    {"kind": "plugin", "plugin": "echo", "command": "say", "description": "Says."},
+    {"kind": "plugin", "plugin": "echo", "command": "poll", "description": ""},
+    {"kind": "plugin", "plugin": "other", "command": "else", "description": ""},
+]
+JOBS = [
+    {"job_id": "open", "plugin": "echo", "command": "say", "status": "running"},
+    {"job_id": "over", "plugin": "echo", "command": "say", "status": "failed"},
+]
+
+
+@pytest.fixture
+def complete(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Complete:
+    """Answers what bash would be answered at the end of these words."""
+
+    def ask(*words: str) -> list[str]:
+        monkeypatch.setenv("_DUCTILE_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(["ductile", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        main([])
+        captured = capfd.readouterr()
+        assert captured.err == ""
+        return captured.out.split()
+
+    return ask
+
+
+@pytest.fixture
+def known(gateway: FakeGateway) -> FakeGateway:
+    gateway.answers |= {
+        "plugins": [{"name": "echo", "description": "Echoes."}, {"name": "job-like"}],
+        "plugin": DOCUMENT,
+        "skills": SKILLS,
+        "pipelines": [{"pipeline": "nightly", "trigger": "clock"}],
+        "jobs": {"jobs": JOBS},
+        "openapi": {"paths": {"/jobs": {"get": {"summary": "Jobs"}}, "/system/stop": {"post": {}}}},
+    }
+    return gateway
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["sy"], ["system"]),
+        (["jo"], ["job", "job-like"]),
+        (["--ver"], ["--version"]),
+        (["job", "in"], ["inspect"]),
+        (["job", "inspect", "--tr"], ["--tree"]),
+        (["plugin", "run", ""], ["echo", "job-like"]),
+        (["plugin", "run", "echo", ""], ["say", "poll"]),
+        (["plugin", "run", "echo", "p"], ["poll"]),
+        (["pipeline", "run", ""], ["nightly"]),
+        (["job", "inspect", ""], ["open", "over"]),
+        (["job", "cancel", ""], ["open"]),
+        (["job", "retry", ""], ["over"]),
+        (["job", "logs", "o"], ["open", "over"]),
+        (["job", "list", "--status", "s"], ["succeeded"]),
+        (["job", "list", "--status", "=", "s"], ["succeeded"]),
+        (
+            ["job", "list", "--status", "="],
+            ["queued", "running", "held", "succeeded", "failed", "timed_out", "dead", "cancelled"],
+        ),
+        (["job", "list", "--limit", "=", "5", "--status", "=", "h"], ["held"]),
+        (["job", "list", "--plugin", ""], ["echo", "job-like"]),
+        (["api", "G"], ["GET"]),
+        (["api", "POST", ""], ["/system/stop"]),
+        (["completion", "z"], ["zsh"]),
+        (["echo", ""], ["say", "poll"]),
+        (["echo", "say", "--te"], ["--text"]),
+        (["echo", "say", "--no"], ["--no-wait"]),
+        (["--url", "http://x.example", "echo", "s"], ["say"]),
+        (["system", "status", "x"], []),
+    ],
+)
+def test_names_verbs_and_options_are_offered(complete: Complete, words: list[str], offered: list[str]) -> None:
+    found = complete(*words)
+    assert [one for one in offered if one not in found] == []
+    if not words[-1].startswith("-"):
+        assert found == offered
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unreachable(url="u", reason="gone"),
+        (403, {"error": "forbidden", "message": "No.", "code": 403, "details": {}}),
+        [{"unexpected": 1}],
+        None,
+        ValueError("odd"),
+    ],
+)
+def test_what_goes_wrong_is_not_told_at_the_prompt(gateway: FakeGateway, complete: Complete, answer: Any) -> None:
+    gateway.answers |= dict.fromkeys(("plugins", "plugin", "skills", "pipelines", "jobs", "openapi"), answer)
+    assert complete("sys") == ["system"]
+    for words in (["plugin", "show", ""], ["plugin", "run", "echo", ""], ["pipeline", "run", ""], ["job", "tree", ""]):
+        assert complete(*words) == []
+    assert complete("echo", "") == []
+    assert complete("--nonsense", "") is not None
+
+
+def test_without_a_gateway_the_configuration_has_the_names(
+    gateway: FakeGateway, complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Unreachable(url="u", reason="gone")
+    gateway.answers |= dict.fromkeys(("plugins", "plugin", "skills", "pipelines", "jobs"), gone)
+    monkeypatch.delenv("DUCTILE_URL")
+    write_plugin(tmp_path / "plugins", "parrot", "#!/bin/sh\n", {"say": {"input_schema": {"word": "string"}}})
+    config = {"plugin_roots": ["plugins"], "api": {"listen": "127.0.0.1:1"}}
+    config["pipelines"] = [{"name": "daily", "on": "x", "steps": [{"uses": "parrot.say"}]}]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    place = ["--config-dir", str(tmp_path)]
+    assert complete("plugin", "show", *place, "") == ["parrot"]
+    assert complete("plugin", "run", *place, "parrot", "") == ["say"]
+    assert complete("pipeline", "show", *place, "") == ["daily"]
+    assert complete("job", "inspect", *place, "") == []
+    assert complete(*place, "parrot", "say", "--w") == ["--word"]
+
+
+def test_a_gateway_that_does_not_answer_is_not_waited_for(
+    gateway: FakeGateway, complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.cli.completing.PATIENCE", 0.01)
+
+    class Never:
+        def __await__(self) -> Any:
+            import asyncio  # noqa: PLC0415 - a loop that runs
+
+            return asyncio.Event().wait().__await__()
+
+    class Silent:
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_, **__: Never()
+
+    monkeypatch.setattr("ductile.cli.target.Client", lambda *_: Silent())
+    assert gateway.calls == []
+    assert complete("plugin", "show", "") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_printed_as_it_is(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert f"complete_{shell}" in script
+    assert main(["completion", shell, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) + "\n" == script
+
+
+def test_another_shell_has_no_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "tcsh"]) == 2
+    assert "bash, zsh, fish" in capsys.readouterr().err
+
+
+def test_bash_completes_with_the_script(tmp_path: Path) -> None:
+    """A bash of its own sources the script and is asked for what it would offer at the end of a line."""
+    program = tmp_path / "ductile"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ductile.cli.main "$@"\n')
+    program.chmod(0o755)
+    line = """
+        eval "$(ductile completion bash)"
+        offer() {
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+            "$(complete -p ductile | sed 's/.*-F \\([^ ]*\\) .*/\\1/')" ductile "${@: -1}" "${@: -2:1}"
+            echo "${COMPREPLY[*]}"
+        }
+        offer ductile sy
+        offer ductile job ins
+        offer ductile job list --status = s
+        offer ductile nothing ''
+    """
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DUCTILE_")}
+    ended = subprocess.run(
+        ["bash", "--norc", "-c", line],
+        env={**environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "DUCTILE_CONFIG_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == ["system", "inspect", "succeeded", ""]
