@@ -1,6 +1,7 @@
 """The bundled plugins behind a real gateway: what a caller gets from each of them."""
 
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,13 @@ def plugins(site: int) -> dict[str, Any]:
                 }
             },
         },
+        "switch": {
+            "config": {
+                "field": "payload.text",
+                "checks": [{"contains": "urgent", "emit": "note.urgent"}, {"default": "note.other"}],
+            }
+        },
+        "stress": {"max_attempts": 1, "timeouts": {"handle": "1s"}},
         "file_watch": {"config": {"watches": [{"id": "note", "path": "notes/*.txt"}]}},
         "fetch": {"config": {"ports": [site]}, "max_attempts": 1},
         "near": {
@@ -84,6 +92,13 @@ PIPELINES: list[dict[str, Any]] = [
             {"id": "fetch", "uses": "near"},
             {"id": "say", "uses": "echo", "with": {"message": "{payload.content}"}},
         ],
+    },
+    {"name": "triage", "on": "note.new", "steps": [{"uses": "switch"}]},
+    {
+        "name": "urgent",
+        "on": "note.urgent",
+        "from_plugin": "switch",
+        "steps": [{"uses": "echo", "with": {"message": "urgent: {payload.text}"}}],
     },
     {"name": "told", "on": "fetch.failed", "steps": [{"uses": "echo", "with": {"message": "{payload.error}"}}]},
 ]
@@ -118,6 +133,11 @@ def test_fetch_that_fails_in_a_pipeline_starts_what_waits_for_it(world: Gateway,
     assert said(world, job[0]) == "HTTP 503"
 
 
+def heard(world: Gateway, text: str) -> bool:
+    """Whether echo has said exactly this."""
+    return any(said(world, job) == text for job in world.jobs(plugin="echo", status="succeeded"))
+
+
 def said(world: Gateway, job: dict[str, Any]) -> str:
     return str(world.get(f"/job/{job['job_id']}")["result"]["result"])
 
@@ -146,3 +166,33 @@ def test_a_job_of_sys_exec_that_is_cancelled_takes_its_command_with_it(world: Ga
         assert world.post(f"/job/{job}/cancel").status in (200, 202)
         assert ended()
     assert world.until(lambda: world.get(f"/job/{job}")["status"] == "cancelled")
+
+
+def test_switch_starts_the_pipeline_that_is_on_its_event(world: Gateway) -> None:
+    tree = world.run_pipeline("triage", {"text": "URGENT: the disk is full"})
+    assert tree[-1]["result"]["events"][0]["type"] == "note.urgent"
+    assert world.until(lambda: heard(world, "urgent: URGENT: the disk is full"))
+    world.run_pipeline("triage", {"text": "nothing new"})
+    world.idle()
+    assert not heard(world, "urgent: nothing new")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="`node` is not on the PATH")
+def test_node_greet_greets(world: Gateway) -> None:
+    event = only_event(world.run("node-greet", "handle", {"name": "Zoë"}))
+    assert event["payload"]["greeting"] == "Hello, Zoë!"
+    assert world.post("/plugin/node-greet/greet", {"payload": {}}).status == 400
+
+
+def test_stress_does_as_it_is_told_and_no_more(world: Gateway) -> None:
+    job = world.run("stress", "run", {"events": 3, "event_bytes": 1000, "output_bytes": 100_000, "stderr_bytes": 1000})
+    assert (job["status"], len(job["result"]["events"]), len(job["result"]["result"]["output"])) == (
+        "succeeded",
+        3,
+        100_000,
+    )
+    assert world.post("/plugin/stress/run", {"payload": {"memory_mb": 5000}}).status == 400
+    for failure, status in {"exit": "failed", "kill": "failed", "garbage": "failed", "hang": "timed_out"}.items():
+        assert world.run("stress", "handle", {"fail_rate": 1, "failure": failure})["status"] == status
+    world.run("stress", "state", {"iterations": 2})
+    assert world.run("stress", "state", {"iterations": 3})["result"]["result"] == {"final_count": 5}
