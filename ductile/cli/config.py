@@ -1,6 +1,7 @@
-"""`ductile config`: look at a configuration without a gateway."""
+"""`ductile config check`, `show` and `get`: look at a configuration without a gateway."""
 
 import os
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,7 +9,11 @@ from ductile.cli.codes import Exit
 from ductile.cli.command import command, noun
 from ductile.cli.output import Out
 
-app = noun("Look at a configuration without a gateway.")
+if TYPE_CHECKING:  # imports pydantic
+    from ductile.config.effective import Setting
+    from ductile.config.reveal import Shown
+
+app = noun("Check and look at a configuration.")
 
 
 @command(app, config=True)
@@ -23,6 +28,79 @@ def check(out: Out) -> None:
     out.lines([*lines, last], document=found)
     if found["errors"]:
         raise typer.Exit(Exit.CONFIGURATION)
+
+
+@command(app, config=True)
+def show(
+    out: Out,
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Only this section, such as plugins.echo.")
+    ] = None,
+    *,
+    written: Annotated[bool, typer.Option("--written", help="Only what files and variables set.")] = False,
+) -> None:
+    """Show every setting in force, with where it comes from: file, line and column, a variable, or the default.
+
+    Secrets are not shown.
+    """
+    shown, found = read(out, path)
+    settings = [setting for setting in found if setting.mark is not None or not written]
+    rows = [described(shown, setting) for setting in settings]
+    out.rows({"SETTING": "path", "VALUE": "value", "FROM": "source"}, rows, document={"settings": rows})
+
+
+@command(app, config=True)
+def get(
+    out: Out, path: Annotated[str, typer.Argument(metavar="PATH", help="Such as api.listen or plugins.echo.")]
+) -> None:
+    """Print the value of one setting, or of a section with its defaults. Secrets are not printed."""
+    from ductile.config.path import parse_path  # noqa: PLC0415 - --help does not need it
+    from ductile.config.path import shown as named  # noqa: PLC0415 - as above
+    from ductile.config.reveal import nested, tree  # noqa: PLC0415 - as above
+
+    shown, found = read(out, path)
+    at = parse_path(path, tree(shown.settings))
+    for setting in found:
+        out.detail(f"{named(setting.path)} is from {setting.source}")
+        if shown.is_secret(setting):
+            out.tell(f"{named(setting.path)} is a secret, so it is not shown; it is from {setting.source}")
+    out.value(nested([(setting.path, shown.value(setting)) for setting in found], len(at)))
+
+
+def read(out: Out, path: str | None) -> "tuple[Shown, list[Setting]]":
+    """The settings at a path, or all. Raises NoSuchSetting."""
+    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - the reader of YAML
+    from ductile.config.path import parse_path  # noqa: PLC0415 - as above
+    from ductile.config.reveal import Shown, tree  # noqa: PLC0415 - as above
+    from ductile.config.written import missing  # noqa: PLC0415 - as above
+
+    layers = load_layers(find_config(out.config, os.environ), os.environ)
+    shown = Shown(layers)
+    if any(problem.severity == "error" for problem in (*layers.problems, *shown.problems)):
+        out.tell("The configuration has errors, so a gateway would not take it. See: ductile config check")
+    if path is None:
+        return shown, shown.settings
+    known = tree(shown.settings)
+    found = shown.below(parse_path(path, known))
+    if not found:
+        raise missing(path, known)
+    return shown, found
+
+
+def described(shown: "Shown", setting: "Setting") -> dict[str, Any]:
+    """A setting as a row."""
+    from ductile.config.path import shown as named  # noqa: PLC0415 - as above
+
+    mark = setting.mark
+    in_file = mark is not None and mark.line > 0
+    return {
+        "path": named(setting.path),
+        "value": shown.value(setting),
+        "source": setting.source,
+        "file": mark.file if mark and in_file else None,
+        "line": mark.line if mark and in_file else None,
+        "column": mark.column if mark and in_file else None,
+    }
 
 
 def summary(errors: int, warnings: int, plugins: list[str] | None, pipelines: list[str] | None) -> str:

@@ -1,0 +1,54 @@
+"""Settings as they may be shown: without the secrets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ductile.config.effective import Setting, effective
+from ductile.config.load import Layers
+from ductile.config.secrets import compiled_secrets
+from ductile.config.sentences import validate
+from ductile.document.problem import Path
+from ductile.document.redact import MASK, SHORTEST_SECRET, Redactor, is_display_secret
+
+
+class Shown:
+    """The settings of a configuration, each with what may be shown of it."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.settings: list[Setting] = effective(layers)
+        configuration, self.problems = validate(layers.value, layers.marks)
+        tokens = configuration.api.auth.tokens if configuration.api else []
+        secrets = {*layers.secrets, *compiled_secrets(tokens, [])}
+        self._redactor = Redactor(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+
+    def below(self, path: Path) -> list[Setting]:
+        """The settings at a path or below it."""
+        return [setting for setting in self.settings if setting.path[: len(path)] == path]
+
+    def value(self, setting: Setting) -> Any:
+        """The setting's value, or the mask."""
+        return MASK if self.is_secret(setting) else setting.value
+
+    def is_secret(self, setting: Setting) -> bool:
+        """Whether its key is named as a secret is, or it holds one."""
+        name = next((part for part in reversed(setting.path) if isinstance(part, str)), "")
+        value = setting.value
+        if value in (None, "", [], {}) or isinstance(value, bool):
+            return False
+        return is_display_secret(name) or self._redactor.value(str(value)) != str(value)
+
+
+def nested(settings: Sequence[tuple[Path, Any]], depth: int) -> Any:
+    """Settings as the value that they make up, without the first parts of their paths."""
+    if len(settings) == 1 and len(settings[0][0]) == depth:
+        return settings[0][1]
+    groups: dict[str | int, list[tuple[Path, Any]]] = {}
+    for path, value in settings:
+        groups.setdefault(path[depth], []).append((path, value))
+    members = {part: nested(group, depth + 1) for part, group in groups.items()}
+    return list(members.values()) if all(isinstance(part, int) for part in members) else members
+
+
+def tree(settings: Sequence[Setting]) -> Any:
+    """The keys and indexes that settings have, as `parse_path` wants to know them."""
+    return nested([(setting.path, setting.value) for setting in settings], 0) if settings else {}
