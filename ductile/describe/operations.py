@@ -10,6 +10,7 @@ from ductile.describe.embed import COMPONENTS, embed, lift, vacant
 from ductile.describe.pointer import is_list, resolve
 from ductile.describe.sample import sample
 from ductile.model.graph import Graph
+from ductile.model.job import PIPELINE
 from ductile.model.manifest import Command, CommandType
 from ductile.model.route import Parameter, Route
 from ductile.model.snapshot import Plugin, Snapshot
@@ -51,13 +52,25 @@ def command_operation(row: Route, plugin: Plugin, command: Command, schemas: Jso
     operation["summary"] = command.description or f"{plugin.name}: {command.name}"
     operation["description"] = f"Needs the scope `plugin:{level}` or `plugin:{plugin.name}:{level}`."
     operation["tags"] = [plugin.name]
+    name_examples(operation, plugin.name, command.name)
     operation.pop("requestBody", None)
     if command.input_schema is not None:
         operation["requestBody"] = command_body(row, plugin, command, schemas)
     if command.output_schema is not None:
         ended = operation["responses"]["200"]["content"][JSON]
         ended["schema"] = typed_job(ended["schema"], operation["operationId"], command.output_schema, schemas)
+        typed = sample(ended["schema"], {"components": {"schemas": schemas}})
+        shown = ended["example"]
+        ended["example"] = {**shown, "result": {**shown.get("result", {}), **typed["result"]}}
     return operation
+
+
+def name_examples(operation: Json, plugin: str, command: str) -> None:
+    """Let the examples of answers be of this command."""
+    for answer in operation["responses"].values():
+        content = answer.get("content", {}).get(JSON, {})
+        if isinstance(content.get("example"), dict) and "plugin" in content["example"]:
+            content["example"] = {**content["example"], "plugin": plugin, "command": command}
 
 
 def typed_job(answered: Json, name: str, output: Mapping[str, Any], schemas: Json) -> Json:
@@ -123,6 +136,7 @@ def pipeline_operation(row: Route, name: str, graph: Graph, schemas: Json) -> Js
     operation["summary"] = f"Run pipeline {name}" + (" and wait for its end" if graph.synchronous else "")
     operation["description"] = f"Needs the scope `plugin:rw` or `pipeline:{name}`."
     operation["tags"] = ["pipeline"]
+    name_examples(operation, PIPELINE, name)
     content = operation["requestBody"]["content"][JSON]
     content["schema"] = {"anyOf": [content["schema"], {"type": "object", "not": {"required": ["payload"]}}]}
     content["example"] = {"payload": {}}
@@ -139,7 +153,7 @@ def control(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:
 def operation_of(row: Route, schemas: Json) -> Json:
     """What the row itself says."""
     operation: Json = {
-        "operationId": operation_id(row),
+        "operationId": row.operation_id or operation_id(row),
         "summary": row.summary,
         "description": about(row),
         "tags": list(row.tags),

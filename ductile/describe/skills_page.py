@@ -45,6 +45,7 @@ restarts first.
   `GET /job/{job_id}/logs` every attempt.
 - **Read the result**: `status: "succeeded"` → the skill's answer is `result.result`. Any other end → `last_error` says
   what went wrong; `stderr`, `exit_code` and `result.logs` say more. Which step of a pipeline failed is in its tree.
+- **Rehearse**: `?dry_run=true` checks a call and says what it would do; nothing is started.
 - **Repeat safely**: send an `Idempotency-Key: <any unique text>`; the same key with the same body gives the same job.
 
 ```sh

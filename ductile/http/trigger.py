@@ -20,6 +20,8 @@ RUN_MEMBERS = MEMBERS[:-1]
 MAX_KEY = 255
 """Characters of an `Idempotency-Key` and of a dedupe key."""
 MAX_PRIORITY = 100
+LOCATION = {"Location": "Where to follow the job: `/job/{job_id}`."}
+"""What the rows of triggers say of their answers."""
 
 
 def read_trigger(ask: Ask, members: Sequence[str] = MEMBERS) -> tuple[dict[str, Any], Options]:

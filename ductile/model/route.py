@@ -52,6 +52,8 @@ class Route:
     """Kept out of OpenAPI: it stands there once a plugin command or pipeline instead."""
     description: str = ""
     """What the summary leaves open, in Markdown."""
+    operation_id: str = ""
+    """The name of the operation in generated clients; empty: it is made of method and path."""
     media: tuple[str, ...] = ("application/json",)
     """The media types of the answers that are no errors; of one that is no JSON the schema is a string's."""
     examples: Mapping[int, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import is_run, job_document, page_document, tree_document
-from ductile.http.surfaces import schemas
+from ductile.http.surfaces import examples, schemas
 from ductile.http.trigger import accepted_reply, origin, planned_reply
 from ductile.http.wait import flag, wait_asked, wait_for_end
 from ductile.model.ids import new_id
@@ -152,6 +152,7 @@ ROUTES = [
         tags=("jobs",),
         parameters=(schemas.WAIT, schemas.PREFER),
         responses={200: schemas.JOB, 400: None, 403: None, 404: None, 503: None},
+        examples={200: examples.JOB},
     ),
     Route(
         method="GET",
@@ -160,6 +161,7 @@ ROUTES = [
         summary="A job and everything below it, root first",
         tags=("jobs",),
         responses={200: schemas.TREE, 403: None, 404: None},
+        examples={200: examples.TREE},
     ),
     Route(
         method="GET",

@@ -180,6 +180,7 @@ ROUTES = [
     Route(
         method="GET",
         path="/job-logs",
+        operation_id="search_job_logs",
         handler=list_logs,
         summary="Ended attempts, newest completion first",
         tags=("jobs",),

@@ -8,9 +8,9 @@ from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import run_document
 from ductile.http.middleware.authorize import require
-from ductile.http.surfaces import schemas
+from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import may_read, sees_all
-from ductile.http.trigger import RUN_MEMBERS, accepted_reply, origin, planned_reply, read_trigger
+from ductile.http.trigger import LOCATION, RUN_MEMBERS, accepted_reply, origin, planned_reply, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
@@ -102,6 +102,8 @@ ROUTES = [
         parameters=(schemas.ASYNC, schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
         request=schemas.RUN_TRIGGER,
         responses={202: schemas.RUN_ACCEPTED, 200: schemas.RUN_OR_ACCEPTED, 404: None, 409: None, 503: None},
+        examples={202: examples.STILL_RUNNING, 200: examples.RUN},
+        headers=LOCATION,
         hidden=True,
     ),
 ]

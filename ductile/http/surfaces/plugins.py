@@ -5,9 +5,9 @@ from functools import partial
 
 from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
-from ductile.http.surfaces import schemas
+from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import describe, may_read
-from ductile.http.trigger import accepted_reply, origin, planned_reply, read_trigger
+from ductile.http.trigger import LOCATION, accepted_reply, origin, planned_reply, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
@@ -76,6 +76,8 @@ ROUTES = [
         parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
         request=schemas.TRIGGER,
         responses={202: schemas.ACCEPTED, 200: schemas.JOB_OR_ACCEPTED, 404: None, 409: None, 503: None},
+        examples={202: examples.ACCEPTED, 200: examples.JOB},
+        headers=LOCATION,
         hidden=True,
     ),
 ]
