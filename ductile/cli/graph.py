@@ -108,13 +108,14 @@ def picture(document: Document) -> Picture:
     ways = [("start", into[name], "") for name in document["entry"]]
     for one in steps:
         name = one["step"]
+        onward = [into[far] for far in one["next"]]
         if name in gates:
             nodes.append((gates[name], condition(one["if"]), "gate"))
-            ways += [(gates[name], boxes[name], "true")] if name in boxes else []
+            ways += [(gates[name], held, "true") for held in ([boxes[name]] if name in boxes else onward)]
             ways += [(gates[name], into[far], "else") for far in one["bypass"]]
         if name in boxes:
             nodes.append((boxes[name], f"{name}: {what(one)}", "step"))
-        ways += [(boxes.get(name, into[name]), into[far], "" if name in boxes else "true") for far in one["next"]]
+            ways += [(boxes[name], far, "") for far in onward]
     return Picture(nodes=tuple(nodes), ways=tuple(ways))
 
 

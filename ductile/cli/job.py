@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ductile.cli.codes import Exit
 from ductile.cli.command import command, noun
 from ductile.cli.completing import CommandFilter, EndedJobs, Job, OpenJobs, PluginFilter, StatusFilter
 from ductile.cli.moments import lasted, moment
 from ductile.cli.output import Column, Out
-from ductile.cli.waiting import wait_for
-from ductile.model.job import UNSUCCESSFUL
+from ductile.cli.waiting import end_as, wait_for
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -193,10 +191,11 @@ def each(out: Out, job_ids: list[str], order: Any) -> None:
 
 
 def end_all(out: Out, done: list[Json], failures: list[Any]) -> None:
-    """Raises the first failure; the others are told. Else Exit (1) where a job that was waited for failed."""
+    """Raises the first failure; the others are told. Else as the first job ended that was waited for in vain."""
     for error in failures[1:]:
         out.tell(f"ductile: {error.message}")
     if failures:
         raise failures[0]
-    if out.wait and any(job.get("status") in UNSUCCESSFUL for job in done):
-        raise typer.Exit(Exit.FAILED)
+    if out.wait and not out.dry_run:
+        for job in done:
+            end_as(out, job)

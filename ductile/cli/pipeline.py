@@ -75,6 +75,11 @@ def show(out: Out, name: Pipeline, *, offline: Offline = False) -> None:
     out.rows(columns, document["steps"])
 
 
+def names(key: str) -> Column:
+    """A column of step names."""
+    return lambda step: ", ".join(step[key])
+
+
 def started_if(document: Mapping[str, Any]) -> Json:
     """The pipeline's own condition as a sentence."""
     return {} if document["if"] is None else {"if": graph.condition(document["if"])}

@@ -36,6 +36,8 @@ class FakeClient:
             self._gateway.calls.append((name, given, named))
             answer = self._gateway.answers[name]
             if callable(answer):
+                answer = answer(*given, **named)
+            if callable(answer):
                 answer = answer()
             if isinstance(answer, Exception):
                 raise answer
