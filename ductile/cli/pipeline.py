@@ -69,8 +69,8 @@ def show(out: Out, name: Pipeline, *, offline: Offline = False) -> None:
         "RUNS": graph.what,
         "IF": condition_of,
         "WITH": with_of,
-        "THEN": "next",
-        "ELSE": "bypass",
+        "THEN": names("next"),
+        "ELSE": names("bypass"),
     }
     out.rows(columns, document["steps"])
 
