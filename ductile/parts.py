@@ -17,6 +17,7 @@ from ductile.http.middleware.locate import locate
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import (
+    analytics,
     config_view,
     definitions,
     discovery,
@@ -26,6 +27,7 @@ from ductile.http.surfaces import (
     logs,
     pipelines,
     plugins,
+    queue,
     system,
 )
 from ductile.ingress.init import Inits
@@ -48,6 +50,8 @@ SURFACES: list[list[Route]] = [
     definitions.ROUTES,
     config_view.ROUTES,
     events.ROUTES,
+    queue.ROUTES,
+    analytics.ROUTES,
     system.ROUTES,
 ]
 """The groups of routes."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from ductile.config.compile import compile_config
+from ductile.config.compile import Compiled, compile_config
 from ductile.document.problem import Problem
 from ductile.errors import Unprocessable
 from ductile.model.clock import Clock, rfc3339
@@ -126,26 +126,43 @@ class Live:
         for told in self._witnesses:
             await told(reload)
 
+    async def preview(self) -> ReloadResult:
+        """What a reload would do now. Raises what it would raise; nothing is kept of it, not even an error."""
+        async with self._turn:
+            return compared(self.snapshot, await self._compile())[1]
+
     async def _reload(self) -> ReloadResult:
         old = self.snapshot
-        compiled = await asyncio.to_thread(
+        compiled = await self._compile()
+        self.inputs = compiled.inputs
+        new, result = compared(old, compiled)
+        if result.changed:
+            self.snapshot = new
+            for apply in self._followers:
+                apply(old, new)
+        return result
+
+    async def _compile(self) -> Compiled:
+        """The configuration as it is written now."""
+        old = self.snapshot
+        return await asyncio.to_thread(
             compile_config, self._location, self._environ, generation=old.generation + 1, matcher=old.matcher
         )
-        self.inputs = compiled.inputs
-        new = compiled.snapshot
-        if new is None:
-            raise refused(compiled.problems)
-        if new.config_hash == old.config_hash:
-            return ReloadResult(generation=old.generation, config_hash=old.config_hash, changes=[], changed=False)
-        keys = fixed_keys_changed(old, new)
-        if keys:
-            raise RestartRequired(keys=keys)
-        self.snapshot = new
-        for apply in self._followers:
-            apply(old, new)
-        return ReloadResult(
-            generation=new.generation, config_hash=new.config_hash, changes=changes(old, new), changed=True
-        )
+
+
+def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]:
+    """The snapshot to serve, and what is new in it. Raises ReloadRefused or RestartRequired."""
+    new = compiled.snapshot
+    if new is None:
+        raise refused(compiled.problems)
+    if new.config_hash == old.config_hash:
+        return old, ReloadResult(generation=old.generation, config_hash=old.config_hash, changes=[], changed=False)
+    keys = fixed_keys_changed(old, new)
+    if keys:
+        raise RestartRequired(keys=keys)
+    return new, ReloadResult(
+        generation=new.generation, config_hash=new.config_hash, changes=changes(old, new), changed=True
+    )
 
 
 def refused(problems: tuple[Problem, ...]) -> ReloadRefused:

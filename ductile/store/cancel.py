@@ -10,7 +10,8 @@ from ductile.store.rows import Row, read_job
 from ductile.store.run import change_run, step_ended
 from ductile.store.tx import Tx
 
-_WAITING = (State.QUEUED, State.HELD)
+WAITING = (State.QUEUED, State.HELD)
+"""States of jobs that wait."""
 
 
 def cancel(tx: Tx, job_id: str) -> State:
@@ -31,7 +32,7 @@ def cancel(tx: Tx, job_id: str) -> State:
         tx.run("ask_to_cancel", id=job.id, now=tx.now).fetchall()
         tx.signal(CancelRunning(job.id))
         return State.RUNNING
-    for ended in _end(tx, tx.all("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
+    for ended in end_waiting(tx, tx.all("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
         if ended.parent_id is not None:
             step_ended(tx, ended, None)
     return State.CANCELLED
@@ -40,9 +41,9 @@ def cancel(tx: Tx, job_id: str) -> State:
 def _cancel_run(tx: Tx, root: Job) -> State:
     tx.run("ask_to_cancel", id=root.id, now=tx.now).fetchall()
     ended = 0
-    for state in _WAITING:
+    for state in WAITING:
         rows = tx.all("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
-        ended += len(_end(tx, rows, state))
+        ended += len(end_waiting(tx, rows, state))
     for (step_id,) in tx.all("running_steps", root_id=root.id):
         tx.signal(CancelRunning(step_id))
     if change_run(tx, root.id, opened=-ended, failed=ended, error=None):
@@ -50,7 +51,8 @@ def _cancel_run(tx: Tx, root: Job) -> State:
     return State.RUNNING
 
 
-def _end(tx: Tx, rows: Sequence[Row], before: State) -> Sequence[Job]:
+def end_waiting(tx: Tx, rows: Sequence[Row], before: State) -> Sequence[Job]:
+    """Counts and announces jobs that were cancelled while they waited."""
     jobs = [read_job(row) for row in rows]
     for job in jobs:
         tx.moved(job.plugin, job.command, before, job.state)

@@ -414,6 +414,26 @@ UPDATE jobs SET state = 'cancelled', ended_at = :now, held_reason = NULL
 WHERE root_id = :root_id AND parent_id IS NOT NULL AND state = :state AND state IN ('queued', 'held')
 RETURNING ${job_columns};
 
+-- name: waiting
+-- Reads which jobs between two ids wait, oldest first; a filter that is null lets everything pass.
+SELECT j.id FROM jobs AS j
+WHERE
+    j.ended_at IS NULL AND j.id > :above AND j.id < :below AND j.lane IS NOT NULL
+    AND j.plugin = coalesce(:plugin, j.plugin) AND j.command = coalesce(:command, j.command)
+    AND j.state IN (SELECT value FROM json_each(:states))
+    AND (
+        :pipeline IS NULL
+        OR EXISTS (
+            SELECT 1 FROM jobs AS r WHERE r.id = j.root_id AND r.plugin = 'pipeline' AND r.command = :pipeline
+        )
+    )
+ORDER BY j.id LIMIT :limit;
+
+-- name: cancel_rest
+-- Notes that a run is to be cancelled, if so many of its jobs are open and no more.
+UPDATE jobs SET cancel_at = coalesce(cancel_at, :now)
+WHERE id = :id AND state = 'running' AND lane IS NULL AND open_jobs = :open;
+
 -- name: ask_to_cancel
 -- Notes that a running job or run is to be cancelled.
 UPDATE jobs SET cancel_at = coalesce(cancel_at, :now) WHERE id = :id AND state = 'running' RETURNING id;
@@ -674,6 +694,53 @@ SELECT state, sum(n) FROM counts GROUP BY state;
 -- name: all_counts
 -- Reads how many jobs of each command stand in each state.
 SELECT plugin, command, state, n FROM counts WHERE n > 0;
+
+-- name: oldest_waiting
+-- Reads since when the job waits that could have started first, with one probe a lane and priority.
+WITH RECURSIVE heads (lane, priority, run_at) AS (
+    SELECT * FROM (
+        SELECT lane, priority, run_at FROM jobs
+        WHERE state = 'queued' AND due = 1
+        ORDER BY lane, priority DESC, run_at LIMIT 1
+    )
+    UNION ALL
+    SELECT j.lane, j.priority, j.run_at
+    FROM heads AS k
+    INNER JOIN jobs AS j ON j.rowid = coalesce(
+        (
+            SELECT n.rowid FROM jobs AS n
+            WHERE n.lane = k.lane AND n.priority < k.priority AND n.state = 'queued' AND n.due = 1
+            ORDER BY n.priority DESC, n.run_at LIMIT 1
+        ),
+        (
+            SELECT n.rowid FROM jobs AS n
+            WHERE n.lane > k.lane AND n.state = 'queued' AND n.due = 1
+            ORDER BY n.lane, n.priority DESC, n.run_at LIMIT 1
+        )
+    )
+)
+SELECT min(run_at) FROM heads;
+
+-- name: ended_since
+-- Counts the ended jobs of each plugin and state whose ids stand behind one.
+SELECT
+    c.plugin, c.state,
+    sum((
+        SELECT count(*) FROM jobs AS j
+        WHERE
+            j.ended_at IS NOT NULL AND j.plugin = c.plugin AND j.command = c.command AND j.state = c.state
+            AND j.id > :id
+    ))
+FROM counts AS c
+WHERE c.n > 0 AND c.state IN ('succeeded', 'failed', 'timed_out', 'dead', 'cancelled')
+GROUP BY c.plugin, c.state;
+
+-- name: durations
+-- Reads how long the newest attempts took, at most :limit, that ended at :since or later and did not die with a gateway.
+SELECT max(ended_at - started_at, 0) FROM attempts
+WHERE
+    rowid > (SELECT max(rowid) FROM attempts) - :limit AND ended_at >= :since AND outcome <> 'lost'
+ORDER BY 1;
 
 -- name: list_all
 -- Reads jobs below an id, newest first.

@@ -4,16 +4,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+
 from ductile.model.check import Unhealthy
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
 from ductile.model.journal import Entry
 from ductile.model.view import AttemptView, JobPage, JobView, LogPage, SkipView
+from ductile.store.analytics import Backlog, Recent, backlog, recent
 from ductile.store.fulltext import INDEXED
 from ductile.store.listing import Wanted, list_jobs
 from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
+from ductile.store.purge import Purge
 from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
 
@@ -98,6 +102,30 @@ class Readers:
         async with self._pool.moment(queries=6) as moment:
             return await list_logs(moment, wanted, now)
 
+    async def waiting(self, wanted: Purge, above: str, below: str, limit: int) -> list[str]:
+        """The ids of the next jobs between two ids that wait and are wanted, oldest first."""
+        rows = await self._all(
+            "waiting",
+            plugin=wanted.plugin,
+            command=wanted.command,
+            pipeline=wanted.pipeline,
+            states=orjson.dumps(wanted.states).decode(),
+            above=above,
+            below=below,
+            limit=limit,
+        )
+        return [job_id for (job_id,) in rows]
+
+    async def backlog(self) -> Backlog:
+        """What waits and runs now."""
+        async with self._pool.moment(queries=2) as moment:
+            return await backlog(moment)
+
+    async def recent(self, since: Millis) -> Recent:
+        """What has become of the jobs that were submitted since a time, and of all that have not ended."""
+        async with self._pool.moment(queries=3) as moment:
+            return await recent(moment, since)
+
     async def indexing(self) -> tuple[int, int]:
         """The row ids of the newest attempt, and of the last one that has its full text."""
         async with self._pool.moment(queries=2) as moment:
@@ -129,7 +157,7 @@ class Readers:
         rows = await self._all("definition", hash=definition_hash)
         return rows[0][0] if rows else None
 
-    async def _all(self, name: str, **values: str | int) -> Sequence[Row]:
+    async def _all(self, name: str, **values: str | int | None) -> Sequence[Row]:
         async with self._pool.moment(queries=1) as moment:
             return await moment.all(name, **values)
 

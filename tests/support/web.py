@@ -113,6 +113,11 @@ class Live:
             raise self.outcome
         return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True)
 
+    async def preview(self) -> ReloadResult:
+        if self.outcome is not None:
+            raise self.outcome
+        return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True)
+
 
 def plugin(name: str = "echo", folder: Path = Path("/plugins/echo")) -> Plugin:
     """A plugin with a command of each kind."""

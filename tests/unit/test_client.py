@@ -69,6 +69,54 @@ async def test_it_discovers_and_operates(web: Web, client: Client) -> None:
     assert web.control.stops == 1
 
 
+async def test_it_searches_logs_and_counts(web: Web, client: Client) -> None:
+    job_id = (await client.trigger("echo", "poll"))["job_id"]
+    await web.finish(await web.claim(), error="no luck", stderr="oops")
+    page = await client.logs(query="luck", plugin="echo", status=None, from_="2000-01-01T00:00:00+02:00", limit=5)
+    assert [row["job_id"] for row in page["logs"]] == [job_id]
+    assert "result" not in page["logs"][0]
+    assert (await client.logs(include_result=True))["logs"][0]["result"]["error"] == "no luck"
+    assert (await client.logs(include_result=False, query="nowhere"))["total"] == 0
+    assert (await client.job_logs(job_id))["logs"][0]["stderr"] == "oops"
+    assert (await client.analytics_queue())["queue_depth"] == 0
+    assert (await client.analytics_summary())["stats"]["failed"] == 1
+    with pytest.raises(Refused, match="names no word"):
+        await client.logs(query="***")
+
+
+async def test_it_starts_again_and_purges(web: Web, client: Client) -> None:
+    job_id = (await client.trigger("echo", "poll"))["job_id"]
+    await web.finish(await web.claim())
+    assert (await client.retry(job_id))["retry_of"] == job_id
+    await client.trigger("alias", "poll")
+    assert await client.purge(plugin="alias", state="held") == {"purged": 0}
+    assert await client.purge(plugin="alias", command="poll", state="queued") == {"purged": 1}
+    await client.run_pipeline("async")
+    assert await client.purge(pipeline="async") == {"purged": 1}
+    assert await client.purge() == {"purged": 1}
+
+
+async def test_whatever_it_changes_it_can_try(web: Web, client: Client) -> None:
+    job_id = (await client.trigger("echo", "poll"))["job_id"]
+    ended = (await client.trigger("alias", "poll", priority=9))["job_id"]
+    await web.finish(await web.claim())
+    before = (await client.jobs(), await web.store.newest_entry())
+    tried = [
+        await client.trigger("echo", "poll", dry_run=True),
+        await client.run_pipeline("sync", detach=True, dry_run=True),
+        await client.cancel(job_id, dry_run=True),
+        await client.retry(ended, dry_run=True),
+        await client.purge(dry_run=True),
+        await client.reload(dry_run=True),
+        await client.pause(dry_run=True),
+        await client.resume(dry_run=True),
+        await client.stop(dry_run=True),
+    ]
+    assert all(answer["dry_run"] is True for answer in tried)
+    assert (await client.jobs(), await web.store.newest_entry()) == before
+    assert (web.control.paused, web.control.stops, web.live.causes) == (False, 0, [])
+
+
 async def test_ill_health_is_an_answer(web: Web, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(_: object) -> bool:
         return False

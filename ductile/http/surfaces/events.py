@@ -141,11 +141,6 @@ A comment comes every 15 seconds. The stream ends when the gateway stops, and wh
 connect again with `Last-Event-ID`.
 """
 
-DRY_RUN = Parameter(
-    name="dry_run",
-    schema=schemas.BOOLEAN,
-    description="Change nothing; answer 200 with what would be started and `dry_run: true`.",
-)
 SENT = """\
 Starts every pipeline that is `on` the type (without `from_plugin`, or with `from_plugin: api`) and every entry of
 `routes:` with `from: api`, all in one transaction. An event that nothing waits for starts nothing, and is journalled.
@@ -199,7 +194,7 @@ ROUTES = [
         description=SENT,
         scopes=("events:rw",),
         tags=("events",),
-        parameters=(DRY_RUN, schemas.IDEMPOTENCY_KEY),
+        parameters=(schemas.DRY_RUN, schemas.IDEMPOTENCY_KEY),
         request=SENT_EVENT,
         request_required=True,
         responses={202: SENT_ANSWER, 200: SENT_ANSWER, 409: None},

@@ -11,6 +11,7 @@ Schema = Mapping[str, Any]
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
+TRUE: Schema = {"type": "boolean", "const": True}
 OBJECT: Schema = {"type": "object"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 ID: Schema = {"type": "string", "format": "uuid"}
@@ -104,7 +105,7 @@ PLANNED = closed(
         "retry_of": ID,
         "steps": array(closed(step=STRING, plugin=STRING, command=STRING)),
     },
-    dry_run={"const": True},
+    dry_run=TRUE,
     job_id={**NULLABLE_ID, "description": "The job that would answer for this one; null where one would be made."},
     status=STATE,
     plugin=STRING,
@@ -277,7 +278,7 @@ CONFIG_VIEW = closed(
         closed("RouteView", event_type=STRING, source=NULLABLE_STRING, to=STRING, hook=BOOLEAN),
     ),
 )
-OK = closed("Status", {"generation": INTEGER}, status=STRING)
+OK = closed("Status", {"generation": INTEGER, "dry_run": BOOLEAN}, status=STRING)
 HEALTH = closed(
     "Health",
     status={"type": "string", "enum": ["ok", "degraded"]},
@@ -306,4 +307,19 @@ RELOADED = closed(
     changed=BOOLEAN,
     changes=array(STRING),
 )
-PAUSED = closed("Paused", status=STRING, paused=BOOLEAN)
+RELOADED_OR_PLANNED = {
+    "anyOf": [
+        RELOADED,
+        closed(
+            "ReloadPlanned",
+            status=STRING,
+            dry_run=TRUE,
+            message=STRING,
+            generation=INTEGER,
+            config_hash=STRING,
+            changed=BOOLEAN,
+            changes=array(STRING),
+        ),
+    ]
+}
+PAUSED = closed("Paused", {"changed": BOOLEAN, "dry_run": BOOLEAN}, status=STRING, paused=BOOLEAN)

@@ -1,11 +1,14 @@
 """Health, and what an operator does to the running gateway."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import depth_of
 from ductile.http.surfaces import schemas
+from ductile.http.wait import flag
 from ductile.model.clock import rfc3339
 from ductile.model.principal import ALL
 from ductile.model.route import Route
@@ -90,34 +93,54 @@ async def readyz(ask: Ask) -> Reply:
 
 async def reload(ask: Ask) -> Reply:
     """Read the configuration again; an invalid one changes nothing."""
-    result = await ask.gateway.live.reload("api")
+    live = ask.gateway.live
+    if flag(ask, "dry_run"):
+        message = "The configuration is valid; nothing was changed."
+        return Reply(body={"status": "ok", "dry_run": True, "message": message, **compiled(await live.preview())})
+    result = await live.reload("api")
     return Reply(
         body={
             "status": "ok",
             "reloaded_at": rfc3339(ask.gateway.clock()),
             "message": "Configuration reloaded successfully.",
-            "generation": result.generation,
-            "config_hash": result.config_hash,
-            "changed": result.changed,
-            "changes": result.changes,
+            **compiled(result),
         }
     )
 
 
+def compiled(result: ReloadResult) -> dict[str, Any]:
+    """The configuration that serves now, or would."""
+    return {
+        "generation": result.generation,
+        "config_hash": result.config_hash,
+        "changed": result.changed,
+        "changes": result.changes,
+    }
+
+
 async def pause(ask: Ask) -> Reply:
     """Claim nothing more, over a restart too; intake goes on."""
-    await ask.gateway.control.pause()
-    return Reply(body={"status": "ok", "paused": True})
+    return await switch(ask, ask.gateway.control.pause, paused=True)
 
 
 async def resume(ask: Ask) -> Reply:
     """Claim again."""
-    await ask.gateway.control.resume()
-    return Reply(body={"status": "ok", "paused": False})
+    return await switch(ask, ask.gateway.control.resume, paused=False)
+
+
+async def switch(ask: Ask, change: Callable[[], Awaitable[None]], *, paused: bool) -> Reply:
+    """Pause or resume; a dry run says whether that would change anything."""
+    body = {"status": "ok", "paused": paused}
+    if flag(ask, "dry_run"):
+        return Reply(body={**body, "changed": ask.gateway.control.paused is not paused, "dry_run": True})
+    await change()
+    return Reply(body=body)
 
 
 async def stop(ask: Ask) -> Reply:
     """Stop gracefully, after this answer."""
+    if flag(ask, "dry_run"):
+        return Reply(body={"status": "stopping", "dry_run": True})
     ask.gateway.control.request_stop()
     return Reply(status=202, body={"status": "stopping"})
 
@@ -130,7 +153,14 @@ def _probe(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> 
 
 def _order(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> Route:
     return Route(
-        method="POST", path=path, handler=handler, summary=summary, scopes=(ALL,), tags=("system",), responses=responses
+        method="POST",
+        path=path,
+        handler=handler,
+        summary=summary,
+        scopes=(ALL,),
+        tags=("system",),
+        parameters=(schemas.DRY_RUN,),
+        responses=responses,
     )
 
 
@@ -138,8 +168,8 @@ ROUTES = [
     _probe("/healthz", "How the gateway is", healthz, {200: schemas.HEALTH, 503: schemas.HEALTH}),
     _probe("/livez", "Whether the gateway answers", livez, {200: schemas.OK}),
     _probe("/readyz", "Whether the gateway takes work", readyz, {200: schemas.OK, 503: None}),
-    _order("/system/reload", "Read the configuration again", reload, {200: schemas.RELOADED, 422: None}),
+    _order("/system/reload", "Read the configuration again", reload, {200: schemas.RELOADED_OR_PLANNED, 422: None}),
     _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
     _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
-    _order("/system/stop", "Stop gracefully", stop, {202: schemas.OK}),
+    _order("/system/stop", "Stop gracefully", stop, {200: schemas.OK, 202: schemas.OK}),
 ]

@@ -1,0 +1,82 @@
+"""What waits in the queue, and letting it go."""
+
+from typing import Any
+
+from ductile.document.problem import did_you_mean
+from ductile.errors import BadRequest
+from ductile.http.ask import Ask, Reply
+from ductile.http.surfaces import schemas
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, closed
+from ductile.http.wait import flag
+from ductile.model.ids import new_id
+from ductile.model.job import State
+from ductile.model.principal import ALL
+from ductile.model.route import Route
+from ductile.store.cancel import WAITING
+from ductile.store.purge import Purge
+from ductile.store.purge import purge as purge_jobs
+
+MEMBERS = ("plugin", "command", "pipeline", "state")
+BATCH = 256
+"""Jobs that one transaction cancels at most."""
+
+
+async def purge(ask: Ask) -> Reply:
+    """Cancel what waits now; what comes meanwhile is left alone."""
+    wanted, dry_run = read_purge(ask.object()), flag(ask, "dry_run")
+    store = ask.gateway.store
+    change = store.rehearse if dry_run else store.write
+    above, below, purged = "", new_id(), 0
+    while job_ids := await store.waiting(wanted, above, below, BATCH):
+        purged += await change(purge_jobs, job_ids)
+        above = job_ids[-1]
+    return Reply(body={"purged": purged, **({"dry_run": True} if dry_run else {})})
+
+
+def read_purge(body: dict[str, Any]) -> Purge:
+    """Which jobs the body names; an empty one names all that wait. Raises BadRequest."""
+    for name, value in body.items():
+        if name not in MEMBERS:
+            hint = did_you_mean(name, MEMBERS)
+            raise BadRequest(reason=f"{name!r} is no member of a purge{hint} (known are {', '.join(MEMBERS)})")
+        if not isinstance(value, str) or not value:
+            raise BadRequest(reason=f"{name} must be a string with something in it; leave it out to purge any {name}")
+    state = body.get("state")
+    if state is not None and state not in set(WAITING):
+        raise BadRequest(reason=f"state must be {' or '.join(WAITING)}: other jobs do not wait")
+    return Purge(
+        plugin=body.get("plugin"),
+        command=body.get("command"),
+        pipeline=body.get("pipeline"),
+        states=WAITING if state is None else (State(state),),
+    )
+
+
+REQUEST = {
+    "title": "Purge",
+    "type": "object",
+    "properties": {
+        "plugin": {"type": "string", "minLength": 1, "description": "Jobs of this plugin."},
+        "command": {"type": "string", "minLength": 1, "description": "Jobs of this command."},
+        "pipeline": {"type": "string", "minLength": 1, "description": "Steps of runs of this pipeline."},
+        "state": {"type": "string", "enum": [state.value for state in WAITING], "description": "Both where left out."},
+    },
+    "additionalProperties": False,
+}
+
+ROUTES = [
+    Route(
+        method="POST",
+        path="/queue/purge",
+        handler=purge,
+        summary="Cancel every job that waits, or those that the body names",
+        description="""Queued jobs, also those that are to start later or to be tried again, and held ones. What runs
+goes on: `POST /job/{job_id}/cancel` stops it. A cancelled step is a failed one to its run; a run of which nothing else
+is open is cancelled.""",
+        scopes=(ALL,),
+        parameters=(schemas.DRY_RUN,),
+        request=REQUEST,
+        responses={200: closed("Purged", {"dry_run": BOOLEAN}, purged=INTEGER), 400: None},
+        request_examples={"all": {}, "what a plugin that is gone has left": {"plugin": "echo", "state": "held"}},
+    ),
+]

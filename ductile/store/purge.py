@@ -1,0 +1,48 @@
+"""Purging: many waiting jobs are cancelled at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ductile.model.job import Job, State
+from ductile.store.cancel import WAITING, end_waiting
+from ductile.store.run import change_run, step_ended
+from ductile.store.tx import Tx
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Purge:
+    """Which waiting jobs: None and no states let everything pass."""
+
+    plugin: str | None = None
+    command: str | None = None
+    pipeline: str | None = None
+    """Of runs of this pipeline."""
+    states: tuple[State, ...] = WAITING
+
+
+def purge(tx: Tx, job_ids: Sequence[str]) -> int:
+    """Cancels those of the jobs that still wait; returns how many. A cancelled step is a failed one to its run.
+
+    A run of which nothing else is open is cancelled itself.
+    """
+    ended = [job for job_id in job_ids for job in _cancel(tx, job_id)]
+    steps: defaultdict[str, list[Job]] = defaultdict(list)
+    for job in ended:
+        if job.parent_id is not None:
+            steps[job.root_id].append(job)
+    for root_id, gone in steps.items():
+        if tx.run("cancel_rest", id=root_id, open=len(gone), now=tx.now).rowcount:
+            change_run(tx, root_id, opened=-len(gone), failed=len(gone), error=None)
+        else:
+            for step in gone:
+                step_ended(tx, step, None)
+    return len(ended)
+
+
+def _cancel(tx: Tx, job_id: str) -> Sequence[Job]:
+    for state in WAITING:
+        ended = end_waiting(tx, tx.all("cancel_waiting", id=job_id, state=state, now=tx.now), state)
+        if ended:
+            return ended
+    return ()
