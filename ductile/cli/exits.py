@@ -2,7 +2,7 @@
 
 from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, WaitedTooLong
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
-from ductile.config.errors import BadPath, ConfigNotFound, EditRefused
+from ductile.config.errors import BadPath, ConfigNotFound, EditRefused, InvalidConfiguration
 from ductile.errors import DuctileError, NotFound
 from ductile.kit.errors import BadNewName, BadPayload, BadSettings
 
@@ -15,6 +15,7 @@ EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (BadPath, Exit.USAGE),
     (ConfigNotFound, Exit.CONFIGURATION),
     (EditRefused, Exit.CONFIGURATION),
+    (InvalidConfiguration, Exit.CONFIGURATION),
     (ConfigurationBroken, Exit.CONFIGURATION),
     (NotFoundError, Exit.NOT_FOUND),
     (NotFound, Exit.NOT_FOUND),

@@ -67,3 +67,9 @@ class NoSuchPlugin(NotFound):
     """No plugin {name!r} is configured or found below the plugin roots{hint} (see `ductile plugin list`)."""
 
     code = "unknown_plugin"
+
+
+class InvalidConfiguration(Unprocessable):
+    """The configuration {path} has {found}; mend it first."""
+
+    code = "invalid_configuration"

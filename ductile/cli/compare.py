@@ -1,0 +1,110 @@
+"""`ductile config diff`: what a reload would change."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ductile.cli.codes import Exit
+from ductile.cli.command import command, noun
+from ductile.cli.output import Out
+
+if TYPE_CHECKING:  # the whole compiler
+    from ductile.model.snapshot import Snapshot
+
+app = noun("Compare configurations.")
+
+
+@command(app, gateway=True)
+def diff(
+    out: Out,
+    other: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Another configuration: its folder or its config.yaml.")
+    ] = None,
+    *,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there is a difference.")] = False,
+) -> None:
+    """Show what a reload would change: the running gateway against the files on disk, or the files against others.
+
+    Exits with 78 if the files are invalid. Secrets are not shown, only that they differ.
+    """
+    found = with_other(out, other) if other is not None else with_gateway(out)
+    columns = {"SETTING": "path", "NOW": "now", "THEN": "then"}
+    if out.for_people:
+        for part in found["changes"]:
+            out.tell(f"{part} changes")
+        for key in found["restart_required"]:
+            out.tell(f"{key} cannot change without a restart: a reload would be refused")
+        if not found["changed"]:
+            out.tell("There is no difference.")
+    out.rows(columns, found["values"], document=found)
+    if exit_code and found["changed"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+def with_other(out: Out, other: str) -> dict[str, Any]:
+    """The configuration's files against another's."""
+    from ductile.config.compare import compared  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.reload import changes, fixed_keys_changed  # noqa: PLC0415 - as above
+
+    here, there = find_config(out.config, os.environ), find_config(other, os.environ)
+    now, then = compiled(here), compiled(there)
+    values = compared(load_layers(here, os.environ), load_layers(there, os.environ))
+    moved = {"state": "state.path", "plugin_roots": "plugin_roots"}  # absolute, so that every copy has others
+    parts = [
+        part
+        for part in changes(now, then)
+        if part not in moved or any(row["path"].startswith(moved[part]) for row in values)
+    ]
+    return {
+        "changed": bool(parts or values),
+        "changes": parts,
+        "restart_required": [key for key in fixed_keys_changed(now, then) if any(key in row["path"] for row in values)],
+        "values": values,
+    }
+
+
+def with_gateway(out: Out) -> dict[str, Any]:
+    """What serves against the files, as the gateway itself finds them."""
+    from ductile.client import Client, Refused  # noqa: PLC0415 - as above
+    from ductile.config.compare import differences  # noqa: PLC0415 - as above
+    from ductile.config.load import find_config  # noqa: PLC0415 - as above
+    from ductile.describe.config_view import config_view  # noqa: PLC0415 - as above
+
+    then = config_view(compiled(find_config(out.config, os.environ)))
+
+    async def asked(client: Client) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        view = await client.config_view()
+        try:
+            return view, await client.reload(dry_run=True)
+        except Refused as refused:
+            if refused.envelope.get("error") != "restart_required":
+                raise
+            return view, {"changed": True, "keys": refused.envelope.get("details", {}).get("keys", [])}
+
+    view, answer = out.ask(asked)
+    return {
+        "changed": answer["changed"],
+        "changes": answer.get("changes", []),
+        "restart_required": answer.get("keys", []),
+        "values": differences(view, then),
+    }
+
+
+def compiled(location: Path) -> "Snapshot":
+    """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
+    from ductile import parts  # noqa: PLC0415 - as above
+    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
+    from ductile.config.errors import InvalidConfiguration  # noqa: PLC0415 - as above
+    from ductile.model.route import Matcher  # noqa: PLC0415 - as above
+
+    matcher = Matcher([row for surface in parts.SURFACES for row in surface])
+    result = compile_config(location, os.environ, generation=1, matcher=matcher)
+    if result.snapshot is None:
+        found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
+        errors = [problem.public() for problem in result.errors]
+        raise InvalidConfiguration(path=location, found=found, errors=errors)
+    return result.snapshot
