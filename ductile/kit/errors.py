@@ -31,7 +31,7 @@ class BadPlugin(Unprocessable):
 
 
 class NoSuchCommand(NotFound):
-    """The plugin {plugin} has no command `{command}`; it has {known}."""
+    """The plugin {plugin} has no command `{command}`{hint} (it has {known})."""
 
     code = "unknown_command"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ductile.document.problem import Problem
+from ductile.document.problem import Problem, did_you_mean
 from ductile.document.redact import SHORTEST_SECRET, Redactor, is_secret_name
 from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand
@@ -93,7 +93,12 @@ def as_document(opened: Opened) -> dict[str, Any]:
 def require_command(manifest: Manifest, command: str) -> None:
     """Raises NoSuchCommand."""
     if command not in manifest.commands:
-        raise NoSuchCommand(plugin=manifest.name, command=command, known=", ".join(manifest.commands))
+        raise NoSuchCommand(
+            plugin=manifest.name,
+            command=command,
+            hint=did_you_mean(command, manifest.commands),
+            known=", ".join(manifest.commands),
+        )
 
 
 def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ductile.kit.settings import read_cases, read_settings
 from ductile.kit.subject import Opened, instance, open_folder, redactor, require_command
 from ductile.model.clock import Millis, system_clock
 from ductile.model.ids import new_id
-from ductile.model.manifest import CommandType, Manifest
+from ductile.model.manifest import Command, CommandType, Manifest
 from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.plugin.runner.spawn import Spawn
@@ -56,6 +56,7 @@ RULES: Mapping[str, str] = {**ON_THE_WHOLE, **{name: rule for name, (rule, _) in
 UNANSWERED = frozenset({"answers", "output"})
 """Cases that look at a command which has not answered."""
 
+_REFUSED = "Mend what the system refused; `plugin run` shows the same."
 _GIVE = "Give a payload that works: `examples: [{…}]` in input_schema, a case in tests/NAME.json, or"
 
 TIMEOUT: Millis = 10_000
@@ -169,55 +170,58 @@ class _Exam:
             if case.command not in manifest.commands:
                 hint = did_you_mean(case.command, manifest.commands) or f"; it has {', '.join(manifest.commands)}"
                 raise BadSettings(what=folder / "tests" / name, reason=f"there is no command `{case.command}`{hint}")
-        usable: list[Probe] = []
         room = asyncio.Semaphore(self._lab.at_once if manifest.concurrency_safe else 1)
+        speaking: list[Probe] = []
         for name, command in manifest.commands.items():
-            why = self._options.skip.get(name)
-            if why is None and self._options.read_only and command.type is CommandType.WRITE:
-                why = "it is of type write, and --read-only was given"
-            if why is not None:
+            if (why := self._skips(command)) is not None:
                 self._note("answers", name, skipped(why))
                 continue
             probes = probes_of(plugin, command, cases, self._options.payloads.get(name))
             if isinstance(probes, NoProbe):
-                fix = f"{_GIVE} --payload {name}=JSON."
-                self._note("answers", name, failed(f"Nothing was sent: {probes.reason}.", fix))
+                self._note(
+                    "answers", name, failed(f"Nothing was sent: {probes.reason}.", f"{_GIVE} --payload {name}=JSON.")
+                )
                 continue
-            usable += probes
-            await self._command(manifest, name, probes, room)
-        await self._whole(usable, room)
+            talk = await self._talk(manifest, command, probes, room)
+            if talk is not None and answered(talk.first) is not None:
+                speaking.append(talk.probe)
+        await self._whole(speaking, room)
 
-    async def _command(self, manifest: Manifest, name: str, probes: tuple[Probe, ...], room: asyncio.Semaphore) -> None:
-        if not any(self._wanted(case, name) for case in ON_EACH_COMMAND):
-            return
+    def _skips(self, command: Command) -> str | None:
+        """Why the command is not run."""
+        if self._options.read_only and command.type is CommandType.WRITE:
+            return "it is of type write, and --read-only was given"
+        return self._options.skip.get(command.name)
+
+    async def _talk(
+        self, manifest: Manifest, command: Command, probes: tuple[Probe, ...], room: asyncio.Semaphore
+    ) -> Talk | None:
+        """All cases of one command; None where it did not start."""
         try:
             exchanges = await asyncio.gather(*(_sent(self._lab, probe, room) for probe in probes))
         except SpawnFailed as failure:
-            self._note("answers", name, failed(f"It did not start: {failure.reason}.", "Mend what the system refused."))
-            return
-        talk = Talk(
-            lab=self._lab,
-            manifest=manifest,
-            command=manifest.commands[name],
-            probes=probes,
-            exchanges=tuple(exchanges),
-        )
+            self._note("answers", command.name, failed(f"It did not start: {failure.reason}.", _REFUSED))
+            return None
+        talk = Talk(lab=self._lab, manifest=manifest, command=command, probes=probes, exchanges=tuple(exchanges))
         silent = answered(talk.first) is None
-        wanted = [case for case in ON_EACH_COMMAND if self._wanted(case, name)]
+        wanted = [case for case in ON_EACH_COMMAND if self._wanted(case, command.name)]
         seen = await asyncio.gather(*(_look(talk, case, room, silent=silent) for case in wanted))
         for case, (one, seconds) in zip(wanted, seen, strict=True):
-            self._note(case, name, one, seconds)
+            self._note(case, command.name, one, seconds)
+        return talk
 
-    async def _whole(self, probes: list[Probe], room: asyncio.Semaphore) -> None:
-        if not probes:
+    async def _whole(self, speaking: Sequence[Probe], room: asyncio.Semaphore) -> None:
+        if not speaking:
+            for case in ("malformed", "timing"):
+                self._note(case, None, skipped("a command has to answer first; see answers"))
             return
         kinds = [kind for kind in whole.KINDS if self._wanted("malformed", kind)]
-        looks = [_timed(partial(whole.malformed, self._lab, probes[0], kind), room) for kind in kinds]
+        looks = [_timed(partial(whole.malformed, self._lab, speaking[0], kind), room) for kind in kinds]
         for kind, (seen, seconds) in zip(kinds, await asyncio.gather(*looks), strict=True):
             self._note("malformed", kind, seen, seconds)
         if self._wanted("timing", None):
-            quick = next((probe for probe in probes if probe.ask.command == "health"), probes[0])
-            self._note("timing", None, *await _timed(lambda: whole.timing(self._lab, quick), room))
+            quick = next((probe for probe in speaking if probe.ask.command == "health"), speaking[0])
+            self._note("timing", None, *await _timed(partial(whole.timing, self._lab, quick), room))
 
     def _wanted(self, case: str, of: str | None) -> bool:
         only = self._options.only

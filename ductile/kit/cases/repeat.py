@@ -97,22 +97,28 @@ def _growth(talk: Talk, sizes: Sequence[int], exchange: Exchange) -> Seen:
 
 
 async def concurrency(talk: Talk) -> Seen:
-    """Several at once, asked two different things, each answer as it was alone."""
+    """Several at once, asked two different things, each answer as it was alone.
+
+    Where two answers to the same request differ though nothing else runs (times, ids), nothing is compared.
+    """
     if not talk.manifest.concurrency_safe:
         return skipped("the manifest says `concurrency_safe: false`")
-    again, other = await talk.ask(), variant(talk.probe)
-    volatile = _volatile(talk, again)
+    other = variant(talk.probe)
     alone = [(talk.probe, talk.first)]
     if other != talk.probe:
         alone.append((other, await talk.with_probe(other).ask()))
     asks = [alone[index % len(alone)] for index in range(talk.lab.at_once)]
     with scratch(talk.lab.files) as place:
         together = await asyncio.gather(*(talk.lab.bench.ask(probe.plugin, probe.ask, place) for probe, _ in asks))
+    volatile: list[Path] | None = None
     for exchange, (_, before) in zip(together, asks, strict=True):
         if not same_outcome(before, exchange):
             said = f"{len(asks)} at once: one of them answers {told(exchange)}; alone {told(before)}."
             return failed(said, _FIX, exchange)
-        different = [path for path in _different(talk, before, exchange) if not _below(path, volatile)]
+        different = _different(talk, before, exchange)
+        if different and volatile is None:
+            volatile = _different(talk, talk.first, await talk.ask())
+        different = [path for path in different if not _below(path, volatile or ())]
         if different:
             said = f"{len(asks)} at once: one of them answers otherwise than alone, at {_named(different)}."
             return failed(said, _FIX, exchange)
@@ -123,11 +129,6 @@ _FIX = (
     "Give each run files of its own (its `job_id`, or a temporary folder), or take a lock; "
     "else say `concurrency_safe: false` in the manifest, and never two run at once."
 )
-
-
-def _volatile(talk: Talk, again: Exchange) -> list[Path]:
-    """Where two answers to the same request differ though nothing else runs: times, ids, durations."""
-    return _different(talk, talk.first, again)
 
 
 def _different(talk: Talk, one: Exchange, other: Exchange) -> list[Path]:

@@ -1,0 +1,124 @@
+"""The kit passes every bundled and every fresh plugin, and fails what is broken: by the one case meant for it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.kit import BREAKS, Break, Fresh, built, examined, failed, replace, text
+
+from ductile.kit.finding import Verdict
+from ductile.kit.template import TRADES, Language
+
+ROOT = Path(__file__).parents[3]
+BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/manifest.yaml"))
+
+
+@pytest.mark.parametrize("folder", BUNDLED, ids=lambda folder: folder.name)
+def test_each_bundled_plugin_keeps_every_rule(folder: Path) -> None:
+    report = examined(folder)
+    assert report.ok, text(report)
+    untested = [one.name for one in report.findings if one.case == "answers" and one.seen.verdict is Verdict.SKIPPED]
+    assert untested == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_fresh_plugin_keeps_every_rule_and_its_own_tests_pass(fresh: Fresh, language: str) -> None:
+    folder = built(fresh(language, "greeter"))
+    report = examined(folder)
+    assert report.ok, text(report)
+    assert report.count(Verdict.PASSED) == 43
+    ran = subprocess.run(
+        TRADES[Language(language)].test, shell=True, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.language}_{broken.way}")
+def test_a_plugin_that_is_broken_in_one_way_fails_the_case_that_is_meant_for_it(fresh: Fresh, broken: Break) -> None:
+    folder = fresh(broken.language, "broken")
+    shutil.rmtree(folder / "tests")  # its own cases would find some of it without the kit
+    for old, new in broken.changes:
+        replace(folder / broken.file, old, new)
+    if broken.manifest:
+        replace(folder / "manifest.yaml", *broken.manifest)
+    skip = dict.fromkeys(("greet", "health"), "one command is enough")
+    report = examined(built(folder), skip=skip, timeout=5_000, kill_grace=500)
+    assert failed(report) == {broken.case}, text(report)
+    assert broken.says in " ".join(text(report).split())
+
+
+@pytest.mark.parametrize(
+    ("language", "check"),
+    [
+        ("go", "gofmt -l . | (! grep .) && go vet ./..."),
+        ("rust", "cargo fmt --check"),
+        ("node", "node --check run.mjs"),
+    ],
+)
+def test_a_fresh_plugin_is_as_its_language_is_written(fresh: Fresh, language: str, check: str) -> None:
+    folder = fresh(language, "greeter")
+    ran = subprocess.run(check, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_a_fresh_python_plugin_has_nothing_to_lint(fresh: Fresh) -> None:
+    folder = fresh("python", "greeter")
+    ran = subprocess.run(
+        ["ruff", "check", "--isolated", "--select", "E,F,W,I,B,UP,SIM,RET", "--line-length", "120", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_a_plugin_that_was_not_built_is_told_how(fresh: Fresh) -> None:
+    report = examined(fresh("go", "greeter"))
+    assert failed(report) == {"trust"}
+    assert "build.sh, which makes it" in text(report)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "case", "says"),
+    [
+        ("protocol: 2", "protocol: 2\nentrypont: x", "manifest", "manifest.yaml:7:1: error[unknown_key]"),
+        ("protocol: 2", "protocol: 1", "manifest", "must be `2`"),
+        ("entrypoint: run.py", "entrypoint: start.py", "trust", "`start.py` does not exist"),
+        ("  required: []", "  required: [api_key]", "config", "`config.api_key` is required"),
+        ("type: string, minLength: 1", "type: strin, minLength: 1", "manifest", "did you mean `string`?"),
+    ],
+)
+def test_a_wrong_manifest_is_told_with_its_place(fresh: Fresh, old: str, new: str, case: str, says: str) -> None:
+    folder = fresh("python", "greeter")
+    replace(folder / "manifest.yaml", old, new)
+    report = examined(folder)
+    assert failed(report) == {case}, text(report)
+    assert says in text(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda run: run.chmod(0o644), "is not executable; run `chmod +x"),
+        (lambda run: run.chmod(0o757), "everybody may write"),
+        (lambda run: replace(run, "#!/usr/bin/env python3", "#!/usr/bin/env python9"), "needs `python9`"),
+        (lambda run: replace(run, "#!/usr/bin/env python3", "import os"), "its first line must name one"),
+        (lambda run: run.write_bytes(run.read_bytes().replace(b"\n", b"\r\n")), "Windows line ends"),
+    ],
+)
+def test_an_entrypoint_that_cannot_be_trusted_is_told_why(fresh: Fresh, change: object, says: str) -> None:
+    folder = fresh("python", "greeter")
+    change(folder / "run.py")  # type: ignore[operator]  # a function of the table
+    report = examined(folder)
+    assert failed(report) == {"trust"}
+    assert says in text(report)
+
+
+def test_nothing_of_a_plugin_is_left_when_it_was_tested(fresh: Fresh) -> None:
+    folder = fresh("bash", "leaver")
+    replace(folder / "run.sh", "need_name() {", "sleep 79 >/dev/null 2>&1 &\nneed_name() {")
+    assert "leftovers" in failed(examined(folder, only=frozenset({"leftovers"})))
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
+    assert b"sleep\x0079\x00" not in commands
