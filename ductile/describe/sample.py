@@ -124,9 +124,9 @@ def an_object(schema: Mapping[str, Any], root: Any, *, whole: bool, depth: int) 
     properties = properties if isinstance(properties, Mapping) else {}
     required = schema.get("required")
     wanted = [key for key in required if isinstance(key, str)] if isinstance(required, Sequence) else []
-    if whole:
+    if whole and depth < DEEPEST // 2:
         wanted = [*wanted, *(key for key in properties if key not in wanted)]
-    elif not wanted:
+    elif not wanted and depth < DEEPEST - 1:
         wanted = list(properties)[:FEW]
     return {key: sample(properties.get(key, {}), root, name=key, whole=whole, depth=depth + 1) for key in wanted}
 

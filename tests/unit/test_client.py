@@ -117,6 +117,22 @@ async def test_whatever_it_changes_it_can_try(web: Web, client: Client) -> None:
     assert (web.control.paused, web.control.stops, web.live.causes) == (False, 0, [])
 
 
+async def test_it_reads_the_documents(client: Client) -> None:
+    assert [command["name"] for command in (await client.plugin("echo"))["commands"]] == [
+        "poll",
+        "peek",
+        "handle",
+        "say",
+    ]
+    assert (await client.skills_markdown()).startswith("# Ductile Gateway: skills")
+    assert "/jobs" in (await client.openapi())["paths"]
+    assert all(path.startswith("/plugin/echo/") for path in (await client.openapi("echo"))["paths"])
+    assert (await client.config_view())["api"]["enabled"] is True
+    for refused in (client.plugin("../jobs"), client.openapi("nobody")):
+        with pytest.raises(NotFoundError):
+            await refused
+
+
 async def test_ill_health_is_an_answer(web: Web, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(_: object) -> bool:
         return False

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.document.units import duration, size
+from ductile.document.units import duration, size, written
 
 UNITS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
@@ -86,3 +86,12 @@ def test_a_size_is_bytes_and_a_kilobyte_has_1024(text: str | int, count: int) ->
 def test_what_is_no_size_is_refused_with_examples(text: object) -> None:
     with pytest.raises(ValueError, match="is no size; write bytes such as"):
         size(text)
+
+
+@pytest.mark.parametrize(
+    ("millis", "text"),
+    [(0, "0"), (1, "1ms"), (1_500, "1s500ms"), (60_000, "1m"), (5_400_000, "1h30m"), (90_061_001, "1d1h1m1s1ms")],
+)
+def test_a_length_of_time_is_written_so_that_it_reads_the_same(millis: int, text: str) -> None:
+    assert written(millis) == text
+    assert duration(text) == millis

@@ -1,0 +1,51 @@
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from support.web import SECRET, snapshot
+
+from ductile.http.representation import Documents, is_known, represent
+from ductile.model.snapshot import Snapshot
+
+
+def test_a_tag_names_generation_configuration_and_bytes() -> None:
+    base = snapshot()
+    tags = {
+        represent(one, content).etag
+        for one in (base, replace(base, generation=2), replace(base, config_hash="other"))
+        for content in ({"a": 1}, {"a": 2})
+    }
+    assert len(tags) == 6
+    assert represent(base, {"a": 1}) == represent(snapshot(), {"a": 1})
+
+
+def test_secrets_are_in_no_document_of_any_kind() -> None:
+    assert represent(snapshot(), {SECRET: [SECRET]}).body == b'{"[REDACTED]":["[REDACTED]"]}'
+    assert represent(snapshot(), f"# {SECRET}", "text/markdown").body == b"# [REDACTED]"
+
+
+def test_a_document_is_built_once_a_generation_for_all_it_is_built_from() -> None:
+    built: list[tuple[int, tuple[str, ...]]] = []
+
+    def build(of: Snapshot, *given: str) -> Any:
+        built.append((of.generation, given))
+        return [of.generation, *given]
+
+    documents, one = Documents(), snapshot()
+    two = replace(one, generation=2)
+    for of, given in ((one, ()), (one, ("x",)), (one, ()), (one, ("x",)), (two, ()), (two, ()), (one, ())):
+        assert orjson.loads(documents.get(of, build, *given).body) == [of.generation, *given]
+    assert built == [(1, ()), (1, ("x",)), (2, ()), (1, ())]
+
+
+@pytest.mark.parametrize("fields", [['"a"'], ['W/"a"'], ["*"], [" * "], ['"b"', '"a"'], ['"b,c","a"'], ['"b" ,W/"a",']])
+def test_a_tag_that_is_named_is_known(fields: list[str]) -> None:
+    assert is_known('"a"', fields)
+
+
+@pytest.mark.parametrize(
+    "fields", [[], [""], ["a"], ['"A"'], ['"aa"'], ['"a'], ['"*"'], ['*, "b"'], ['"b,a"'], ["\udcff"]]
+)
+def test_any_other_is_not(fields: list[str]) -> None:
+    assert not is_known('"a"', fields)
