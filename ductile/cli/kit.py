@@ -154,8 +154,9 @@ def dev(
 ) -> None:
     """Run a command of a plugin at each save, and show request, response, stderr and timing; Ctrl-C ends it.
 
-    Without a COMMAND it is `health`, or the first of the manifest. A `build.sh` runs first. State is kept from run to
-    run, as the gateway does.
+    Without a COMMAND it is `health`, or the first of the manifest; without a payload the first that `plugin test` would
+    send. A `build.sh` runs first. Each run starts in a scratch folder, with what `tests/kit.yaml` says; state is kept
+    from run to run, as the gateway does.
     """
     from ductile.kit import dev as development  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.run import Given  # noqa: PLC0415
@@ -168,6 +169,8 @@ def dev(
         timeout=read_duration("--timeout", timeout),
     )
     show = _Shown(out)
+    if not once:
+        out.tell(f"Watching {folder}; Ctrl-C ends it.")
     work = development.once(folder, name, given, show) if once else development.watch(folder, name, given, show)
     if not asyncio.run(work):
         raise typer.Exit(Exit.FAILED)

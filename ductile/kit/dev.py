@@ -1,6 +1,7 @@
 """Runs a plugin's command again at each save, and shows what happens."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from ductile.kit.build import build, needs_build
 from ductile.kit.errors import BadPlugin, BuildFailed
 from ductile.kit.probes import NoProbe, probes_of
 from ductile.kit.run import Given, Ran, run_once
+from ductile.kit.scratch import scratch
 from ductile.kit.settings import read_cases, read_settings
 from ductile.kit.subject import instance, open_folder
 from ductile.kit.template import BUILD
@@ -24,6 +26,8 @@ Show = Callable[[dict[str, Any], str], None]
 
 _IDLE = frozenset({"target", "node_modules", "__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 """Folders in which nobody writes the plugin."""
+_NAMED = 3
+"""Changed files that are named."""
 _QUIET = 50
 """Milliseconds without a change that end a burst: an editor saves in several steps."""
 
@@ -70,9 +74,10 @@ async def watch(folder: Path, command: str | None, given: Given, show: Show) -> 
     try:
         while True:
             await asyncio.wait({following})
-            named = sorted(str(Path(path).relative_to(folder)) for _, path in following.result())
+            named = sorted({_named(path, folder) for _, path in following.result()})
             kept = await _ended(running, kept)
-            show({"changed": named}, f"— {', '.join(named[:3])} changed —")
+            more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            show({"changed": named}, f"\n— {', '.join(named[:_NAMED])}{more} changed —")
             running = asyncio.ensure_future(_round(folder, command, replace(given, state=kept), show))
             following = asyncio.ensure_future(anext(changes))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -81,6 +86,11 @@ async def watch(folder: Path, command: str | None, given: Given, show: Show) -> 
         stop.set()
         following.cancel()
         await _ended(running, kept)
+
+
+def _named(path: str, folder: Path) -> str:
+    """A changed file, as it lies in the folder."""
+    return path.removeprefix(f"{folder}{os.sep}")
 
 
 async def _ended(running: "asyncio.Future[tuple[bool, dict[str, Any]]]", kept: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +133,10 @@ async def _run(folder: Path, command: str | None, given: Given) -> Ran:
     if payload is None and name in commands:
         probes = probes_of(plugin, commands[name], read_cases(folder), None)
         payload = {} if isinstance(probes, NoProbe) else probes[0].ask.payload
-    return await run_once(folder, name, replace(given, payload=payload or {}, config=config, env=env))
+    with scratch(settings.files) as place:  # what it writes into its working directory must not look like a save
+        return await run_once(
+            folder, name, replace(given, payload=payload or {}, config=config, env=env), cwd=place.cwd
+        )
 
 
 def _told(error: DuctileError) -> str:
@@ -143,8 +156,8 @@ def _shown(ran: Ran) -> str:
         f"response  {_pretty(execution.stdout) or '(nothing)'}",
     ]
     if execution.stderr:
-        parts.append(f"stderr    {execution.stderr.decode(errors='replace').rstrip()}")
-    error = "" if ran.succeeded else f": {judged.error}"
+        parts.append(f"stderr    {_indented(execution.stderr.decode(errors='replace').rstrip())}")
+    error = "" if ran.succeeded else f": {first_line(judged.error or '')}"
     parts.append(f"{judged.outcome.value} after {execution.duration} ms, exit code {execution.exit_code}{error}")
     return "\n".join(parts)
 
@@ -154,4 +167,13 @@ def _pretty(output: bytes) -> str:
         text = orjson.dumps(orjson.loads(output), option=orjson.OPT_INDENT_2).decode()
     except ValueError:
         text = output.decode(errors="replace").rstrip()
+    return _indented(text)
+
+
+def _indented(text: str) -> str:
     return text.replace("\n", "\n          ")
+
+
+def first_line(error: str) -> str:
+    """Why it failed, without the stderr that is shown already."""
+    return next(iter(error.partition(": Traceback")[0].splitlines()), "")
