@@ -38,6 +38,7 @@ from ductile.model.route import Route
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.fork import Fork
 from ductile.plugin.runner.persistent import Persistent
+from ductile.plugin.runner.relay import Relay
 from ductile.plugin.runner.spawn import Spawn
 
 SURFACES: list[list[Route]] = [
@@ -78,7 +79,7 @@ GATES: list[Gate] = [PluginPresent()]
 """Asked in order before an attempt starts; the first that holds a job decides."""
 
 RUNNERS: Mapping[str, Callable[[], Runner]] = {
-    "spawn": Spawn,
+    "spawn": lambda: Relay(Spawn()),
     "fork": lambda: Fork(Spawn()),
     "persistent": Persistent,
 }

@@ -123,11 +123,23 @@ class Fork:
             else:
                 self._leaving.discard(zygote)
 
-        return Zygote(interpreter_argv(call.executable), call, _shared(call.env) | PLACEHOLDERS, left)
+        return Zygote(
+            interpreter_argv(call.executable),
+            call,
+            _shared(call.env) | PLACEHOLDERS,
+            left,
+            entrypoint=os.fspath(call.executable),
+            order=order,
+        )
 
     def _give_up(self, key: Key, reason: str) -> None:
         self._unusable.add(key)
         _log.warning("spawned instead of forked", executable=os.fspath(key[0]), reason=reason)
+
+
+def order(number: int, call: Call) -> bytes:
+    """The message that asks for a child."""
+    return b"F\0%d\0%s\0%d" % (number, call.job_id.encode(), call.attempt)
 
 
 def _shared(env: Mapping[str, str]) -> dict[str, str]:

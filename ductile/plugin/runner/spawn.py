@@ -93,13 +93,14 @@ def launch(call: Call, argv: list[str], env: Mapping[str, str], descriptors: Seq
 
 def _entering(call: Call, argv: list[str]) -> list[str]:
     """`env -C` goes first where the program starts in another folder than ours, which posix_spawn keeps."""
-    if _is_here(call.cwd):
+    if is_here(call.cwd):
         return argv
     _check(call)
     return [_ENV, "-C", str(call.cwd), *argv]
 
 
-def _is_here(folder: Path) -> bool:
+def is_here(folder: Path) -> bool:
+    """Whether it is the gateway's own working directory."""
     try:
         return str(folder) == os.getcwd() or folder.samefile(".")  # noqa: PTH109 - a Path for each job costs more
     except OSError:

@@ -26,6 +26,10 @@ _REASON = 500
 """Characters of an interpreter's own words that a reason quotes."""
 
 
+Order = Callable[[int, Call], bytes]
+"""The message that asks for the child of a number."""
+
+
 class Waiting(Protocol):
     """An attempt that wants a process."""
 
@@ -74,9 +78,9 @@ class Pipes:
 
 
 class Zygote:
-    """One warm interpreter. `left` is told when it takes no more calls, with the reason where it never took one.
+    """One warm interpreter, for an entrypoint to fork or, without one, to start programs.
 
-    It is told again once the process is gone.
+    `left` is told when it takes no more calls, with the reason where it never took one, and again once it is gone.
     """
 
     def __init__(
@@ -85,14 +89,20 @@ class Zygote:
         call: Call,
         env: Mapping[str, str],
         left: Callable[["Zygote", str | None], None],
+        *,
+        entrypoint: str,
+        order: Order,
     ) -> None:
         self._left = left
+        self._order = order
+        self._runner = "fork" if entrypoint else "spawn"
         self._loop = asyncio.get_running_loop()
         self._ready = False
         self._retired = False
         self._queue: deque[Waiting] = deque()
         self._asked: dict[int, tuple[Waiting, Pipes]] = {}
         self._reaping: dict[int, Callable[[int], None]] = {}
+        self._unreaped: deque[int] = deque()
         self.children = 0
         """Those that are not reaped yet."""
         self._number = 0
@@ -101,7 +111,7 @@ class Zygote:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123 - a descriptor is wanted
-                argv = [*interpreter, script.__file__, "3", os.fspath(call.executable)]
+                argv = [*interpreter, script.__file__, "3", entrypoint]
                 descriptors = (null.fileno(), null.fileno(), self._errors, theirs.fileno())
                 self.pid, self._pidfd = launch(call, argv, env, descriptors)
         except BaseException:
@@ -153,9 +163,8 @@ class Zygote:
             waiting.refused(explain(call, error))
             return True
         self._number += 1
-        message = b"F\0%d\0%s\0%d" % (self._number, call.job_id.encode(), call.attempt)
         try:
-            socket.send_fds(self._channel, [message], pipes.childs)
+            socket.send_fds(self._channel, [self._order(self._number, call)], pipes.childs)
         except BlockingIOError:
             pipes.close()
             return False
@@ -167,10 +176,19 @@ class Zygote:
         self._asked[self._number] = (waiting, pipes)
         return True
 
-    def _ask_all(self) -> None:
+    def _flush(self) -> None:
+        """Sends what waits for room in the channel: who is to be reaped, then who wants a child."""
+        with suppress(OSError):  # it is dead, which is heard of presently
+            try:
+                while self._unreaped:
+                    self._channel.send(b"R\0%d" % self._unreaped[0])
+                    self._unreaped.popleft()
+            except BlockingIOError:
+                self._loop.add_writer(self._channel, self._flush)
+                return
         while self._queue:
             if not self._ask(self._queue[0]):
-                self._loop.add_writer(self._channel, self._ask_all)
+                self._loop.add_writer(self._channel, self._flush)
                 return
             self._queue.popleft()
         self._loop.remove_writer(self._channel)
@@ -186,7 +204,7 @@ class Zygote:
             if kind == b"H":
                 self._ready = True
                 self._rest()
-                self._ask_all()
+                self._flush()
             elif kind == b"P":
                 self._forked(int(fields[0]), int(fields[1]))
             elif kind == b"X":
@@ -223,7 +241,7 @@ class Zygote:
             stderr=from_stderr,
             reap=reap,
             written=pipes.written,
-            runner="fork",
+            runner=self._runner,
         )
         self.children += 1
         process = Process(waiting.call, started)
@@ -236,23 +254,23 @@ class Zygote:
             waiting.begun(process)
 
     def _unforked(self, number: int) -> None:
-        """The entrypoint has changed beyond what this zygote can follow; the next call gets a new one."""
+        """It could not; where the entrypoint has changed beyond what it can follow, the next call gets a new one."""
         waiting, pipes = self._asked.pop(number)
         pipes.close()
         waiting.spawned()
-        self.retire()
+        if self._runner == "fork":
+            self.retire()
 
     def _reap(self, pid: int, reaped: Callable[[int], None]) -> None:
         """Lets go of a dead child; until then its pid and its group are nobody else's."""
-        try:
-            self._channel.send(b"R\0%d" % pid)
-        except OSError:
-            # A zygote that is dead has left its children to init; one that does not keep up is of no use either.
+        if self.gone.is_set():  # it has left its children to init
             self.children -= 1
-            self.kill()
             reaped(UNKNOWN_EXIT)
-        else:
-            self._reaping[pid] = reaped
+            return
+        self._reaping[pid] = reaped
+        self._unreaped.append(pid)
+        if len(self._unreaped) == 1:
+            self._flush()
 
     def _reaped(self, pid: int, code: int) -> None:
         self.children -= 1

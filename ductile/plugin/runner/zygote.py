@@ -3,9 +3,10 @@
 It is started as a script, needs only the standard library of Python 3.9 (and little of it: what it imports, every
 child has), has one thread, and never runs the plugin's code itself. It compiles the entrypoint and imports the modules
 of the standard library that the entrypoint names. It speaks datagrams over the descriptor in its first argument; the
-second is the entrypoint. Fields are separated by NULs:
+second is the entrypoint, empty where it only starts programs. Fields are separated by NULs:
 
     from the gateway  F id job_id attempt  with the child's stdin, stdout and stderr: fork
+                      S id path variable…  with the same: start a program (for a busy `spawn` runner: see there)
                       R pid                the child is dead and its group killed: reap it
     to the gateway    H                    ready
                       P id pid             forked
@@ -32,7 +33,8 @@ JOB_ID, ATTEMPT = "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"
 PLACEHOLDERS = {JOB_ID: "0" * 36, ATTEMPT: "0" * 10}
 """What the zygote starts with: the room for each child's own values, where /proc/<pid>/environ shows them."""
 
-MESSAGE = 4096
+MESSAGE = 65_536
+"""Bytes of a message, at most."""
 DESCRIPTORS = 3
 INT = 4
 """Bytes of a descriptor's number in a message (unix(7))."""
@@ -46,6 +48,10 @@ NEVER_EARLY = frozenset({"antigravity", "idlelib", "test", "this", "tkinter", "t
 
 Machinery = sys.modules["_frozen_importlib_external"]
 """Where `importlib.machinery` has its classes from; it is always there."""
+
+
+SIGNALS = tuple(_signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP})
+"""All that can be set: a program starts with none ignored."""
 
 
 class Unforkable(Exception):
@@ -269,7 +275,7 @@ def write_environ(own: dict[str, str], slots: dict[str, int]) -> None:
 
 def receive(channel: _socket.socket) -> tuple[list[bytes], list[int]]:
     """The next message's fields and the descriptors with it; no fields at the end."""
-    message, ancillary, _, _ = channel.recvmsg(MESSAGE, _socket.CMSG_SPACE(DESCRIPTORS * INT))
+    message, ancillary, _, _ = channel.recvmsg(MESSAGE, _socket.CMSG_SPACE(DESCRIPTORS * INT), _socket.MSG_CMSG_CLOEXEC)
     fds = [
         int.from_bytes(data[at : at + INT], sys.byteorder)
         for level, kind, data in ancillary
@@ -283,7 +289,8 @@ def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
     """Forks as it is asked; returns in each child."""
     slots = environ_slots()
     try:
-        entrypoint.refresh()
+        if entrypoint.path:
+            entrypoint.refresh()
     except Unforkable:
         sys.exit("the entrypoint is no script in Python")
     channel.send(b"H")
@@ -294,29 +301,44 @@ def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
         if fields[0] == b"R":
             _, status = os.waitpid(int(fields[1]), 0)
             channel.send(b"E\0%s\0%d" % (fields[1], os.waitstatus_to_exitcode(status)))
-        elif fork(channel, entrypoint, fields[1]) == 0:
+            continue
+        pid = spawn(fields[2], fields[3:], fds) if fields[0] == b"S" else fork(entrypoint)
+        if pid == 0:
             channel.close()
             become(entrypoint, fds, {JOB_ID: fields[2].decode(), ATTEMPT: fields[3].decode()}, slots)
             return
-        else:
-            for fd in fds:
-                os.close(fd)
+        for fd in fds:  # before it is told: whoever hears of the child must find its pipes held by nobody else
+            os.close(fd)
+        channel.send(b"X\0" + fields[1] if pid is None else b"P\0%s\0%d" % (fields[1], pid))
 
 
-def fork(channel: _socket.socket, entrypoint: Entrypoint, number: bytes) -> int | None:
-    """Forks in a group of its own and says so; 0 in the child, None where there is none."""
+def spawn(path: bytes, variables: list[bytes], fds: list[int]) -> int | None:
+    """Starts a program in a group of its own; None where it cannot be started."""
+    try:
+        return os.posix_spawn(
+            path,
+            [path],
+            dict(variable.split(b"=", 1) for variable in variables),
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, at) for at, fd in enumerate(fds)],
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=SIGNALS,
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def fork(entrypoint: Entrypoint) -> int | None:
+    """Forks a group of its own; 0 in the child, None where there is none."""
     try:
         entrypoint.refresh()
         pid = os.fork()
     except (Unforkable, OSError):
-        channel.send(b"X\0" + number)
         return None
     try:
         os.setpgid(pid, pid)  # here and in the child, so that the group is there whoever is first
     except OSError:
         pass
-    if pid:
-        channel.send(b"P\0%s\0%d" % (number, pid))
     return pid
 
 

@@ -9,7 +9,9 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors
 
 from ductile.model.ids import new_id
 from ductile.plugin import sweep
-from ductile.plugin.runner.call import Call
+from ductile.plugin.runner import relay
+from ductile.plugin.runner.call import Call, Runner
+from ductile.plugin.runner.relay import Relay
 from ductile.plugin.runner.spawn import Spawn
 
 
@@ -60,11 +62,25 @@ def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return call
 
 
-@pytest.fixture
-async def spawn(instance: str) -> AsyncIterator[Spawn]:  # noqa: ARG001 - what is left is asserted before it is swept
-    """The runner; at the end no descriptor is left open and no child unreaped."""
-    runner = Spawn()
+@pytest.fixture(params=["here", "relayed"])
+async def spawn(
+    request: pytest.FixtureRequest, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Runner]:
+    """The runner, both ways; at the end no descriptor is left open and no child unreaped."""
+    del instance  # whatever still carries it is swept after the last assertion
     before = descriptors()
+    monkeypatch.setattr(relay, "BUSY_SECONDS", float("inf"))
+    runner = Spawn() if request.param == "here" else Relay(Spawn())
     yield runner
+    await runner.close()
+    assert descriptors() == before
+    assert_no_children()
+
+
+@pytest.fixture
+async def here(instance: str) -> AsyncIterator[Spawn]:  # noqa: ARG001 - as in `spawn`
+    """The runner without its helper."""
+    before = descriptors()
+    yield Spawn()
     assert descriptors() == before
     assert_no_children()

@@ -274,7 +274,8 @@ async def test_of_several_that_a_dead_worker_had_none_is_blamed(
 async def test_a_worker_that_does_not_come_up_fails_what_waits_for_it_with_its_words(
     persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch, *, body: str, why: bytes
 ) -> None:
-    monkeypatch.setattr(workers, "HELLO_SECONDS", 0.5)
+    if b"not ready" in why:
+        monkeypatch.setattr(workers, "HELLO_SECONDS", 0.05)
     plugin = script(PYTHON + "import sys, time\n" + body + "\n")
     execution = await run(persistent, ask(plugin))
     assert execution.exit_code != 0

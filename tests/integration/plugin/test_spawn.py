@@ -15,7 +15,7 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors,
 
 from ductile.plugin import sweep
 from ductile.plugin.runner import process
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Runner, Stop
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
 from ductile.plugin.runner.spawn import Spawn
 
@@ -39,11 +39,11 @@ async def told(fifo: Path) -> str:
     return await asyncio.to_thread(line)
 
 
-async def run(spawn: Spawn, call: Call) -> Execution:
+async def run(spawn: Runner, call: Call) -> Execution:
     return await spawn.start(call).wait()
 
 
-async def test_a_plugin_reads_its_request_and_answers(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_plugin_reads_its_request_and_answers(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     plugin = script("#!/bin/sh\ncat; echo note >&2\n")
     execution = await run(spawn, make_call(plugin, stdin=b'{"protocol":2,"payload":{"a":"\xc3\xa9"}}\n'))
     assert execution.stdout == b'{"protocol":2,"payload":{"a":"\xc3\xa9"}}\n'
@@ -54,7 +54,7 @@ async def test_a_plugin_reads_its_request_and_answers(spawn: Spawn, script: Scri
 
 @pytest.mark.parametrize("code", [1, 78, 255])
 async def test_a_response_with_a_non_zero_exit_is_handed_on_with_the_code(
-    spawn: Spawn, script: Script, make_call: MakeCall, code: int
+    spawn: Runner, script: Script, make_call: MakeCall, code: int
 ) -> None:
     execution = await run(spawn, make_call(script(f"#!/bin/sh\necho '{ANSWER}'; exit {code}\n")))
     assert execution.exit_code == code
@@ -62,13 +62,13 @@ async def test_a_response_with_a_non_zero_exit_is_handed_on_with_the_code(
     assert execution.stop is None
 
 
-async def test_a_plugin_killed_by_a_signal_shows_its_number(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_plugin_killed_by_a_signal_shows_its_number(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nkill -SEGV $$\n")))
     assert execution.exit_code == -signal.SIGSEGV
     assert execution.stop is None
 
 
-async def test_a_plugin_past_its_deadline_is_ended(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_plugin_past_its_deadline_is_ended(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec sleep 60\n"), timeout=20))
     assert execution.stop is Stop.TIMED_OUT
     assert execution.exit_code == -signal.SIGTERM
@@ -76,7 +76,7 @@ async def test_a_plugin_past_its_deadline_is_ended(spawn: Spawn, script: Script,
 
 
 async def test_a_stopped_plugin_may_still_answer_within_the_grace(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     plugin = script(f"#!/bin/bash\ntrap 'echo bye; exit 3' TERM\necho > {ready}\nsleep 60 & wait\n")
     running = spawn.start(make_call(plugin))
@@ -90,7 +90,7 @@ async def test_a_stopped_plugin_may_still_answer_within_the_grace(
 
 
 async def test_a_plugin_that_ignores_sigterm_is_killed_after_the_grace(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     plugin = script(f"#!/bin/bash\ntrap '' TERM\necho > {ready}\nsleep 60 & wait\n")
     running = spawn.start(make_call(plugin, kill_grace=30))
@@ -101,7 +101,7 @@ async def test_a_plugin_that_ignores_sigterm_is_killed_after_the_grace(
 
 
 async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_once(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path, monkeypatch: pytest.MonkeyPatch
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "LISTEN_SECONDS", 60.0)
     plugin = script(
@@ -118,14 +118,14 @@ async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_onc
 
 
 async def test_a_plugin_that_has_stopped_itself_still_gets_sigterm(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nkill -STOP $$\n"), timeout=50))
     assert (execution.stop, execution.exit_code) == (Stop.TIMED_OUT, -signal.SIGTERM)
 
 
 async def test_a_plugin_that_has_left_its_group_is_stopped_too(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     plugin = script(
         f"{PYTHON}import os, signal\nos.setpgid(0, os.getpgid(os.getppid()))\n"
@@ -138,7 +138,7 @@ async def test_a_plugin_that_has_left_its_group_is_stopped_too(
 
 
 async def test_a_flood_of_stdout_ends_the_plugin_and_keeps_what_is_allowed(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec yes\n")))
     assert execution.stop is Stop.FLOODED
@@ -147,19 +147,19 @@ async def test_a_flood_of_stdout_ends_the_plugin_and_keeps_what_is_allowed(
 
 
 async def test_a_flood_is_read_on_until_a_plugin_that_ignores_sigterm_ends(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script("#!/bin/sh\ntrap '' TERM\nhead -c 20000000 /dev/zero\nexit 4\n")
     execution = await run(spawn, make_call(plugin))
     assert (execution.stop, execution.exit_code, len(execution.stdout)) == (Stop.FLOODED, 4, STDOUT_LIMIT)
 
 
-async def test_stdout_may_fill_its_limit_exactly(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_stdout_may_fill_its_limit_exactly(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     execution = await run(spawn, make_call(script(f"#!/bin/sh\nexec head -c {STDOUT_LIMIT} /dev/zero\n")))
     assert (execution.stop, execution.exit_code, len(execution.stdout)) == (None, 0, STDOUT_LIMIT)
 
 
-async def test_a_flood_of_stderr_is_cut_and_fails_nothing(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_flood_of_stderr_is_cut_and_fails_nothing(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     plugin = script(f"#!/bin/sh\necho first >&2; head -c 50000000 /dev/zero >&2; echo last >&2; echo '{ANSWER}'\n")
     execution = await run(spawn, make_call(plugin))
     assert (execution.exit_code, execution.stop, execution.stdout) == (0, None, f"{ANSWER}\n".encode())
@@ -170,25 +170,25 @@ async def test_a_flood_of_stderr_is_cut_and_fails_nothing(spawn: Spawn, script: 
 
 
 async def test_a_large_request_that_nobody_reads_blocks_nothing(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     execution = await run(spawn, make_call(script(f"#!/bin/sh\necho '{ANSWER}'\n"), stdin=b"x" * 5_000_000))
     assert (execution.exit_code, execution.stdout) == (0, f"{ANSWER}\n".encode())
 
 
-async def test_a_large_request_arrives_whole(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_large_request_arrives_whole(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec wc -c\n"), stdin=b"x" * 5_000_000))
     assert execution.stdout.split() == [b"5000000"]
 
 
-async def test_a_large_request_comes_back_whole(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_large_request_comes_back_whole(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     request = bytes(range(256)) * 20_000
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec cat\n"), stdin=request))
     assert execution.stdout == request
 
 
 async def test_a_plugin_that_closes_stdout_and_lingers_is_waited_for(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     plugin = script(f"#!/bin/bash\necho '{ANSWER}'; exec 1>&- 2>&-; read -r line < {ready}; exit 5\n")
     running = spawn.start(make_call(plugin))
@@ -199,7 +199,7 @@ async def test_a_plugin_that_closes_stdout_and_lingers_is_waited_for(
 
 
 async def test_a_grandchild_of_the_group_that_holds_the_pipes_is_killed(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     plugin = script(f"#!/bin/bash\nsleep 60 &\necho $! > {ready}\nread -r line < {ready}\necho '{ANSWER}'\n")
     running = spawn.start(make_call(plugin))
@@ -212,7 +212,7 @@ async def test_a_grandchild_of_the_group_that_holds_the_pipes_is_killed(
 
 
 async def test_a_grandchild_of_the_group_that_has_let_go_of_the_pipes_is_killed(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script(
         f"{PYTHON}import os, signal\n"
@@ -227,7 +227,7 @@ async def test_a_grandchild_of_the_group_that_has_let_go_of_the_pipes_is_killed(
 
 
 async def test_what_a_grandchild_writes_right_after_the_exit_is_kept(
-    spawn: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    spawn: Runner, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "DRAIN_SECONDS", 60.0)
     plugin = script(
@@ -240,7 +240,7 @@ async def test_what_a_grandchild_writes_right_after_the_exit_is_kept(
 
 
 async def test_a_grandchild_in_its_own_session_that_holds_the_pipes_is_swept(
-    spawn: Spawn, script: Script, make_call: MakeCall, ready: Path
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
     grandchild = f"echo \\$\\$ > {ready}; exec sleep 60"
     plugin = script(f"#!/bin/bash\nsetsid bash -c \"{grandchild}\" &\nread -r line < {ready}.go\necho '{ANSWER}'\n")
@@ -255,7 +255,7 @@ async def test_a_grandchild_in_its_own_session_that_holds_the_pipes_is_swept(
 
 
 async def test_a_daemon_that_has_let_go_of_everything_is_found_by_the_instance(
-    spawn: Spawn, script: Script, make_call: MakeCall, instance: str
+    spawn: Runner, script: Script, make_call: MakeCall, instance: str
 ) -> None:
     plugin = script(
         f"{PYTHON}import os, signal, sys\n"
@@ -273,11 +273,11 @@ async def test_a_daemon_that_has_let_go_of_everything_is_found_by_the_instance(
     assert execution.exit_code == 0
     with watching(daemon) as ended:
         assert is_alive(daemon)
-        assert await asyncio.to_thread(sweep.kill_instance, instance) == [daemon]
+        assert daemon in await asyncio.to_thread(sweep.kill_instance, instance)
         assert ended()
 
 
-async def test_a_hundred_at_once_each_get_their_own_answer(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_a_hundred_at_once_each_get_their_own_answer(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     plugin = script("#!/bin/sh\nexec cat\n")
     calls = [make_call(plugin, stdin=f"{number}".encode()) for number in range(100)]
     executions = await asyncio.gather(*(run(spawn, call) for call in calls))
@@ -285,9 +285,9 @@ async def test_a_hundred_at_once_each_get_their_own_answer(spawn: Spawn, script:
 
 
 async def test_whoever_waits_may_give_up_and_the_process_is_ended_all_the_same(
-    spawn: Spawn, script: Script, make_call: MakeCall
+    here: Spawn, script: Script, make_call: MakeCall
 ) -> None:
-    running = spawn.start(make_call(script("#!/bin/sh\nexec sleep 60\n")))
+    running = here.start(make_call(script("#!/bin/sh\nexec sleep 60\n")))
     waiters = [asyncio.create_task(running.wait()) for _ in range(2)]
     with watching(running.pid) as ended:
         waiters[0].cancel()
@@ -328,14 +328,14 @@ async def test_a_plugin_has_three_descriptors_and_no_blocked_or_ignored_signal(
     assert of_python.stdout == b"set()\n"
 
 
-async def test_another_working_directory_is_entered_first(spawn: Spawn, script: Script, make_call: MakeCall) -> None:
+async def test_another_working_directory_is_entered_first(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     plugin = script("#!/bin/sh\npwd -P; cat; exit 6\n")
     execution = await run(spawn, make_call(plugin, cwd=Path("/usr")))
     assert (execution.exit_code, execution.stdout) == (6, b'/usr\n{"protocol":2}\n')
 
 
 async def test_the_plugin_starts_in_the_folder_of_the_gateway(
-    spawn: Spawn, script: Script, make_call: MakeCall, tmp_path: Path
+    spawn: Runner, script: Script, make_call: MakeCall, tmp_path: Path
 ) -> None:
     (tmp_path / "here").write_text("the folder itself")
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec cat here\n")))
@@ -422,17 +422,17 @@ def descriptors_left(number: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("left", [0, 1, 3, 5])
 async def test_a_start_without_descriptors_leaves_nothing_and_may_be_tried_again(
-    spawn: Spawn, script: Script, make_call: MakeCall, left: int
+    here: Spawn, script: Script, make_call: MakeCall, left: int
 ) -> None:
     plugin = script("#!/bin/sh\necho again\n")
     with descriptors_left(left), pytest.raises(SpawnFailed) as refused:
-        spawn.start(make_call(plugin))
+        here.start(make_call(plugin))
     assert refused.value.transient
-    assert (await run(spawn, make_call(plugin))).stdout == b"again\n"
+    assert (await run(here, make_call(plugin))).stdout == b"again\n"
 
 
 async def test_a_process_without_a_pidfd_is_killed_and_reaped(
-    spawn: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    here: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: int) -> int:
         raise OSError(24, "Too many open files")
@@ -440,12 +440,12 @@ async def test_a_process_without_a_pidfd_is_killed_and_reaped(
     call = make_call(script("#!/bin/sh\nexec sleep 60\n"))
     monkeypatch.setattr(os, "pidfd_open", refuse)
     with pytest.raises(SpawnFailed) as refused:
-        spawn.start(call)
+        here.start(call)
     assert refused.value.transient
 
 
 async def test_a_process_that_the_loop_cannot_watch_is_killed_and_reaped(
-    spawn: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    here: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -454,9 +454,9 @@ async def test_a_process_that_the_loop_cannot_watch_is_killed_and_reaped(
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.get_running_loop(), "add_writer", refuse)
         with pytest.raises(SpawnFailed):
-            spawn.start(call)
+            here.start(call)
     assert_no_children()
-    assert (await run(spawn, make_call(script("#!/bin/sh\necho next\n")))).stdout == b"next\n"
+    assert (await run(here, make_call(script("#!/bin/sh\necho next\n")))).stdout == b"next\n"
 
 
 def test_another_system_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
