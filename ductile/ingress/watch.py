@@ -22,7 +22,7 @@ from ductile.model.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 
-QUIET = 200
+QUIET = 100
 """Milliseconds without a change after which several count as one."""
 
 LONGEST = 1000
@@ -82,6 +82,7 @@ class Watch:
                         watched = sight.folders
                         break
                     if (sight.inputs, sight.states) == seen:
+                        log.debug("waiting for changes")
                         await wakes.next()
                     else:
                         seen = (sight.inputs, sight.states)

@@ -19,13 +19,17 @@ mkdir -p plugins/writer/__pycache__ data
 for file in plugins/writer/__pycache__/x.pyc plugins/writer/state.txt data/x .config.yaml.swp; do date > $file; done
 echo '{"status": "ok", "result": "written"}'
 """
+RELOADS = {"reloaded", "reload refused"}
+WAITS = "waiting for changes"
 
 
 @pytest.fixture
 def watching(gateway: Gateway) -> Gateway:
     gateway.plugin("noop", NOOP)
     gateway.configure(service={"watch": True}, plugins={"noop": {"config": {"n": 0}}})
-    return gateway.start()
+    gateway.start()
+    settled(gateway)
+    return gateway
 
 
 def health(gateway: Gateway) -> Any:
@@ -35,20 +39,29 @@ def health(gateway: Gateway) -> Any:
 def reaches(gateway: Gateway, generation: int) -> None:
     gateway.until(lambda: health(gateway)["generation"] == generation)
     assert health(gateway)["last_reload_error"] is None
+    settled(gateway)
 
 
 def is_refused(gateway: Gateway) -> Any:
-    return gateway.until(lambda: health(gateway)["last_reload_error"])
+    error = gateway.until(lambda: health(gateway)["last_reload_error"])
+    settled(gateway)
+    return error
 
 
 def reloads(gateway: Gateway) -> list[Any]:
     """What the watcher did, also where nothing had changed."""
-    return [line for line in gateway.log if line["message"] in {"reloaded", "reload refused"}]
+    return [line for line in gateway.log if line["message"] in RELOADS]
 
 
 def settled(gateway: Gateway) -> None:
-    """Wait until it has looked once more than it needs to, as it does at its start."""
-    gateway.until(lambda: reloads(gateway))
+    """Wait until it has seen everything and waits for the next change."""
+    told = {*RELOADS, WAITS}
+    gateway.until(lambda: [line["message"] for line in gateway.log if line["message"] in told][-1:] == [WAITS])
+
+
+def waits(gateway: Gateway) -> int:
+    """How often it has begun to wait."""
+    return len([line for line in gateway.log if line["message"] == WAITS])
 
 
 def text(gateway: Gateway, n: int) -> str:
@@ -133,6 +146,7 @@ def test_env_files_and_secret_files_are_watched(gateway: Gateway, tmp_path: Path
         (gateway.folder / "config.yaml").read_text().replace("'${HOPS}'", "${HOPS}")
     )
     gateway.start()
+    settled(gateway)
     env.write_text("HOPS=4\nDUCTILE_API__MAX_BODY_SIZE=1MB\n")
     reaches(gateway, 2)
     secret.write_text("two-secret")
@@ -156,6 +170,7 @@ def test_a_swapped_link_as_a_config_map_does_is_seen(gateway: Gateway) -> None:
     (mount / "more.yaml").symlink_to("..data/more.yaml")
     gateway.configure(include=["more.yaml"])
     gateway.start()
+    settled(gateway)
     publish(2)
     reaches(gateway, 2)
     publish(3)
@@ -169,6 +184,7 @@ def test_a_folder_that_is_deleted_and_made_again_is_watched_still(gateway: Gatew
     (outside / "a.yaml").write_text("service: {max_hops: 1}\n")
     gateway.configure(include=[str(outside)], service={"watch": True})
     gateway.start()
+    settled(gateway)
     shutil.rmtree(tmp_path / "one")
     assert "conf" in str(is_refused(gateway))
     outside.mkdir(parents=True)
@@ -218,12 +234,13 @@ def test_what_the_gateway_and_its_plugins_write_reloads_nothing(watching: Gatewa
     watching.plugin("writer", WRITER)
     watching.until(lambda: "writer" in str(watching.get("/plugins")))
     settled(watching)
-    generation, before = health(watching)["generation"], len(reloads(watching))
+    generation, before, woken = health(watching)["generation"], len(reloads(watching)), waits(watching)
     for _ in range(10):
         assert watching.run("writer", "handle")["status"] == "succeeded"
     (watching.folder / "config.yaml").write_text(text(watching, 1))
     reaches(watching, generation + 1)
     assert len(reloads(watching)) - before <= 2
+    assert waits(watching) - woken <= 2
 
 
 def test_watching_is_switched_on_and_off_by_a_reload(gateway: Gateway) -> None:
@@ -235,7 +252,7 @@ def test_watching_is_switched_on_and_off_by_a_reload(gateway: Gateway) -> None:
     gateway.configure(service={"max_hops": 3})
     reaches(gateway, 3)
     gateway.configure(service={"watch": False})
-    reaches(gateway, 4)
+    gateway.until(lambda: health(gateway)["generation"] == 4)
     gateway.configure(service={"max_hops": 4})
     gateway.plugin("later", NOOP)
     assert gateway.post("/plugin/later/handle", {}).status == 404

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 from support.web import snapshot
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from ductile.config.reload import Live, ReloadRefused
 from ductile.ingress import watch
 from ductile.ingress.sight import Sight, look
-from ductile.ingress.watch import Watch
+from ductile.ingress.watch import Wakes, Watch
 from ductile.model.inputs import Inputs
 
 
@@ -27,6 +27,7 @@ class FakeLive:
         self.read: Callable[[], Inputs] = lambda: self.inputs
         self.refuses = False
         self.asked = asyncio.Event()
+        self.waits = False
         self._heard: list[Callable[[], None]] = []
 
     def listen(self, heard: Callable[[], None]) -> None:
@@ -35,6 +36,7 @@ class FakeLive:
     async def reload(self, cause: str) -> None:
         self.inputs = self.read()
         self.reloads.append(cause)
+        self.waits = False
         self.heard()
         if self.refuses:
             raise ReloadRefused(found="an error")
@@ -55,14 +57,33 @@ class FakeLive:
                 await self.asked.wait()
 
     async def reached(self, n: int) -> None:
-        await self.until(lambda: len(self.reloads) >= n)
+        """Wait until it was asked so often and the watcher waits for the next change."""
+        await self.until(lambda: len(self.reloads) >= n and self.waits)
+
+    def quiet(self) -> None:
+        """The watcher waits."""
+        self.waits = True
+        self.asked.set()
+
+
+def observed(path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLive:
+    """A configuration that hears when its watcher waits."""
+    monkeypatch.setattr(watch, "QUIET", 20)
+    live = FakeLive(path)
+    wait = Wakes.next
+
+    async def told(wakes: Wakes) -> None:
+        live.quiet()
+        await wait(wakes)
+
+    monkeypatch.setattr(Wakes, "next", told)
+    return live
 
 
 @pytest.fixture
 async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLive]:
-    monkeypatch.setattr(watch, "QUIET", 20)
     (tmp_path / "config.yaml").write_text("one")
-    live = FakeLive(tmp_path / "config.yaml")
+    live = observed(tmp_path / "config.yaml", monkeypatch)
     source = Watch(cast("Live", live))
     await source.start()
     yield live
@@ -136,13 +157,39 @@ async def test_notifications_are_open_before_it_looks_at_what_it_reads(
 
     monkeypatch.setattr(watch, "awatch", opens)
     monkeypatch.setattr(watch, "look", looks)
-    live = FakeLive(tmp_path / "config.yaml")
+    live = observed(tmp_path / "config.yaml", monkeypatch)
     live.read = lambda: did.append("read") or live.inputs  # type: ignore[func-returns-value]
     source = Watch(cast("Live", live))
     await source.start()
     await live.reached(1)
     await source.stop()
     assert did[:4] == ["looked", "opened", "looked", "read"]
+
+
+async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def opens(*folders: Path, **more: Any) -> Any:
+        given.update(more)
+        return awatch(*folders, **more)
+
+    def wakes(name: str) -> bool:
+        found: bool = given["watch_filter"](Change.modified, str(tmp_path / name))
+        return found
+
+    monkeypatch.setattr(watch, "awatch", opens)
+    live = observed(tmp_path / "config.yaml", monkeypatch)
+    source = Watch(cast("Live", live))
+    await source.start()
+    await live.reached(1)
+    assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, False, False]
+    live.read = lambda: Inputs(files=(tmp_path / "config.yaml", tmp_path / "more.yaml"))
+    (tmp_path / "config.yaml").write_text("x")
+    await live.reached(2)
+    assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, True, False]
+    await source.stop()
 
 
 class Failing:
@@ -163,7 +210,7 @@ async def test_without_notifications_it_looks_by_itself_and_says_so(
     monkeypatch.setattr(watch, "POLL", 0.01)
     monkeypatch.setattr(watch, "awatch", Failing(error))
     (tmp_path / "config.yaml").write_text("one")
-    live = FakeLive(tmp_path / "config.yaml")
+    live = observed(tmp_path / "config.yaml", monkeypatch)
     source = Watch(cast("Live", live))
     await source.start()
     await live.reached(1)
@@ -179,7 +226,7 @@ async def test_a_folder_that_goes_before_it_is_watched_is_no_failure(
 ) -> None:
     monkeypatch.setattr(watch, "POLL", 0.01)
     monkeypatch.setattr(watch, "awatch", Failing(FileNotFoundError(2, "No such file or directory")))
-    live = FakeLive(tmp_path / "config.yaml")
+    live = observed(tmp_path / "config.yaml", monkeypatch)
     source = Watch(cast("Live", live))
     await source.start()
     await live.reached(1)
