@@ -8,6 +8,7 @@ A command hands data over once, and `--format` decides how it looks:
     out.value(anything)                                          whatever it is: a map, a list of maps, a scalar
     out.lines(["a.yaml:3:1: …"], document={"problems": […]})     sentences for people
     out.text(markdown)                                           a document as it is; JSON only if it was asked for
+    out.document(schema)                                         a JSON document that is no table: JSON, or YAML
     out.item(event, line="…")                                    one of a stream, shown at once: JSON on one line
 
               rows                     fields                        item
@@ -146,6 +147,10 @@ class Out:
         else:
             shown = render.safe(text) if self.terminal else text
             self._write(shown if shown.endswith("\n") or not shown else shown + "\n")
+
+    def document(self, document: Any) -> None:
+        """A JSON document that means nothing as a table: JSON, or YAML where that was asked for."""
+        self._write((render.as_yaml(document) if self.format == "yaml" else render.as_json(document)) + "\n")
 
     def item(self, value: Any, line: str) -> None:
         """One of a stream: its line for people, else JSON on one line, or a YAML document."""

@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from ductile.document.fields import show, wrong
 from ductile.document.units import duration, size, written
 from ductile.model.clock import Millis, from_rfc3339
+
+DURATION = {"type": ["string", "integer"], "examples": ["500ms", "30s", "5m", "1h30m", "2d", "1w", "daily"]}
+SIZE = {"type": ["integer", "string"], "examples": [1024, "64KB", "1MB", "1GB"]}
+
+
+def _checked(check: Callable[[Any], Any], schema: dict[str, Any]) -> BeforeValidator:
+    """A check, and the JSON Schema of what it takes: what is written is not what the gateway works with."""
+    return BeforeValidator(check, json_schema_input_type=Annotated[Any, WithJsonSchema(schema)])
 
 
 def _text(value: Any) -> str:
@@ -41,7 +49,7 @@ def whole(low: int) -> BeforeValidator:
             raise wrong(message)
         return value
 
-    return BeforeValidator(check)
+    return _checked(check, {"type": "integer", "minimum": low})
 
 
 def _measured(measure: Callable[[str | int], int], example: str) -> Callable[[Any], int]:
@@ -89,7 +97,7 @@ def one_of(*choices: str, **aliases: str) -> BeforeValidator:
         message = f"must be one of {named}, not {show(value)}"
         raise wrong(message)
 
-    return BeforeValidator(check)
+    return _checked(check, {"enum": [*choices, *aliases]})
 
 
 def _not_yet(value: Any) -> Any:
@@ -98,17 +106,17 @@ def _not_yet(value: Any) -> Any:
     raise wrong(message, "not_in_this_version")
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-Name = Annotated[str, BeforeValidator(_name)]
-Duration = Annotated[Millis, BeforeValidator(_span)]
+Text = Annotated[str, _checked(_text, {"type": "string"})]
+Name = Annotated[str, _checked(_name, {"type": "string", "minLength": 1})]
+Duration = Annotated[Millis, _checked(_span, DURATION)]
 """A length of time, zero allowed."""
-Span = Annotated[Millis, BeforeValidator(_positive)]
+Span = Annotated[Millis, _checked(_positive, DURATION)]
 """A length of time above zero."""
-Size = Annotated[int, BeforeValidator(_size)]
+Size = Annotated[int, _checked(_size, SIZE)]
 """Bytes."""
-Moment = Annotated[Millis, BeforeValidator(_moment)]
+Moment = Annotated[Millis, _checked(_moment, {"type": "string", "format": "date-time"})]
 Count = Annotated[int, whole(1)]
-NotYet = Annotated[Any, BeforeValidator(_not_yet)]
+NotYet = Annotated[Any, _checked(_not_yet, {"not": {}})]
 """A documented key whose feature a later version brings."""
 
 

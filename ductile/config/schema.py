@@ -128,7 +128,9 @@ Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValida
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
 Names = Annotated[list[Name], BeforeValidator(_texts)]
 Listen = Annotated[
-    tuple[Annotated[str, BeforeValidator(_address)], ...], AfterValidator(_once), BeforeValidator(_one_or_more)
+    tuple[Annotated[str, BeforeValidator(_address)], ...],
+    AfterValidator(_once),
+    BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
 ]
 Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
 Runner = Annotated[str, one_of("auto", "spawn", "fork", "persistent")]

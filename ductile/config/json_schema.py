@@ -1,0 +1,184 @@
+"""The JSON Schemas of `config.yaml`, of files of pipelines: editors complete and check with them.
+
+They are made from the models that read the files. What an editor accepts may still be refused by `config check`,
+which knows plugins, other files and variables; what an editor marks is wrong.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from ductile.config import schema as models
+from ductile.config.descriptions import DESCRIPTIONS, LATER
+from ductile.config.fields import DURATION, as_written
+from ductile.config.legacy import ANY, TABLE, Old
+from ductile.config.schema import Configuration, Section
+from ductile.config.sentences import section_at
+from ductile.flow.condition import OPS
+from ductile.flow.dsl import PipelineModel
+
+Json = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE: Json = {"type": "string", "pattern": r"\$\{"}
+"""`${NAME}` may stand wherever a single value does."""
+CONDITION: Json = {
+    "description": "A predicate `{path, op, value}`, or `all`, `any` or `not` of conditions.",
+    "oneOf": [
+        {
+            "type": "object",
+            "properties": {
+                "path": {"type": "string", "description": "Such as `payload.size`, `context.user` or `config.limit`."},
+                "op": {"enum": list(OPS), "description": "How it is compared; text folds case, a regex is RE2."},
+                "value": {"description": "What it is compared with."},
+            },
+            "required": ["path", "op"],
+            "additionalProperties": False,
+        },
+        *(
+            {
+                "type": "object",
+                "properties": {name: {"type": "array", "items": {"$ref": "#/$defs/Condition"}}},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name in ("all", "any")
+        ),
+        {
+            "type": "object",
+            "properties": {"not": {"$ref": "#/$defs/Condition"}},
+            "required": ["not"],
+            "additionalProperties": False,
+        },
+    ],
+}
+
+
+def config_schema() -> Json:
+    """A JSON Schema (2020-12) of a configuration file; top-level `x-…` keys may hold anything."""
+    pipelines = _pipeline_definitions()
+    found = Configuration.model_json_schema(by_alias=True)
+    definitions = {name: _section(name, one) for name, one in found.pop("$defs").items()}
+    whole = _section("Configuration", found)
+    whole["properties"]["pipelines"] = _pipelines()
+    whole["properties"]["plugins"]["additionalProperties"] = {
+        "anyOf": [{"$ref": "#/$defs/PluginEntry"}, {"type": "null"}]
+    }
+    _add_old_spellings(whole, {**definitions, **pipelines})
+    whole["description"] = "A file of a configuration: config.yaml, or one that it includes."
+    return _document("Ductile configuration", whole, {**definitions, **pipelines})
+
+
+def pipelines_schema() -> Json:
+    """A JSON Schema (2020-12) of an included file that holds pipelines, and `routes` that lead to them."""
+    whole = config_schema()
+    kept = {key: whole["properties"][key] for key in ("pipelines", "routes")}
+    definitions = {**_pipeline_definitions(), "RouteEntry": whole["$defs"]["RouteEntry"]}
+    described = "A file of pipelines that a configuration includes."
+    schema = {"type": "object", "description": described, "properties": kept, "additionalProperties": False}
+    return _document("Ductile pipelines", schema, definitions)
+
+
+def _document(title: str, whole: Json, definitions: Json) -> Json:
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        **{key: value for key, value in whole.items() if key != "title"},
+        "patternProperties": {"^x-": True},
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _pipelines() -> Json:
+    described = DESCRIPTIONS["Configuration"]["pipelines"]
+    return {"type": ["array", "null"], "items": {"$ref": "#/$defs/PipelineModel"}, "description": described}
+
+
+def _section(name: str, found: Json) -> Json:
+    """The schema of a section, each key described, its default as it would be written."""
+    model: type[BaseModel] = getattr(models, name)
+    properties = {}
+    for key, written in found["properties"].items():
+        if written.get("not") == {}:
+            properties[key] = {"not": {}, "description": LATER}
+            continue
+        field = next(one for other, one in model.model_fields.items() if key == (one.alias or other))
+        default = None if field.default is PydanticUndefined else field.default
+        shown = _plain(written)
+        if default is not None and not isinstance(default, Section):
+            shown["default"] = as_written(field, default)
+        properties[key] = {**_referable(shown), "description": DESCRIPTIONS[name][key]}
+    return {**_plain({key: value for key, value in found.items() if key != "properties"}), "properties": properties}
+
+
+def _pipeline_definitions() -> Json:
+    found = PipelineModel.model_json_schema(by_alias=True)
+    definitions = {**found.pop("$defs"), "PipelineModel": found}
+    for name, one in definitions.items():
+        properties = {key: _plain(value) for key, value in one["properties"].items()}
+        if "timeout" in properties:
+            properties["timeout"] = dict(DURATION)
+        properties["if"] = {"$ref": "#/$defs/Condition"}
+        for key, described in DESCRIPTIONS[name].items():
+            properties[key] = {**properties[key], "description": described}
+        definitions[name] = {**_plain({**one, "properties": {}}), "properties": properties}
+    ways = [{"required": [key]} for key in ("uses", "call", "steps", "split")]
+    definitions["StepModel"] |= {"oneOf": ways}
+    definitions["PipelineModel"] |= {"oneOf": [{"required": ["on"]}, {"required": ["on-hook"]}]}
+    return {**definitions, "Condition": CONDITION}
+
+
+def _add_old_spellings(whole: Json, definitions: Json) -> None:
+    """Keys that older installations write are known, and marked as deprecated."""
+    for old in TABLE:
+        section = _section_of(old, whole, definitions)
+        key = old.at[-1]
+        if section is not None and isinstance(key, str) and key != ANY and key not in section["properties"]:
+            said = old.says.rstrip(".") or f"an old spelling of `{old.to[-1] if old.to else ''}`"
+            section["properties"][key] = {"deprecated": True, "description": f"{said[:1].upper()}{said[1:]}."}
+
+
+def _section_of(old: Old, whole: Json, definitions: Json) -> Json | None:
+    """The schema that the old key is added to."""
+    if "pipelines" in old.at:
+        found: Json = definitions["StepModel"]
+        return found
+    at = old.at[:-1]
+    if not at:
+        return whole
+    section = section_at(
+        tuple(0 if part == ANY and at[index - 1] != "plugins" else part for index, part in enumerate(at))
+    )
+    return definitions.get(section.__name__) if section is not None else None
+
+
+def _plain(value: Any) -> Any:
+    """Without what pydantic adds: titles made of names, null as a default; a section may stand there empty."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _plain(one) for key, one in value.items() if not (key == "title" and isinstance(one, str))}
+    if kept.get("default", 0) is None or "$ref" in kept:
+        kept.pop("default", None)
+    alternatives = [one for one in kept.get("anyOf", ()) if one != {"type": "null"}]
+    if len(alternatives) == 1:
+        del kept["anyOf"]
+        return {**alternatives[0], **kept}
+    return kept
+
+
+def _referable(schema: Json) -> Json:
+    """The schema, where no text is expected with `${…}` besides; a section or a list may be empty."""
+    if schema.get("type") in ("boolean", "integer"):
+        kind = {key: schema[key] for key in ("type", "minimum") if key in schema}
+        return {"anyOf": [kind, REFERENCE], **{key: value for key, value in schema.items() if key not in kind}}
+    if "enum" in schema:
+        return {"anyOf": [{"enum": schema["enum"]}, REFERENCE], **{k: v for k, v in schema.items() if k != "enum"}}
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    if schema.get("type") in ("array", "object"):
+        return {**schema, "type": [schema["type"], "null"]}
+    return schema
