@@ -4,6 +4,8 @@
 
 const { readFileSync, writeSync } = require("node:fs");
 
+const PROTOCOL = 2;
+
 /** The exit code that says: the configuration is wrong, and a retry cannot help. */
 const CONFIG_EXIT = 78;
 
@@ -48,7 +50,8 @@ const commands = {
 };
 
 function run(request) {
-  const name = isObject(request) ? request.command : undefined;
+  const { protocol = PROTOCOL, command: name } = isObject(request) ? request : {};
+  if (protocol !== PROTOCOL) throw new BadRequest(`node-greet speaks protocol ${PROTOCOL}, not ${JSON.stringify(protocol)}`);
   if (typeof name !== "string" || !Object.hasOwn(commands, name)) {
     throw new BadRequest(`node-greet knows the commands ${Object.keys(commands).join(", ")}`);
   }

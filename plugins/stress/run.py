@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+PROTOCOL = 2
 MIB = 1024 * 1024
 FAILURES = ("error", "exit", "kill", "hang", "garbage")
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -195,6 +196,8 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
 
 
 def perform(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"stress speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"stress knows the commands {', '.join(COMMANDS)}")

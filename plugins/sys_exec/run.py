@@ -17,6 +17,7 @@ from sys_exec_process import FLOOD, Call, Ended, Stopped, run, stoppable
 from sys_exec_settings import PATH, Command, Settings, settings
 from sys_exec_values import BadConfig, Refused, shown
 
+PROTOCOL = 2
 CONFIG_EXIT = 78
 """The exit code that says: the configuration is wrong, and a retry cannot help."""
 MARGIN = 3.0
@@ -194,6 +195,8 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Settings], Response]] = {
 
 
 def perform(request: Any) -> Response:
+    if isinstance(request, dict) and request.get("protocol", PROTOCOL) != PROTOCOL:
+        raise Refused(f"sys_exec speaks protocol {PROTOCOL}, not {request['protocol']}")
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"sys_exec knows the commands {', '.join(COMMANDS)}")
@@ -216,9 +219,10 @@ def failed(reason: str, *, retry: bool = False) -> Response:
 
 
 def main() -> int:
+    stdin = sys.stdin.buffer.read()  # while it waits here SIGTERM simply ends it
     try:
         with stoppable():
-            response, code = respond(sys.stdin.buffer.read())
+            response, code = respond(stdin)
     except Stopped:
         return 128 + signal.SIGTERM
     print(json.dumps(response))
