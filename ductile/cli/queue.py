@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ductile.cli.codes import UsageError
+from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.completing import PluginFilter, pipelines
 from ductile.cli.output import Out
@@ -56,13 +56,15 @@ def purge(
 
 
 def confirm(out: Out, would: Json) -> None:
-    """Ask on the terminal. Raises UsageError where there is none, Abort where the answer is no."""
+    """Ask on the terminal. Raises UsageError where there is none, Exit (1) where the answer is no."""
     if not sys.stdin.isatty():
         raise UsageError(
             reason="this cancels jobs, and there is no terminal to ask on; say --yes, or --dry-run to count"
         )
     out.tell(f"This would cancel {counted(would)}.")
-    typer.confirm("Go on?", abort=True, err=True)
+    if not typer.confirm("Go on?", err=True):
+        out.tell("Nothing was cancelled.")
+        raise typer.Exit(Exit.FAILED)
 
 
 def counted(would: Json) -> str:
