@@ -1,6 +1,7 @@
 """`ductile queue`: how much waits, and emptying it."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.completing import PluginFilter, pipelines
-from ductile.cli.output import Out
+from ductile.cli.output import Out, tell
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 Command = Annotated[str | None, typer.Option("--command", metavar="NAME", help="With --plugin: of this command alone.")]
 PipelineFilter = Annotated[
     str | None,
-    typer.Option("--pipeline", metavar="NAME", help="The runs of this pipeline.", autocompletion=pipelines),
+    typer.Option("--pipeline", metavar="NAME", help="Steps of this pipeline's runs.", autocompletion=pipelines),
 ]
 StateFilter = Annotated[
     str | None, typer.Option("--state", metavar="queued|held", help="Only what is queued, or only what is held.")
@@ -51,23 +52,18 @@ def purge(
     """Cancel what waits: all of it, or what the options choose. Asks before it does; --dry-run counts."""
     chosen = {"plugin": plugin, "command": command_, "pipeline": pipeline, "state": state}
     if not (out.dry_run or yes):
-        confirm(out, out.ask(lambda client: client.purge(**chosen, dry_run=True)))
+        confirm(out, lambda: out.ask(lambda client: client.purge(**chosen, dry_run=True)))
     out.fields(out.ask(lambda client: client.purge(**chosen, dry_run=out.dry_run)))
 
 
-def confirm(out: Out, would: Json) -> None:
+def confirm(out: Out, count: Callable[[], Json]) -> None:
     """Ask on the terminal. Raises UsageError where there is none, Exit (1) where the answer is no."""
     if not sys.stdin.isatty():
         raise UsageError(
             reason="this cancels jobs, and there is no terminal to ask on; say --yes, or --dry-run to count"
         )
-    out.tell(f"This would cancel {counted(would)}.")
+    number = count()["purged"]
+    tell(f"This cancels {number} {'job' if number == 1 else 'jobs'}.")
     if not typer.confirm("Go on?", err=True):
         out.tell("Nothing was cancelled.")
         raise typer.Exit(Exit.FAILED)
-
-
-def counted(would: Json) -> str:
-    """`3 jobs` of a dry run's answer."""
-    number = would.get("purged", would.get("cancelled", 0))
-    return f"{number} job" if number == 1 else f"{number} jobs"

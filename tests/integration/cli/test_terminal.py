@@ -265,3 +265,53 @@ def test_a_program_that_stops_reading_ends_the_command(cli: Cli) -> None:
         ["bash", "-o", "pipefail", "-c", line], env=cli.environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert "Traceback" not in ended.stderr
+
+
+def test_a_purge_asks_first_and_a_no_or_ctrl_c_changes_nothing(cli: Cli) -> None:
+    cli("system", "pause")
+    try:
+        for _ in range(2):
+            cli("plugin", "run", "gate", "pass")
+        for keys, code in (("n\r", 1), ("\r", 1), (CTRL_C, 130)):
+            with cli.at_terminal("queue", "purge", "--plugin", "gate") as shown:
+                shown.until("This cancels 2 jobs.")
+                shown.until("[y/N]")
+                shown.type(keys)
+                assert shown.end() == code
+            assert cli("queue", "stats").json["queue"]["queue_depth"] == 2
+        assert cli("queue", "purge", "--dry-run").json == {"purged": 2, "dry_run": True}
+        with cli.at_terminal("queue", "purge", "--plugin", "gate") as shown:
+            shown.until("[y/N]")
+            shown.type("y\r")
+            assert shown.end() == 0
+            assert shown.lines[-1] == "purged: 2"
+        assert cli("queue", "stats").json["queue"]["queue_depth"] == 0
+    finally:
+        cli("system", "resume")
+
+
+def test_jobs_are_cancelled_and_run_again(cli: Cli) -> None:
+    queued = [cli("plugin", "run", "gate", "pass").json["job_id"] for _ in range(2)]
+    unknown = "01900000-0000-7000-8000-000000000000"
+    assert cli("job", "cancel", *queued, "--dry-run").code == 0
+    cancelled = cli("job", "cancel", *queued, unknown)
+    assert (cancelled.code, len(cancelled.json)) == (3, 2)
+    cli.gateway.idle()
+    assert cli("job", "inspect", queued[0]).json["status"] == "cancelled"
+    failed = cli.gateway.run("parrot", "say", {"word": "never"})
+    again = cli("job", "retry", failed["job_id"], "--wait")
+    assert (again.code, again.json["status"]) == (1, "failed")
+    assert again.json["job_id"] != failed["job_id"]
+    fine = cli.gateway.run("parrot", "say")
+    assert cli("job", "retry", fine["job_id"], "--wait").json["status"] == "succeeded"
+    assert cli("job", "retry", fine["job_id"], "--dry-run", "--wait").json["dry_run"] is True
+
+
+def test_a_schema_and_a_wrong_payload_are_told_where_they_are_wrong(cli: Cli) -> None:
+    shown = cli("plugin", "show", "parrot", "--format", "table")
+    assert "--word TEXT" in shown.out
+    refused = cli("plugin", "run", "parrot", "say", "--payload", '{"word": 5}')
+    assert (refused.code, refused.out) == (1, "")
+    assert "/word" in refused.err
+    assert cli("plugin", "run", "parrot", "say", "--word", "x", "--dry-run").json["dry_run"] is True
+    assert cli("pipeline", "run", "two", "--dry-run").json["dry_run"] is True

@@ -22,8 +22,7 @@ def test_a_purge_without_a_terminal_needs_yes(gateway: FakeGateway, capsys: Capt
     gateway.answers["purge"] = {"purged": 3}
     assert main(["queue", "purge"]) == 2
     assert "--yes" in capsys.readouterr().err
-    assert [named["dry_run"] for _, _, named in gateway.calls] == [True]
-    gateway.calls.clear()
+    assert gateway.calls == []
     assert main(["queue", "purge", "--yes", "--plugin", "echo", "--state", "held"]) == 0
     assert json.loads(capsys.readouterr().out) == {"purged": 3}
     chosen = {"plugin": "echo", "command": None, "pipeline": None, "state": "held"}
