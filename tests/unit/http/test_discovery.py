@@ -45,6 +45,14 @@ async def test_plugins_lists_what_can_run(web: Web) -> None:
     }
 
 
+async def test_caches_are_told_of_all_that_the_answer_depends_on(web: Web) -> None:
+    headers = {"Origin": "https://app.example", "Accept": "text/markdown"}
+    async with web.session.get(f"{web.url}/skills", headers=headers) as answer:
+        assert answer.headers["Vary"] == "Accept, Origin"
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+    assert (await web.get("/plugins", headers={"Origin": "https://app.example"})).headers["Vary"] == "Origin"
+
+
 async def test_documents_of_a_new_generation_replace_the_old(web: Web) -> None:
     before = (await web.get("/skills")).json
     web.live.snapshot = type(web.live.snapshot)(
