@@ -188,6 +188,7 @@ ROUTES = [
         path="/job/{job_id}/retry",
         handler=retry,
         summary="Start an ended job or run again, as a new one",
+        tags=("jobs",),
         description="""The new one has the payload, priority and event of the old one, which `retry_of` names, and the
 configuration of now. A step cannot be repeated alone: its whole run is, once that has ended. Dedupe keys do not count.
 When retention has removed the job, there is nothing left to repeat: 404.""",

@@ -70,6 +70,7 @@ ROUTES = [
         path="/queue/purge",
         handler=purge,
         summary="Cancel every job that waits, or those that the body names",
+        tags=("jobs",),
         description="""Queued jobs, also those that are to start later or to be tried again, and held ones. What runs
 goes on: `POST /job/{job_id}/cancel` stops it. A cancelled step is a failed one to its run; a run of which nothing else
 is open is cancelled.""",
