@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Any
 
-from ductile.errors import DuctileError, NotFound
+from ductile.errors import Conflict, DuctileError, NotFound
 
 
 class Exit(IntEnum):
@@ -84,3 +84,15 @@ class ConfigurationBroken(DuctileError):
 
     code = "invalid_config"
     status = 422
+
+
+class FolderNotEmpty(Conflict):
+    """{folder} is not empty ({entry} is there), so nothing was touched. Name a new folder, or an empty one."""
+
+    code = "folder_not_empty"
+
+
+class FolderNotMade(DuctileError):
+    """{folder} cannot be made: {reason}. Nothing is left of it."""
+
+    code = "folder_not_made"
