@@ -25,6 +25,7 @@ from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
 from ductile.observe.journal import Feed
+from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.sweep import kill_instance
@@ -66,6 +67,7 @@ class App:
         self._location = location
         self._environ = environ
         self._instance = instance
+        self._metrics = Metrics(__version__)
 
     async def main(self) -> None:
         """Start everything, serve until asked to stop, then drain."""
@@ -77,7 +79,14 @@ class App:
         )
         try:
             runners = {name: make() for name, make in parts.RUNNERS.items()}
-            attempts = Attempts(store, runners, system_clock, instance=self._instance, environ=self._environ)
+            attempts = Attempts(
+                store,
+                runners,
+                system_clock,
+                instance=self._instance,
+                environ=self._environ,
+                settled=self._metrics.settled,
+            )
             dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, system_clock)
             control = Control(dispatcher)
             on_signals(control, live.reload)
@@ -120,6 +129,7 @@ class App:
             control=control,
             waiters=waiters,
             said=said,
+            metrics=self._metrics,
             feed=Feed(store, lambda: live.snapshot.redactor),
             clock=system_clock,
             started_at=system_clock(),

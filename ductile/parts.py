@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from ductile.dispatch.chronicle import Chronicle
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.present import PluginPresent
 from ductile.dispatch.log_index import LogIndex
@@ -14,6 +13,7 @@ from ductile.http.middleware.authorize import authorize
 from ductile.http.middleware.body import body
 from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
+from ductile.http.middleware.measure import measure
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import (
@@ -25,12 +25,15 @@ from ductile.http.surfaces import (
     events,
     jobs,
     logs,
+    metrics,
     pipelines,
     plugins,
     queue,
     system,
 )
+from ductile.ingress.chronicle import Chronicle
 from ductile.ingress.init import Inits
+from ductile.ingress.sampler import Sampler
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
@@ -53,11 +56,12 @@ SURFACES: list[list[Route]] = [
     events.ROUTES,
     queue.ROUTES,
     analytics.ROUTES,
+    metrics.ROUTES,
     system.ROUTES,
 ]
 """The groups of routes."""
 
-MIDDLEWARE: list[Middleware] = [request_id, access_log, origins, errors, authenticate, locate, authorize, body]
+MIDDLEWARE: list[Middleware] = [measure, request_id, access_log, origins, errors, authenticate, locate, authorize, body]
 """What stands around every handler, the outermost first."""
 
 SOURCES: list[Callable[[Gateway], Source]] = [
@@ -70,6 +74,7 @@ SOURCES: list[Callable[[Gateway], Source]] = [
 CHORES: list[Callable[[Gateway], Source]] = [
     lambda gateway: Chronicle(gateway.store, gateway.live),  # before the feed, which tells of the stop
     lambda gateway: gateway.feed,
+    lambda gateway: Sampler(gateway.metrics, gateway.store, gateway.live, gateway.clock),
     lambda gateway: LogIndex(gateway.store),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
 ]

@@ -274,5 +274,5 @@ def _api(section: ApiSection | None) -> Api:
         max_sync_timeout=written.max_sync_timeout,
         max_body_size=written.max_body_size,
         allowed_origins=tuple(written.allowed_origins),
-        metrics_public=True,
+        metrics_public=written.metrics_public,
     )

@@ -204,7 +204,7 @@ class ApiSection(Section):
     max_sync_timeout: Span = 5 * MINUTE
     max_body_size: Size = MEGABYTE
     allowed_origins: Origins = []
-    metrics_public: NotYet = None
+    metrics_public: Flag = True
     management_socket: NotYet = None
 
 

@@ -44,6 +44,14 @@ SETTLE_RETRY = 1.0
 """Seconds between tries to settle while the store cannot commit: a finished attempt is not forgotten."""
 
 
+Settled = Callable[[str, str, str, float, float], None]
+"""Told of each attempt: plugin, command, outcome, the seconds it took, and those that its job waited for it."""
+
+
+def unheard(*_attempt: object) -> None:
+    """Nobody counts attempts."""
+
+
 class Slot:
     """The place of one attempt; a stop that comes before its process has started is kept.
 
@@ -69,9 +77,17 @@ class Attempts:
     """Runs attempts, with what they share: `instance` is the uuid that every plugin of this gateway carries."""
 
     def __init__(
-        self, store: Store, runners: Mapping[str, Runner], clock: Clock, *, instance: str, environ: Mapping[str, str]
+        self,
+        store: Store,
+        runners: Mapping[str, Runner],
+        clock: Clock,
+        *,
+        instance: str,
+        environ: Mapping[str, str],
+        settled: Settled | None = None,
     ) -> None:
         self._store = store
+        self._settled = settled or unheard
         self._runners = runners
         self._clock = clock
         self._instance = instance
@@ -178,11 +194,11 @@ class Attempts:
     async def _settle(self, ending: Ending, slot: Slot) -> None:
         """Settle as it ended, or as a permanent failure where that cannot be written: no attempt stays unsettled."""
         try:
-            await self._write(await _value(ending), slot)
+            await self._write(await _value(ending), ending, slot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
-            await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), slot)
+            await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), ending, slot)
 
-    async def _write(self, value: Settlement, slot: Slot) -> None:
+    async def _write(self, value: Settlement, ending: Ending, slot: Slot) -> None:
         """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
         while True:
             writing = asyncio.ensure_future(self._store.write(settle, value))
@@ -190,7 +206,9 @@ class Attempts:
             # No process is left. The claim that takes this place is written behind the settlement: often in one batch.
             slot.leave()
             try:
-                if not await writing:
+                if await writing:
+                    self._tell(ending, value)
+                else:
                     log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
             except StoreUnavailable as unavailable:
                 log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)
@@ -199,6 +217,12 @@ class Attempts:
                 await _wait(slot.abandoned, SETTLE_RETRY)
             else:
                 return
+
+    def _tell(self, ending: Ending, value: Settlement) -> None:
+        job = ending.claimed.job
+        waited = (job.started_at or ending.started_at) - ending.claimed.ready_at
+        seconds = (ending.ended_at - ending.started_at) / 1000
+        self._settled(job.plugin, job.command, value.outcome.value, seconds, max(0, waited) / 1000)
 
 
 def _hear(said: Said, frame: Mapping[str, Any]) -> None:

@@ -37,6 +37,11 @@ class Control:
         return self._dispatcher.paused
 
     @property
+    def running(self) -> int:
+        """How many attempts run."""
+        return self._dispatcher.running
+
+    @property
     def draining(self) -> bool:
         """Whether the gateway is about to stop."""
         return self._dispatcher.draining

@@ -17,6 +17,7 @@ from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
 from ductile.model.route import Route
 from ductile.observe.journal import Feed
+from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.store.sqlite import Store
@@ -28,6 +29,10 @@ class Control(Protocol):
     @property
     def paused(self) -> bool:
         """Whether nothing is claimed."""
+
+    @property
+    def running(self) -> int:
+        """How many attempts run."""
 
     @property
     def draining(self) -> bool:
@@ -53,6 +58,7 @@ class Gateway:
     waiters: Waiters
     said: LiveLogs
     feed: Feed
+    metrics: Metrics
     clock: Clock
     started_at: Millis
     version: str

@@ -102,6 +102,8 @@ class Claimed:
     """The accumulated baggage: one JSON object."""
     plugin_state: bytes
     """What the plugin instance remembers: one JSON object."""
+    ready_at: Millis = 0
+    """Since when it could have started."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -94,13 +94,15 @@ def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     values.update(state=State.RUNNING, attempt=job.attempt + 1, started_at=tx.now)
     tx.moved(job.plugin, job.command, State.QUEUED, State.RUNNING)
     tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt + 1})
-    return _with_input(tx, Job(**values), row[_EVENT_ID])
+    return _with_input(tx, Job(**values), row[_EVENT_ID], row[_RUN_AT])
 
 
-def _with_input(tx: Tx, job: Job, event_id: str) -> Claimed:
+def _with_input(tx: Tx, job: Job, event_id: str, ready_at: Millis) -> Claimed:
     (row,) = tx.all("attempt_input", event_id=event_id, context_id=job.context_id, plugin=job.plugin)
     context, plugin_state = row[EVENT_WIDTH:]
-    return Claimed(job=job, event=read_event(row), context=context or b"{}", plugin_state=plugin_state or b"{}")
+    return Claimed(
+        job=job, event=read_event(row), context=context or b"{}", plugin_state=plugin_state or b"{}", ready_at=ready_at
+    )
 
 
 def promote(tx: Tx, limit: int = BATCH) -> Millis | None:

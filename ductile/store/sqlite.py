@@ -18,7 +18,7 @@ from ductile.store.logs import LogsWanted
 from ductile.store.meta import set_meta
 from ductile.store.readers import Readers
 from ductile.store.tx import Hooks, Tx
-from ductile.store.writer import Listener, Writer
+from ductile.store.writer import Listener, Watcher, Writer
 
 TROUBLE = 60.0
 """Seconds after a failure in which the store proves that it has room again, not only that it can write."""
@@ -69,6 +69,10 @@ class Store(Readers):
     def listen(self, listener: Listener) -> None:
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
         self._writer.listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Calls back on the loop with the size of each batch and the seconds that its commit took."""
+        self._writer.watchers.append(watcher)
 
     def soon(self, lanes: Iterable[str]) -> None:
         """Tells the listeners that the write which comes next readies these lanes, ahead of its commit.

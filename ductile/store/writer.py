@@ -26,6 +26,9 @@ BATCH_SECONDS = 0.005
 
 Listener = Callable[[Sequence[Signal]], None]
 
+Watcher = Callable[[int, float | None], None]
+"""Told of every batch: how many operations it had, and how many seconds its commit took; None where it failed."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -48,6 +51,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, tx: Tx, clock: Clock) -> None:
         self.listeners: list[Listener] = []
+        self.watchers: list[Watcher] = []
         self._connection = connection
         self._tx = tx
         self._clock = clock
@@ -100,6 +104,7 @@ class Writer:
         """Writes one batch that begins with this operation; false when the writer is to stop behind it."""
         batch, closes_at = self._batch, time.monotonic() + BATCH_SECONDS
         self._careful = False
+        self._took: float | None = None
         try:
             while write is not None:
                 batch.append(write)
@@ -113,7 +118,7 @@ class Writer:
             self._fail(error)
         signals = self._commit()
         self._batch = []
-        self._call(self._answer, batch, signals)
+        self._call(self._answer, batch, signals, self._took)
         return write is not None
 
     def _apply(self, write: _Write) -> None:
@@ -165,11 +170,14 @@ class Writer:
         """Makes the batch durable; nothing to commit is no error."""
         if not self._tx.open:
             return ()
+        began = time.perf_counter()
         try:
-            return self._tx.commit()
+            signals = self._tx.commit()
+            self._took = time.perf_counter() - began
         except Exception as error:  # noqa: BLE001 - as in `_serve`
             self._fail(error)
             return ()
+        return signals
 
     def _fail(self, error: Exception) -> None:
         """Every caller of the batch learns that nothing of it was stored."""
@@ -183,7 +191,7 @@ class Writer:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *args)
 
-    def _answer(self, batch: list[_Write], signals: Sequence[Signal]) -> None:
+    def _answer(self, batch: list[_Write], signals: Sequence[Signal], took: float | None) -> None:
         """On the loop: signals first, so that whoever goes on finds the process informed."""
         if signals:
             for listener in self.listeners:
@@ -191,6 +199,8 @@ class Writer:
                     listener(signals)
                 except Exception:  # noqa: BLE001 - a listener must not keep callers from their answers
                     _log.exception("store.listener_failed")
+        for watcher in self.watchers:
+            watcher(len(batch), took)
         for write in batch:
             if write.future.done():
                 continue
@@ -210,7 +220,7 @@ class Writer:
                     waiting.append(write)
             for write in waiting:
                 write.error = StoreUnavailable(reason=f"its writing thread has died ({self._crash!r})")
-            self._answer(waiting, ())
+            self._answer(waiting, (), None)
         self._stopped.set()
 
 

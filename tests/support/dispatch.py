@@ -162,9 +162,16 @@ class Desk:
         self.clock = clock
         self.snapshot = snapshot(root)
         self.runner = FakeRunner(store.changed)
-        attempts = Attempts(store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"})
+        self.settled: list[tuple[object, ...]] = []
+        attempts = Attempts(
+            store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"}, settled=self.heard
+        )
         self.dispatcher = Dispatcher(store, lambda: self.snapshot, [PluginPresent()], attempts, clock)
         store.listen(lambda _signals: store.changed.set())
+
+    def heard(self, *attempt: object) -> None:
+        """What is told of each settled attempt."""
+        self.settled.append(attempt)
 
     async def insert(self, plugin: str = "echo", command: str = "poll", **more: Any) -> str:
         accepted = await self.store.write(insert_start, self.start(plugin, command, **more))

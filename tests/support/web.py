@@ -27,6 +27,7 @@ from ductile.model.principal import Principal
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
 from ductile.observe.journal import Feed
+from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
@@ -85,6 +86,7 @@ class Control:
     def __init__(self) -> None:
         self.paused = False
         self.draining = False
+        self.running = 0
         self.stops = 0
 
     async def pause(self) -> None:
@@ -234,6 +236,7 @@ class Web:
             waiters=self.waiters,
             said=LiveLogs(),
             feed=self.feed,
+            metrics=Metrics("0.9"),
             clock=clock,
             started_at=clock(),
             version="0.9",

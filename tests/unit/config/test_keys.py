@@ -49,6 +49,7 @@ EFFECTIVE: dict[str, Any] = {
     "api.max_sync_timeout": "3s",
     "api.allowed_origins": ["https://a.example"],
     "api.max_body_size": "2MB",
+    "api.metrics_public": False,
     "api.auth.tokens.0.token": "another-long-token",
     "api.auth.tokens.0.scopes": ["jobs:ro"],
     "api.auth.tokens.0.name": "me",
@@ -92,7 +93,6 @@ REFUSED: dict[str, Any] = {
     "plugins.worker.requires_vault": True,
     "plugins.worker.vault_principal": "x",
     "state.url": "postgresql://x",
-    "api.metrics_public": True,
     "plugins.worker.circuit_breaker": {},
     "plugins.worker.max_outstanding_polls": 1,
     **{

@@ -67,6 +67,7 @@ def test_operation_ids_are_unique_and_public_routes_need_no_credential() -> None
     assert public == {
         "get_docs",
         "get_index",
+        "get_metrics",
         "get_plugin_openapi_json",
         "get_plugins",
         "get_skills",

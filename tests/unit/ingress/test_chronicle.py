@@ -13,7 +13,7 @@ from support.web import SECRET, snapshot
 
 from ductile import __version__
 from ductile.config.reload import Live, Reload, ReloadRefused, RestartRequired
-from ductile.dispatch.chronicle import Chronicle, quarantines, reloaded
+from ductile.ingress.chronicle import Chronicle, quarantines, reloaded
 from ductile.model.snapshot import Snapshot, Unusable
 from ductile.store.meta import set_paused
 

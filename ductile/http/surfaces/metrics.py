@@ -1,0 +1,93 @@
+"""`GET /metrics`: how the gateway fares, for Prometheus."""
+
+from collections import Counter
+
+from ductile.errors import Unavailable
+from ductile.http.accept import preferred
+from ductile.http.ask import Ask, Reply
+from ductile.http.middleware.authenticate import find
+from ductile.http.middleware.authorize import require
+from ductile.http.surfaces import schemas
+from ductile.model.clock import Millis
+from ductile.model.route import Route
+from ductile.model.snapshot import Snapshot
+from ductile.observe import metrics as m
+from ductile.observe.measures import Labels, Metric
+
+READ = "jobs:ro"
+"""What a scraper needs where `api.metrics_public` is false: metrics say less than the list of jobs."""
+
+
+async def scrape(ask: Ask) -> Reply:
+    """All metrics, as text or as OpenMetrics."""
+    if not ask.snapshot.api.metrics_public:
+        ask.principal = find(ask)
+        require(ask, READ)
+    media = preferred(ask.raw.headers.getall("Accept", []), (m.TEXT, m.OPENMETRICS))
+    exposition = ask.gateway.metrics.expose(await readings(ask), media)
+    headers = {"Content-Type": exposition.content_type, "Cache-Control": "no-store", "Vary": "Accept"}
+    return Reply(body=exposition.body, headers=headers)
+
+
+async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
+    """The gauges as they stand now. Those of the store are missing where it cannot be read, which one of them says."""
+    gateway, snapshot = ask.gateway, ask.snapshot
+    found: dict[Metric, dict[Labels, float]] = {
+        m.RUNNING: {(): gateway.control.running},
+        m.SLOTS: {(): snapshot.service.max_workers},
+        m.FOLLOWERS: {(): gateway.feed.following},
+        m.GENERATION: {(): snapshot.generation},
+        m.RELOAD_OK: {(): gateway.live.last_error is None},
+        m.RELOAD_AT: {(): gateway.metrics.reloaded_at},
+        m.PLUGINS: plugins(snapshot),
+        m.PAUSED: {(): gateway.control.paused},
+        m.READABLE: {(): 1},
+    }
+    try:
+        depth, oldest = await gateway.store.depth(), (await gateway.store.backlog()).oldest
+    except Unavailable:
+        return {**found, m.READABLE: {(): 0}}
+    return {
+        **found,
+        m.JOBS: {(state.value,): n for state, n in depth.items()},
+        m.OLDEST: {(): seconds_since(oldest, gateway.clock())},
+    }
+
+
+def plugins(snapshot: Snapshot) -> dict[Labels, float]:
+    """How many instances are loaded, quarantined and disabled."""
+    kinds = Counter(one.kind for one in snapshot.unusable.values())
+    return {
+        ("loaded",): len(snapshot.plugins),
+        ("quarantined",): kinds["quarantined"],
+        ("disabled",): kinds["disabled"],
+    }
+
+
+def seconds_since(at: Millis | None, now: Millis) -> float:
+    """0 where there is nothing, and where clocks disagree."""
+    return 0 if at is None else max(0, now - at) / 1000
+
+
+ABOUT = f"""\
+The text format of Prometheus, or OpenMetrics where `Accept` prefers it. Public, unless `api.metrics_public` is false:
+then it needs the scope `{READ}`.
+
+{"".join(f"- `{one.name}` ({', '.join([one.type, *one.labels])}): {one.help}{chr(10)}" for one in m.METRICS)}\
+- `process_*`: what the system says of the process.
+"""
+
+ROUTES = [
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=scrape,
+        summary="How the gateway fares, for Prometheus",
+        description=ABOUT,
+        scopes=None,
+        tags=("system",),
+        media=("text/plain", "application/openmetrics-text"),
+        responses={200: schemas.STRING},
+        examples={200: '# HELP ductile_jobs Jobs.\n# TYPE ductile_jobs gauge\nductile_jobs{state="queued"} 3.0\n'},
+    ),
+]
