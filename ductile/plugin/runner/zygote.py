@@ -89,7 +89,7 @@ class Entrypoint:
         if b"\0" in source:
             raise Unforkable  # a zip application, or no Python at all
         try:
-            self.code = self.compile(source)
+            self.code = compile(source, self.path, "exec", dont_inherit=True)
             tree = compile(source, self.path, "exec", ONLY_AST, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             self.code = None
@@ -98,16 +98,12 @@ class Entrypoint:
         gc.collect()
         gc.freeze()
 
-    def compile(self, source: bytes) -> CodeType:
-        """The code of the script, as if this file were not there."""
-        return compile(source, self.path, "exec", dont_inherit=True)
-
     def read(self) -> CodeType:
         """The code; raises what the interpreter would."""
         if self.code is not None:
             return self.code
         with open(self.path, "rb") as file:
-            return self.compile(file.read())
+            return compile(file.read(), self.path, "exec", dont_inherit=True)
 
     def _import_early(self, tree: Any) -> None:
         if shadowed(self.folder):
@@ -288,11 +284,8 @@ def receive(channel: _socket.socket) -> tuple[list[bytes], list[int]]:
 def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
     """Forks as it is asked; returns in each child."""
     slots = environ_slots()
-    try:
-        if entrypoint.path:
-            entrypoint.refresh()
-    except Unforkable:
-        sys.exit("the entrypoint is no script in Python")
+    if entrypoint.path:
+        entrypoint.refresh()
     channel.send(b"H")
     while True:
         fields, fds = receive(channel)
@@ -348,5 +341,8 @@ if __name__ == "__main__":
     if adds_folder():
         del sys.path[0]
     script = Entrypoint(sys.argv[2])
-    serve(_socket.socket(fileno=int(sys.argv[1])), script)
+    try:
+        serve(_socket.socket(fileno=int(sys.argv[1])), script)
+    except Unforkable:
+        sys.exit("the entrypoint is no script in Python")
     run(script)
