@@ -36,7 +36,7 @@ def check_place(name: str, parent: Path) -> Path:
     if not parent.is_dir():
         reason = "it is no folder" if parent.exists() else "there is no such folder"
         raise NotMade(parent=parent, reason=reason)
-    if not os.access(parent, os.W_OK | os.X_OK):
+    if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
         raise NotMade(parent=parent, reason="it may not be written to")
     return folder
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ductile.plugin.errors import BadSchema
 from ductile.plugin.schema import compile_validator
 
 Schema = Mapping[str, Any]
@@ -187,15 +188,19 @@ def _numbers(schema: Schema) -> Iterator[int | float]:
             last = math.floor(bound / step) * step
             yield from (last, last - step, bound)
     yield from (step, 0)
-    if least is not None and most is not None:
-        yield (least + most) / 2
+    low, high = (least if least is not None else above), (most if most is not None else below)
+    if low is not None and high is not None:
+        yield (low + high) / 2
 
 
 def _is_valid(schema: Any, root: Schema, value: Any) -> bool:
     if not isinstance(schema, Mapping):
         return schema is not False
     shared = {key: root[key] for key in ("$defs", "definitions") if key in root}
-    return not compile_validator({**schema, **shared})(value)
+    try:
+        return not compile_validator({**schema, **shared})(value)
+    except BadSchema:  # it refers to another part of the whole, against which the payload is checked in the end
+        return True
 
 
 def _resolved(reference: str, root: Schema) -> Schema:

@@ -1,0 +1,92 @@
+"""A report says what was sent, what came back, which rule and what to do; as text, JSON and JUnit XML."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from ductile.dispatch.judge import judge
+from ductile.document.redact import Redactor
+from ductile.kit import show
+from ductile.kit.bench import Exchange
+from ductile.kit.finding import Finding, Seen, failed, passed, skipped
+from ductile.kit.junit import junit
+from ductile.kit.suite import Report
+from ductile.plugin.runner.call import Execution
+
+EXECUTION = Execution(exit_code=3, stdout=b"\x1b[1mhello\0 s3cr3t-value", stderr=b"bad \xff", stop=None, duration=12)
+EXCHANGE = Exchange(
+    stdin=b'{"config":{"token":"s3cr3t-value"}}' + b" " * 2000, execution=EXECUTION, judged=judge(EXECUTION, str)
+)
+
+
+def finding(case: str, seen: Seen) -> Finding:
+    return Finding(case=case, of="greet", rule=f"The rule of {case}.", seen=seen, seconds=0.25)
+
+
+REPORT = Report(
+    plugin="demo",
+    folder=Path("demo"),
+    findings=(
+        finding("answers", failed("It says s3cr3t-value <&> \x00.", "Mend it.", EXCHANGE)),
+        finding("state", skipped("it keeps no state")),
+        finding("timing", passed("a run takes 3 ms")),
+    ),
+    seconds=1.5,
+    redactor=Redactor(["s3cr3t-value"]),
+)
+
+
+def test_the_text_says_what_was_sent_what_came_back_which_rule_and_what_to_do() -> None:
+    text = "\n".join(show.lines(REPORT, all_skips=True))
+    for piece in (
+        "FAIL  answers[greet]",
+        'sent:   {"config":{"token":"[REDACTED]"}}',
+        "(2,035 bytes in all)",
+        "stdout:",
+        "stderr: bad \N{REPLACEMENT CHARACTER}",
+        "ended:  exit code 3 after 12 ms",
+        "rule: The rule of answers.",
+        "fix: Mend it.",
+        "skip  state[greet]  it keeps no state",
+        "note: a run takes 3 ms",
+        "1 passed, 1 failed, 1 skipped in 1.5 s",
+    ):
+        assert piece in text
+    assert "s3cr3t-value" not in text
+
+
+def test_the_document_has_the_same() -> None:
+    document = show.document(REPORT)
+    assert (document["ok"], document["passed"], document["failed"], document["skipped"]) == (False, 1, 1, 1)
+    [first, *_] = document["cases"]
+    assert (first["name"], first["verdict"], first["fix"]) == ("answers[greet]", "failed", "Mend it.")
+    assert first["exchange"]["ended"] == "exit code 3 after 12 ms"
+    assert "s3cr3t-value" not in str(document)
+
+
+SUITE = {"name", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time"}
+
+
+def test_the_junit_xml_is_as_its_readers_want_it() -> None:
+    written = junit(REPORT, 1_893_456_000_123)
+    assert b"s3cr3t-value" not in written
+    root = ET.fromstring(written)
+    assert root.tag == "testsuites"
+    [suite] = root
+    assert suite.tag == "testsuite"
+    assert set(suite.attrib) == SUITE
+    assert suite.attrib["timestamp"] == "2030-01-01T00:00:00"
+    assert [suite.attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
+    assert [child.tag for child in suite] == [
+        "properties",
+        "testcase",
+        "testcase",
+        "testcase",
+        "system-out",
+        "system-err",
+    ]
+    cases = suite.findall("testcase")
+    assert all(set(case.attrib) == {"name", "classname", "time"} for case in cases)
+    assert [[child.tag for child in case] for case in cases] == [["failure"], ["skipped"], []]
+    failure = cases[0][0]
+    assert failure.attrib == {"message": "It says [REDACTED] <&> \N{REPLACEMENT CHARACTER}.", "type": "answers"}
+    assert "fix: Mend it." in (failure.text or "")
