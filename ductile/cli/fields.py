@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from ductile.cli.codes import UsageError
 from ductile.cli.words import ORDER, Kind, read_word, shown
 
@@ -96,7 +98,7 @@ def normal(flag: str) -> str:
 def payload_of(fields: Sequence[Field], given: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The payload: what was given by field (as `Field.value` takes it) over what `--payload` says.
 
-    Raises UsageError where a word does not fit its field, or a field that must be there is not.
+    Raises UsageError where a word does not fit its field, a field that must be there is not, or JSON cannot carry it.
     """
     known = {field.name: field for field in fields}
     payload = {**base, **{name: known[name].value(value) for name, value in given.items()}}
@@ -104,6 +106,10 @@ def payload_of(fields: Sequence[Field], given: Mapping[str, Any], base: Mapping[
     if missing:
         noun = "option" if len(missing) == 1 else "options"
         raise UsageError(reason=f"missing {noun} {', '.join(missing)} (or the same by --payload)")
+    try:
+        orjson.dumps(payload)
+    except orjson.JSONEncodeError as error:
+        raise UsageError(reason=f"the payload is nothing that JSON can carry: {error}") from None
     return payload
 
 

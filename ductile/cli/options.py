@@ -1,6 +1,7 @@
 """The options that every command has, and those that come with what a command does: each declared here and once."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Annotated, Any
 
 import typer
@@ -75,5 +76,20 @@ ENDS: Mapping[str, Any] = {
 }
 VERB: Mapping[str, Any] = {**PAYLOAD, **ENDS, **CHANGES, **EVERY}
 """What `ductile PLUGIN COMMAND` has beside the fields of its payload."""
-BEFORE: Mapping[str, Any] = {**VERB, **GATEWAY, **CONFIG}
-"""What may stand before PLUGIN there."""
+ELSEWHERE: Mapping[str, Any] = {**GATEWAY, **CONFIG}
+"""What stands before PLUGIN alone: which gateway is asked for the fields must not depend on a field's name."""
+BEFORE: Mapping[str, Any] = {**VERB, **ELSEWHERE}
+"""What may stand before PLUGIN."""
+
+
+def hidden(kind: Any) -> Any:
+    """The option, left out of the help."""
+    declared = copy(kind.__metadata__[0])
+    declared.hidden = True
+    return Annotated[kind.__origin__, declared]
+
+
+def flags_of(kind: Any) -> frozenset[str]:
+    """The flags of an option as it is declared."""
+    declared = kind.__metadata__[0]
+    return frozenset(one for one in (declared.default, *(declared.param_decls or ())) if isinstance(one, str))

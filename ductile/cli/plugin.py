@@ -45,7 +45,7 @@ def list_(out: Out) -> None:
 
 def listed(plugins: Sequence[Json], health: Mapping[str, Any]) -> Iterator[Json]:
     """The rows of plugins that can run."""
-    sick = {unhealthy_name(one) for one in health.get("plugins_unhealthy", [])}
+    sick = {one["plugin"] for one in health.get("plugins_unhealthy", [])}
     for one in plugins:
         state = "unhealthy" if one["name"] in sick else "ready"
         yield {**one, "state": state, "about": one.get("description")}
@@ -57,11 +57,6 @@ def unusable(quarantined: Sequence[Mapping[str, Any]]) -> Iterator[Json]:
         yield {"name": one["name"], "state": "quarantined", "about": one["reason"]}
 
 
-def unhealthy_name(one: Any) -> str:
-    """The plugin that `plugins_unhealthy` speaks of."""
-    return str(one.get("name")) if isinstance(one, Mapping) else str(one)
-
-
 @command(app, gateway=True)
 def show(out: Out, name: Plugin) -> None:
     """Show a plugin: whether it can run, its commands, and the fields that each takes."""
@@ -70,7 +65,7 @@ def show(out: Out, name: Plugin) -> None:
         return await described(client, name), await client.health()
 
     plugin, health = out.ask(work)
-    whole = {**state_of(name, health), **plugin}
+    whole = {"name": name, **state_of(name, health), **plugin, **runner_of(out, name, health)}
     if not out.for_people or "commands" not in plugin:
         out.fields(whole)
         return
@@ -95,10 +90,24 @@ async def described(client: "Client", name: str) -> Json:
 
 def state_of(name: str, health: Mapping[str, Any]) -> Json:
     """`{state, reason?}` of a plugin that can run: ready, or unhealthy."""
-    for one in health.get("plugins_unhealthy", []):
-        if unhealthy_name(one) == name:
-            return {"state": "unhealthy", **({"reason": one.get("reason")} if isinstance(one, Mapping) else {})}
-    return {"state": "ready"}
+    reasons = [
+        f"{one['command']}: {one['reason']}" for one in health.get("plugins_unhealthy", []) if one["plugin"] == name
+    ]
+    return {"state": "unhealthy", "reason": "; ".join(reasons)} if reasons else {"state": "ready"}
+
+
+def runner_of(out: Out, name: str, health: Mapping[str, Any]) -> Json:
+    """`{runner, runner_reason}`: how its attempts are run, and why so.
+
+    Only the configuration tells, so it is told where the one at hand is what the gateway serves.
+    """
+    from ductile.cli import lookup  # noqa: PLC0415 - as above
+
+    snapshot = lookup.offline(out.config)
+    if snapshot is None or snapshot.config_hash != health.get("config_hash") or name not in snapshot.plugins:
+        return {}
+    found = snapshot.plugins[name]
+    return {"runner": found.runner, "runner_reason": found.runner_reason}
 
 
 def schema_rows(one: Mapping[str, Any]) -> Iterator[Json]:

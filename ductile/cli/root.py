@@ -3,9 +3,8 @@
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from functools import wraps
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined]  # not re-exported by name
@@ -13,7 +12,7 @@ from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined] 
 from ductile.cli.codes import UsageError
 from ductile.cli.command import default_of
 from ductile.cli.nouns import NOUNS, load
-from ductile.cli.options import BEFORE
+from ductile.cli.options import BEFORE, hidden
 from ductile.cli.output import tell
 from ductile.model.manifest import NAME
 
@@ -57,18 +56,10 @@ class Root(TyperGroup):
 
 def with_before(function: Callable[..., None]) -> Callable[..., None]:
     """The root's function, with the options that may stand before a plugin's name; they stay in the context."""
-    hidden = {name: copy(kind.__metadata__[0]) for name, kind in BEFORE.items()}
-    for info in hidden.values():
-        info.hidden = True
     own = list(inspect.signature(function, eval_str=True).parameters.values())
     added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default_of(BEFORE[name]),
-            annotation=Annotated[BEFORE[name].__origin__, info],
-        )
-        for name, info in hidden.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default_of(kind), annotation=hidden(kind))
+        for name, kind in BEFORE.items()
     ]
 
     @wraps(function)

@@ -10,8 +10,8 @@ from typer.core import TyperGroup
 
 from ductile.cli.codes import JobFailed, NoSuchCommand, UsageError
 from ductile.cli.command import default_of
-from ductile.cli.fields import Field, fields_of, payload_of
-from ductile.cli.options import BEFORE, VERB
+from ductile.cli.fields import Field, fields_of, normal, payload_of
+from ductile.cli.options import BEFORE, ELSEWHERE, VERB, flags_of, hidden
 from ductile.cli.output import Out
 from ductile.cli.payload import read_payload
 from ductile.cli.waiting import end_as, look_at, run_job
@@ -24,9 +24,11 @@ Document = Mapping[str, Any]
 
 HELP_FLAG = "--help"
 EPILOG = (
-    "The options above that set no field of the payload, and --url, --token and --config-dir, may also stand before "
-    "the plugin's name, and must where a field has the same name: ductile --url URL {plugin} {command} …"
+    "--url, --token and --config-dir stand before the plugin's name: ductile --url URL {plugin} {command} … The other "
+    "options that set no field may stand there too, and must where a field has the same name."
 )
+SPELLING: Mapping[str, Any] = {"token_normalize_func": normal}
+"""`--max_bytes` is `--max-bytes`."""
 
 
 class Verbs(TyperGroup):
@@ -50,10 +52,13 @@ def group(plugin: Document, before: Mapping[str, Any]) -> TyperGroup:
     app.callback()(lambda: None)  # Typer makes the only command of an app the app itself
     for one in plugin["commands"]:
         fields = fields_of(one.get("input_schema"), (HELP_FLAG,))
-        own = {key: kind for key, kind in VERB.items() if not (flags_of(kind) & flags_of_fields(fields))}
+        declared = {**VERB, **{key: hidden(kind) for key, kind in ELSEWHERE.items()}}
+        own = {key: kind for key, kind in declared.items() if not (flags_of(kind) & flags_of_fields(fields))}
         run = _runner(name, one["name"], fields, before)
         epilog = EPILOG.format(plugin=name, command=one["name"]) + _by_payload(fields)
-        app.command(one["name"], help=_help(name, one), epilog=epilog)(function_of(fields, own, run))
+        app.command(one["name"], help=_help(name, one), epilog=epilog, context_settings=dict(SPELLING))(
+            function_of(fields, own, run)
+        )
     made = typer.main.get_group(app)
     made.name = name
     return made
@@ -67,12 +72,6 @@ def _help(plugin: str, command: Mapping[str, Any]) -> str:
 def _by_payload(fields: Sequence[Field]) -> str:
     names = [field.name for field in fields if not field.flags]
     return f" Only by --payload: {', '.join(names)}." if names else ""
-
-
-def flags_of(kind: Any) -> frozenset[str]:
-    """The flags of an option as it is declared."""
-    declared = kind.__metadata__[0]
-    return frozenset(one for one in (declared.default, *(declared.param_decls or ())) if isinstance(one, str))
 
 
 def flags_of_fields(fields: Sequence[Field]) -> frozenset[str]:
@@ -112,7 +111,7 @@ def given_fields(
     fields = fields_of(found.get("input_schema"))
     given: dict[str, Any] = {}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(command)(function_of(fields, {}, lambda one, _: given.update(one)))
+    app.command(command, context_settings=dict(SPELLING))(function_of(fields, {}, lambda one, _: given.update(one)))
     typer.main.get_command(app).main(
         list(words), prog_name=f"ductile plugin run {plugin['name']}", standalone_mode=False
     )
@@ -156,6 +155,7 @@ def _runner(
     plugin: str, command: str, fields: Sequence[Field], before: Mapping[str, Any]
 ) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     def run(given: dict[str, Any], options_: dict[str, Any]) -> None:
+        refuse_misplaced(plugin, command, options_)
         chosen: dict[str, Any] = {
             name: options_.get(name) or before.get(name) or default_of(kind) for name, kind in BEFORE.items()
         }
@@ -168,6 +168,14 @@ def _runner(
             show_result(out, job)
 
     return run
+
+
+def refuse_misplaced(plugin: str, command: str, given: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option that has its place before the plugin's name."""
+    for name, kind in ELSEWHERE.items():
+        if given.get(name):
+            flag = kind.__metadata__[0].default
+            raise UsageError(reason=f"{flag} stands before the plugin's name: ductile {flag} … {plugin} {command} …")
 
 
 def show_result(out: Out, job: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from ductile.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
 ECHO = {"name": "echo", "version": "1", "commands": ["poll", "handle"], "description": "Says it."}
+SICK = {"plugin": "echo", "command": "health", "reason": "it coughs"}
 DOCUMENT = {
     "name": "echo",
     "version": "1",
@@ -53,7 +54,7 @@ def test_the_list_has_those_that_cannot_run_with_the_reason(gateway: FakeGateway
     gateway.answers["plugins"] = [ECHO, {**ECHO, "name": "sick"}]
     gateway.answers["health"] = {
         "plugins_quarantined": [{"name": "broken", "reason": "no entrypoint"}],
-        "plugins_unhealthy": ["sick"],
+        "plugins_unhealthy": [{"plugin": "sick", "command": "health", "reason": "it coughs"}],
     }
     assert main(["plugin", "list", "--format", "table"]) == 0
     assert table(capsys.readouterr().out) == [
@@ -75,10 +76,10 @@ def test_a_table_is_not_cut_where_a_program_reads_it(gateway: FakeGateway, capsy
 
 
 def test_show_lists_commands_and_their_fields(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers |= {"plugin": DOCUMENT, "health": {"plugins_unhealthy": [{"name": "echo", "reason": "it coughs"}]}}
+    gateway.answers |= {"plugin": DOCUMENT, "health": {"plugins_unhealthy": [SICK]}}
     assert main(["plugin", "show", "echo", "--format", "table"]) == 0
     shown = capsys.readouterr().out
-    assert "state:       unhealthy\nreason:      it coughs\n" in shown
+    assert "state:       unhealthy\nreason:      health: it coughs\n" in shown
     lines = [line.split() for line in shown.split("\n\n")[1].splitlines()]
     assert lines[0] == ["COMMAND", "TYPE", "TAKES", "DESCRIPTION"]
     assert ["poll", "write", "Looks."] in lines
@@ -86,14 +87,14 @@ def test_show_lists_commands_and_their_fields(gateway: FakeGateway, capsys: Capt
     assert ["--loud", "/", "--no-loud"] in lines
     assert ["--tag", "TEXT", "[may", "be", "repeated]"] in lines
     assert main(["plugin", "show", "echo"]) == 0
-    assert json.loads(capsys.readouterr().out) == {**DOCUMENT, "state": "unhealthy", "reason": "it coughs"}
+    assert json.loads(capsys.readouterr().out) == {**DOCUMENT, "state": "unhealthy", "reason": "health: it coughs"}
 
 
 def test_show_tells_why_a_plugin_cannot_run(gateway: FakeGateway, capsys: Captured) -> None:
     gateway.answers["plugin"] = refused(503, "plugin_unavailable", kind="disabled", reason="enabled: false")
     gateway.answers["health"] = {}
     assert main(["plugin", "show", "off", "--format", "table"]) == 0
-    assert capsys.readouterr().out == "state:  disabled\nname:   off\nreason: enabled: false\n"
+    assert capsys.readouterr().out == "name:   off\nstate:  disabled\nreason: enabled: false\n"
     gateway.answers["plugin"] = refused(503, "unavailable")
     assert main(["plugin", "show", "off"]) == 1
     gateway.answers["plugin"] = refused(404, "unknown_plugin")

@@ -124,7 +124,24 @@ def test_the_gateways_options_stand_before_the_plugin(echo: FakeGateway, capsys:
     assert (echo.url, echo.token) == ("http://other.example:2", "t")
     capsys.readouterr()
     assert main(["echo", "say", "--url", "http://other.example:2"]) == 2
-    assert "--url" in capsys.readouterr().err
+    assert "--url stands before the plugin's name: ductile --url … echo say" in capsys.readouterr().err
+
+
+def test_a_field_may_be_written_as_the_schema_or_as_an_option_is(echo: FakeGateway) -> None:
+    echo.answers["plugin"] = document(max_bytes={"type": "integer"}, deep_look={"type": "boolean"})
+    for flags in (["--max_bytes", "5", "--no-deep_look"], ["--max-bytes=5", "--no-deep-look"]):
+        echo.calls.clear()
+        assert main(["echo", "say", *flags]) == 0
+        assert sent(echo) == {"max_bytes": 5, "deep_look": False}
+        assert main(["plugin", "run", "echo", "say", *flags]) == 0
+        assert echo.calls[-1][1][2] == {"max_bytes": 5, "deep_look": False}
+
+
+@pytest.mark.usefixtures("echo")
+def test_bytes_that_are_no_text_are_refused(capsys: Captured) -> None:
+    assert main(["echo", "say", "--text", "\udcff"]) == 2
+    assert "nothing that JSON can carry" in capsys.readouterr().err
+    assert main(["echo", "say", "--payload", '{"a": "\udcff"}']) == 2
 
 
 def test_options_before_a_noun_are_refused_since_they_would_do_nothing(gateway: FakeGateway, capsys: Captured) -> None:
