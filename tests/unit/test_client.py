@@ -191,3 +191,26 @@ async def test_another_server_is_recognised() -> None:
         with pytest.raises(Refused, match="not JSON"):
             await client.health()
     await runner.cleanup()
+
+
+async def test_it_shows_pipelines_and_rehearses_them(web: Web, client: Client) -> None:
+    assert {one["pipeline"] for one in await client.pipelines()} == set(web.live.snapshot.pipelines)
+    assert (await client.pipeline("gated"))["entry"] == ["gate"]
+    told = await client.rehearse("gated", {"go": True}, {"gate": []})
+    assert [(row["step"], row["status"]) for row in told["steps"]] == [("gate", "dispatched")]
+    assert await web.count() == 0
+
+
+async def test_it_makes_any_call_and_shows_the_answer_as_it_is(web: Web, client: Client) -> None:
+    answer = await client.raw("POST", "/plugin/echo/poll?dry_run=true", body=b'{"payload": {}}')
+    assert (answer.status, answer.body["dry_run"]) == (200, True)
+    refused = await client.raw("POST", "/pipeline/sync", body=b"[]", headers={"X-Request-Id": "mine"})
+    headers = {name.lower(): value for name, value in refused.headers.items()}
+    assert (refused.status, headers["x-request-id"], refused.body["error"]) == (400, "mine", "bad_request")
+    page = await client.raw("GET", "/skills", headers={"Accept": "text/markdown"})
+    assert page.body.startswith("#")
+    assert (await client.raw("HEAD", "/healthz")).body == ""
+    assert await web.count() == 0
+    async with Client("http://127.0.0.1:1") as nobody:
+        with pytest.raises(Unreachable):
+            await nobody.raw("GET", "/")
