@@ -24,7 +24,7 @@ class Noun:
 NOUNS: Mapping[str, Noun] = {
     "system": Noun("Start, look at, reload, pause and stop a gateway.", ("system",)),
     "config": Noun(
-        "Check, look at and change a configuration.", ("config", "settings", "compare", "schemas", "initial")
+        "Check, look at and change a configuration.", ("config", "settings", "compare", "schemas", "initial", "doctor")
     ),
     "plugin": Noun("List the plugins, run a command of one, and make your own.", ("plugin", "enable", "kit")),
     "pipeline": Noun("Look at pipelines, run them, and try them on paper.", ("pipeline",)),

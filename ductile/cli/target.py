@@ -79,10 +79,15 @@ def address(api: ApiSection) -> str:
     first = api.listen[0]
     if first.startswith(UNIX):
         return first
-    host, _, port = first.rpartition(":")
-    if port == "0":
+    if first.endswith(":0"):
         raise UsageError(reason="`api.listen` leaves the port open; say with --url where the gateway listens")
-    return f"http://{EVERYWHERE.get(host, host)}:{port}"
+    return f"http://{reached(first)}"
+
+
+def reached(listen: str) -> str:
+    """Where a `host:port` to listen at is reached from this machine."""
+    host, _, port = listen.rpartition(":")
+    return f"{EVERYWHERE.get(host, host)}:{port}"
 
 
 def full_token(api: ApiSection) -> str | None:

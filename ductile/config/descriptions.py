@@ -56,6 +56,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_sync_timeout": "The longest anyone may wait for a result.",
         "max_body_size": "The largest body of a request.",
         "allowed_origins": "Web pages that may call, such as `https://tools.example.org`, or `*`.",
+        "metrics_public": "Whether `/metrics` can be read without a token.",
     },
     "Retry": {
         "max_attempts": _RETRIES,

@@ -109,7 +109,7 @@ def _section(name: str, found: Json) -> Json:
         shown = _plain(written)
         if default is not None and not isinstance(default, Section):
             shown["default"] = as_written(field, default)
-        properties[key] = {**_referable(shown), "description": DESCRIPTIONS[name][key]}
+        properties[key] = {**_referable(shown), "description": DESCRIPTIONS[name].get(key, "")}
     return {**_plain({key: value for key, value in found.items() if key != "properties"}), "properties": properties}
 
 

@@ -111,12 +111,12 @@ class StateLock:
         draft.replace(self._identity)
 
     def _refuse_network(self) -> None:
-        kind = _file_system(self._file.parent.resolve(), self._mounts())
+        kind = file_system(self._file.parent.resolve(), self._mounts())
         if kind in NETWORK:
             raise StateOnNetwork(path=self._path, kind=kind)
 
 
-def _file_system(folder: Path, mounts: str) -> str | None:
+def file_system(folder: Path, mounts: str) -> str | None:
     """The type of the file system that a folder is on; None where the table does not tell."""
     best, found = -1, None
     for line in mounts.splitlines():

@@ -1,0 +1,214 @@
+"""The checks of `ductile config doctor`: what of this machine keeps a gateway of this configuration from working well.
+
+Each is a function of what it looks at, and gives the findings it has.
+"""
+
+import errno
+import os
+import resource
+import shutil
+import socket
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ductile.cli.config import count
+from ductile.cli.target import reached
+from ductile.client import UNIX, Client, ClientError, Unreachable
+from ductile.config.compile import Compiled
+from ductile.config.load import Layers
+from ductile.config.redline import masked
+from ductile.model.clock import rfc3339
+from ductile.store.lock import NETWORK, file_system, read_mounts
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+MEGABYTE = 1 << 20
+LEAST_SPACE, LITTLE_SPACE = 64 * MEGABYTE, 1024 * MEGABYTE
+FILES_PER_ATTEMPT = 8
+"""Descriptors that a running attempt takes: its pipes, its pidfd, and what the loop needs for them."""
+FILES_BESIDE = 128
+"""Descriptors for the listener, the database, and some clients."""
+ALL_CAN_READ, GROUP_CAN_READ, ALL_CAN_WRITE = stat.S_IROTH, stat.S_IRGRP, stat.S_IWOTH
+EPOCH = 1_735_689_600
+"""2025-01-01: a clock before it was never set (seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, and what to do about it."""
+
+    check: str
+    status: str
+    message: str
+    advice: str | None = None
+
+    def public(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def configuration(compiled: Compiled) -> Iterator[Finding]:
+    """Whether a gateway would take it."""
+    snapshot = compiled.snapshot
+    if snapshot is None:
+        errors = len(compiled.errors)
+        told = f"{errors} errors, the first: {compiled.errors[0]}" if errors > 1 else str(compiled.errors[0])
+        yield Finding("configuration", FAIL, told, "Mend it; `ductile config check` says everything that is wrong.")
+        return
+    warnings = [str(one) for one in compiled.problems if " is quarantined: " not in one.message]  # see plugins()
+    if warnings:
+        told = warnings[0] if len(warnings) == 1 else f"{len(warnings)} warnings, the first: {warnings[0]}"
+        yield Finding("configuration", WARN, told, "`ductile config check` lists them.")
+    else:
+        ready = f"{count(len(snapshot.plugins), 'plugin')} and {count(len(snapshot.pipelines), 'pipeline')}"
+        yield Finding("configuration", OK, f"{ready} are ready to run")
+
+
+def plugins(compiled: Compiled, configured: Iterable[str]) -> Iterator[Finding]:
+    """Whether each can run: manifest, executable bit, interpreter. One that nobody configured only warns."""
+    snapshot = compiled.snapshot
+    if snapshot is None:
+        return
+    bad = [one for one in snapshot.unusable.values() if one.kind == "quarantined"]
+    for one in bad:
+        status = FAIL if one.name in set(configured) else WARN
+        yield Finding("plugins", status, f"{one.name} cannot run: {one.reason}", "`ductile plugin test DIR` says more.")
+    if not bad:
+        yield Finding("plugins", OK, "each one that was found can run")
+
+
+def secrets(layers: Layers) -> Iterator[Finding]:
+    """Whether others may read or change what is secret."""
+    found = False
+    yaml = set(layers.files[: len(layers.names)])
+    for path in dict.fromkeys(layers.files):
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue  # that it is missing is an error of the configuration
+        if not stat.S_ISREG(mode):
+            continue
+        secret = path not in yaml or _has_secrets(path)
+        if mode & ALL_CAN_WRITE:
+            found = True
+            yield Finding("secrets", FAIL, f"everybody may write {path}", f"chmod o-w {path}")
+        elif secret and mode & ALL_CAN_READ:
+            found = True
+            status = FAIL if path.name.endswith(".env") else WARN
+            yield Finding("secrets", status, f"everybody may read {path}, which holds secrets", f"chmod 600 {path}")
+        elif secret and mode & GROUP_CAN_READ:
+            found = True
+            yield Finding(
+                "secrets", WARN, f"the group of {path} may read it, and it holds secrets", f"chmod 600 {path}"
+            )
+    if not found:
+        yield Finding("secrets", OK, "only their owner may read and write the files with secrets")
+
+
+def _has_secrets(path: Path) -> bool:
+    """Whether the YAML file itself holds a secret, not only its name."""
+    try:
+        text = path.read_text("utf-8")
+        return masked(text) != text
+    except (OSError, ValueError):
+        return False
+
+
+def state(path: Path, *, mounts: str | None = None) -> Iterator[Finding]:
+    """Whether the database can be there: folder, space, file system, mode."""
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        what = f"{folder} may not be written to" if folder.is_dir() else f"{folder} is no folder"
+        yield Finding("state", FAIL, what, "Change its owner or mode, or set `state.path`.")
+        return
+    kind = file_system(folder.resolve(), read_mounts() if mounts is None else mounts)
+    if kind in NETWORK:
+        yield Finding(
+            "state", FAIL, f"{folder} is on a network file system ({kind})", "Set `state.path` to a local one."
+        )
+    free = shutil.disk_usage(folder).free
+    if free < LITTLE_SPACE:
+        status = FAIL if free < LEAST_SPACE else WARN
+        advice = "Make room, shorten `service.job_log_retention`, or set `state.path`."
+        yield Finding("state", status, f"{folder} has {free // MEGABYTE} MB left", advice)
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        if file.exists() and file.stat().st_mode & (ALL_CAN_READ | GROUP_CAN_READ):
+            yield Finding("state", FAIL, f"others may read {file}, which holds the plugins' state", f"chmod 600 {file}")
+    if kind not in NETWORK and free >= LITTLE_SPACE:
+        yield Finding("state", OK, f"{folder} can be written to, and {free // (1024 * MEGABYTE)} GB are free")
+
+
+async def listening(address: str, root: Path) -> Finding:
+    """Whether the address is free, or its gateway is the one of this configuration."""
+    url = address if address.startswith(UNIX) else f"http://{reached(address)}"
+    try:
+        async with Client(url) as client:
+            health = await client.health()
+    except Unreachable:
+        return _bindable(address)
+    except (ClientError, ValueError):
+        return Finding(
+            "listen", FAIL, f"{address} is used by something that is no gateway", "Stop it, or set `api.listen`."
+        )
+    if health.get("config_path") == str(root):
+        told = f"the gateway of this configuration answers at {address} (generation {health.get('generation')})"
+        sound = health.get("status") == "ok"
+        return Finding(
+            "listen", OK if sound else WARN, told, None if sound else "It is degraded: ductile system status"
+        )
+    advice = "Stop that one, or set `api.listen`."
+    return Finding("listen", FAIL, f"{address} is used by the gateway of {health.get('config_path')}", advice)
+
+
+def _bindable(address: str) -> Finding:
+    """Whether a gateway could listen there."""
+    if address.startswith(UNIX):
+        folder = Path(address.removeprefix(UNIX)).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            return Finding(
+                "listen", FAIL, f"no socket can be made in {folder}", "Make the folder, or set `api.listen`."
+            )
+        return Finding("listen", OK, f"{address} is free")
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((host.strip("[]"), int(port)))
+    except OSError as error:
+        advice = {
+            errno.EADDRINUSE: "Something listens there and does not answer: stop it, or set `api.listen`.",
+            errno.EACCES: "A port below 1024 needs CAP_NET_BIND_SERVICE; set `api.listen` to a higher one.",
+        }.get(error.errno or 0, "Set `api.listen` to an address of this machine.")
+        return Finding("listen", FAIL, f"{address} cannot be listened at: {error.strerror}", advice)
+    return Finding("listen", OK, f"{address} is free")
+
+
+def limits(workers: int) -> Finding:
+    """Whether the gateway may open as many files as its attempts need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_BESIDE + FILES_PER_ATTEMPT * workers
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        told = f"{soft} files may be open, and {workers} attempts at once want {wanted}"
+        enough = hard == resource.RLIM_INFINITY or hard >= wanted
+        how = f"`ulimit -n {wanted}`" if enough else "as root, or by `LimitNOFILE=` of the service"
+        return Finding("files", FAIL, told, f"Raise the limit ({how}), or lower `service.max_workers`.")
+    return Finding("files", OK, f"{'any number of' if soft == resource.RLIM_INFINITY else soft} files may be open")
+
+
+def clock(layers: Layers, database: Path, *, now: float | None = None) -> Finding:
+    """Whether the clock was set: it is not before the files it wrote."""
+    seconds = time.time() if now is None else now
+    if seconds < EPOCH:
+        return Finding("clock", FAIL, f"it is {rfc3339(int(seconds * 1000))}, which cannot be", "Set the clock (NTP).")
+    newest, name = 0.0, ""
+    for path in (*layers.files, database):
+        if path.exists() and path.stat().st_mtime > newest:
+            newest, name = path.stat().st_mtime, str(path)
+    if newest > seconds + 60:
+        told = f"{name} was changed in the future ({rfc3339(int(newest * 1000))})"
+        return Finding("clock", WARN, told, "Check the clock (NTP): schedules and retention go by it.")
+    return Finding("clock", OK, f"it is {rfc3339(int(seconds * 1000))}")
