@@ -9,12 +9,15 @@ def fail(reason):
     sys.stdout.write("!error\0" + reason + "\0\0"); sys.exit()
 try:
     request = json.loads(sys.stdin.buffer.read())
-except ValueError as error:
+except (ValueError, RecursionError) as error:
     fail(f"the request is not JSON: {error}")
 if not isinstance(request, dict):
     fail("the request is no JSON object")
 if request.get("protocol", 2) != 2:
     fail("echo speaks protocol 2, not {}".format(request["protocol"]))
+for member in ("config", "event"):
+    if not isinstance(request.get(member) or {}, dict):
+        fail(f"`{member}` of the request must be an object")
 config = request.get("config") or {}
 payload = (request.get("event") or {}).get("payload") or request.get("payload") or {}
 default = config.get("message", "echo")

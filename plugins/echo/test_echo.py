@@ -61,7 +61,20 @@ def test_a_configured_message_that_is_no_text_is_a_configuration_failure() -> No
     assert call({"command": "health", "config": {"message": 5}}, code=78)["retry"] is False
 
 
-@pytest.mark.parametrize("request_", [{"command": "dance"}, {"command": "error"}, {}, [], b"{", b"\xff"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"command": "dance"},
+        {"command": "error"},
+        {"command": "poll", "config": 5},
+        {"command": "poll", "event": [1]},
+        {},
+        [],
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
 def test_a_bad_request_is_a_permanent_error(request_: Any) -> None:
     response = call(request_)
     assert (response["status"], response["retry"]) == ("error", False)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,9 @@ MAX_BYTES = 1024 * 1024
 PASSING = {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 PASSING |= {errno.EDQUOT, errno.ESTALE, errno.ETIMEDOUT}
 """Errors of the machine that may be gone at the next attempt; the others will be the same."""
+
+LATEST = 253_402_300_799
+"""Seconds since 1970 that still have a year of four digits; a file may claim any."""
 
 Response = dict[str, Any]
 
@@ -119,7 +123,8 @@ def read(payload: Mapping[str, Any], settings: Settings) -> Response:
     except UnicodeDecodeError as error:
         raise Refused(f"{path} is no UTF-8 text: byte {error.start} is not valid") from None
     found = {"path": str(path), "name": path.name, "text": text, "size_bytes": len(content)}
-    found["modified_at"] = datetime.fromtimestamp(status.st_mtime, UTC).isoformat().replace("+00:00", "Z")
+    modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST), UTC)
+    found["modified_at"] = modified.isoformat().replace("+00:00", "Z")
     return done(f"read {len(content)} bytes from {path}", "file_handler.read", found)
 
 
@@ -139,7 +144,7 @@ def write(payload: Mapping[str, Any], settings: Settings) -> Response:
     folder, below = place(payload, settings.writes, "write")
     with opened_folder(folder, below.parts[:-1], make=True) as parent:
         mode = existing_mode(parent, below.name, folder / below)
-        temporary = f".{below.name[:100]}.{os.getpid()}.tmp"
+        temporary = f".{secrets.token_hex(8)}.tmp"  # no name that a killed attempt may have left behind
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=parent), "wb") as file:
@@ -229,6 +234,9 @@ def run(request: Any) -> Response:
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"file_handler knows the commands {', '.join(COMMANDS)}")
+    for member in ("config", "event"):
+        if not isinstance(request.get(member) or {}, dict):
+            raise Refused(f"`{member}` of the request must be an object")
     event = request.get("event") or {}
     payload = event.get("payload") or request.get("payload") or {}
     if not isinstance(payload, dict):
@@ -247,7 +255,7 @@ def respond(stdin: bytes) -> tuple[Response, int]:
         return failed(str(error)), CONFIG_EXIT
     except Refused as error:
         return failed(str(error)), 0
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return failed(f"the request is not JSON: {error}"), 1
 
 

@@ -66,6 +66,19 @@ def test_write_makes_folders_replaces_the_file_and_leaves_nothing_else(root: Pat
     assert response["events"][0]["payload"]["size_bytes"] == 10
 
 
+def test_a_name_as_long_as_names_may_be_is_written(root: Path) -> None:
+    name = "☃" * 85
+    call(root, ask("write", path=f"out/{name}", text="x"))
+    assert [path.name for path in (root / "out").iterdir()] == [name]
+
+
+def test_a_file_of_the_far_future_is_read(root: Path) -> None:
+    os.utime(root / "in/a.txt", (2**33 * 40, 2**33 * 40))
+    assert call(root, ask("read", path="in/a.txt"))["result"]["modified_at"].startswith(
+        ("9999-12-31", "2446-")
+    )  # as far as the file system goes
+
+
 def test_write_keeps_the_mode_of_the_file_it_replaces(root: Path) -> None:
     call(root, ask("write", path="out/b.txt", text="x"))
     (root / "out/b.txt").chmod(0o640)
@@ -172,7 +185,16 @@ def test_health_is_ok_before_the_folders_are_made_and_fails_without_configuratio
 
 
 @pytest.mark.parametrize(
-    ("request_", "code"), [({"command": "dance"}, 0), ({"command": ["read"]}, 0), ([], 0), (b"{", 1)]
+    ("request_", "code"),
+    [
+        ({"command": "dance"}, 0),
+        ({"command": ["read"]}, 0),
+        ({"command": "read", "config": 5}, 0),
+        ({"command": "read", "event": [1]}, 0),
+        ([], 0),
+        (b"{", 1),
+        (b"[" * 100_000, 1),
+    ],
 )
 def test_a_bad_request_is_a_permanent_error(root: Path, request_: Any, code: int) -> None:
     refused(call(root, request_, code))

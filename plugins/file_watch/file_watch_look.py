@@ -19,6 +19,7 @@ CHUNK = 1024 * 1024
 MOST_ENTRIES = 100_000
 """Names that one poll looks through."""
 DEEPEST = 64
+"""Folders inside each other that one poll looks into."""
 
 
 class Refused(Exception):
@@ -151,6 +152,8 @@ def walk(
         inside = (*below, name)
         try:
             if is_folder and leads_on(pattern, inside):
+                if len(inside) > DEEPEST:
+                    raise Refused(f"a pattern looks into more than {DEEPEST} folders inside each other")
                 descriptor = os.open(name, FOLDER, dir_fd=base)
                 try:
                     yield from walk(descriptor, pattern, inside, limits, count)
@@ -166,8 +169,6 @@ def walk(
 
 def leads_on(pattern: tuple[str, ...], inside: tuple[str, ...]) -> bool:
     """Whether files that fit may lie below a folder."""
-    if len(inside) >= DEEPEST:
-        return False
     if "**" in pattern:
         plain = pattern.index("**")
         return one_fits(pattern[: len(inside)], inside) if len(inside) <= plain else not inside[-1].startswith(".")

@@ -344,6 +344,12 @@ def test_too_many_files_are_an_error_and_the_state_never_grows_beyond_its_limit(
     assert "950000" in refused(Watching({"id": "x", "path": f"{'x' * 250}/**/*"}).call("poll"))
 
 
+def test_folders_without_end_are_an_error(root: Path) -> None:
+    deep = root.joinpath(*["d"] * 70)
+    deep.mkdir(parents=True)
+    assert "inside each other" in refused(Watching({"id": "x", "path": "**/*.txt"}).call("poll"))
+
+
 def test_it_runs_as_a_program(root: Path) -> None:
     (root / "json.py").write_text("raise SystemExit(9)")
     for stdin, code in (

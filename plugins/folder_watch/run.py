@@ -23,6 +23,10 @@ CONFIG_EXIT = 78
 MAX_STATE = 1_000_000
 """Bytes of state that the gateway keeps for a plugin."""
 
+DEEPEST = 100
+"""Folders inside each other that are looked into."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 LATEST = 253_402_300_799
 """Seconds since 1970 that still have a year of four digits; a file may claim any."""
 
@@ -130,19 +134,30 @@ def wanted(relative: str, patterns: list[str]) -> bool:
     return False
 
 
-def files(folder: Path, below: str, recursive: bool) -> Iterator[tuple[str, os.stat_result]]:  # noqa: FBT001 - private, and always a variable
-    """Relative path and status of each regular file; links are not followed, hidden folders not entered."""
-    with os.scandir(folder / below) as entries:
+def files(folder: int, below: str, *, recursive: bool) -> Iterator[tuple[str, os.stat_result]]:
+    """Relative path and status of each regular file below a descriptor. Links are not followed, also not one that is
+    swapped in while we look; hidden folders are not entered."""
+    with os.scandir(folder) as entries:
         for entry in entries:
             relative = f"{below}/{entry.name}" if below else entry.name
             try:
                 status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    yield relative, status
+                elif recursive and stat.S_ISDIR(status.st_mode) and not entry.name.startswith("."):
+                    yield from files_below(folder, entry.name, relative)
             except FileNotFoundError:
                 continue  # it went between the listing and the look
-            if stat.S_ISREG(status.st_mode):
-                yield relative, status
-            elif recursive and stat.S_ISDIR(status.st_mode) and not entry.name.startswith("."):
-                yield from files(folder, relative, recursive)
+
+
+def files_below(folder: int, name: str, relative: str) -> Iterator[tuple[str, os.stat_result]]:
+    if relative.count("/") >= DEEPEST:
+        raise Refused(f"more than {DEEPEST} folders lie inside each other; watch a folder further down")
+    descriptor = os.open(name, FOLDER, dir_fd=folder)
+    try:
+        yield from files(descriptor, relative, recursive=True)
+    finally:
+        os.close(descriptor)
 
 
 def look(folder: Path, known: Mapping[str, str], at: Settings, now_ns: int, logs: list[str]) -> dict[str, str]:
@@ -151,15 +166,21 @@ def look(folder: Path, known: Mapping[str, str], at: Settings, now_ns: int, logs
     try:
         if at.create_folders:
             folder.mkdir(parents=True, exist_ok=True)
-        for relative, status in files(folder, "", at.recursive):
-            if not wanted(relative, at.patterns):
-                continue
-            if not readable(relative):
-                logs.append(f"a name in {folder} is no UTF-8 and is left out: {relative!a}")
-            elif not 0 <= now_ns - status.st_mtime_ns < at.settle_ms * 1_000_000:
-                found[relative] = fingerprint(status)
-            elif relative in known:
-                found[relative] = known[relative]
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for relative, status in files(descriptor, "", recursive=at.recursive):
+                if not wanted(relative, at.patterns):
+                    continue
+                if not readable(relative):
+                    logs.append(f"a name in {folder} is no UTF-8 and is left out: {relative!a}")
+                elif not 0 <= now_ns - status.st_mtime_ns < at.settle_ms * 1_000_000:
+                    found[relative] = fingerprint(status)
+                elif relative in known:
+                    found[relative] = known[relative]
+                if len(found) > at.max_files:
+                    raise too_many(len(found), at)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise Unreadable(f"{folder} cannot be listed: {error.strerror}") from None
     return found
@@ -204,7 +225,7 @@ def event(difference: Difference, instance: str) -> dict[str, Any]:
 
 def poll(request: Mapping[str, Any], at: Settings) -> Response:
     last = request.get("state") or {}
-    before: Seen = last.get("folders") or {}
+    before = known_of(last.get("folders"))
     after: Seen = {}
     events: list[dict[str, Any]] = []
     logs: list[str] = []
@@ -229,6 +250,16 @@ def poll(request: Mapping[str, Any], at: Settings) -> Response:
     return response
 
 
+def known_of(folders: Any) -> Seen:
+    """What the state holds; what is no fingerprint counts as never seen."""
+    listed = folders.items() if isinstance(folders, dict) else ()
+    return {
+        folder: {name: mark for name, mark in seen.items() if isinstance(mark, str) and mark.count(":") == 3}  # noqa: PLR2004 - see fingerprint
+        for folder, seen in listed
+        if isinstance(seen, dict)
+    }
+
+
 def note(seen: dict[str, str], difference: Difference) -> None:
     if difference.now is None:
         del seen[difference.relative]
@@ -239,10 +270,14 @@ def note(seen: dict[str, str], difference: Difference) -> None:
 def check(seen: Seen, at: Settings) -> None:
     count = sum(len(files) for files in seen.values())
     if count > at.max_files:
-        raise Refused(f"{count} files are watched, more than {at.max_files} (config.max_files); narrow the patterns")
+        raise too_many(count, at)
     size = len(json.dumps({"folders": seen}))
     if size > MAX_STATE:
         raise Refused(f"what is to be remembered takes {size} bytes, more than {MAX_STATE}; watch fewer files")
+
+
+def too_many(count: int, at: Settings) -> Refused:
+    return Refused(f"{count} files are watched, more than {at.max_files} (config.max_files); narrow the patterns")
 
 
 def health(_request: Mapping[str, Any], at: Settings) -> Response:
@@ -261,6 +296,9 @@ def run(request: Any) -> Response:
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"folder_watch knows the commands {', '.join(COMMANDS)}")
+    for member in ("config", "state"):
+        if not isinstance(request.get(member) or {}, dict):
+            raise Refused(f"`{member}` of the request must be an object")
     return command(request, settings(request.get("config")))
 
 
@@ -273,7 +311,7 @@ def respond(stdin: bytes) -> tuple[Response, int]:
         return failed(str(error)), 0
     except Unreadable as error:
         return failed(str(error), retry=True), 0
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return failed(f"the request is not JSON: {error}"), 1
 
 

@@ -203,3 +203,23 @@ def test_a_bad_request_is_a_permanent_error(root: Path, request_: Any, code: int
 def test_a_file_from_beyond_the_year_9999_is_reported(root: Path) -> None:
     os.utime(root / "in/old.txt", (10**10, 10**10))
     assert Watch(root, emit_existing=True).poll() == [("created", "old.txt")]
+
+
+@pytest.mark.parametrize("state", [5, {"folders": 5}, {"folders": {"a": 5}}, {"folders": {"in": {"x": 5, "y": "z"}}}])
+def test_a_strange_state_counts_as_none_or_is_refused(root: Path, state: Any) -> None:
+    watch = Watch(root)
+    state = json.loads(json.dumps(state).replace('"in"', json.dumps(str(root.resolve() / "in"))))
+    watch.state = state
+    response = watch.call("poll")
+    assert (response["status"], response.get("retry")) in (("ok", None), ("error", False))
+
+
+def test_folders_without_end_are_a_permanent_error(root: Path) -> None:
+    root.joinpath("in", *["d"] * 110).mkdir(parents=True)
+    response = Watch(root, recursive=True).call("poll")
+    assert (response["status"], response["retry"]) == ("error", False)
+    assert "inside each other" in response["error"]
+
+
+def test_a_request_that_is_nested_without_end_is_answered(root: Path) -> None:
+    assert run(root, b"[" * 100_000, code=1)["retry"] is False

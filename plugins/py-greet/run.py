@@ -62,6 +62,9 @@ def run(request: Any) -> Response:
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise BadRequest(f"py-greet knows the commands {', '.join(COMMANDS)}")
+    for member in ("config", "event"):
+        if not isinstance(request.get(member) or {}, dict):
+            raise BadRequest(f"`{member}` of the request must be an object")
     return command(request)
 
 
@@ -81,7 +84,7 @@ def respond(request: Any) -> tuple[Response, int]:
 def main() -> int:
     try:
         request = json.loads(sys.stdin.buffer.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         print(json.dumps({"status": "error", "error": f"the request is not JSON: {error}", "retry": False}))
         return 1
     response, code = respond(request)

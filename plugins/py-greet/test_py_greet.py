@@ -46,10 +46,14 @@ def test_a_wrong_greeting_is_a_configuration_failure(command: str) -> None:
     assert (response["status"], response["retry"]) == ("error", False)
 
 
-@pytest.mark.parametrize("request_", [{"command": "dance"}, {}, [], "greet"])
+@pytest.mark.parametrize(
+    "request_",
+    [{"command": "dance"}, {"command": "health", "config": 5}, {"command": "handle", "event": [1]}, {}, [], "greet"],
+)
 def test_an_unknown_command_is_a_permanent_error(request_: Any) -> None:
     assert call(request_)["retry"] is False
 
 
 def test_a_request_that_is_not_json_is_answered_with_an_error() -> None:
-    assert "not JSON" in call(b"{", code=1)["error"]
+    for stdin in (b"{", b"[" * 100_000):
+        assert "not JSON" in call(stdin, code=1)["error"]

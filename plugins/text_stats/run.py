@@ -73,6 +73,9 @@ def run(request: Any) -> Response:
     command = COMMANDS.get(str(request.get("command"))) if isinstance(request, dict) else None
     if command is None:
         raise Refused(f"text_stats knows the commands {', '.join(COMMANDS)}")
+    for member in ("config", "event"):
+        if not isinstance(request.get(member) or {}, dict):
+            raise Refused(f"`{member}` of the request must be an object")
     return command(request)
 
 
@@ -87,7 +90,7 @@ def respond(stdin: bytes) -> tuple[Response, int]:
         return failed(error), CONFIG_EXIT
     except Refused as error:
         return failed(error), 0
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return failed(f"the request is not JSON: {error}"), 1
 
 

@@ -63,6 +63,16 @@ def test_a_wrong_configuration_ends_with_78(top: Any) -> None:
         assert call({**request, "command": command}, code=78)["retry"] is False
 
 
-@pytest.mark.parametrize(("request_", "code"), [({"command": "dance"}, 0), ([], 0), (b"{", 1)])
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"command": "dance"}, 0),
+        ({"command": "health", "config": 5}, 0),
+        ({"command": "handle", "event": [1]}, 0),
+        ([], 0),
+        (b"{", 1),
+        (b"[" * 100_000, 1),
+    ],
+)
 def test_a_bad_request_is_a_permanent_error(request_: Any, code: int) -> None:
     assert call(request_, code)["retry"] is False
