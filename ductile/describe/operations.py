@@ -38,22 +38,25 @@ def commands(snapshot: Snapshot, schemas: Json, *, only: str | None = None) -> I
     for row in snapshot.matcher.rows:
         if not (row.hidden and "{command}" in row.path):
             continue
+        shared = operation_of(row, schemas)
         for name, plugin in sorted(snapshot.plugins.items()):
             for command in plugin.manifest.commands.values() if only in (None, name) else ():
                 path = row.path.replace("{plugin}", name).replace("{command}", command.name)
-                yield path, row.method.lower(), command_operation(row, plugin, command, schemas)
+                yield path, row.method.lower(), command_operation(row, shared, plugin, command, schemas)
 
 
-def command_operation(row: Route, plugin: Plugin, command: Command, schemas: Json) -> Json:
-    """One plugin command."""
-    operation = operation_of(row, schemas)
+def command_operation(row: Route, shared: Json, plugin: Plugin, command: Command, schemas: Json) -> Json:
+    """One plugin command: what all share, and what is its own."""
     level = "ro" if command.type is CommandType.READ else "rw"
-    operation["operationId"] = f"{plugin.name}__{command.name}"
-    operation["summary"] = command.description or f"{plugin.name}: {command.name}"
-    operation["description"] = f"Needs the scope `plugin:{level}` or `plugin:{plugin.name}:{level}`."
-    operation["tags"] = [plugin.name]
-    name_examples(operation, plugin.name, command.name)
-    operation.pop("requestBody", None)
+    operation = {
+        **shared,
+        "operationId": f"{plugin.name}__{command.name}",
+        "summary": command.description or f"{plugin.name}: {command.name}",
+        "description": f"Needs the scope `plugin:{level}` or `plugin:{plugin.name}:{level}`.",
+        "tags": [plugin.name],
+        "responses": named_answers(shared["responses"], plugin.name, command.name),
+    }
+    del operation["requestBody"]
     if command.input_schema is not None:
         operation["requestBody"] = command_body(row, plugin, command, schemas)
     if command.output_schema is not None:
@@ -65,12 +68,19 @@ def command_operation(row: Route, plugin: Plugin, command: Command, schemas: Jso
     return operation
 
 
-def name_examples(operation: Json, plugin: str, command: str) -> None:
-    """Let the examples of answers be of this command."""
-    for answer in operation["responses"].values():
-        content = answer.get("content", {}).get(JSON, {})
-        if isinstance(content.get("example"), dict) and "plugin" in content["example"]:
-            content["example"] = {**content["example"], "plugin": plugin, "command": command}
+def named_answers(shared: Json, plugin: str, command: str) -> Json:
+    """The answers that all share, with examples that are of this command."""
+    answers: Json = {}
+    for status, answer in shared.items():
+        content = answer.get("content", {}).get(JSON)
+        if content is None:
+            answers[status] = answer
+            continue
+        example = content.get("example")
+        if isinstance(example, Mapping) and "plugin" in example:
+            content = {**content, "example": {**example, "plugin": plugin, "command": command}}
+        answers[status] = {**answer, "content": {**answer["content"], JSON: {**content}}}
+    return answers
 
 
 def typed_job(answered: Json, name: str, output: Mapping[str, Any], schemas: Json) -> Json:
@@ -124,23 +134,26 @@ def pipelines(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:
     for row in snapshot.matcher.rows:
         if not (row.hidden and "{pipeline}" in row.path):
             continue
+        shared = operation_of(row, schemas)
         for name, graph in sorted(snapshot.pipelines.items()):
             path = row.path.replace("{pipeline}", quote(name, safe=""))
-            yield path, row.method.lower(), pipeline_operation(row, name, graph, schemas)
+            yield path, row.method.lower(), pipeline_operation(shared, name, graph)
 
 
-def pipeline_operation(row: Route, name: str, graph: Graph, schemas: Json) -> Json:
-    """One pipeline."""
-    operation = operation_of(row, schemas)
-    operation["operationId"] = f"pipeline__{name}"
-    operation["summary"] = f"Run pipeline {name}" + (" and wait for its end" if graph.synchronous else "")
-    operation["description"] = f"Needs the scope `plugin:rw` or `pipeline:{name}`."
-    operation["tags"] = ["pipeline"]
-    name_examples(operation, PIPELINE, name)
-    content = operation["requestBody"]["content"][JSON]
-    content["schema"] = {"anyOf": [content["schema"], {"type": "object", "not": {"required": ["payload"]}}]}
-    content["example"] = {"payload": {}}
-    return operation
+def pipeline_operation(shared: Json, name: str, graph: Graph) -> Json:
+    """One pipeline: what all share, and what is its own."""
+    body = shared["requestBody"]
+    content = body["content"][JSON]
+    any_payload = {"anyOf": [content["schema"], {"type": "object", "not": {"required": ["payload"]}}]}
+    return {
+        **shared,
+        "operationId": f"pipeline__{name}",
+        "summary": f"Run pipeline {name}" + (" and wait for its end" if graph.synchronous else ""),
+        "description": f"Needs the scope `plugin:rw` or `pipeline:{name}`.",
+        "tags": [PIPELINE],
+        "responses": named_answers(shared["responses"], PIPELINE, name),
+        "requestBody": {**body, "content": {JSON: {"schema": any_payload, "example": {"payload": {}}}}},
+    }
 
 
 def control(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:

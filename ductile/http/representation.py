@@ -1,11 +1,11 @@
 """The documents of the snapshot that serves, each encoded once, with the entity tag that it is known by."""
 
+import asyncio
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from blake3 import blake3
 
 from ductile.model.snapshot import Snapshot
@@ -32,26 +32,33 @@ class Documents:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._kept: dict[Hashable, Document] = {}
+        self._kept: dict[Hashable, asyncio.Future[Document]] = {}
 
-    def get(self, snapshot: Snapshot, build: Callable[..., Any], *given: str, media: str = JSON) -> Document:
+    async def get(self, snapshot: Snapshot, build: Callable[..., Any], *given: str, media: str = JSON) -> Document:
         """What `build` makes of the snapshot and of what is given beside it, redacted.
 
-        It returns a JSON value, or text for another media type.
+        It returns a JSON value, or text for another media type. It runs in a thread: with many plugins it takes long.
         """
         if self._snapshot is not snapshot:
             self._snapshot, self._kept = snapshot, {}
-        key = (build, given)
-        document = self._kept.get(key)
-        if document is None:
-            document = self._kept[key] = represent(snapshot, build(snapshot, *given), media)
-        return document
+        kept, key = self._kept, (build, given)
+        if key not in kept:
+            kept[key] = asyncio.ensure_future(asyncio.to_thread(made, snapshot, build, given, media))
+        try:
+            return await asyncio.shield(kept[key])
+        except Exception:
+            kept.pop(key, None)  # the next one who asks tries again
+            raise
+
+
+def made(snapshot: Snapshot, build: Callable[..., Any], given: Sequence[str], media: str) -> Document:
+    """Build it."""
+    return represent(snapshot, build(snapshot, *given), media)
 
 
 def represent(snapshot: Snapshot, content: Any, media: str = JSON) -> Document:
     """A JSON value, or text of another media type, as a document of this snapshot."""
-    shown = snapshot.redactor.value(content)
-    body = orjson.dumps(shown) if media == JSON else shown.encode()
+    body = snapshot.redactor.encoded(content) if media == JSON else snapshot.redactor.text(content).encode()
     tag = f"{snapshot.generation}-{snapshot.config_hash[:_HASH]}-{blake3(body).hexdigest()[:_HASH]}"
     return Document(body=body, media=media, etag=f'"{tag}"')
 

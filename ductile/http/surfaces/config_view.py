@@ -10,7 +10,7 @@ from ductile.model.route import Route
 
 async def view(ask: Ask) -> Reply:
     """The configuration in force, without its secrets."""
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, config_view))
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, config_view))
 
 
 ROUTES = [

@@ -73,32 +73,32 @@ def plugin_of(snapshot: Snapshot, name: str) -> object:
 
 async def get_plugins(ask: Ask) -> Reply:
     """Plugins and the names of their commands."""
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, catalog))
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, catalog))
 
 
 async def get_plugin(ask: Ask) -> Reply:
     """One plugin and its commands, to who may run its READ commands."""
     plugin = find_plugin(ask.snapshot, ask.path["name"])
     require(ask, "plugin:ro", f"plugin:{plugin.name}:ro")
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, plugin_of, plugin.name))
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, plugin_of, plugin.name))
 
 
 async def get_skills(ask: Ask) -> Reply:
     """Plugin commands and pipelines in one list, as JSON or as a page."""
     wanted = preferred(ask.raw.headers.getall("Accept", ()), (JSON, MARKDOWN))
     build = skills_page if wanted == MARKDOWN else skills
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, build, media=wanted), Vary="Accept")
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, build, media=wanted), Vary="Accept")
 
 
 async def get_openapi(ask: Ask) -> Reply:
     """The whole API as OpenAPI 3.1."""
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, openapi_of))
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, openapi_of))
 
 
 async def get_plugin_openapi(ask: Ask) -> Reply:
     """The commands of one plugin as OpenAPI 3.1."""
     plugin = find_plugin(ask.snapshot, ask.path["name"])
-    return conditional(ask, ask.gateway.documents.get(ask.snapshot, plugin_openapi_of, plugin.name))
+    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, plugin_openapi_of, plugin.name))
 
 
 async def get_ai_plugin(ask: Ask) -> Reply:

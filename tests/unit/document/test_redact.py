@@ -1,4 +1,9 @@
+from typing import Any
+
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ductile.document.redact import MASK, Redactor, is_display_secret, is_secret_name
 
@@ -95,3 +100,15 @@ def test_a_secret_is_no_pattern() -> None:
 
 def test_nothing_to_hide_changes_nothing() -> None:
     assert Redactor().text("text") == "text"
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(-9, 9) | st.text('ab"\\\n\x00é😀', max_size=8),
+        lambda one: st.lists(one) | st.dictionaries(st.text('ab"\n', max_size=4), one),
+    ),
+    st.lists(st.text('ab"\\\n\x00é😀', max_size=3), max_size=3),
+)
+def test_what_is_encoded_is_redacted_as_the_value_is(value: Any, secrets: list[str]) -> None:
+    redactor = Redactor(secrets)
+    assert redactor.encoded(value) == orjson.dumps(redactor.value(value))

@@ -1,3 +1,5 @@
+import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +27,7 @@ def test_secrets_are_in_no_document_of_any_kind() -> None:
     assert represent(snapshot(), f"# {SECRET}", "text/markdown").body == b"# [REDACTED]"
 
 
-def test_a_document_is_built_once_a_generation_for_all_it_is_built_from() -> None:
+async def test_a_document_is_built_once_a_generation_for_all_it_is_built_from() -> None:
     built: list[tuple[int, tuple[str, ...]]] = []
 
     def build(of: Snapshot, *given: str) -> Any:
@@ -35,8 +37,44 @@ def test_a_document_is_built_once_a_generation_for_all_it_is_built_from() -> Non
     documents, one = Documents(), snapshot()
     two = replace(one, generation=2)
     for of, given in ((one, ()), (one, ("x",)), (one, ()), (one, ("x",)), (two, ()), (two, ()), (one, ())):
-        assert orjson.loads(documents.get(of, build, *given).body) == [of.generation, *given]
+        assert orjson.loads((await documents.get(of, build, *given)).body) == [of.generation, *given]
     assert built == [(1, ()), (1, ("x",)), (2, ()), (1, ())]
+
+
+async def test_who_asks_at_once_gets_what_is_built_once() -> None:
+    began, go = threading.Event(), threading.Event()
+    built: list[int] = []
+
+    def build(of: Snapshot) -> Any:
+        built.append(of.generation)
+        began.set()
+        assert go.wait(20)
+        return {}
+
+    documents, one = Documents(), snapshot()
+    asked = [asyncio.create_task(documents.get(one, build)) for _ in range(3)]
+    assert await asyncio.to_thread(began.wait, 20)
+    asked[0].cancel()
+    go.set()
+    ends = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert ends[1] == ends[2]
+    assert built == [1]
+
+
+async def test_what_could_not_be_built_is_tried_again() -> None:
+    outcomes: list[Any] = [ValueError("no"), {"a": 1}]
+
+    def build(_: Snapshot) -> Any:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    documents, one = Documents(), snapshot()
+    with pytest.raises(ValueError, match="no"):
+        await documents.get(one, build)
+    assert (await documents.get(one, build)).body == b'{"a":1}'
 
 
 @pytest.mark.parametrize("fields", [['"a"'], ['W/"a"'], ["*"], [" * "], ['"b"', '"a"'], ['"b,c","a"'], ['"b" ,W/"a",']])
