@@ -1,5 +1,6 @@
 """Everything that is plugged in, in one list each. A feature is one folder or file, and one line here."""
 
+import os
 from collections.abc import Callable, Mapping
 
 from ductile.dispatch.gates.gate import Gate
@@ -33,11 +34,13 @@ from ductile.http.surfaces import (
 )
 from ductile.ingress.chronicle import Chronicle
 from ductile.ingress.init import Inits
+from ductile.ingress.manager import ServiceManager
 from ductile.ingress.sampler import Sampler
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
 from ductile.model.route import Route
+from ductile.observe.notify import Notifier
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.fork import Fork
 from ductile.plugin.runner.persistent import Persistent
@@ -77,6 +80,8 @@ CHORES: list[Callable[[Gateway], Source]] = [
     lambda gateway: Sampler(gateway.metrics, gateway.store, gateway.live, gateway.clock),
     lambda gateway: LogIndex(gateway.store),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+    # The last one: it says that all are ready.
+    lambda gateway: ServiceManager(Notifier(os.environ, os.getpid()), gateway.store, gateway.live),
 ]
 """What keeps the house in the background."""
 

@@ -13,7 +13,7 @@ import structlog
 
 from ductile.config.compile import Compiled, compile_config
 from ductile.document.problem import Problem
-from ductile.errors import Unprocessable
+from ductile.errors import DuctileError, Unprocessable
 from ductile.model.clock import Clock, rfc3339
 from ductile.model.snapshot import Snapshot
 
@@ -59,7 +59,7 @@ class Reload:
     new: Snapshot
     """The same as the old one where nothing changed, and where it was refused."""
     changes: Sequence[str] = ()
-    refusal: Unprocessable | None = None
+    refusal: DuctileError | None = None
 
 
 Witness = Callable[[Reload], Awaitable[None]]
@@ -83,6 +83,7 @@ class Live:
         self._turn = asyncio.Lock()
         self._followers: list[Apply] = []
         self._listeners: list[Callable[[], None]] = []
+        self._heralds: list[Callable[[], None]] = []
         self._witnesses: list[Witness] = []
 
     def follow(self, apply: Apply) -> None:
@@ -92,6 +93,10 @@ class Live:
     def listen(self, heard: Callable[[], None]) -> None:
         """Call `heard` after every reload, also one that was refused or changed nothing."""
         self._listeners.append(heard)
+
+    def before(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when a reload begins."""
+        self._heralds.append(heard)
 
     def witness(self, told: Witness) -> None:
         """Tell `told` of every reload, once it is over."""
@@ -105,6 +110,8 @@ class Live:
         """
         async with self._turn:
             old = self.snapshot
+            for heard in self._heralds:
+                heard()
             try:
                 result = await self._reload()
             except Unprocessable as refusal:
@@ -112,6 +119,9 @@ class Live:
                 self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
                 log.error("reload refused", cause=cause, reason=refusal.message, errors=errors)
                 await self._tell(Reload(cause=cause, old=old, new=old, refusal=refusal))
+                raise
+            except Exception:
+                await self._tell(Reload(cause=cause, old=old, new=self.snapshot, refusal=DuctileError()))
                 raise
             finally:
                 for heard in self._listeners:

@@ -8,6 +8,11 @@ from ductile.model.snapshot import Plugin
 ALL = "all"
 """In an `inherit_env`: every variable of the gateway, save those that are its settings."""
 
+SERVICE_MANAGER = frozenset(
+    {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
+)
+"""What the service manager and the gateway say to each other by; no plugin may speak for the gateway."""
+
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _NAMES = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"})
@@ -42,6 +47,8 @@ def environment(
 
 def _inherited(own: Mapping[str, str], named: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name, value in own.items():
+        if name in SERVICE_MANAGER:
+            continue
         if name in named or (not is_override(name) and (ALL in named or _is_usual(name))):
             yield name, value
 

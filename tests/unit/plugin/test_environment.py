@@ -103,3 +103,9 @@ def test_a_setting_of_the_gateway_reaches_no_plugin(name: str, inherit: str) -> 
 
 def test_a_setting_that_is_named_is_passed_on() -> None:
     assert made({"DUCTILE_API__LISTEN": "x"}, "DUCTILE_API__LISTEN")["DUCTILE_API__LISTEN"] == "x"
+
+
+@pytest.mark.parametrize("inherit", [[], ["all"], ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]])
+def test_no_plugin_may_speak_to_the_service_manager(inherit: list[str]) -> None:
+    own = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1", "LISTEN_FDS": "1", "EDITOR": "e"}
+    assert set(own) & set(made(own, *inherit)) <= {"EDITOR"}
