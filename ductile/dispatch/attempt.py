@@ -20,7 +20,7 @@ from ductile.model.clock import Clock
 from ductile.model.encode import Unencodable
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import Claimed, Outcome
+from ductile.model.job import Claimed, Job, Outcome
 from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.observe.said import LiveLogs, Said
@@ -46,6 +46,17 @@ SETTLE_RETRY = 1.0
 
 Settled = Callable[[str, str, str, float, float], None]
 """Told of each attempt: plugin, command, outcome, the seconds it took, and those that its job waited for it."""
+
+
+def about(job: Job) -> dict[str, str | int | None]:
+    """What every line of an attempt says."""
+    return {
+        "job_id": job.id,
+        "attempt": job.attempt,
+        "plugin": job.plugin,
+        "command": job.command,
+        "request_id": job.request_id,
+    }
 
 
 def unheard(*_attempt: object) -> None:
@@ -135,7 +146,7 @@ class Attempts:
         except DuctileError as failure:
             return graph, Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
         except Exception as bug:
-            log.exception("attempt failed inside the gateway", job_id=claimed.job.id, attempt=claimed.job.attempt)
+            log.exception("attempt failed inside the gateway", **about(claimed.job))
             return graph, Judged(outcome=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
 
     async def _execute(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
@@ -209,9 +220,9 @@ class Attempts:
                 if await writing:
                     self._tell(ending, value)
                 else:
-                    log.warning("late result dropped", job_id=value.job_id, attempt=value.attempt)
+                    log.warning("late result dropped", **about(ending.claimed.job))
             except StoreUnavailable as unavailable:
-                log.error("settling waits for the store", job_id=value.job_id, reason=unavailable.message)
+                log.error("settling waits for the store", **about(ending.claimed.job), reason=unavailable.message)
                 if slot.abandoned.is_set():
                     return
                 await _wait(slot.abandoned, SETTLE_RETRY)
@@ -223,6 +234,8 @@ class Attempts:
         waited = (job.started_at or ending.started_at) - ending.claimed.ready_at
         seconds = (ending.ended_at - ending.started_at) / 1000
         self._settled(job.plugin, job.command, value.outcome.value, seconds, max(0, waited) / 1000)
+        say = log.debug if value.outcome is Outcome.SUCCEEDED else log.info
+        say("attempt ended", **about(job), outcome=value.outcome.value, seconds=seconds, error=value.error)
 
 
 def _hear(said: Said, frame: Mapping[str, Any]) -> None:
@@ -250,7 +263,7 @@ def _fault(ending: Ending, error: Exception) -> str:
     if isinstance(error, Unencodable | RecursionError):
         return f"protocol error: the response cannot be carried on: {error}"
     job = ending.claimed.job
-    log.error("settling failed inside the gateway", job_id=job.id, attempt=job.attempt, exc_info=error)
+    log.error("settling failed inside the gateway", **about(job), exc_info=error)
     return f"internal error: {error!r}"
 
 

@@ -7,10 +7,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from ductile.dispatch.attempt import Attempts, Slot
+from ductile.dispatch.attempt import Attempts, Slot, about
 from ductile.dispatch.chores import Chores
 from ductile.dispatch.gates.gate import Gate
 from ductile.model.clock import Clock, Millis
@@ -230,7 +231,7 @@ class Dispatcher:
             slot.stop(Stop.CANCELLED)
         task = asyncio.create_task(self._attempt(claimed, snapshot, slot, place))
         self._at_work.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._ended, job))
 
     async def _attempt(self, claimed: Claimed, snapshot: Snapshot, slot: Slot, place: Place) -> None:
         try:
@@ -246,10 +247,10 @@ class Dispatcher:
             del self._busy[lane]
         self._wake.set()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, job: Job, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
         if (error := task.exception()) is not None:
-            log.error("attempt was not settled", exc_info=error)
+            log.error("attempt was not settled", **about(job), exc_info=error)
 
 
 async def _either(tasks: set[asyncio.Task[None]], hurry: asyncio.Event, seconds: float) -> None:

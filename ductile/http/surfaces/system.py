@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from structlog.contextvars import bound_contextvars
+
 from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
 from ductile.http.ask import Ask, Reply
@@ -97,7 +99,8 @@ async def reload(ask: Ask) -> Reply:
     if flag(ask, "dry_run"):
         message = "The configuration is valid; nothing was changed."
         return Reply(body={"status": "ok", "dry_run": True, "message": message, **compiled(await live.preview())})
-    result = await live.reload("api")
+    with bound_contextvars(request_id=ask.request_id):
+        result = await live.reload("api")
     return Reply(
         body={
             "status": "ok",
@@ -133,7 +136,8 @@ async def switch(ask: Ask, change: Callable[[], Awaitable[None]], *, paused: boo
     body = {"status": "ok", "paused": paused}
     if flag(ask, "dry_run"):
         return Reply(body={**body, "changed": ask.gateway.control.paused is not paused, "dry_run": True})
-    await change()
+    with bound_contextvars(request_id=ask.request_id):
+        await change()
     return Reply(body=body)
 
 
