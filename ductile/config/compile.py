@@ -225,6 +225,7 @@ def _snapshot(
     made = parts.instances.plugins
     plugins = {name: replace(plugin, init_hash=fingerprint.init_hash(plugin)) for name, plugin in made.items()}
     instances = replace(parts.instances, plugins=plugins)
+    api = _api(configuration.api)
     sections = fingerprint.sections(configuration, instances, parts.pipelines)
     tokens = configuration.api.auth.tokens if configuration.api else []
     secrets = layers.secrets.union(compiled_secrets(tokens, plugins.values()))
@@ -234,7 +235,7 @@ def _snapshot(
         config_hash=fingerprint.whole(sections, list(parts.pipelines), str(layers.root)),
         root=layers.root,
         service=_service(configuration.service),
-        api=_api(configuration.api),
+        api=api,
         state_path=Path(configuration.state.path or layers.root / DEFAULT_STATE),
         principals=parts.principals,
         plugins=plugins,
@@ -244,7 +245,7 @@ def _snapshot(
         on_hook=_grouped((graph.on_hook, graph) for graph in graphs),
         routes=parts.routes,
         schedules=parts.schedules,
-        matcher=matcher,
+        matcher=matcher.under(api),
         redactor=Redactor(secrets),
         warnings=tuple(str(problem) for problem in problems),
         sections=sections,

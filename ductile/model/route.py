@@ -62,6 +62,8 @@ class Route:
     """Header of an answer that is no error → what it says."""
     request_examples: Mapping[str, Any] = field(default_factory=dict)
     """What it shows → a body as it may look."""
+    under: "Callable[[Route, Any], Route] | None" = None
+    """Of a row that the configuration changes: takes the row and the `api:` section, and returns it as it is then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ class Matcher:
     Paths come as the client wrote them: they are split first and percent-decoded then, so that `%2F` divides nothing.
     """
 
-    def __init__(self, rows: Sequence[Route]) -> None:
+    def __init__(self, rows: Sequence[Route], *, written: Sequence[Route] | None = None) -> None:
         self.rows = tuple(rows)
+        self._written = self.rows if written is None else tuple(written)
+        """The rows as they were written, before any configuration."""
         self._literal: dict[tuple[str, ...], dict[str, Route]] = {}
         self._patterned: dict[int, list[tuple[tuple[str, ...], dict[str, Route]]]] = {}
         for row in rows:
@@ -109,6 +113,11 @@ class Matcher:
             if values is not None:
                 return rows, values
         return {}, {}
+
+    def under(self, api: Any) -> "Matcher":
+        """The matcher of the same rows under these settings of the API; itself where nothing is different."""
+        rows = tuple(row if row.under is None else row.under(row, api) for row in self._written)
+        return self if rows == self.rows else Matcher(rows, written=self._written)
 
     def methods(self, path: str) -> Mapping[str, Match]:
         """Method → match for every row at this path; empty where there is none. `HEAD` stands wherever `GET` does."""

@@ -1,16 +1,15 @@
 """`GET /metrics`: how the gateway fares, for Prometheus."""
 
 from collections import Counter
+from dataclasses import replace
 
 from ductile.errors import Unavailable
 from ductile.http.accept import preferred
 from ductile.http.ask import Ask, Reply
-from ductile.http.middleware.authenticate import find
-from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import schemas
 from ductile.model.clock import Millis
 from ductile.model.route import Route
-from ductile.model.snapshot import Snapshot
+from ductile.model.snapshot import Api, Snapshot
 from ductile.observe import metrics as m
 from ductile.observe.measures import Labels, Metric
 
@@ -20,9 +19,6 @@ READ = "jobs:ro"
 
 async def scrape(ask: Ask) -> Reply:
     """All metrics, as text or as OpenMetrics."""
-    if not ask.snapshot.api.metrics_public:
-        ask.principal = find(ask)
-        require(ask, READ)
     media = preferred(ask.raw.headers.getall("Accept", []), (m.TEXT, m.OPENMETRICS))
     exposition = ask.gateway.metrics.expose(await readings(ask), media)
     headers = {"Content-Type": exposition.content_type, "Cache-Control": "no-store", "Vary": "Accept"}
@@ -69,6 +65,11 @@ def seconds_since(at: Millis | None, now: Millis) -> float:
     return 0 if at is None else max(0, now - at) / 1000
 
 
+def guarded(row: Route, api: Api) -> Route:
+    """The row where the configuration wants a credential."""
+    return row if api.metrics_public else replace(row, scopes=(READ,))
+
+
 ABOUT = f"""\
 The text format of Prometheus, or OpenMetrics where `Accept` prefers it. Public, unless `api.metrics_public` is false:
 then it needs the scope `{READ}`.
@@ -85,6 +86,7 @@ ROUTES = [
         summary="How the gateway fares, for Prometheus",
         description=ABOUT,
         scopes=None,
+        under=guarded,
         tags=("system",),
         media=("text/plain", "application/openmetrics-text"),
         responses={200: schemas.STRING},

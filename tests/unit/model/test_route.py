@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,3 +97,25 @@ def test_the_methods_of_a_path_are_told(matcher: Matcher) -> None:
 
 def test_rows_stay_in_their_order(matcher: Matcher) -> None:
     assert list(matcher.rows) == ROWS
+
+
+def test_a_row_may_depend_on_the_configuration_and_goes_back_with_it() -> None:
+    plain = row("GET", "/jobs")
+    varied = replace(row("GET", "/metrics"), scopes=None, under=lambda one, api: replace(one, scopes=(api,)))
+    written = Matcher([plain, varied])
+    first = written.under("jobs:ro")
+    found = first.match("GET", "/metrics")
+    assert found is not None
+    assert found.route.scopes == ("jobs:ro",)
+    assert first.under("jobs:ro") is first
+    again = first.under("*").match("GET", "/metrics")
+    assert again is not None
+    assert again.route.scopes == ("*",)
+    unmoved = written.match("GET", "/metrics")
+    assert unmoved is not None
+    assert unmoved.route.scopes is None
+
+
+def test_rows_that_depend_on_nothing_are_the_same_under_every_configuration() -> None:
+    matcher = Matcher([row("GET", "/jobs")])
+    assert matcher.under(object()) is matcher
