@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -28,6 +29,8 @@ Include = Annotated[bool, typer.Option("--include", help="Print the status and t
 
 EXITS: Mapping[int, Exit] = {401: Exit.AUTH, 403: Exit.AUTH, 404: Exit.NOT_FOUND, 422: Exit.CONFIGURATION}
 FIRST_ERROR = 400
+RESERVED = "/?&=%:@!$'()*+,;~#[]-._"
+"""What a path and its query may hold as it is; anything else is percent-encoded."""
 
 
 @command(app, "api", gateway=True)
@@ -47,7 +50,8 @@ def api(
 
     body = None if data is None else read_bytes(data, "--data")
     headers = read_headers(header or ())
-    answer = out.ask(lambda client: client.raw(method.upper(), path, body=body, headers=headers, each=chunk))
+    encoded = quote(path, safe=RESERVED, errors="surrogateescape")
+    answer = out.ask(lambda client: client.raw(method.upper(), encoded, body=body, headers=headers, each=chunk))
     if answer.body != "" or include:
         show(out, answer, include=include)
     if answer.status >= FIRST_ERROR:

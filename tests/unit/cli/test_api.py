@@ -83,6 +83,20 @@ def test_a_call_that_makes_no_sense_is_not_made(
     assert gateway.calls == []
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/jobs?plugin=a b&x=ä", "/jobs?plugin=a%20b&x=%C3%A4"),
+        ("/plugin/a%2Fb", "/plugin/a%2Fb"),
+        ("/a\nb\udcff", "/a%0Ab%FF"),
+    ],
+)
+def test_a_path_is_sent_as_it_is_but_for_what_no_path_can_hold(gateway: FakeGateway, path: str, sent: str) -> None:
+    gateway.answers["raw"] = answer()
+    assert main(["api", "GET", path]) == 0
+    assert gateway.calls[0][1] == ("GET", sent)
+
+
 def test_an_unprintable_answer_does_not_reach_the_terminal_as_it_is(gateway: FakeGateway, capsys: Captured) -> None:
     gateway.answers["raw"] = answer(body={"a": "\x1b[31m"})
     assert main(["api", "GET", "/x", "--format", "table"]) == 0

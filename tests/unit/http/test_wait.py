@@ -1,11 +1,13 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.web import Web, serving
 
+from ductile.http.wait import wait_for_end
 from ductile.model.snapshot import Snapshot
 
 
@@ -216,3 +218,13 @@ async def test_looking_until_the_end_takes_one_of_the_places_for_those_who_wait(
         answer = await web.get(f"/job/{job_id}?wait=30")
         assert (answer.status, answer.json["error"]) == (503, "too_many_waiters")
         assert (await web.get(f"/job/{job_id}")).status == 200
+
+
+async def test_an_end_just_before_it_is_expected_is_not_waited_for(web: Web) -> None:
+    def waits() -> None:
+        pytest.fail("it waits for what has been")
+
+    job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
+    await web.finish(await web.claim())
+    ask: Any = SimpleNamespace(gateway=web.gateway, snapshot=web.live.snapshot, gone=waits)
+    await wait_for_end(ask, job_id, 30_000)
