@@ -10,7 +10,7 @@ from ductile.store.tx import Tx
 INDEXED = "logs_indexed"
 """The key in `meta`: the row id of the last attempt whose full text was written."""
 
-BATCH = 128
+BATCH = 64
 """Attempts that one transaction indexes at most."""
 
 BATCH_BYTES = 1_000_000

@@ -21,7 +21,8 @@ MAX_TOTAL = 10_000
 MAX_RESULTS = 8 * 1024 * 1024
 """Bytes of results, errors and stderr on a page that shows results; one row may be more."""
 
-DAY = 86_400_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
 MAX_DAYS = 400
 """Days that a search names one by one; a longer time is looked through."""
 
@@ -124,7 +125,10 @@ async def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
 async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
     expression = f"{_in_text(match)}{_facets(wanted)}{_days(*await _times(moment, wanted, now))}"
     times = {name: wanted.filters[name] for name in ("since", "until")}
-    below = wanted.cursor[1] if wanted.cursor else ALWAYS
+    if wanted.cursor is None:  # one search for the page and the total
+        places = await moment.all("search_page", match=expression, below=ALWAYS, limit=MAX_TOTAL + 1, **times)
+        return _Found(places[: wanted.limit + 1], len(places))
+    below = wanted.cursor[1]
     places = await moment.all("search_page", match=expression, below=below, limit=wanted.limit + 1, **times)
     ((total,),) = await moment.all("search_count", match=expression, limit=MAX_TOTAL + 1, **times)
     return _Found(places, total)
@@ -151,11 +155,14 @@ def _facets(wanted: LogsWanted) -> str:
 
 
 def _days(since: Millis, until: Millis) -> str:
-    """The days that have part in a time; nothing where it is too long to name them."""
-    first, last = max(since, 0) // DAY, until // DAY
-    if not 0 <= last - first < MAX_DAYS:
+    """The days that a time has, and the hours at its edges; nothing where it is too long to name them."""
+    first, last = max(since, 0) // HOUR, until // HOUR
+    whole = range(-(-first // 24), (last + 1) // 24)
+    if first > last or len(whole) > MAX_DAYS:
         return ""
-    return f" AND facets : ({' OR '.join(f'd{day}' for day in range(first, last + 1))})"
+    start, stop = (whole.start * 24, whole.stop * 24) if whole else (last + 1, last + 1)
+    words = [f"d{day}" for day in whole] + [f"h{hour}" for hour in (*range(first, start), *range(stop, last + 1))]
+    return f" AND facets : ({' OR '.join(words)})"
 
 
 def _json(ids: Sequence[int]) -> str:

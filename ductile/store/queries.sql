@@ -18,8 +18,9 @@ j.created_at, j.started_at, j.ended_at, coalesce(j.error, a.error), a.result, a.
 j.retry_of, j.cause_event_id
 
 -- fragment: log_kinds
--- Every kind of attempt that there is, with one probe each: the plus keeps the columns from an affinity, with which SQLite
--- would look for the plugin alone and read all that it ever ran.
+-- Every kind of attempt that there is, with one probe each, behind the last time that a kind can have: SQLite begins at
+-- what is compared with, and would read the whole kind. The plus keeps the columns from an affinity, with which it would
+-- look for the plugin alone.
 WITH RECURSIVE kinds (plugin, command, outcome, submitted_by) AS (
     SELECT * FROM (
         SELECT plugin, command, outcome, submitted_by FROM attempts
@@ -30,8 +31,10 @@ WITH RECURSIVE kinds (plugin, command, outcome, submitted_by) AS (
     FROM kinds AS k
     INNER JOIN attempts AS a ON a.rowid = (
         SELECT n.rowid FROM attempts AS n
-        WHERE (n.plugin, n.command, n.outcome, n.submitted_by) > (+k.plugin, +k.command, +k.outcome, +k.submitted_by)
-        ORDER BY n.plugin, n.command, n.outcome, n.submitted_by LIMIT 1
+        WHERE
+            (n.plugin, n.command, n.outcome, n.submitted_by, n.ended_at)
+            > (+k.plugin, +k.command, +k.outcome, +k.submitted_by, 9223372036854775807)
+        ORDER BY n.plugin, n.command, n.outcome, n.submitted_by, n.ended_at LIMIT 1
     )
 )
 
@@ -40,9 +43,9 @@ WITH RECURSIVE kinds (plugin, command, outcome, submitted_by) AS (
 coalesce(length(o.result), 0) + coalesce(length(CAST(o.error AS BLOB)), 0) + coalesce(length(CAST(o.stderr AS BLOB)), 0)
 
 -- fragment: log_kind
--- The attempts (n) of one kind (k) that ended within a time.
+-- The attempts (n) of one kind (k) that ended no later than a time.
 n.plugin = k.plugin AND n.command = k.command AND n.outcome = k.outcome AND n.submitted_by = k.submitted_by
-AND n.ended_at >= :since AND n.ended_at <= :until
+AND n.ended_at <= :until
 
 -- fragment: log_filter
 -- The kinds (k) that are asked for; a filter that is null lets everything pass.
@@ -621,23 +624,40 @@ ORDER BY attempt;
 
 -- name: log_page
 -- Reads which attempts of the kinds asked for stand below a place in the order, newest first; none ended after :until.
-${log_kinds}
+-- No row of the page is older than the newest of its :limit newest kinds, so that little is read of each of many kinds.
+${log_kinds},
+heads (plugin, command, outcome, submitted_by, ended_at) AS MATERIALIZED (
+    SELECT k.plugin, k.command, k.outcome, k.submitted_by, (
+        SELECT n.ended_at FROM attempts AS n
+        WHERE ${log_kind} AND n.ended_at >= :since AND (n.ended_at, n.rowid) < (:at, :below)
+        ORDER BY n.ended_at DESC, n.rowid DESC LIMIT 1
+    )
+    FROM kinds AS k
+    WHERE ${log_filter}
+),
+floor (ended_at) AS MATERIALIZED (
+    SELECT min(ended_at) FROM (SELECT ended_at FROM heads WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT :limit)
+    WHERE (SELECT count(ended_at) FROM heads) >= :limit
+)
 SELECT a.rowid, a.ended_at
-FROM kinds AS k
+FROM heads AS k
 INNER JOIN attempts AS a ON a.rowid IN (
     SELECT n.rowid FROM attempts AS n
-    WHERE ${log_kind} AND (n.ended_at, n.rowid) < (:at, :below)
+    WHERE
+        ${log_kind} AND n.ended_at >= coalesce((SELECT f.ended_at FROM floor AS f), :since)
+        AND (n.ended_at, n.rowid) < (:at, :below)
     ORDER BY n.ended_at DESC, n.rowid DESC LIMIT :limit
 )
-WHERE ${log_filter}
+WHERE k.ended_at IS NOT NULL
 ORDER BY a.ended_at DESC, a.rowid DESC LIMIT :limit;
 
 -- name: log_count
--- Counts the attempts of the kinds asked for, at most :limit of each kind.
+-- Counts the attempts of the kinds asked for, at most :limit.
 ${log_kinds}
-SELECT coalesce(sum((SELECT count(*) FROM (SELECT 1 FROM attempts AS n WHERE ${log_kind} LIMIT :limit))), 0)
-FROM kinds AS k
-WHERE ${log_filter};
+SELECT count(*) FROM (
+    SELECT 1 FROM kinds AS k CROSS JOIN attempts AS n
+    WHERE ${log_filter} AND ${log_kind} AND n.ended_at >= :since LIMIT :limit
+);
 
 -- name: log_of_job
 -- Reads which attempts of a job are asked for, newest first.
@@ -722,15 +742,21 @@ WITH RECURSIVE heads (lane, priority, run_at) AS (
 SELECT min(run_at) FROM heads;
 
 -- name: ended_since
--- Counts the ended jobs of each plugin and state whose ids stand behind one.
+-- Counts the ended jobs of each plugin and state whose ids stand behind one; where all do, the kept count says how many.
 SELECT
     c.plugin, c.state,
-    sum((
-        SELECT count(*) FROM jobs AS j
-        WHERE
-            j.ended_at IS NOT NULL AND j.plugin = c.plugin AND j.command = c.command AND j.state = c.state
-            AND j.id > :id
-    ))
+    sum(CASE
+        WHEN :id < (
+            SELECT min(j.id) FROM jobs AS j
+            WHERE j.ended_at IS NOT NULL AND j.plugin = c.plugin AND j.command = c.command AND j.state = c.state
+        ) THEN c.n
+        ELSE (
+            SELECT count(*) FROM jobs AS j
+            WHERE
+                j.ended_at IS NOT NULL AND j.plugin = c.plugin AND j.command = c.command AND j.state = c.state
+                AND j.id > :id
+        )
+    END)
 FROM counts AS c
 WHERE c.n > 0 AND c.state IN ('succeeded', 'failed', 'timed_out', 'dead', 'cancelled')
 GROUP BY c.plugin, c.state;

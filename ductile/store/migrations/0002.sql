@@ -33,7 +33,7 @@ SELECT
         ) AS w
     ) AS result,
     'p' || hex(a.plugin) || ' c' || hex(a.command) || ' o' || hex(a.outcome) || ' s' || hex(a.submitted_by)
-    || ' d' || (a.ended_at / 86400000) AS facets
+    || ' d' || (a.ended_at / 86400000) || ' h' || (a.ended_at / 3600000) AS facets
 FROM attempts AS a;
 
 -- The full text of attempts up to the one that meta names as 'logs_indexed'.

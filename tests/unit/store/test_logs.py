@@ -16,6 +16,7 @@ from ductile.store.errors import LogsNotIndexed
 from ductile.store.fulltext import index_attempts
 from ductile.store.insert import insert_start
 from ductile.store.logs import DAY, LogsWanted
+from ductile.store.queries import QUERIES
 from ductile.store.readers import Readers
 from ductile.store.retention import trim
 from ductile.store.search import translate
@@ -229,6 +230,62 @@ async def test_the_total_is_capped(bench: Bench, readers: Readers, monkeypatch: 
     index_all(bench)
     found = await page(readers, query="words")
     assert (found.total, found.total_capped) == (3, True)
+
+
+def cost(bench: Bench, name: str, **values: Any) -> int:
+    """How many hundreds of steps SQLite's machine takes for a query."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    query = QUERIES[name]
+    bench.connection.set_progress_handler(step, 100)
+    bench.connection.execute(query.sql, query.bind(values)).fetchall()
+    bench.connection.set_progress_handler(None, 100)
+    return steps
+
+
+PAGE = {"at": logs.ALWAYS, "below": logs.ALWAYS, "limit": 51}
+TEXT = '({error stderr result} : ("words"))'
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("log_page", PAGE),
+        ("log_page", {**PAGE, "plugin": "b"}),
+        ("log_page", {**PAGE, "outcome": "failed"}),
+        ("log_page", {**PAGE, "at": 500, "until": 500}),
+        ("log_page", {**PAGE, "since": 300, "until": 310}),
+        ("log_count", {"limit": 50}),
+        ("log_count", {"limit": 50, "plugin": "c"}),
+        ("search_page", {**PAGE, "match": TEXT}),
+        ("search_page", {**PAGE, "below": 200, "match": TEXT}),
+        ("search_count", {"limit": 50, "match": TEXT}),
+        ("log_of_job", {"job_id": "j7"}),
+        ("durations", {"limit": 50, "since": 0}),
+        ("unindexed", {"after": 200, "limit": 50}),
+        ("old_attempts", {"before": 9000, "limit": 50}),
+    ],
+)
+def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, more: dict[str, Any]) -> None:
+    costs = []
+    values = {**dict.fromkeys(("plugin", "command", "outcome", "submitted_by")), "since": 0, "until": logs.ALWAYS}
+    for n in (1000, 5000):
+        ends = range(0 if n == 1000 else 1000, n)
+        rows = [(f"j{one}", "abcd"[one % 4], ("failed", "succeeded")[one % 2], one) for one in ends]
+        bench.connection.executemany(
+            "INSERT INTO attempts (job_id, attempt, plugin, command, submitted_by, created_at, generation, runner,"
+            " started_at, ended_at, outcome, stderr)"
+            " VALUES (?1, 1, ?2, 'poll', 'api', 0, 1, 'spawn', 0, ?4, ?3, 'words')",
+            rows,
+        )
+        index_all(bench)
+        costs.append(cost(bench, name, **{**values, **more}))
+    assert costs[1] <= costs[0] * 1.5 + 5, costs
 
 
 async def test_a_search_finds_whatever_had_ended_when_it_began(store: Store) -> None:

@@ -30,7 +30,7 @@ TEXTS = {"states": "[]", "ids": "[]", "match": "word"}
 """Parameters whose text is read when the statement is prepared or begins."""
 
 PASSES = (
-    r"SCAN (lanes|causes|json_each|wanted|k|\d+ |CONSTANT|pragma|\(subquery"
+    r"SCAN (lanes|causes|json_each|wanted|heads|k|f|\d+ |CONSTANT|pragma|\(subquery"
     r"|(t|attempt_text) VIRTUAL TABLE INDEX \d+:[M=])"
 )
 """Steps that read no more than what a probe found: rows of a subquery or a parameter, what a full text finds."""
@@ -81,9 +81,9 @@ def test_a_query_is_an_index_probe(bench: Bench, name: str) -> None:
         ("running_steps", "jobs_run (root_id=?)"),
         ("last_steps", "jobs_step (parent_id=?)"),
         ("old_roots", "jobs_old (ended_at>? AND ended_at<?)"),
-        ("log_page", "attempts_kind ((plugin,command,outcome,submitted_by)>(?,?,?,?))"),
+        ("log_page", "attempts_kind ((plugin,command,outcome,submitted_by,ended_at)>(?,?,?,?,?))"),
         ("log_page", f"attempts_kind {KIND}"),
-        ("log_count", "attempts_kind ((plugin,command,outcome,submitted_by)>(?,?,?,?))"),
+        ("log_count", "attempts_kind ((plugin,command,outcome,submitted_by,ended_at)>(?,?,?,?,?))"),
         ("log_count", f"attempts_kind {KIND}"),
         ("waiting", "jobs_open (id>? AND id<?)"),
         ("oldest_waiting", "jobs_ready (lane=? AND priority<?)"),
