@@ -25,7 +25,7 @@ assert.equal(said, "done");
 // Trigger and follow.
 const accepted = await client.POST("/plugin/shell/peek");
 assert.equal(accepted.response.status, 202);
-assert(accepted.data);
+assert(accepted.data !== undefined && !("dry_run" in accepted.data), "this was no dry run");
 const jobId: string = accepted.data.job_id;
 const followed = await follow(jobId);
 assert.equal(followed.status, "succeeded");
@@ -46,6 +46,12 @@ const listed = await client.GET("/jobs", { params: { query: { plugin: "shell", s
 assert(listed.data);
 assert(listed.data.jobs.some((row) => row.job_id === jobId));
 assert(listed.data.total >= 2);
+
+// A dry run has a type of its own, and starts nothing.
+const planned = await client.POST("/plugin/shell/say", { params: { query: { dry_run: true } }, body: { message: "x" } });
+assert(planned.data !== undefined && "dry_run" in planned.data);
+const dry: true = planned.data.dry_run;
+assert.equal(dry, true);
 
 // Errors have one type, whatever they are.
 const refused = await client.POST("/plugin/shell/say", { body: { message: "x", times: 9 } });
