@@ -1,9 +1,10 @@
 """`ductile plugin new | test | dev`, and `plugin run` of a folder: an author's work, which needs no gateway."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import signal
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -13,6 +14,8 @@ from ductile.cli.command import command, noun
 from ductile.cli.options import Payload
 from ductile.cli.output import Out, save, writable
 from ductile.cli.payload import read_json, read_payload
+
+Result = TypeVar("Result")
 
 app = noun("Make, test and watch a plugin of your own.")
 
@@ -66,7 +69,7 @@ def new(
         out.tell(f"{name} {needed}, then run {folder / BUILD}." if TRADES[language].builds else f"{name} {needed}.")
     elif TRADES[language].builds and build:
         out.tell(f"Building it: {folder / BUILD}")
-        asyncio.run(builder.build(folder))
+        ended(builder.build(folder))
     elif TRADES[language].builds:
         out.tell(f"Build it: {folder / BUILD}")
     out.tell(f"Test it: ductile plugin test {folder}")
@@ -130,7 +133,7 @@ def conform(
         kill_grace=read_duration("--grace", grace) or KILL_GRACE,
         at_once=at_once,
     )
-    report = asyncio.run(suite.examine(folder, options))
+    report = ended(suite.examine(folder, options))
     if target is not None:
         save(target, as_junit(report, system_clock()).decode())
     text = "\n".join(show.lines(report, all_skips=out.verbose))
@@ -172,7 +175,7 @@ def dev(
     if not once:
         out.tell(f"Watching {folder}; Ctrl-C ends it.")
     work = development.once(folder, name, given, show) if once else development.watch(folder, name, given, show)
-    if not asyncio.run(work):
+    if not ended(work):
         raise typer.Exit(Exit.FAILED)
 
 
@@ -213,10 +216,26 @@ def run_folder(
         state=_state(state),
         timeout=None if out.timeout is None else round(out.timeout * 1000),
     )
-    ran = asyncio.run(run_once(folder, name, given))
+    ran = ended(run_once(folder, name, given))
     out.fields(ran.document())
     if not ran.succeeded:
         raise typer.Exit(Exit.FAILED)
+
+
+def ended(work: Coroutine[Any, Any, Result]) -> Result:
+    """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
+
+    async def watched() -> Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if task is not None and signal.getsignal(number) is signal.SIG_DFL:  # under nohup it goes on
+                loop.add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def folder_of(text: str) -> Path | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from ductile.kit.errors import BuildFailed
 from ductile.kit.template import BUILD
 
+_SOURCES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
+_NO_SOURCES = frozenset({"target", "node_modules", "tests"})
 BUILD_OUTPUT = 1024 * 1024
 """Bytes of what a compiler says that are kept."""
 
@@ -16,6 +18,20 @@ BUILD_OUTPUT = 1024 * 1024
 def needs_build(folder: Path) -> bool:
     """Whether the folder has a `build.sh` that can be run."""
     return os.access(folder / BUILD, os.X_OK) and (folder / BUILD).is_file()
+
+
+def unbuilt(folder: Path, made: Path) -> Path | None:
+    """A source that was changed after the last build; None where there is none, or nothing is built."""
+    if not needs_build(folder):
+        return None
+    built_at = made.stat().st_mtime_ns
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _NO_SOURCES and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(place, name)
+            if path.suffix in _SOURCES and path.stat().st_mtime_ns > built_at:
+                return path
+    return None
 
 
 async def build(folder: Path) -> None:

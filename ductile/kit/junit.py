@@ -21,6 +21,8 @@ def junit(report: Report, now: Millis) -> bytes:
     suite = SubElement(
         root,
         "testsuite",
+        id="0",
+        package="ductile",
         name=f"ductile.{_clean(report.plugin)}",
         timestamp=at,
         hostname=_clean(gethostname()) or "localhost",

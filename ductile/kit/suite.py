@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.document.redact import Redactor
-from ductile.kit.bench import Bench, Exchange, Limits
+from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.cases import answers, ending, repeat, robust, whole
 from ductile.kit.cases.talk import Lab, Talk, answered
 from ductile.kit.errors import BadSettings
@@ -197,15 +198,24 @@ class _Exam:
         self, manifest: Manifest, command: Command, probes: tuple[Probe, ...], room: asyncio.Semaphore
     ) -> Talk | None:
         """All cases of one command; None where it did not start."""
-        try:
-            exchanges = await asyncio.gather(*(_sent(self._lab, probe, room) for probe in probes))
-        except SpawnFailed as failure:
-            self._note("answers", command.name, failed(f"It did not start: {failure.reason}.", _REFUSED))
-            return None
-        talk = Talk(lab=self._lab, manifest=manifest, command=command, probes=probes, exchanges=tuple(exchanges))
-        silent = answered(talk.first) is None
-        wanted = [case for case in ON_EACH_COMMAND if self._wanted(case, command.name)]
-        seen = await asyncio.gather(*(_look(talk, case, room, silent=silent) for case in wanted))
+        with ExitStack() as places:
+            sent = [(probe, places.enter_context(scratch(self._lab.files))) for probe in probes]
+            try:
+                exchanges = await asyncio.gather(*(_sent(self._lab, probe, place, room) for probe, place in sent))
+            except SpawnFailed as failure:
+                self._note("answers", command.name, failed(f"It did not start: {failure.reason}.", _REFUSED))
+                return None
+            talk = Talk(
+                lab=self._lab,
+                manifest=manifest,
+                command=command,
+                probes=probes,
+                exchanges=tuple(exchanges),
+                place=sent[0][1],
+            )
+            silent = answered(talk.first) is None
+            wanted = [case for case in ON_EACH_COMMAND if self._wanted(case, command.name)]
+            seen = await asyncio.gather(*(_look(talk, case, room, silent=silent) for case in wanted))
         for case, (one, seconds) in zip(wanted, seen, strict=True):
             self._note(case, command.name, one, seconds)
         return talk
@@ -232,10 +242,9 @@ class _Exam:
             self.findings.append(Finding(case=case, of=of, rule=RULES[case], seen=seen, seconds=seconds))
 
 
-async def _sent(lab: Lab, probe: Probe, room: asyncio.Semaphore) -> Exchange:
+async def _sent(lab: Lab, probe: Probe, place: Place, room: asyncio.Semaphore) -> Exchange:
     async with room:
-        with scratch(lab.files) as place:
-            return await lab.bench.ask(probe.plugin, probe.ask, place)
+        return await lab.bench.ask(probe.plugin, probe.ask, place)
 
 
 async def _look(talk: Talk, case: str, room: asyncio.Semaphore, *, silent: bool) -> tuple[Seen, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ductile.kit.bench import Exchange
-from ductile.kit.cases.talk import Talk, answered, as_json, seconds, told
+from ductile.kit.cases.talk import Talk, answered, as_json, seconds, told, why
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe, misfit
 from ductile.plugin.protocol import Response
@@ -26,7 +26,7 @@ async def answers(talk: Talk) -> Seen:
         if exchange.execution.stop is Stop.FLOODED:
             return skipped("it wrote too much to be read; see output")
         if response is None:
-            return failed(f"{_asked(probe)}: {exchange.judged.error}.", _mend(exchange), exchange)
+            return failed(f"{_asked(probe)}: {why(exchange)}.", _mend(exchange), exchange)
         if response.ok != (probe.expect.status == "ok"):
             return failed(*_other_status(probe, exchange), exchange)
         if exchange.execution.exit_code:
@@ -60,8 +60,8 @@ def _mend(exchange: Exchange) -> str:
         return "It was killed by a signal: look for a crash in native code, or for a `kill` of its own group."
     if execution.exit_code:
         return (
-            'Catch what went wrong and print {"status": "error", "error": "why", "retry": false}; '
-            "stderr below says where it ended."
+            "stderr says where it ended: mend that. What can go wrong with a request is caught and answered, "
+            'by {"status": "error", "error": "why", "retry": false}.'
         )
     if not execution.stdout.strip():
         return 'Print the answer on stdout before the end: {"status": "ok", "result": …}.'
@@ -76,9 +76,11 @@ async def result(talk: Talk) -> Seen:
     schema = talk.command.output_schema
     if schema is None and not any(_expects(probe) for probe in talk.probes):
         return skipped("the manifest has no output_schema for it, and no case expects more than a status")
+    if any(not _has_status(probe, exchange) for probe, exchange in zip(talk.probes, talk.exchanges, strict=True)):
+        return skipped("its answers have to be right first; see answers")
     for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
-        response = answered(exchange)
-        if response is None or response.ok != (probe.expect.status == "ok"):
+        response = exchange.judged.response
+        if response is None:
             continue
         if response.ok and schema is not None and (wrong := misfit(schema, response.result)):
             said = f"{_asked(probe)}, `result` does not fit output_schema: {wrong}."
@@ -86,6 +88,11 @@ async def result(talk: Talk) -> Seen:
         for wrong in _unexpected(probe, response):
             return failed(f"{_asked(probe)}: {wrong}.", f"Mend the command, or `expect` in {probe.source}.", exchange)
     return passed()
+
+
+def _has_status(probe: Probe, exchange: Exchange) -> bool:
+    response = answered(exchange)
+    return response is not None and response.ok == (probe.expect.status == "ok")
 
 
 def _expects(probe: Probe) -> bool:

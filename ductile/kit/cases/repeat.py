@@ -30,9 +30,7 @@ async def stable(talk: Talk) -> Seen:
     """Two runs in one place, with one input, are alike."""
     if not talk.repeatable:
         return skipped("the manifest does not call it idempotent")
-    with scratch(talk.lab.files) as place:
-        await talk.lab.bench.ask(talk.probe.plugin, talk.probe.ask, place)
-        again = await talk.lab.bench.ask(talk.probe.plugin, talk.probe.ask, place)
+    again = await talk.lab.bench.ask(talk.probe.plugin, talk.probe.ask, talk.place)
     fix = "Let a second run with the same input find the work done and say so, or say `idempotent: false`."
     if not same_outcome(talk.first, again):
         return failed(f"Asked a second time it answers {told(again)}; the first time {told(talk.first)}.", fix, again)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from ductile.kit.bench import Bench, Exchange
+from ductile.dispatch.judge import STDERR_TAIL
+from ductile.kit.bench import Bench, Exchange, Place
 from ductile.kit.probes import Probe
 from ductile.kit.request import Ask
 from ductile.kit.scratch import scratch
@@ -34,6 +35,8 @@ class Talk:
     command: Command
     probes: tuple[Probe, ...]
     exchanges: tuple[Exchange, ...]
+    place: Place
+    """Where the first request was answered; for a second one."""
 
     @property
     def probe(self) -> Probe:
@@ -77,7 +80,17 @@ def told(exchange: Exchange) -> str:
         return "`ok`" if response.ok else f"the error `{short(response.error or '')}`"
     if exchange.execution.stop is Stop.TIMED_OUT:
         return f"nothing within {seconds(exchange.execution.duration)}"
-    return f"nothing that can be read ({short(exchange.judged.error or '')})"
+    last = next(reversed(_stderr(exchange).splitlines()), "")
+    return f"nothing that can be read ({why(exchange)}{f'; stderr ends with `{short(last)}`' if last else ''})"
+
+
+def why(exchange: Exchange) -> str:
+    """Why there is no answer, without the end of stderr, which is shown beside it."""
+    return (exchange.judged.error or "").removesuffix(f": {_stderr(exchange)[-STDERR_TAIL:]}")
+
+
+def _stderr(exchange: Exchange) -> str:
+    return exchange.execution.stderr.decode(errors="replace").strip()
 
 
 def same_outcome(one: Exchange, other: Exchange) -> bool:

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ductile.kit.bench import Exchange
+from ductile.kit.build import unbuilt
 from ductile.kit.cases.talk import Lab, answered, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe
 from ductile.kit.request import changed
 from ductile.kit.scratch import scratch
 from ductile.kit.subject import Opened, config_problems
+from ductile.kit.template import BUILD
 from ductile.model.manifest import Manifest
 from ductile.plugin.protocol import PROTOCOL
 
@@ -22,6 +24,10 @@ TIMING = "How long a start takes is said, not judged."
 
 _STARTS = 5
 _UNTRUSTED = "untrusted"
+_TRUSTED = (
+    "Correct what is named: the entrypoint in the manifest, the file's mode by `chmod`, "
+    "or its first line, as in `#!/usr/bin/env python3`."
+)
 
 KINDS: Mapping[str, str] = {
     "empty": "nothing at all",
@@ -45,13 +51,17 @@ def trust(opened: Opened) -> Seen:
     """The files may be run."""
     wrong = [problem.message for problem in opened.errors if problem.code == _UNTRUSTED]
     if wrong:
-        build = opened.folder / "build.sh"
-        unbuilt = build.exists() and "does not exist" in wrong[0]
-        fix = f"Run {build}, which makes it." if unbuilt else "Do what it says."
+        build = opened.folder / BUILD
+        absent = build.exists() and "does not exist" in wrong[0]
+        fix = f"Run {build}, which makes it." if absent else _TRUSTED
         return failed("\n".join(f"{message}." for message in wrong), fix)
-    if opened.loaded.manifest is None:
+    made = opened.loaded.executable
+    if made is None:
         return skipped("the manifest says no entrypoint yet")
-    return passed()
+    newer = unbuilt(opened.folder, made)
+    if newer is None:
+        return passed()
+    return passed(f"{newer} is newer than {made.name}, which is tested as it is: run {opened.folder / BUILD}")
 
 
 def config(found: Manifest, given: Mapping[str, Any]) -> Seen:

@@ -17,7 +17,7 @@ BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/manifest.yaml"))
 
 @pytest.mark.parametrize("folder", BUNDLED, ids=lambda folder: folder.name)
 def test_each_bundled_plugin_keeps_every_rule(folder: Path) -> None:
-    report = examined(folder)
+    report = examined(folder, at_once=3)
     assert report.ok, text(report)
     untested = [one.name for one in report.findings if one.case == "answers" and one.seen.verdict is Verdict.SKIPPED]
     assert untested == []
@@ -78,6 +78,14 @@ def test_a_plugin_that_was_not_built_is_told_how(fresh: Fresh) -> None:
     report = examined(fresh("go", "greeter"))
     assert failed(report) == {"trust"}
     assert "build.sh, which makes it" in text(report)
+
+
+def test_a_program_that_is_older_than_its_source_is_told(fresh: Fresh) -> None:
+    folder = built(fresh("go", "greeter"))
+    assert "newer" not in text(examined(folder, only=frozenset({"trust"})))
+    later = (folder / "run").stat().st_mtime_ns + 1_000_000
+    os.utime(folder / "main.go", ns=(later, later))
+    assert "main.go is newer than run" in text(examined(folder, only=frozenset({"trust"})))
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def test_what_cannot_be_done_is_said(  # noqa: PLR0917 - a row of the table, and
 
 
 def test_a_sound_plugin_passes_and_a_broken_one_is_told_with_all_that_helps(hello: Path) -> None:
-    tested = ductile("plugin", "test", hello, "--junit", "report.xml", "--json", cwd=hello.parent)
+    few = ("--only", "answers", "--only", "malformed")
+    tested = ductile("plugin", "test", hello, *few, "--junit", "report.xml", "--json", cwd=hello.parent)
     assert tested.returncode == 0, tested.stdout
     report = json.loads(tested.stdout)
     assert (report["ok"], report["failed"]) == (True, 0)
@@ -168,13 +169,14 @@ def test_dev_builds_before_it_runs_and_shows_what_the_compiler_says(hello: Path)
     assert (shown["error"], shown["output"]) == ("build_failed", "main.go:3: undefined: x\n")
 
 
-def test_an_interrupted_test_leaves_nothing(hello: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_test_leaves_nothing(hello: Path, number: signal.Signals) -> None:
     replace(hello / "run.py", "import sys\n", "import sys\nimport time\n\ntime.sleep(70)\n")
     command = [sys.executable, "-m", "ductile.cli.main", "plugin", "test", str(hello)]
     with subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as testing:
         while not left(hello):
             assert testing.poll() is None
-        testing.send_signal(signal.SIGINT)
+        testing.send_signal(number)
         assert testing.wait(timeout=20) == 130
     assert left(hello) == []
 

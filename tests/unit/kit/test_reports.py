@@ -63,7 +63,7 @@ def test_the_document_has_the_same() -> None:
     assert "s3cr3t-value" not in str(document)
 
 
-SUITE = {"name", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time"}
+SUITE = {"id", "package", "name", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time"}
 
 
 def test_the_junit_xml_is_as_its_readers_want_it() -> None:
