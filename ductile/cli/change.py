@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ductile import parts
 from ductile.cli.output import Out
+from ductile.cli.report import matcher
 from ductile.config.edit import Edit, review
 from ductile.config.load import find_config, load_layers
 from ductile.config.path import shown
 from ductile.config.redline import redline
-from ductile.model.route import Matcher
 
 ALREADY = "`{}` is so already; nothing was written."
 Plan = Callable[[Path, Mapping[str, str]], Edit]
@@ -21,7 +20,7 @@ def change(out: Out, plan: Plan, *, reload: bool) -> None:
     """Carry out a planned edit, unless --dry-run says not to. Raises what planning, compiling and writing raise."""
     location = find_config(out.config, os.environ)
     edit = plan(location, os.environ)
-    reviewed = review(edit, location, os.environ, Matcher([row for surface in parts.SURFACES for row in surface]))
+    reviewed = review(edit, location, os.environ, matcher())
     reviewed.approve()
     diff = redline(edit, load_layers(location, os.environ))
     for problem in reviewed.added:

@@ -3,6 +3,7 @@
 Each is a function of what it looks at, and gives the findings it has.
 """
 
+import asyncio
 import errno
 import os
 import resource
@@ -32,6 +33,8 @@ FILES_PER_ATTEMPT = 8
 FILES_BESIDE = 128
 """Descriptors for the listener, the database, and some clients."""
 ALL_CAN_READ, GROUP_CAN_READ, ALL_CAN_WRITE = stat.S_IROTH, stat.S_IRGRP, stat.S_IWOTH
+PATIENCE = 5.0
+"""Seconds for an answer."""
 EPOCH = 1_735_689_600
 """2025-01-01: a clock before it was never set (seconds)."""
 
@@ -145,8 +148,12 @@ async def listening(address: str, root: Path) -> Finding:
     """Whether the address is free, or its gateway is the one of this configuration."""
     url = address if address.startswith(UNIX) else f"http://{reached(address)}"
     try:
-        async with Client(url) as client:
+        async with asyncio.timeout(PATIENCE), Client(url) as client:
             health = await client.health()
+    except TimeoutError:
+        return Finding(
+            "listen", FAIL, f"{address} is used by something that does not answer", "Look at what listens there."
+        )
     except Unreachable:
         return _bindable(address)
     except (ClientError, ValueError):

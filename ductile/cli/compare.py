@@ -2,17 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ductile.cli.codes import Exit
 from ductile.cli.command import command, noun
 from ductile.cli.output import Out
-
-if TYPE_CHECKING:  # the whole compiler
-    from ductile.model.snapshot import Snapshot
 
 app = noun("Compare configurations.")
 
@@ -46,12 +42,13 @@ def diff(
 
 def with_other(out: Out, other: str) -> dict[str, Any]:
     """The configuration's files against another's."""
-    from ductile.config.compare import compared  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.cli.report import compiled  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.compare import compared  # noqa: PLC0415 - as above
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
     from ductile.config.reload import changes, fixed_keys_changed  # noqa: PLC0415 - as above
 
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
-    now, then = compiled(here), compiled(there)
+    now, then = compiled(here, os.environ), compiled(there, os.environ)
     values = compared(load_layers(here, os.environ), load_layers(there, os.environ))
     moved = {"state": "state.path", "plugin_roots": "plugin_roots"}  # absolute, so that every copy has others
     parts = [
@@ -69,12 +66,13 @@ def with_other(out: Out, other: str) -> dict[str, Any]:
 
 def with_gateway(out: Out) -> dict[str, Any]:
     """What serves against the files, as the gateway itself finds them."""
+    from ductile.cli.report import compiled  # noqa: PLC0415 - as above
     from ductile.client import Client, Refused  # noqa: PLC0415 - as above
     from ductile.config.compare import differences  # noqa: PLC0415 - as above
     from ductile.config.load import find_config  # noqa: PLC0415 - as above
     from ductile.describe.config_view import config_view  # noqa: PLC0415 - as above
 
-    then = config_view(compiled(find_config(out.config, os.environ)))
+    then = config_view(compiled(find_config(out.config, os.environ), os.environ))
 
     async def asked(client: Client) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         view = await client.config_view()
@@ -92,19 +90,3 @@ def with_gateway(out: Out) -> dict[str, Any]:
         "restart_required": answer.get("keys", []),
         "values": differences(view, then),
     }
-
-
-def compiled(location: Path) -> "Snapshot":
-    """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
-    from ductile import parts  # noqa: PLC0415 - as above
-    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.config.errors import InvalidConfiguration  # noqa: PLC0415 - as above
-    from ductile.model.route import Matcher  # noqa: PLC0415 - as above
-
-    matcher = Matcher([row for surface in parts.SURFACES for row in surface])
-    result = compile_config(location, os.environ, generation=1, matcher=matcher)
-    if result.snapshot is None:
-        found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
-        errors = [problem.public() for problem in result.errors]
-        raise InvalidConfiguration(path=location, found=found, errors=errors)
-    return result.snapshot

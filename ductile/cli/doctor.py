@@ -23,18 +23,16 @@ def doctor(out: Out) -> None:
 
     Each check is ok, warn or fail. Exits with 1 if one fails.
     """
-    from ductile import parts  # noqa: PLC0415 - the whole gateway, which --help does not need
-    from ductile.cli import checks  # noqa: PLC0415 - as above
+    from ductile.cli import checks  # noqa: PLC0415 - the whole gateway, which --help does not need
+    from ductile.cli.report import matcher  # noqa: PLC0415 - as above
     from ductile.config.compile import DEFAULT_STATE, compile_config  # noqa: PLC0415 - as above
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
     from ductile.config.sentences import validate  # noqa: PLC0415 - as above
-    from ductile.model.route import Matcher  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
     layers = load_layers(location, os.environ)
     settings, _ = validate(layers.value, layers.marks)
-    matcher = Matcher([row for surface in parts.SURFACES for row in surface])
-    compiled = compile_config(location, os.environ, generation=1, matcher=matcher)
+    compiled = compile_config(location, os.environ, generation=1, matcher=matcher())
     database = Path(settings.state.path or layers.root / DEFAULT_STATE)
     found = [
         *checks.configuration(compiled),

@@ -1,5 +1,6 @@
 """A value as text in each format. Pure: no terminal, no file."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -38,8 +39,11 @@ def as_json(value: Any, *, indent: bool = True) -> str:
     option = orjson.OPT_INDENT_2 if indent else 0
     try:
         text = orjson.dumps(value, default=str, option=option).decode()
-    except orjson.JSONEncodeError:  # a file name with bytes that are no text
-        text = orjson.dumps(_encodable(value), default=lambda one: _encodable(str(one)), option=option).decode()
+    except orjson.JSONEncodeError:  # a file name with bytes that are no text; a very long number; very deep values
+        spaces = 2 if indent else None
+        text = json.dumps(
+            _encodable(value), default=lambda one: _encodable(str(one)), ensure_ascii=False, indent=spaces
+        )
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -71,7 +75,7 @@ def as_yaml(value: Any) -> str:
         return node
 
     Dumper.add_representer(str, text)
-    plain = orjson.loads(as_json(value, indent=False))
+    plain = json.loads(as_json(value, indent=False))
     shown = yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100)
     shown = shown.removesuffix("...\n") if not isinstance(plain, dict | list) else shown
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown).rstrip("\n")

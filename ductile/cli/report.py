@@ -6,7 +6,24 @@ from typing import Any
 
 from ductile import parts
 from ductile.config.compile import compile_config
+from ductile.config.errors import InvalidConfiguration
 from ductile.model.route import Matcher
+from ductile.model.snapshot import Snapshot
+
+
+def matcher() -> Matcher:
+    """Over the routes that a gateway has."""
+    return Matcher([row for surface in parts.SURFACES for row in surface])
+
+
+def compiled(location: Path, environ: Mapping[str, str]) -> Snapshot:
+    """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
+    result = compile_config(location, environ, generation=1, matcher=matcher())
+    if result.snapshot is None:
+        found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
+        errors = [problem.public() for problem in result.errors]
+        raise InvalidConfiguration(path=location, found=found, errors=errors)
+    return result.snapshot
 
 
 def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -14,8 +31,7 @@ def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 
     `problems` are as HTTP shows them, `lines` the same as sentences; what is loaded is null where there are errors.
     """
-    matcher = Matcher([row for surface in parts.SURFACES for row in surface])
-    compiled = compile_config(location, environ, generation=1, matcher=matcher)
+    compiled = compile_config(location, environ, generation=1, matcher=matcher())
     snapshot = compiled.snapshot
     return {
         "ok": snapshot is not None,

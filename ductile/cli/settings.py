@@ -61,8 +61,10 @@ def read_value(text: str, *, string: bool) -> "New":
     """The value that a text means, typed as YAML types it without quotes. Raises UsageError."""
     from ductile.document.literal import New  # noqa: PLC0415 - imports a YAML parser
     from ductile.document.read import read_text  # noqa: PLC0415 - as above
-    from ductile.document.scalar import typed  # noqa: PLC0415 - as above
+    from ductile.document.scalar import is_torn, typed  # noqa: PLC0415 - as above
 
+    if is_torn(text):
+        raise UsageError(reason="VALUE is not UTF-8")
     if string or not text:
         return New(text, quoted=True)
     if text[0] not in "[{\"'":

@@ -1,12 +1,10 @@
 """`ductile system`: start, look at, reload, pause and stop a gateway."""
 
 import os
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from ductile.cli import render
 from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.output import Out
@@ -18,15 +16,12 @@ app = noun("Start, look at, reload, pause and stop a gateway.")
 def start(out: Out) -> None:
     """Run the gateway in the foreground until it is stopped (SIGTERM, Ctrl-C, `ductile system stop`)."""
     from ductile.app import run  # noqa: PLC0415 - the whole gateway, which no other command needs
-    from ductile.cli.report import report  # noqa: PLC0415 - as above
+    from ductile.cli.report import compiled  # noqa: PLC0415 - as above
     from ductile.config.load import find_config  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
     if out.asked_format == "json":
-        found = report(location, os.environ)
-        if found["errors"]:
-            sys.stderr.write(render.as_json(found) + "\n")
-            raise typer.Exit(Exit.CONFIGURATION)
+        compiled(location, os.environ)  # its error is JSON, where the gateway writes lines
     raise typer.Exit(run(location))
 
 

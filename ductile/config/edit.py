@@ -42,6 +42,8 @@ class Edit:
     def write(self) -> None:
         """Puts the new text in the file's place, at once. Raises NotWritten."""
         try:
+            if self.file.read_bytes() != self.before.encode():
+                raise NotWritten(file=self.file, reason="it was changed in the meantime")
             replace_file(self.file, self.after.encode())
         except OSError as error:
             raise NotWritten(file=self.file, reason=error.strerror) from None

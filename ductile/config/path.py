@@ -6,7 +6,11 @@ from typing import Any
 
 from ductile.config.errors import BadPath
 from ductile.document.problem import Path
+from ductile.document.scalar import is_torn
 from ductile.document.values import APPEND, child
+
+DEEPEST = 64
+"""Parts of a path; nothing that a configuration holds is deeper."""
 
 _PART = re.compile(
     r"""(?P<dot>\.)? (?: "(?P<quoted>(?:[^"\\]|\\.)+)" | (?P<plain>[^."\[\]]+)
@@ -20,12 +24,16 @@ def parse_path(text: str, value: Any) -> Path:
     """The path, of which numbers are indexes where `value` has a list. Raises BadPath."""
     path: list[str | int] = []
     at = 0
+    if is_torn(text):
+        raise BadPath(path=ascii(text), place=1)
     while at < len(text):
         found = _PART.match(text, at)
         if found is None or bool(found["dot"]) != (at > 0 and text[at] != "["):
             raise BadPath(path=text, place=at + 1)
         part = _part(found, value)
         path.append(part)
+        if len(path) > DEEPEST:
+            raise BadPath(path=f"{text[:60]}…", place=at + 1)
         value = child(value, part)
         at = found.end()
     if not path:

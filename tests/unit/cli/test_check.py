@@ -37,7 +37,8 @@ def test_a_start_with_json_says_what_is_wrong_as_json(tmp_path: Path, capsys: Ca
     (tmp_path / "config.yaml").write_text("nothing: here\n")
     assert main(["system", "start", "--json", "--config-dir", str(tmp_path)]) == 78
     captured = capsys.readouterr()
-    assert (captured.out, json.loads(captured.err)["errors"]) == ("", 1)
+    error = json.loads(captured.err)
+    assert (captured.out, error["error"], len(error["details"]["errors"])) == ("", "invalid_configuration", 1)
 
 
 @pytest.mark.parametrize("command", [["config", "check"], ["system", "start"]])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli.compare import compiled
 from ductile.cli.main import main
+from ductile.cli.report import compiled
 from ductile.describe.config_view import config_view
 
 Captured = pytest.CaptureFixture[str]
@@ -80,7 +80,7 @@ def test_an_invalid_side_ends_with_78_and_its_problems(folder: Path, side: str, 
 
 
 def test_what_serves_is_compared_with_what_is_on_disk(gateway: FakeGateway, folder: Path, capsys: Captured) -> None:
-    gateway.answers["config_view"] = config_view(compiled(folder / "here/config.yaml"))
+    gateway.answers["config_view"] = config_view(compiled(folder / "here/config.yaml", {}))
     gateway.answers["reload"] = {"changed": True, "changes": ["service"]}
     (folder / "here/config.yaml").write_text(CONFIG.replace("info", "debug"))
     found = difference(capsys)
@@ -90,7 +90,7 @@ def test_what_serves_is_compared_with_what_is_on_disk(gateway: FakeGateway, fold
 
 
 def test_a_change_that_needs_a_restart_is_no_failure(gateway: FakeGateway, folder: Path, capsys: Captured) -> None:
-    gateway.answers["config_view"] = config_view(compiled(folder / "here/config.yaml"))
+    gateway.answers["config_view"] = config_view(compiled(folder / "here/config.yaml", {}))
     refusal = {"error": "restart_required", "message": "no", "details": {"keys": ["api.listen"]}}
     gateway.answers["reload"] = (422, refusal)
     assert difference(capsys)["restart_required"] == ["api.listen"]

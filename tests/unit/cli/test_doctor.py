@@ -196,3 +196,10 @@ def test_a_table_says_what_to_do(folder: Path, capsys: Captured) -> None:
     capsys.readouterr()
     assert main(["config", "doctor", "--format", "table"]) == 1
     assert f"chmod 600 {folder}/.env" in capsys.readouterr().out
+
+
+def test_who_accepts_and_does_not_answer_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = asyncio.run(checks.listening(f"127.0.0.1:{server.getsockname()[1]}", tmp_path))
+    assert (found.status, "does not answer" in found.message) == (FAIL, True)

@@ -211,3 +211,24 @@ def test_a_reader_that_goes_is_no_traceback() -> None:
         check=False,
     )
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "styles"),
+    [({"TERM": "xterm"}, 1), ({"TERM": "xterm", "NO_COLOR": "1"}, 0), ({"TERM": "dumb"}, 0)],
+)
+def test_a_terminal_gets_a_table_with_style_unless_it_wants_none(
+    environ: dict[str, str], styles: int, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    out = Out()
+    assert out.format == "table"
+    out.rows(COLUMNS, [{"name": "evil\x1b[2J", "tags": None}])
+    shown = capsys.readouterr().out
+    assert shown.count("\x1b[1m") == styles * len(COLUMNS)
+    assert "evil\\x1b[2J" in shown
+    out.text("evil\x1b[2J")
+    assert capsys.readouterr().out == "evil\\x1b[2J\n"

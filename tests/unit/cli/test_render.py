@@ -130,3 +130,12 @@ def test_a_table_is_cut_to_a_terminal_and_to_nothing_else() -> None:
     assert list(render.table(["A"], [[wide]], width=None, bold=False)) == ["A", wide]
     assert max(map(len, render.table(["A", "B"], [[wide, "y"]], width=40, bold=False))) <= 40
     assert "\x1b[1m" in next(iter(render.table(["A"], [["y"]], width=40, bold=True)))
+
+
+def test_what_json_libraries_stumble_over_is_shown_too() -> None:
+    deep: Any = []
+    for _ in range(400):
+        deep = [deep]
+    assert render.as_json(deep).count("[") == 401
+    assert json.loads(render.as_json({"n": 10**30})) == {"n": 10**30}
+    assert render.as_yaml({"n": 10**30}) == "n: 1000000000000000000000000000000"

@@ -198,3 +198,10 @@ def test_a_plugin_is_turned_off_and_on(folder: Path, capsys: Captured) -> None:
     assert "so already" in capsys.readouterr().err
     assert main(["plugin", "disable", "gret"]) == 3
     assert "did you mean `greet`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [["service.name", "a\udcff"], ["service.a\udcff", "x"], [".".join("a" * 999), "x"]])
+def test_odd_bytes_and_endless_paths_are_usage_errors(folder: Path, line: list[str], capsys: Captured) -> None:
+    assert main(["config", "set", *line]) == 2
+    assert capsys.readouterr().err.startswith("ductile: ")
+    assert text(folder) == CONFIG

@@ -11,6 +11,7 @@ from ductile.config.errors import (
     NoSuchFile,
     NoSuchSetting,
     NotEditable,
+    NotWritten,
     SetByVariable,
     SetElsewhere,
     SetInSeveral,
@@ -242,3 +243,11 @@ def test_the_edited_value_is_what_is_loaded(folder: Path) -> None:
     value = load_layers(folder / "config.yaml", {}).value
     assert value["service"]["name"] == "yes"
     assert value["plugins"]["greet"]["config"]["list"] == ["1"]
+
+
+def test_a_file_that_changes_meanwhile_is_not_overwritten(folder: Path) -> None:
+    edit = set_(folder, "service.name", "y")
+    (folder / "config.yaml").write_text(CONFIG + "# mine\n")
+    with pytest.raises(NotWritten, match="in the meantime"):
+        edit.write()
+    assert (folder / "config.yaml").read_text() == CONFIG + "# mine\n"
