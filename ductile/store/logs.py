@@ -123,7 +123,7 @@ async def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
 
 
 async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
-    expression = f"{_in_text(match)}{_facets(wanted)}{_days(*await _times(moment, wanted, now))}"
+    expression = f"{_in_text(match)}{_facets(wanted)}{days(*await _times(moment, wanted, now))}"
     times = {name: wanted.filters[name] for name in ("since", "until")}
     if wanted.cursor is None:  # one search for the page and the total
         places = await moment.all("search_page", match=expression, below=ALWAYS, limit=MAX_TOTAL + 1, **times)
@@ -154,7 +154,7 @@ def _facets(wanted: LogsWanted) -> str:
     return "".join(f' AND facets : "{word}"' for word in words)
 
 
-def _days(since: Millis, until: Millis) -> str:
+def days(since: Millis, until: Millis) -> str:
     """The days that a time has, and the hours at its edges; nothing where it is too long to name them."""
     first, last = max(since, 0) // HOUR, until // HOUR
     whole = range(-(-first // 24), (last + 1) // 24)

@@ -1,11 +1,14 @@
 """Ended attempts are listed newest first, by every filter, in pages that hold each once."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.store import Bench, start
 
 from ductile.model.ids import new_id
@@ -15,7 +18,7 @@ from ductile.store import logs
 from ductile.store.errors import LogsNotIndexed
 from ductile.store.fulltext import index_attempts
 from ductile.store.insert import insert_start
-from ductile.store.logs import DAY, LogsWanted
+from ductile.store.logs import DAY, HOUR, LogsWanted, days
 from ductile.store.queries import QUERIES
 from ductile.store.readers import Readers
 from ductile.store.retention import trim
@@ -230,6 +233,23 @@ async def test_the_total_is_capped(bench: Bench, readers: Readers, monkeypatch: 
     index_all(bench)
     found = await page(readers, query="words")
     assert (found.total, found.total_capped) == (3, True)
+
+
+@given(st.integers(-5, 40 * DAY), st.integers(0, 3 * DAY), st.floats(0, 1))
+@example(0, DAY - 1, 1.0)
+@example(DAY, DAY - 1, 1.0)
+@example(5 * HOUR, 0, 0.0)
+def test_every_moment_of_a_time_is_of_a_day_or_an_hour_that_is_named(since: int, length: int, share: float) -> None:
+    until, at = since + length, max(since + int(length * share), 0)
+    words = set(re.findall(r"[dh]\d+", days(since, until)))
+    assert until < 0 or words & {f"d{at // DAY}", f"h{at // HOUR}"}
+    around = {int(word[1:]) * (DAY if word[0] == "d" else HOUR) for word in words}
+    assert all(since - HOUR < moment <= until for moment in around), "nothing far from it is read"
+
+
+def test_a_time_too_long_for_its_days_is_not_named() -> None:
+    assert days(0, logs.ALWAYS) == days(0, 402 * DAY) == days(5, 4 - HOUR) == ""
+    assert days(0, 400 * DAY - 1).count("d") == 400
 
 
 def cost(bench: Bench, name: str, **values: Any) -> int:
