@@ -71,8 +71,9 @@ class Paper:
         return [row for row in self.rows if row.seq > after][:limit]
 
     async def newest_entry(self) -> int:
-        await asyncio.sleep(0)
-        return self.rows[-1].seq if self.rows else 0
+        newest = self.rows[-1].seq if self.rows else 0
+        await asyncio.sleep(0)  # the answer is on its way while more is written
+        return newest
 
 
 @pytest.fixture
@@ -147,11 +148,29 @@ async def test_what_is_written_during_the_replay_comes_after_it_without_gap_or_d
 
 
 async def test_rows_of_a_commit_that_came_while_it_began_to_follow_are_not_lost(paper: Paper, feed: Feed) -> None:
-    beginning = asyncio.ensure_future(feed.follow(0))
+    beginning = asyncio.ensure_future(feed.follow(None))
     await asyncio.sleep(0)
     paper.write()  # nobody listens for the commit yet
     follower = await beginning
     assert await take(follower, 1) == [1]
+
+
+async def test_a_read_that_ends_when_all_have_left_is_the_last_one(paper: Paper, feed: Feed) -> None:
+    follower = await feed.follow(None)
+    await waits(follower)
+    paper.readable.clear()
+    paper.write()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await follower.aclose()
+    paper.readable.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    before = paper.reads
+    for _ in range(20):
+        paper.write()
+        await asyncio.sleep(0)
+    assert paper.reads == before
 
 
 async def test_a_slow_reader_is_told_what_it_missed_and_goes_on(paper: Paper, feed: Feed) -> None:
