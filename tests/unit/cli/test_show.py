@@ -80,6 +80,7 @@ def test_a_part_can_be_shown_and_only_what_is_written(capsys: Captured) -> None:
         ("api.listen[0]", ":1"),
         ("api.auth.tokens", [{"token": "[REDACTED]", "scopes": ["*"], "name": "admin"}]),
         ('plugins.greet.config."a.b"', 1),
+        ("plugins.greet.config.apikey", "[REDACTED]"),
         ("plugins.greet.env", {}),
     ],
 )

@@ -1,12 +1,16 @@
 """`ductile system`: what it calls and prints."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from support.cli import FakeGateway
 
+from ductile.cli import presence
 from ductile.cli.main import main
 from ductile.client import Unreachable
+from ductile.store.lock import StateLock
 
 Captured = pytest.CaptureFixture[str]
 
@@ -60,3 +64,31 @@ def test_a_dry_stop_waits_for_nothing(gateway: FakeGateway) -> None:
     gateway.answers["stop"] = {"status": "stopping", "dry_run": True}
     assert main(["system", "stop", "--wait", "--dry-run"]) == 0
     assert [name for name, _, _ in gateway.calls] == ["stop"]
+
+
+def test_stop_waits_until_the_process_has_let_go_of_its_state(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("state: {path: s.db}\n")
+    (tmp_path / "s.db.lock").write_text("7\n")
+    answers = iter([{"config_path": str(tmp_path)}])
+    gateway.answers["health"] = lambda: next(answers, Unreachable(url="u", reason="r"))
+    gateway.answers["stop"] = {"status": "stopping"}
+    looks: list[str | None] = []
+
+    def holder(file: Path) -> str | None:
+        looks.append({0: "7", 1: "7", 2: "7"}.get(len(looks)))
+        assert file == tmp_path / "s.db.lock"
+        return looks[-1]
+
+    monkeypatch.setattr(presence, "held_by", holder)
+    assert main(["system", "stop", "--wait", "--url", "http://127.0.0.1:1", "--token", "t"]) == 0
+    assert looks == ["7", "7", "7", None]
+
+
+def test_who_holds_a_lock_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "state.db.lock"
+    assert presence.held_by(file) is None
+    with StateLock(tmp_path / "state.db"):
+        assert presence.held_by(file) == str(os.getpid())
+    assert presence.held_by(file) is None

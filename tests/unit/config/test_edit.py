@@ -251,3 +251,9 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(folder: Path) -> None:
     with pytest.raises(NotWritten, match="in the meantime"):
         edit.write()
     assert (folder / "config.yaml").read_text() == CONFIG + "# mine\n"
+
+
+def test_a_text_that_would_mean_something_else_afterwards_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("service:\n  name: |+\n    x\n\nroutes: []\n")
+    with pytest.raises(NotEditable, match="a form that this command does not know"):
+        set_(tmp_path, "service.max_hops", 3)
