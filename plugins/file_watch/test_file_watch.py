@@ -157,6 +157,18 @@ def test_content_of_the_same_size_and_time_is_another_one(root: Path) -> None:
     assert watching.poll() == [("modified", "a.txt")]
 
 
+@pytest.mark.parametrize(("racy_ns", "expected"), [(10**18, [("modified", "a.txt")]), (-1, [])])
+def test_a_file_that_has_just_changed_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, racy_ns: int, expected: list[Any]
+) -> None:
+    """Its stamp may stay the same through another change, so that only the content tells."""
+    monkeypatch.setattr(RUN, "RACY_NS", racy_ns)
+    watching = Watching(ONE)
+    watching.poll()
+    next(iter(watching.state["watches"]["one"]["files"].values()))[0] = "another content"
+    assert watching.poll() == expected
+
+
 def test_a_file_larger_than_may_be_read_is_compared_by_time_and_size() -> None:
     watching = Watching(ONE, max_hash_bytes=2)
     watching.poll()
