@@ -119,6 +119,7 @@ SELECT
                 || CASE WHEN t.type IN ('true', 'false', 'null') THEN t.type ELSE coalesce(t.atom, '') END AS word
             FROM json_tree(
                 CASE
+                    WHEN NOT json_valid(CAST(a.result AS TEXT)) THEN '{}'
                     WHEN instr(a.result, x'5c7530303030') > 0
                         THEN replace(replace(CAST(a.result AS TEXT), '\\', '\u005c'), '\u0000', ' ')
                     ELSE CAST(a.result AS TEXT)

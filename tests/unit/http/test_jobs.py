@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from support.web import SECRET, Web
 
 from ductile.model.event import Event
 from ductile.model.ids import new_id
+from ductile.plugin.schema import compile_validator
 
 
 async def test_a_job_has_every_field_from_the_start(web: Web) -> None:
@@ -174,6 +177,30 @@ async def test_a_running_job_is_cancelled_when_its_attempt_is_stopped(web: Web) 
     answer = await web.post(f"/job/{job_id}/cancel")
     assert (answer.status, answer.json["status"]) == (202, "running")
     assert (await web.get(f"/job/{job_id}")).json["cancel_requested_at"]
+
+
+async def test_a_job_whose_event_is_gone_cannot_be_started_again(web: Web) -> None:
+    job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
+    await web.finish(await web.claim())
+    found = await web.store.begun(job_id)
+    assert found is not None
+    assert found[1] is not None
+    await web.store.write(lambda tx, event_id: tx.run("trim_given", id=event_id).rowcount, found[1].id)
+    answer = await web.post(f"/job/{job_id}/retry")
+    assert (answer.status, answer.json["error"]) == (409, "payload_gone")
+
+
+async def test_a_payload_is_checked_again_where_it_was_checked_before(web: Web) -> None:
+    job_id = (await web.post("/plugin/echo/say", {"message": "x"})).json["job_id"]
+    await web.finish(await web.claim())
+    assert (await web.post(f"/job/{job_id}/retry")).status == 202
+    stricter = compile_validator({"type": "object", "properties": {"message": {"const": "y"}}})
+    echo = web.live.snapshot.plugins["echo"]
+    web.live.snapshot = replace(
+        web.live.snapshot, plugins={**web.live.snapshot.plugins, "echo": replace(echo, validators={"say": stricter})}
+    )
+    answer = await web.post(f"/job/{job_id}/retry")
+    assert (answer.status, answer.json["error"]) == (400, "invalid_payload")
 
 
 async def test_a_run_is_cancelled_with_its_waiting_steps(web: Web) -> None:

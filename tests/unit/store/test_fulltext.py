@@ -1,5 +1,6 @@
 """The full text follows the attempts: in batches, and out again with them."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ import pytest
 from support.store import Bench, start
 
 from ductile.model.job import State
+from ductile.store.database import migrations
 from ductile.store.fulltext import BATCH, index_attempts, indexed
 from ductile.store.retention import trim
 from ductile.store.search import translate
@@ -85,6 +87,38 @@ def test_what_an_attempt_said_is_found_and_nothing_else(
     assert [word for word in words if found(bench, word) != [1]] == []
     assert [word for word in others if found(bench, word) == [1]] == []
     assert is_whole(bench)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"not json", b"[]", b"1", b"null", b'{"status":"ok"}', b'{"result":"a\xff"}', b"\xff"]
+)
+def test_a_result_that_is_no_response_keeps_nothing_from_the_index(bench: Bench, stored: bytes) -> None:
+    bench.insert(start())
+    bench.settle(bench.claim_one("echo").job, result=stored, stderr="first")
+    end(bench, stderr="second")
+    index_all(bench)
+    assert (found(bench, "first"), found(bench, "second")) == ([1], [2])
+    bench.now += 10
+    bench.do(trim, jobs_before=0, attempts_before=bench.now, limit=100)
+    assert is_whole(bench)
+
+
+def test_attempts_of_a_database_of_the_version_before_are_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {1: migrations()[1]}
+    with monkeypatch.context() as patch:
+        patch.setattr("ductile.store.database.migrations", lambda: first)
+        bench = Bench(tmp_path / "old.db")
+    job_id = end(bench, stderr="from before")
+    bench.close()
+    bench.open()
+    assert bench.row(job_id)["retry_of"] is None
+    end(bench, stderr="from now")
+    index_all(bench)
+    assert (found(bench, "before"), found(bench, "now"), found(bench, "from")) == ([1], [2], [1, 2])
+    assert is_whole(bench)
+    bench.close()
 
 
 def test_attempts_are_indexed_once_each_in_batches(bench: Bench) -> None:
