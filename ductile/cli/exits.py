@@ -4,13 +4,14 @@ from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, Wa
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import BadPath, ConfigNotFound, EditRefused, InvalidConfiguration
 from ductile.errors import DuctileError, NotFound
-from ductile.kit.errors import BadNewName, BadPayload, BadSettings
+from ductile.kit.errors import BadNewName, BadPayload, BadSettings, Unsendable
 
 EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (UsageError, Exit.USAGE),
     (BadNewName, Exit.USAGE),
     (BadPayload, Exit.USAGE),
     (BadSettings, Exit.USAGE),
+    (Unsendable, Exit.USAGE),
     (WaitedTooLong, Exit.TIMED_OUT),
     (BadPath, Exit.USAGE),
     (ConfigNotFound, Exit.CONFIGURATION),

@@ -13,7 +13,7 @@ import watchfiles
 
 from ductile.errors import DuctileError
 from ductile.kit.build import build, needs_build
-from ductile.kit.errors import BadPlugin, BuildFailed
+from ductile.kit.errors import BadPlugin, BuildFailed, Unwatched
 from ductile.kit.probes import NoProbe, probes_of
 from ductile.kit.run import Given, Ran, run_once
 from ductile.kit.scratch import scratch
@@ -61,45 +61,52 @@ async def once(folder: Path, command: str | None, given: Given, show: Show) -> b
 async def watch(folder: Path, command: str | None, given: Given, show: Show) -> bool:
     """Rounds until it is cancelled (Ctrl-C): one now, and one after each change. A change ends the round under way.
 
-    Raises NoPluginFolder if there is nothing to watch from the start.
+    Raises NoPluginFolder if there is nothing to watch from the start, and Unwatched.
     """
     folder = open_folder(folder).folder.absolute()
     stop = asyncio.Event()
-    kept: dict[str, Any] = dict(given.state)
     changes = watchfiles.awatch(
         folder, watch_filter=_Sources(folder), step=_QUIET, stop_event=stop, ignore_permission_denied=True
     )
-    running = asyncio.ensure_future(_round(folder, command, replace(given, state=kept), show))
+    state = dict(given.state)
     following = asyncio.ensure_future(anext(changes))
+    running = asyncio.ensure_future(_round(folder, command, given, show))
     try:
         while True:
-            await asyncio.wait({following})
-            named = sorted({_named(path, folder) for _, path in following.result()})
-            kept = await _ended(running, kept)
-            more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-            show({"changed": named}, f"\n— {', '.join(named[:_NAMED])}{more} changed —")
-            running = asyncio.ensure_future(_round(folder, command, replace(given, state=kept), show))
+            await asyncio.wait({following, running}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                _, state = running.result()  # also raises what keeps it from being shown
+                await asyncio.wait({following})
+            else:
+                await _ended(running)
+            _tell(folder, following, show)
             following = asyncio.ensure_future(anext(changes))
+            running = asyncio.ensure_future(_round(folder, command, replace(given, state=state), show))
     except (asyncio.CancelledError, KeyboardInterrupt):
         return True
     finally:
         stop.set()
-        following.cancel()
-        await _ended(running, kept)
+        await _ended(running)
+        await _ended(following)
 
 
-def _named(path: str, folder: Path) -> str:
-    """A changed file, as it lies in the folder."""
-    return path.removeprefix(f"{folder}{os.sep}")
+def _tell(folder: Path, following: "asyncio.Future[set[tuple[watchfiles.Change, str]]]", show: Show) -> None:
+    """Shows what has changed. Raises Unwatched."""
+    try:
+        changes = following.result()
+    except (OSError, RuntimeError) as error:  # the latter is what watchfiles makes of errors it does not know
+        raise Unwatched(folder=folder, reason=error) from None
+    named = sorted({path.removeprefix(f"{folder}{os.sep}") for _, path in changes})
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    show({"changed": named}, f"\n— {', '.join(named[:_NAMED])}{more} changed —")
 
 
-async def _ended(running: "asyncio.Future[tuple[bool, dict[str, Any]]]", kept: dict[str, Any]) -> dict[str, Any]:
-    """The state after a round, which is ended if it still runs."""
-    if not running.done():
-        running.cancel()
-    with suppress(asyncio.CancelledError):
-        _, kept = await running
-    return kept
+async def _ended(task: "asyncio.Future[Any]") -> None:
+    """The end of a task, whose outcome nobody asks for any more."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
 
 
 async def _round(folder: Path, command: str | None, given: Given, show: Show) -> tuple[bool, dict[str, Any]]:

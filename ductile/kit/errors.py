@@ -42,6 +42,18 @@ class BadPayload(BadRequest):
     code = "invalid_payload"
 
 
+class Unsendable(BadRequest):
+    """The request cannot be written: {reason}."""
+
+    code = "request_unwritable"
+
+
+class Unwatched(Unprocessable):
+    """{folder} cannot be watched: {reason}. `--once` runs the plugin without watching."""
+
+    code = "unwatched"
+
+
 class BadSettings(BadRequest):
     """{what} cannot be used: {reason}."""
 

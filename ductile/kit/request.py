@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from ductile.dispatch.prepare import Prepared, prepare
+from ductile.kit.errors import Unsendable
 from ductile.model.clock import Millis
-from ductile.model.encode import encode
+from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.ids import new_id
 from ductile.model.job import Claimed, Job, State, SubmittedBy
@@ -55,9 +56,13 @@ def new_job(plugin: Plugin, command: str, now: Millis) -> Job:
 
 
 def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> Prepared:
-    """The request, and the command's own deadline."""
-    event = Event(id=new_id(), type=API_TRIGGER, payload=encode(ask.payload), source="api", timestamp=now)
-    claimed = Claimed(job=job, event=event, context=encode(ask.context), plugin_state=encode(ask.state))
+    """The request, and the command's own deadline. Raises Unsendable."""
+    try:
+        payload, context, state = encode(ask.payload), encode(ask.context), encode(ask.state)
+    except Unencodable as error:
+        raise Unsendable(reason=error) from None
+    event = Event(id=new_id(), type=API_TRIGGER, payload=payload, source="api", timestamp=now)
+    claimed = Claimed(job=job, event=event, context=context, plugin_state=state)
     return prepare(claimed, plugin, None, now)
 
 

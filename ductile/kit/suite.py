@@ -107,6 +107,7 @@ async def examine(folder: Path, options: Options) -> Report:
     """Test the plugin in this folder. Raises NoPluginFolder, BadSettings, NoSuchCommand."""
     began = time.monotonic()
     opened = open_folder(folder)
+    folder = opened.folder
     settings = read_settings(folder)
     check_only(options.only)
     config, env = {**settings.config, **options.config}, {**settings.env, **options.env}
@@ -126,6 +127,10 @@ async def examine(folder: Path, options: Options) -> Report:
         await exam.run(opened, config, env)
     finally:
         await bench.close()
+    if options.only and not exam.findings:
+        raise BadSettings(
+            what=f"--only {', '.join(sorted(options.only))}", reason="the plugin has nothing of that name"
+        )
     return Report(
         plugin=opened.loaded.name,
         folder=folder,

@@ -25,6 +25,9 @@ ENVIRON = {
 }
 
 
+DEEP = f'{{"name": "Ada", "deep": {"[" * 250}{"]" * 250}}}'
+
+
 def ductile(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command: Sequence[str | Path] = [sys.executable, "-W", "error", "-m", "ductile.cli.main", *words]
     return subprocess.run(command, cwd=cwd, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
@@ -60,6 +63,7 @@ def test_new_can_be_tried_without_making_anything(tmp_path: Path) -> None:
         (("new", "hello", "--lang", "go"), 1, "hello is there already, and nothing was touched"),
         (("test", "nowhere"), 3, "nowhere is no plugin: there is no such folder"),
         (("test", "hello", "--only", "stat"), 2, "`stat` is no case; did you mean `state`?"),
+        (("test", "hello", "--only", "answers[great]"), 2, "the plugin has nothing of that name"),
         (("test", "hello", "--skip", "great"), 3, "no command `great`; did you mean `greet`?"),
         (("test", "hello", "--payload", "greet"), 2, "--payload must be COMMAND=JSON, not 'greet'"),
         (("test", "hello", "--timeout", "5"), 2, "--timeout 5: "),
@@ -67,6 +71,7 @@ def test_new_can_be_tried_without_making_anything(tmp_path: Path) -> None:
         (("run", "./hello", "great"), 3, "no command `great`; did you mean `greet`?"),
         (("run", "./hello", "greet", "--payload", '{"name": 5}'), 2, "does not fit the input schema"),
         (("run", "./hello", "greet", "--payload", "[]"), 2, "must be a JSON object"),
+        (("run", "./hello", "greet", "--payload", DEEP), 2, "nests deeper than 200 levels"),
         (("run", "./nowhere", "greet"), 3, "there is no such folder"),
         (("run", "hello", "greet", "--state", "{}"), 2, "--state is for a plugin's folder"),
         (("dev", "nowhere", "--once"), 1, "there is no such folder"),
