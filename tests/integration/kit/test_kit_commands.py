@@ -177,7 +177,7 @@ def test_dev_builds_before_it_runs_and_shows_what_the_compiler_says(hello: Path)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_test_leaves_nothing(hello: Path, number: signal.Signals) -> None:
     replace(hello / "run.py", "import sys\n", "import sys\nimport time\n\ntime.sleep(70)\n")
-    command = [sys.executable, "-m", "ductile.cli.main", "plugin", "test", str(hello)]
+    command = [sys.executable, "-m", "ductile.cli.main", "plugin", "test", str(hello), "--timeout", "60s"]
     with subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as testing:
         while not left(hello):
             assert testing.poll() is None
