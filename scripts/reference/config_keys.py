@@ -1,0 +1,140 @@
+"""Keys of configuration, pipelines and manifests, from the schemas that editors use."""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from markdown import code, kind, table
+
+from ductile.config.json_schema import config_schema
+from ductile.config.legacy import TABLE
+from ductile.document.units import written
+from ductile.flow.condition import OPS
+from ductile.flow.dsl import FORMS, LATER
+from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS
+from ductile.plugin.manifest_schema import manifest_schema
+
+HEAD = ("key", "type", "default", "meaning")
+NOT_YET = {"not": {}}
+
+SECTIONS: Mapping[str, str] = {
+    "EnvironmentVars": "environment_vars",
+    "ServiceSection": "service",
+    "StateSection": "state",
+    "ApiSection": "api",
+    "Auth": "api.auth",
+    "Token": "api.auth.tokens[]",
+    "PluginEntry": "plugins.NAME",
+    "Retry": "plugins.NAME.retry",
+    "ScheduleEntry": "plugins.NAME.schedules[]",
+    "WorkersSection": "plugins.NAME.workers",
+    "RouteEntry": "routes[]",
+}
+ELSEWHERE = {"PipelineModel", "StepModel", "Condition"}
+MANIFEST: Mapping[str, str] = {
+    "CommandEntry": "commands[]",
+    "Values": "commands[].values",
+    "Emitted": "commands[].values.emit[]",
+    "ConfigKeys": "config_keys",
+    "FactEntry": "fact_outputs[]",
+    "When": "fact_outputs[].when",
+}
+
+
+def configuration() -> str:
+    """Every section with its keys."""
+    schema = config_schema()
+    known = schema["$defs"]
+    complete(known, {*SECTIONS, *ELSEWHERE})
+    parts = [_section("Top level", schema)]
+    parts += [_section(f"`{path}`", known[name]) for name, path in SECTIONS.items()]
+    return "\n".join(parts)
+
+
+def pipelines() -> str:
+    """The keys of a pipeline and of a step."""
+    known = config_schema()["$defs"]
+    later = ", ".join(code(key) for key in sorted(LATER - {"concurrency"}))
+    forms = ", ".join(code(form) for form in FORMS if form not in LATER)
+    return (
+        _section("`pipelines[]`", known["PipelineModel"])
+        + "\n"
+        + _section("`pipelines[].steps[]`", known["StepModel"])
+        + f"\nA step has exactly one of {forms}. Known, and refused in this version: {later}.\n"
+    )
+
+
+def operators() -> str:
+    """The words that `op` may be."""
+    return ", ".join(code(op) for op in OPS) + "\n"
+
+
+def manifest() -> str:
+    """The keys of a manifest."""
+    schema = manifest_schema()
+    schema["properties"].pop("stopwatch", None)
+    known = schema["$defs"]
+    complete(known, {*MANIFEST, "CommandType"})
+    for part in known.values():
+        for key, one in part.get("properties", {}).items():
+            if one.get("$ref") == "#/$defs/CommandType":
+                part["properties"][key] = {**one, "$ref": None, "enum": known["CommandType"]["enum"]}
+    parts = [_section("Top level", schema)]
+    parts += [_section(f"`{path}`", known[name]) for name, path in MANIFEST.items()]
+    return "\n".join(parts)
+
+
+def default_timeouts() -> str:
+    """How long a command may take where nothing is set."""
+    rows = [(code(name), code(written(millis))) for name, millis in DEFAULT_TIMEOUTS.items()]
+    return table(("command", "timeout"), [*rows, ("any other", code(written(DEFAULT_TIMEOUT)))])
+
+
+def old_spellings() -> str:
+    """What an older configuration may say, and what becomes of it."""
+    rows = [
+        (code(".".join(_parts(old.at))), _sentence(old.says) or f"The same as `{'.'.join(_parts(old.to or ()))}`.")
+        for old in TABLE
+    ]
+    return table(("where", "what `config check` says"), rows)
+
+
+def complete(known: Collection[str], placed: Collection[str]) -> None:
+    """Exit where a part of a schema has no place in the reference, or a place no part."""
+    odd = set(known) ^ set(placed)
+    if odd:
+        sys.exit(f"scripts/reference/config_keys.py has no place for {', '.join(sorted(odd))}, or one too many")
+
+
+def _section(title: str, schema: Mapping[str, Any]) -> str:
+    needed = schema.get("required", ())
+    rows = list(_rows(schema["properties"], needed))
+    later = [key for key, one in schema["properties"].items() if one.get("not") == {}]
+    said = f"\nKnown, and refused in this version: {', '.join(code(key) for key in later)}.\n" if later else ""
+    return f"### {title}\n\n{table(HEAD, rows)}{said}"
+
+
+def _rows(properties: Mapping[str, Any], needed: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for key, schema in properties.items():
+        if schema.get("not") == {} or schema.get("deprecated"):
+            continue
+        default = "required" if key in needed else code(_default(schema))
+        yield code(key), kind(schema), default, schema.get("description", "")
+
+
+def _default(schema: Mapping[str, Any]) -> Any:
+    found = schema.get("default")
+    if isinstance(found, dict) or (isinstance(found, list) and not found):
+        return None
+    if kind(schema) == "size" and isinstance(found, int) and found % (1024 * 1024) == 0:
+        return f"{found // (1024 * 1024)}MB"
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+
+def _parts(path: Sequence[Any]) -> list[str]:
+    words = [{"*": "NAME", "**": "steps[]"}.get(str(part), str(part)) for part in path]
+    return ".".join(words).replace("plugins.NAME", "plugins\0").replace(".NAME", "[]").replace("\0", ".NAME").split(".")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
