@@ -1,9 +1,12 @@
 """Two JSON values beside each other."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 Path = tuple[str | int, ...]
+
+_NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
 
 
 def differences(one: Any, other: Any, at: Path = ()) -> list[Path]:
@@ -36,3 +39,14 @@ def shape(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     return "text" if isinstance(value, str) else "number"
+
+
+def steady(value: Any) -> Any:
+    """The same value without its numbers, also those in texts: durations and sizes of a busy machine are others."""
+    if isinstance(value, Mapping):
+        return {name: steady(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [steady(member) for member in value]
+    if isinstance(value, str):
+        return _NUMBER.sub("0", value)
+    return value if isinstance(value, bool) or value is None else "number"

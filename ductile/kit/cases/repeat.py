@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ductile.kit.bench import Exchange
-from ductile.kit.cases.compare import Path, differences, shape
+from ductile.kit.cases.compare import Path, differences, shape, steady
 from ductile.kit.cases.talk import Talk, answered, same_outcome, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import variant
@@ -97,7 +97,7 @@ def _growth(talk: Talk, sizes: Sequence[int], exchange: Exchange) -> Seen:
 async def concurrency(talk: Talk) -> Seen:
     """Several at once, asked two different things, each answer as it was alone.
 
-    Where two answers to the same request differ though nothing else runs (times, ids), nothing is compared.
+    Numbers are not compared, nor what differs between two answers to the same request though nothing else runs.
     """
     if not talk.manifest.concurrency_safe:
         return skipped("the manifest says `concurrency_safe: false`")
@@ -132,7 +132,7 @@ _FIX = (
 def _different(talk: Talk, one: Exchange, other: Exchange) -> list[Path]:
     """Where two answers differ; of a command that changes things, where they are built in another way."""
     if talk.repeatable:
-        return differences(_body(one), _body(other))
+        return differences(steady(_body(one)), steady(_body(other)))
     return differences(shape(_body(one)), shape(_body(other)))
 
 

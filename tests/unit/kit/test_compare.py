@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ductile.kit.cases.compare import differences, shape
+from ductile.kit.cases.compare import differences, shape, steady
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ def test_a_shape_keeps_keys_and_kinds_alone() -> None:
     assert shape(first) == shape(second)
     assert shape({"n": 1}) != shape({"n": "1"})
     assert shape({"yes": True}) != shape({"yes": False})
+
+
+def test_what_is_steady_has_no_numbers() -> None:
+    first = {"said": "took 1.03 s at 07:10:36", "n": 4, "who": ["Ada"], "yes": True}
+    second = {"said": "took 12 s at 07:10:37", "n": 5, "who": ["Ada"], "yes": True}
+    assert steady(first) == steady(second)
+    assert steady({"who": "Ada"}) != steady({"who": "Ada two"})
+    assert steady({"yes": True}) != steady({"yes": False})
