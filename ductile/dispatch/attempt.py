@@ -234,7 +234,10 @@ class Attempts:
         waited = (job.started_at or ending.started_at) - ending.claimed.ready_at
         seconds = (ending.ended_at - ending.started_at) / 1000
         self._settled(job.plugin, job.command, value.outcome.value, seconds, max(0, waited) / 1000)
-        say = log.debug if value.outcome is Outcome.SUCCEEDED else log.info
+        quiet = value.outcome is Outcome.SUCCEEDED
+        if quiet and ending.snapshot.service.log_level != "debug":
+            return
+        say = log.debug if quiet else log.info
         say("attempt ended", **about(job), outcome=value.outcome.value, seconds=seconds, error=value.error)
 
 

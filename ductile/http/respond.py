@@ -2,13 +2,18 @@
 
 import orjson
 from aiohttp import web
+from aiohttp.web import BaseRequest
 
 from ductile.http.ask import Reply
+from ductile.http.whole import Whole, fits
 
 
-def respond(reply: Reply, request_id: str) -> web.StreamResponse:
+def respond(reply: Reply, request_id: str, raw: BaseRequest | None = None) -> web.StreamResponse:
     """The response for a reply; bytes are JSON already. Where it has parts, they are still to be sent."""
     content = reply.body
+    if content is not None and raw is not None and reply.parts is None and fits(raw, reply.status, reply.headers):
+        body = content if isinstance(content, bytes) else orjson.dumps(content, default=str)
+        return Whole(reply.status, body, request_id, reply.headers)
     response: web.StreamResponse
     if reply.parts is not None:
         response = web.StreamResponse(status=reply.status)

@@ -72,7 +72,7 @@ class HttpServer:
     async def _serve(self, raw: BaseRequest) -> web.StreamResponse:
         ask = Ask(self._gateway, raw)
         reply = await self._handler(ask)
-        response = respond(reply, ask.request_id)
+        response = respond(reply, ask.request_id, raw)
         if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request
             response.force_close()
         if reply.parts is not None:

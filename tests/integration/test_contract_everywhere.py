@@ -148,7 +148,7 @@ def test_a_request_id_is_taken_echoed_logged_and_kept_with_the_job(world: Gatewa
     assert world.get(f"/job/{answer.body['job_id']}")["request_id"] == given
     refused = world.call("GET", "/nowhere", headers={"X-Request-Id": given})
     assert refused.body["request_id"] == given
-    world.until(lambda: [line for line in world.log if line.get("request_id") == given and line["status"] == 404])
+    world.until(lambda: [line for line in world.log if line.get("request_id") == given and line.get("status") == 404])
 
 
 @pytest.mark.parametrize("given", ["x" * 129, "tab\there", "\xfc"])

@@ -12,6 +12,7 @@ class Feed:
         self._fd = fd
         self._loop = asyncio.get_running_loop()
         self._left = bytearray()
+        self._waiting = False
 
     def send(self, data: bytes) -> None:
         """Writes it behind all that was sent before; after `close` it goes nowhere."""
@@ -24,7 +25,7 @@ class Feed:
     def close(self) -> None:
         """Ends the stream; what was not written by now is not."""
         if self._fd >= 0:
-            self._loop.remove_writer(self._fd)
+            self._rest()
             os.close(self._fd)
             self._fd = -1
 
@@ -33,8 +34,15 @@ class Feed:
             while self._left:
                 del self._left[: os.write(self._fd, self._left)]
         except BlockingIOError:
-            self._loop.add_writer(self._fd, self._write)
+            if not self._waiting:
+                self._waiting = True
+                self._loop.add_writer(self._fd, self._write)
             return
         except OSError:  # nobody reads any more, and the process will be found dead or silent
             self._left.clear()
-        self._loop.remove_writer(self._fd)
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._loop.remove_writer(self._fd)
