@@ -68,11 +68,15 @@ def seen(
     ask: Callable[[Client], Any],
     look: "Callable[[Snapshot], Any]",
     told: Callable[[str], None],
+    traced: Callable[[str], None] | None = None,
 ) -> Any:
-    """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does."""
+    """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does.
+
+    `told` hears that the configuration is asked, and of each call unless `traced` does.
+    """
     try:
         target = find_target(options.get("url"), options.get("token"), options.get("config"))
-        return exchange(ask, target, told)
+        return exchange(ask, target, traced or told)
     except ConfigNotFound:
         raise
     except (Unreachable, UsageError) as error:

@@ -196,7 +196,10 @@ def look(out: Out, ask: Any, read: Any, *, offline: bool) -> Json:
     from ductile.cli import lookup  # noqa: PLC0415 - the client and the compiler, which --help does not need
 
     options = {"url": out.url, "token": out.token, "config": out.config}
-    found: Json = lookup.by_configuration(out.config, read) if offline else lookup.seen(options, ask, read, out.tell)
+    if offline:
+        found: Json = lookup.by_configuration(out.config, read)
+    else:
+        found = lookup.seen(options, ask, read, out.tell, out.detail)
     return found
 
 

@@ -69,7 +69,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "ScheduleEntry": {
         "id": "Its name beside the plugin's: `echo/default`.",
-        "every": "The interval; it first fires one interval after it is first seen.",
+        "every": "The interval, at least `1s`; it first fires one interval after it is first seen.",
         "jitter": "Up to so much later, so that many schedules do not fire at once.",
         "command": "The plugin's command.",
         "payload": "What the command is given.",

@@ -70,6 +70,8 @@ def test_what_runs_can_be_listed_run_and_inspected(cli: Cli) -> None:
     (listed,) = cli("plugin", "list", "--json").json["plugins"]
     assert (listed["name"], listed["commands"]) == ("parrot", ["say"])
     assert "parrot" in cli("plugin", "list", "--format", "table").out
+    shown = cli("pipeline", "show", "twice", "--format", "table")
+    assert (shown.code, shown.err) == (0, ""), "only --verbose tells of each call"
     ran = cli("plugin", "run", "parrot", "say", "--payload", '{"word": "ö"}', "--wait", "--timeout", "20s", "--json")
     assert (ran.code, ran.err, ran.json["status"]) == (0, "", "succeeded")
     assert ran.json["result"]["result"] == {"word": "ö"}
