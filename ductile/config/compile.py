@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ductile.config import fingerprint
 from ductile.config.access import compile_principals
+from ductile.config.collector import collecting_later
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import NO_TEXTS, Layers, load_layers
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
@@ -15,7 +16,7 @@ from ductile.config.wiring import Routes, compile_routes, compile_schedules
 from ductile.document.marks import Marks
 from ductile.document.problem import Problem
 from ductile.document.redact import Redactor
-from ductile.flow.dsl import parse_pipelines
+from ductile.flow.parse import parse_pipelines
 from ductile.flow.pipeline import compile_pipelines
 from ductile.flow.value import json_faults
 from ductile.model.graph import Graph
@@ -69,7 +70,11 @@ def compile_config(
 
     A file that is in `texts` counts as if that text had been written to it.
     """
-    layers = load_layers(location, environ, texts)
+    with collecting_later():
+        return _compiled(load_layers(location, environ, texts), generation=generation, matcher=matcher)
+
+
+def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     faults = [
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]

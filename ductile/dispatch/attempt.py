@@ -15,7 +15,7 @@ from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.retry import chance
 from ductile.dispatch.settle import Ending, settlement
 from ductile.errors import DuctileError
-from ductile.flow.pipeline import load_graph
+from ductile.flow.pinned import load_graph
 from ductile.model.clock import Clock
 from ductile.model.encode import Unencodable
 from ductile.model.graph import Graph

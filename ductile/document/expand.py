@@ -5,14 +5,15 @@ quotes stays text. Map keys are never expanded.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ductile.document.marks import Place
 from ductile.document.problem import Mark, Problem, did_you_mean
-from ductile.document.read import Document
+from ductile.document.read import CACHED_DOCUMENTS, Document
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
 from ductile.document.scalar import is_torn, typed
 
@@ -48,6 +49,9 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expa
     `root` is the folder that the names of files in the document's marks are relative to; a relative `${file:}` path is
     relative to the file that holds it.
     """
+    still = _still(document)
+    if still is not None:
+        return still
     expander = _Expander(lookup, root)
     value = expander.value(document.value, document.marks.root, "")
     return Expanded(
@@ -57,6 +61,35 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expa
         used=expander.used,
         files=tuple(expander.files),
     )
+
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def _still(document: Document) -> Expanded | None:
+    """A document in which nothing stands to be expanded, and so depends on nothing else; None for any other."""
+    try:
+        secrets = frozenset(_secrets(document.value, ""))
+    except _Unexpandable:
+        return None
+    return Expanded(value=document.value, problems=(), secrets=secrets, used={})
+
+
+def _secrets(value: Any, name: str) -> Iterator[str]:
+    """The texts below a key that are secrets as they stand. Raises _Unexpandable at the first `${`."""
+    if isinstance(value, str):
+        if "${" in value:
+            raise _Unexpandable(code="bad_expansion", message="this has to be expanded")
+        if _is_secret(name, value):
+            yield value
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from _secrets(member, key)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _secrets(member, name)
+
+
+def _is_secret(name: str, text: str) -> bool:
+    return len(text) >= SHORTEST_SECRET and is_secret_name(name) and not _PAYLOAD_PATH.fullmatch(text)
 
 
 class _Unexpandable(Exception):
@@ -110,7 +143,7 @@ class _Expander:
                 return text
         else:
             result = text
-        if len(expanded) >= SHORTEST_SECRET and is_secret_name(name) and not _PAYLOAD_PATH.fullmatch(expanded):
+        if _is_secret(name, expanded):
             self.secrets.add(expanded)
         return result
 

@@ -13,12 +13,12 @@ from ductile.document.explain import explain
 from ductile.document.marks import Marks, Place, start_of
 from ductile.document.problem import Mark, Problem
 
-_CACHED_DOCUMENTS = 2048
+CACHED_DOCUMENTS = 2048
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Document:
-    """What a file holds. Shared between readers: nobody changes `value` in place."""
+    """What a file holds. Shared between readers: nobody changes `value` in place. Compared by identity."""
 
     file: str
     """The name that marks show."""
@@ -54,7 +54,7 @@ def read_document(path: Path, *, name: str | None = None) -> Document:
         return _empty(shown, Problem(code="yaml", message=message, mark=Mark(shown, line, column)))
 
 
-@lru_cache(maxsize=_CACHED_DOCUMENTS)
+@lru_cache(maxsize=CACHED_DOCUMENTS)
 def read_text(text: str, *, file: str) -> Document:
     """The document in a text; `file` is the name its marks show."""
     try:

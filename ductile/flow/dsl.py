@@ -15,6 +15,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -30,8 +31,6 @@ FORMS: Final = ("uses", "call", "steps", "split", "relay")
 """What a step can be; exactly one of them stands in it."""
 LATER: Final = frozenset({"relay", "for_each", "concurrency", "join", "approve", "wait", "retry", "on_error"})
 """Keys that the language has and this version does not."""
-MAX_NESTING: Final = 32
-"""`steps` and `split` may stand this deep inside each other."""
 
 
 def _name(value: Any) -> Any:
@@ -63,16 +62,23 @@ class _Written(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _whole(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _whole(cls, raw: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if isinstance(raw, cls):
             return raw
+        # Pydantic wraps a recursive model twice; whoever gives it a set to note that in is spared the second time.
+        opened: set[int] = set() if info.context is None else info.context
+        if id(raw) in opened:
+            return handler(raw)
         if not isinstance(raw, Mapping):
             raise _custom(Problem(code="bad_value", message=f"{cls.noun} must be a mapping, not {kind_of(raw)}"))
-        problems = dict.fromkeys(cls.rules(raw))  # a set in order: pydantic may wrap a recursive model twice
+        problems = dict.fromkeys(cls.rules(raw))  # a set in order
+        opened.add(id(raw))
         try:
             model = handler(raw)
         except ValidationError as error:
             problems |= dict.fromkeys(cls._explained(error, raw))
+        finally:
+            opened.discard(id(raw))
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, [_detail(problem) for problem in problems])
         return model
@@ -198,12 +204,19 @@ class PipelineModel(_Written):
     steps: Annotated[list[StepModel], Field(min_length=1)]
 
     _place: Path = PrivateAttr(default=())
+    _text: bytes | None = PrivateAttr(default=None)
     _sound: bool = PrivateAttr(default=True)
+    _steps: tuple[tuple["StepModel", Path], ...] | None = PrivateAttr(default=None)
 
     @property
     def place(self) -> Path:
         """The YAML path it stands at."""
         return self._place
+
+    @property
+    def text(self) -> bytes | None:
+        """All that was written of it, for `parsed`; None where that cannot be said."""
+        return self._text
 
     @property
     def sound(self) -> bool:
@@ -212,7 +225,11 @@ class PipelineModel(_Written):
 
     def every_step(self) -> Iterator[tuple[StepModel, Path]]:
         """Each step, groups before what they hold, with the YAML path it stands at."""
-        yield from _every(self.steps, (*self._place, "steps"))
+        place, steps = self._place, self._steps  # each look at what is private costs a microsecond
+        if steps is None:
+            steps = self._steps = tuple(_every(self.steps, ("steps",)))
+        for step, path in steps:
+            yield step, (*place, *path)
 
     @classmethod
     def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -240,52 +257,3 @@ def _every(steps: Sequence[StepModel], at: Path) -> Iterator[tuple[StepModel, Pa
         yield step, (*at, index)
         yield from _every(step.steps or (), (*at, index, "steps"))
         yield from _every(step.split or (), (*at, index, "split"))
-
-
-def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list[PipelineModel], tuple[Problem, ...]]:
-    """The pipelines of a list, and everything wrong with them.
-
-    A pipeline with a mistake stays in the list, as a name that others may call (`sound` is false), where it has one.
-    """
-    models: list[PipelineModel] = []
-    problems: list[Problem] = []
-    for index, one in enumerate(raw):
-        place = (*at, index)
-        found = _nesting_fault(one) or _parse(one, place, models)
-        problems += [
-            Problem(code=problem.code, message=problem.message, path=(*place, *problem.path)) for problem in found
-        ]
-    return models, tuple(problems)
-
-
-def _parse(raw: Any, place: Path, models: list[PipelineModel]) -> list[Problem]:
-    found: list[Problem] = []
-    try:
-        model = PipelineModel.model_validate(raw)
-    except ValidationError as error:
-        found = [
-            Problem(code=one["type"], message=one["ctx"]["message"], path=one["loc"])
-            for one in error.errors(include_url=False)
-        ]
-        name = raw.get("name") if isinstance(raw, Mapping) else None
-        if not isinstance(name, str):
-            return found
-        model = PipelineModel.model_construct(name=name, steps=[])
-    model._place, model._sound = place, not found  # noqa: SLF001  # how a frozen model keeps what is not written in it
-    models.append(model)
-    return found
-
-
-def _nesting_fault(raw: Any) -> list[Problem]:
-    """Steps that nest too deep are refused before anything descends into them."""
-    waiting: list[tuple[Any, Path]] = [(raw, ())]
-    while waiting:
-        one, path = waiting.pop()
-        if len(path) > 2 * MAX_NESTING:
-            message = f"`steps` and `split` may nest {MAX_NESTING} levels deep; `call` a pipeline of its own instead"
-            return [Problem(code="bad_value", message=message, path=path)]
-        for key in ("steps", "split"):
-            below = one.get(key) if isinstance(one, Mapping) else None
-            if isinstance(below, list):
-                waiting.extend((step, (*path, key, index)) for index, step in enumerate(below))
-    return []

@@ -7,18 +7,19 @@ group's `step_3/`. Of a pipeline that is called only the steps count; its trigge
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
-import orjson
-from blake3 import blake3
-
+from ductile.document.content import KEPT
 from ductile.document.problem import Path, Problem
 from ductile.flow import baggage
 from ductile.flow.calls import callees_first, calls
 from ductile.flow.dsl import PipelineModel, StepModel
 from ductile.flow.hints import Emits, hints
+from ductile.flow.parse import parsed
+from ductile.flow.pinned import document, hash_of
 from ductile.flow.uses import Commands, check_uses, split_uses
-from ductile.model.graph import Claim, Graph, Node
+from ductile.model.graph import Graph, Node
 
 MAX_NODES: Final = 10_000
 """Steps and gates of one graph, those of its calls included."""
@@ -44,6 +45,20 @@ class _Spot:
     at: Path
     own: str = ""
     auto: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Compiled:
+    """What has become of one pipeline, wherever it stands: paths count from it. Compared by identity."""
+
+    fragment: _Fragment
+    graph: Graph
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a graph to run."""
+        return not self.problems
 
 
 class _TooLarge(Exception):
@@ -91,16 +106,22 @@ def compile_pipelines(
         problems += check_uses(model, commands)
     ordered, wrong = callees_first(named)
     problems += wrong
-    fragments: dict[str, _Fragment] = {}
-    graphs: dict[str, Graph] = {}
+    done: dict[str, _Compiled] = {}
     for model in ordered:
-        fragment = _fragment(model, fragments, problems)
-        if fragment is not None:
-            fragments[model.name] = fragment
-            graphs[model.name] = graph = _closed(model, fragment)
-            problems += hints(graph, fragment.places, emits) if emits else ()
-    in_order = {name: graphs[name] for name in named if name in graphs}
+        called = dict.fromkeys(call for call, _ in calls(model))
+        if any(call not in done for call in called):
+            continue
+        compiled = _compiled(model, tuple(done[call] for call in called))
+        problems += [_below(model.place, problem) for problem in compiled.problems]
+        if compiled.sound:
+            done[model.name] = compiled
+            problems += [_below(model.place, problem) for problem in _hints(compiled, emits)] if emits else ()
+    in_order = {name: done[name].graph for name in named if name in done}
     return in_order, tuple(sorted(problems, key=lambda problem: _position(problem.path)))
+
+
+def _below(place: Path, problem: Problem) -> Problem:
+    return replace(problem, path=(*place, *problem.path))
 
 
 def _position(path: Path) -> tuple[tuple[bool, int | str], ...]:
@@ -118,23 +139,39 @@ def _by_name(models: Iterable[PipelineModel], at: Path, problems: list[Problem])
     return named
 
 
-def _fragment(model: PipelineModel, callees: Mapping[str, _Fragment], problems: list[Problem]) -> _Fragment | None:
-    """The pipeline's fragment; None where it, or what it calls, has a problem."""
-    if any(call not in callees for call, _ in calls(model)):
-        return None
-    build = _Build(callees=callees)
+def _compiled(model: PipelineModel, callees: tuple[_Compiled, ...]) -> _Compiled:
+    """What has become of a pipeline; `callees` is what it calls. Nothing is made again of what is written as before."""
+    return _made(model, callees) if model.text is None else _known(model.text, callees)
+
+
+@lru_cache(maxsize=KEPT)
+def _known(text: bytes, callees: tuple[_Compiled, ...]) -> _Compiled:
+    return _made(parsed(text), callees)
+
+
+def _made(model: PipelineModel, callees: tuple[_Compiled, ...]) -> _Compiled:
+    build = _Build(callees={callee.graph.name: callee.fragment for callee in callees})
+    entry: tuple[str, ...] = ()
     try:
-        entry = _sequence(build, model.steps, (_END,), _Spot((*model.place, "steps")))
+        entry = _sequence(build, model.steps, (_END,), _Spot(("steps",)))
     except _TooLarge as error:
         message = (
             f"pipeline `{model.name}` has more than {MAX_NODES:,} steps here, with those of its calls; make it shorter"
         )
-        problems.append(Problem(code="too_large", message=message, path=error.args[0]))
-        return None
-    problems += build.problems
-    if build.problems:
-        return None
-    return _Fragment(entry=entry, nodes=dict(reversed(build.nodes.items())), places=build.places)
+        build.problems[:] = [Problem(code="too_large", message=message, path=error.args[0])]
+    fragment = _Fragment(entry=entry, nodes=dict(reversed(build.nodes.items())), places=build.places)
+    return _Compiled(fragment=fragment, graph=_closed(model, fragment), problems=tuple(build.problems))
+
+
+def _hints(compiled: _Compiled, emits: Emits) -> tuple[Problem, ...]:
+    """The warnings of a pipeline, by what the steps in it emit."""
+    commands = {(node.plugin or "", node.command or "") for node in compiled.graph.nodes.values()}
+    return _known_hints(compiled, tuple((key, frozenset(emits[key])) for key in sorted(commands) if key in emits))
+
+
+@lru_cache(maxsize=KEPT)
+def _known_hints(compiled: _Compiled, emits: tuple[tuple[tuple[str, str], frozenset[str]], ...]) -> tuple[Problem, ...]:
+    return tuple(hints(compiled.graph, compiled.fragment.places, dict(emits)))
 
 
 def _sequence(build: _Build, steps: Sequence[StepModel], after: tuple[str, ...], spot: _Spot) -> tuple[str, ...]:
@@ -159,11 +196,17 @@ def _step(build: _Build, step: StepModel, index: int, after: tuple[str, ...], sp
     build.name(name, (*at, "id") if step.id else at)
     if step.uses is None and step.condition is None:
         return entry
-    node = Node(id=name, plugin=None, condition=step.condition, next=entry, bypass=after if step.condition else ())
-    if step.uses is not None:
-        plugin, command = split_uses(step.uses)
-        claimed = baggage.claims(step.baggage or {})
-        node = replace(node, plugin=plugin, command=command, remap=step.remap or None, baggage=claimed)
+    plugin, command = split_uses(step.uses) if step.uses is not None else (None, None)
+    node = Node(
+        id=name,
+        plugin=plugin,
+        command=command,
+        condition=step.condition,
+        remap=step.remap or None,
+        baggage=baggage.claims(step.baggage or {}),
+        next=entry,
+        bypass=after if step.condition else (),
+    )
     build.add((node,), 1, at)
     build.places[name] = at
     return (name,)
@@ -200,9 +243,13 @@ def _closed(model: PipelineModel, fragment: _Fragment) -> Graph:
         return tuple(name for name in names if name != _END)
 
     nodes = {
-        name: replace(node, next=ended(node.next), bypass=ended(node.bypass)) for name, node in fragment.nodes.items()
+        name: replace(node, next=ended(node.next), bypass=ended(node.bypass))
+        if _END in node.next or _END in node.bypass
+        else node
+        for name, node in fragment.nodes.items()
     }
-    graph = Graph(
+    pinned = document(model, fragment.entry, nodes)
+    return Graph(
         name=model.name,
         on=model.on,
         on_hook=model.on_hook,
@@ -213,67 +260,6 @@ def _closed(model: PipelineModel, fragment: _Fragment) -> Graph:
         timeout=model.timeout,
         entry=fragment.entry,
         nodes=nodes,
-        hash="",
-        document=b"",
-    )
-    document = _document(graph)
-    return replace(graph, document=document, hash=blake3(document).hexdigest())
-
-
-def _document(graph: Graph) -> bytes:
-    """The pinned part as canonical JSON: sorted keys, nodes in the graph's order, empty members left out."""
-    pinned = {
-        "name": graph.name,
-        "max_depth": graph.max_depth,
-        "synchronous": graph.synchronous,
-        "timeout": graph.timeout,
-        "entry": graph.entry,
-        "nodes": [_written(node) for node in graph.nodes.values()],
-    }
-    return orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS)
-
-
-def _written(node: Node) -> dict[str, Any]:
-    members = {
-        "id": node.id,
-        "plugin": node.plugin,
-        "command": node.command,
-        "if": node.condition,
-        "with": node.remap,
-        "baggage": [{"target": one.target, "source": one.source, "bulk": one.bulk} for one in node.baggage],
-        "next": node.next,
-        "bypass": node.bypass,
-    }
-    return {key: value for key, value in members.items() if value}
-
-
-def load_graph(document: bytes) -> Graph:
-    """The graph of a pinned document. What a run never asks for again (its trigger and `if`) is None."""
-    pinned = orjson.loads(document)
-    return Graph(
-        name=pinned["name"],
-        on=None,
-        on_hook=None,
-        from_plugin=None,
-        condition=None,
-        max_depth=pinned["max_depth"],
-        synchronous=pinned["synchronous"],
-        timeout=pinned["timeout"],
-        entry=tuple(pinned["entry"]),
-        nodes={node["id"]: _read(node) for node in pinned["nodes"]},
-        hash=blake3(document).hexdigest(),
-        document=document,
-    )
-
-
-def _read(written: Mapping[str, Any]) -> Node:
-    return Node(
-        id=written["id"],
-        plugin=written.get("plugin"),
-        command=written.get("command"),
-        condition=written.get("if"),
-        remap=written.get("with"),
-        baggage=tuple(Claim(**one) for one in written.get("baggage", ())),
-        next=tuple(written.get("next", ())),
-        bypass=tuple(written.get("bypass", ())),
+        hash=hash_of(pinned),
+        document=pinned,
     )

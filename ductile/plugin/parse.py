@@ -1,6 +1,7 @@
 """A manifest document becomes a `Manifest`, or everything that is wrong with it."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,12 +17,18 @@ from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
 from ductile.plugin.schema import compile_validator, expand_schema, is_compact
 
 _AT_KEY = frozenset({"unknown_key", "not_in_this_version", "legacy"})
+_KEPT = 2048
+"""Manifests; as many as documents are kept."""
 MEANINGLESS = ("stopwatch",)
 """Published manifest keys without a meaning here: each a warning, not an error."""
 
 
+@lru_cache(maxsize=_KEPT)
 def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, ...]]:
-    """The manifest, if nothing is wrong with it; a warning alone does not take it away."""
+    """The manifest, if nothing is wrong with it; a warning alone does not take it away.
+
+    The same document gives the same manifest.
+    """
     value, marks = document.value, document.marks
     if document.problems:
         return None, document.problems

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
+from ductile.document.content import KEPT, content, restored
 from ductile.document.problem import Path, did_you_mean
 from ductile.model.snapshot import Invalid, Validator
 from ductile.plugin.errors import BadSchema
@@ -68,7 +70,20 @@ def _field(name: str, kind: Any) -> Any:
 
 
 def compile_validator(schema: Mapping[str, Any]) -> Validator:
-    """The check of a payload against a full schema. Raises BadSchema; a `$ref` to another document is one."""
+    """The check of a payload against a full schema. Raises BadSchema; a `$ref` to another document is one.
+
+    The same schema gives the same check.
+    """
+    text = content(schema)
+    return _compiled(schema) if text is None else _known(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _known(text: bytes) -> Validator:
+    return _compiled(restored(text))
+
+
+def _compiled(schema: Mapping[str, Any]) -> Validator:
     if nests_deeper(schema, MAX_DEPTH):
         raise BadSchema(reason=f"it nests deeper than {MAX_DEPTH} levels", at=())
     try:

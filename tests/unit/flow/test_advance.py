@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ductile.flow.advance import advance
-from ductile.flow.dsl import parse_pipelines
-from ductile.flow.pipeline import compile_pipelines, load_graph
+from ductile.flow.parse import parse_pipelines
+from ductile.flow.pinned import load_graph
+from ductile.flow.pipeline import compile_pipelines
 
 X = {"path": "payload.x", "op": "eq", "value": 1}
 """Holds for the payload `{x: 1}`."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.flow.dsl import MAX_NESTING, parse_pipelines
+from ductile.flow.parse import MAX_NESTING, parse_pipelines
 
 STEP = {"uses": "echo"}
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ductile.flow.dsl import parse_pipelines
 from ductile.flow.match import hooks_for, routes_of, started_by
+from ductile.flow.parse import parse_pipelines
 from ductile.flow.pipeline import compile_pipelines
 from ductile.model.snapshot import EventRoute
 

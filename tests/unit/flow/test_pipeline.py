@@ -9,8 +9,9 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.flow.dsl import parse_pipelines
-from ductile.flow.pipeline import MAX_NODES, compile_pipelines, load_graph
+from ductile.flow.parse import parse_pipelines
+from ductile.flow.pinned import load_graph
+from ductile.flow.pipeline import MAX_NODES, compile_pipelines
 from ductile.model.graph import Claim
 
 COMMANDS = {"echo": {"handle", "poll"}, "mail": {"handle"}, "sick": None, "a": None, "b": None, "c": None, "d": None}

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from ductile.flow.advance import advance
-from ductile.flow.dsl import parse_pipelines
 from ductile.flow.envelope import merge_context
 from ductile.flow.match import started_by
-from ductile.flow.pipeline import compile_pipelines, load_graph
+from ductile.flow.parse import parse_pipelines
+from ductile.flow.pinned import load_graph
+from ductile.flow.pipeline import compile_pipelines
 from ductile.flow.remap import remap
 
 

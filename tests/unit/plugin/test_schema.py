@@ -111,3 +111,11 @@ def test_references_inside_the_schema_work() -> None:
 def test_a_pattern_that_backtracks_forever_elsewhere_ends_here() -> None:
     check = compile_validator({"type": "string", "pattern": "^(a+)+$"})
     assert check("a" * 5_000 + "b")
+
+
+def test_the_same_schema_is_compiled_once_whoever_has_it() -> None:
+    def schema() -> dict[str, object]:
+        return {"type": "object", "properties": {"n": {"const": 1}}}
+
+    assert compile_validator(schema()) is compile_validator(schema())
+    assert compile_validator({"const": True}) is not compile_validator({"const": 1})
