@@ -1,6 +1,6 @@
 """What a gateway answers: JSON, or an error in its one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,8 @@ class Refused(ClientError):
         self.envelope = envelope
         """`{error, message, code, details, request_id}` as the gateway sent it."""
         self.http_status = http_status
-        super().__init__(message=str(envelope.get("message", f"it answered {http_status}")).rstrip("."))
+        unknown = f"it answered {http_status}, in no words of a gateway; is this a Ductile gateway?"
+        super().__init__(message=str(envelope.get("message", unknown)).rstrip("."))
 
 
 class AuthFailed(Refused):
@@ -54,6 +55,12 @@ class NotFoundError(Refused):
     """The gateway does not have that: {message}."""
 
     code = "not_found"
+
+
+class Foreign(ClientError):
+    """What answers at {url}{path} is no gateway's answer ({found}); is this a Ductile gateway?"""  # noqa: D400 - asks
+
+    code = "foreign_answer"
 
 
 REFUSALS: Mapping[int, type[Refused]] = {401: AuthFailed, 403: AuthFailed, 404: NotFoundError}
@@ -70,3 +77,12 @@ def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
         return answer
     envelope = answer if isinstance(answer, dict) else {}
     raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)
+
+
+def lacking(answer: Any, members: Sequence[str] | None) -> str:
+    """What an answer lacks of the shape it must have, an object with members or (None) a list; empty where nothing."""
+    if members is None:
+        return "" if isinstance(answer, list) else "it is no list"
+    if not isinstance(answer, dict):
+        return "it is no object"
+    return ", ".join(f"`{name}` is missing" for name in members if name not in answer)

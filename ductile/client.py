@@ -22,8 +22,8 @@ MARKDOWN = "text/markdown"
 class Client:
     """Talks to one gateway: `async with Client("http://127.0.0.1:8080", token) as client: …`.
 
-    The URL may be `unix:/path/of.sock`. Every call returns the decoded JSON of the answer and raises Unreachable,
-    AuthFailed (401, 403), NotFoundError (404) or Refused. `traces` are told of every request.
+    The URL may be `unix:/path/of.sock`; `traces` are told of every request. Every call returns the answer's JSON. It
+    raises Unreachable, AuthFailed (401, 403), NotFoundError (404), Refused, or Foreign for what no gateway answers.
     """
 
     def __init__(self, url: str, token: str | None = None, traces: Sequence[aiohttp.TraceConfig] = ()) -> None:
@@ -77,18 +77,18 @@ class Client:
         """A job; with `wait`, once it has ended or so many seconds are over."""
         query = {"wait": str(wait)} if wait else {}
         found: dict[str, Any] = await self._gateway.call(
-            "GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait
+            "GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait, has=("job_id", "status")
         )
         return found
 
     async def tree(self, job_id: str) -> list[dict[str, Any]]:
         """A job and everything below it, root first."""
-        rows: list[dict[str, Any]] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/tree")
+        rows: list[dict[str, Any]] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/tree", has=None)
         return rows
 
     async def jobs(self, **filters: str | int) -> dict[str, Any]:
         """A page of jobs; filters are plugin, command, status, limit, cursor."""
-        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=filters)
+        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=filters, has=("jobs", "total"))
         return page
 
     async def logs(self, **filters: str | int | None) -> dict[str, Any]:
@@ -96,12 +96,12 @@ class Client:
 
         Filters are job_id, plugin, command, status, submitted_by, from_, to, query, limit, cursor, include_result.
         """
-        page: dict[str, Any] = await self._gateway.call("GET", "/job-logs", query=given(filters))
+        page: dict[str, Any] = await self._gateway.call("GET", "/job-logs", query=given(filters), has=("logs", "total"))
         return page
 
     async def job_logs(self, job_id: str) -> dict[str, Any]:
         """What each ended attempt of a job said, oldest first: `{job_id, logs}`."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/logs")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/logs", has=("logs",))
         return found
 
     async def cancel(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
@@ -124,18 +124,18 @@ class Client:
         """Cancel what waits: every queued and held job, or those of a plugin, a command, a pipeline, a state."""
         chosen = given({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
         answer: dict[str, Any] = await self._gateway.call(
-            "POST", "/queue/purge", query=dry(dry_run), body=orjson.dumps(chosen), wait=None
+            "POST", "/queue/purge", query=dry(dry_run), body=orjson.dumps(chosen), wait=None, has=("purged",)
         )
         return answer
 
     async def analytics_queue(self) -> dict[str, Any]:
         """How much waits and runs, for how long, and how busy the workers are."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/queue")
+        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/queue", has=("queue_depth", "workers"))
         return found
 
     async def analytics_summary(self) -> dict[str, Any]:
         """What ended within the last day: how, how often and how fast."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/summary")
+        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/summary", has=("stats", "total"))
         return found
 
     async def send_event(
@@ -153,7 +153,7 @@ class Client:
             body["dedupe_key"] = dedupe_key
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         sent: dict[str, Any] = await self._gateway.call(
-            "POST", "/events", query=dry(dry_run), body=orjson.dumps(body), headers=headers
+            "POST", "/events", query=dry(dry_run), body=orjson.dumps(body), headers=headers, has=("started",)
         )
         return sent
 
@@ -176,12 +176,12 @@ class Client:
 
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
-        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/plugins"))["plugins"]
+        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/plugins", has=("plugins",)))["plugins"]
         return found
 
     async def plugin(self, name: str) -> dict[str, Any]:
         """A plugin and its commands with their input schemas."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/plugin/{quote(name, safe='')}")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/plugin/{quote(name, safe='')}", has=("commands",))
         return found
 
     async def pipelines(self) -> list[dict[str, Any]]:
@@ -190,7 +190,7 @@ class Client:
 
     async def pipeline(self, name: str) -> dict[str, Any]:
         """A pipeline, its steps and where each leads."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/pipeline/{quote(name, safe='')}")
+        found: dict[str, Any] = await self._gateway.call("GET", f"/pipeline/{quote(name, safe='')}", has=("steps",))
         return found
 
     async def rehearse(
@@ -202,12 +202,12 @@ class Client:
         """What a run would do; `answers` are the payloads of the events that a step is assumed to emit."""
         path = f"/pipeline/{quote(pipeline, safe='')}/dry-run"
         body = orjson.dumps({"payload": payload or {}, "answers": answers or {}})
-        told: dict[str, Any] = await self._gateway.call("POST", path, body=body)
+        told: dict[str, Any] = await self._gateway.call("POST", path, body=body, has=("steps",))
         return told
 
     async def skills(self) -> list[dict[str, Any]]:
         """Plugin commands and pipelines in one list."""
-        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/skills"))["skills"]
+        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/skills", has=("skills",)))["skills"]
         return found
 
     async def skills_markdown(self) -> str:
@@ -218,17 +218,19 @@ class Client:
     async def openapi(self, plugin: str | None = None) -> dict[str, Any]:
         """The OpenAPI document of the whole API, or of one plugin's commands."""
         path = "/openapi.json" if plugin is None else f"/plugin/{quote(plugin, safe='')}/openapi.json"
-        found: dict[str, Any] = await self._gateway.call("GET", path)
+        found: dict[str, Any] = await self._gateway.call("GET", path, has=("openapi", "paths"))
         return found
 
     async def config_view(self) -> dict[str, Any]:
         """The configuration that serves, without its secrets."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/config/view")
+        found: dict[str, Any] = await self._gateway.call("GET", "/config/view", has=("service", "plugins"))
         return found
 
     async def health(self) -> dict[str, Any]:
         """How the gateway is; also where it answers 503 with that."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/healthz", accept=frozenset({503}))
+        found: dict[str, Any] = await self._gateway.call(
+            "GET", "/healthz", accept=frozenset({503}), has=("generation",)
+        )
         return found
 
     async def reload(self, *, dry_run: bool = False) -> dict[str, Any]:
@@ -263,7 +265,7 @@ class Client:
         return await self._gateway.raw(method, path, body=body, headers=headers, each=each)
 
     async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._gateway.call("POST", path, query=dry(dry_run))
+        answer: dict[str, Any] = await self._gateway.call("POST", path, query=dry(dry_run), has=("status",))
         return answer
 
     async def _trigger(
@@ -281,7 +283,7 @@ class Client:
             headers["Idempotency-Key"] = idempotency_key
         body = orjson.dumps({"payload": payload or {}, **options})
         answer: dict[str, Any] = await self._gateway.call(
-            "POST", path, query=query, body=body, headers=headers, wait=wait
+            "POST", path, query=query, body=body, headers=headers, wait=wait, has=("job_id", "status")
         )
         return answer
 

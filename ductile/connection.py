@@ -8,7 +8,7 @@ import orjson
 from yarl import URL
 
 from ductile import stream
-from ductile.answer import Answer, Unreachable, decoded
+from ductile.answer import Answer, Foreign, Unreachable, decoded, lacking
 
 UNIX = "unix:"
 JSON = "application/json"
@@ -87,10 +87,12 @@ class Connection:
         wait: float | None = 0,
         accept: frozenset[int] = frozenset(),
         media: str = JSON,
+        has: Sequence[str] | None = (),
     ) -> Any:
         """One call. `wait` None: the gateway alone decides how long it takes (a synchronous pipeline).
 
-        An answer of another `media` type than JSON is returned as text.
+        An answer of another `media` type than JSON is returned as text; JSON must be an object that `has` these
+        members, or (None) a list. Raises Foreign where it is not so.
         """
         url = URL(self._base + path, encoded=True)
         sent = {**(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
@@ -101,9 +103,13 @@ class Connection:
             ) as response:
                 if response.content_type == media != JSON and response.ok:
                     return await response.text()
-                return decoded(response.status, await response.read(), accept)
+                answer = decoded(response.status, await response.read(), accept)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+        found = lacking(answer, has) if media == JSON else f"it is no {media}"
+        if found:
+            raise Foreign(url=self._url, path=path, found=found)
+        return answer
 
 
 def shown(content: bytes) -> Any:

@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from ductile.answer import Refused, Unreachable, decoded
+from ductile.answer import Foreign, Refused, Unreachable, decoded
 
 MEDIA = "text/event-stream"
 CONNECT = 30.0
@@ -77,7 +77,7 @@ async def opened(
 ) -> AsyncIterator[AsyncIterator[Message]]:
     """A stream that stands, from behind this id or from now on; `gateway` is how errors name it.
 
-    Raises Unreachable, also while it is read, or Refused.
+    Raises Unreachable, also while it is read, Refused, or Foreign.
     """
     headers = {"Accept": MEDIA, **({} if last_event_id is None else {"Last-Event-ID": last_event_id})}
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
@@ -87,7 +87,7 @@ async def opened(
         if response.content_type != MEDIA:
             with _reaching(gateway):
                 decoded(response.status, await response.read(), frozenset())
-            raise Unreachable(url=gateway, reason=f"it sends no stream of events but {response.content_type}")
+            raise Foreign(url=gateway, path=url.path, found=f"no stream of events but {response.content_type}")
         yield _told(response, gateway)
 
 

@@ -1,12 +1,14 @@
 import asyncio
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web as aioweb
 from support.web import Web, serving
 
-from ductile.client import AuthFailed, Client, NotFoundError, Refused, Unreachable
+from ductile.client import AuthFailed, Client, ClientError, NotFoundError, Refused, Unreachable
 from ductile.config.reload import ReloadRefused
 
 
@@ -178,19 +180,72 @@ async def test_nobody_there_is_said(web: Web) -> None:
             await client.health()
 
 
-async def test_another_server_is_recognised() -> None:
-    async def hello(_: aioweb.BaseRequest) -> aioweb.Response:
-        return aioweb.Response(text="<html>")
+@asynccontextmanager
+async def another_server(body: str, status: int = 200) -> AsyncIterator[Client]:
+    """A client of a server that is no gateway."""
 
-    runner = aioweb.ServerRunner(aioweb.Server(hello))
+    async def answer(_: aioweb.BaseRequest) -> aioweb.Response:
+        return aioweb.Response(text=body, status=status, content_type="application/json")
+
+    runner = aioweb.ServerRunner(aioweb.Server(answer))
     await runner.setup()
-    site = aioweb.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await aioweb.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]
     async with Client(f"http://{host}:{port}") as client:
-        with pytest.raises(Refused, match="not JSON"):
-            await client.health()
+        yield client
     await runner.cleanup()
+
+
+CALLS: Mapping[str, Callable[[Client], Awaitable[object]]] = {
+    "trigger": lambda client: client.trigger("echo", "poll"),
+    "run_pipeline": lambda client: client.run_pipeline("sync"),
+    "job": lambda client: client.job("x"),
+    "tree": lambda client: client.tree("x"),
+    "jobs": Client.jobs,
+    "logs": Client.logs,
+    "job_logs": lambda client: client.job_logs("x"),
+    "cancel": lambda client: client.cancel("x"),
+    "retry": lambda client: client.retry("x"),
+    "purge": Client.purge,
+    "analytics_queue": Client.analytics_queue,
+    "analytics_summary": Client.analytics_summary,
+    "send_event": lambda client: client.send_event("order.placed"),
+    "plugins": Client.plugins,
+    "plugin": lambda client: client.plugin("echo"),
+    "pipelines": Client.pipelines,
+    "pipeline": lambda client: client.pipeline("sync"),
+    "rehearse": lambda client: client.rehearse("sync"),
+    "skills": Client.skills,
+    "skills_markdown": Client.skills_markdown,
+    "openapi": Client.openapi,
+    "config_view": Client.config_view,
+    "health": Client.health,
+    "reload": Client.reload,
+    "pause": Client.pause,
+    "resume": Client.resume,
+    "stop": Client.stop,
+    "events": lambda client: anext(client.events()),
+}
+
+
+def test_each_call_is_tried_on_another_server() -> None:
+    apart = {"following", "raw"}  # the context that `events` opens; what shows any answer as it is
+    assert {name for name, _ in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"} - apart == set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_another_server_is_recognised(call: Callable[[Client], Awaitable[object]]) -> None:
+    for body in ("<html>", "{}", "[5]", "null", '"ok"', '{"hello": "world"}'):
+        if body != "[5]" or call is not CALLS["tree"]:
+            async with another_server(body) as client:
+                with pytest.raises(ClientError, match=r"is this a Ductile gateway"):
+                    await call(client)
+
+
+async def test_another_servers_refusal_is_recognised() -> None:
+    async with another_server('{"detail": "Not Found"}', 404) as client:
+        with pytest.raises(NotFoundError, match="it answered 404, in no words of a gateway; is this a Ductile"):
+            await client.plugins()
 
 
 async def test_it_shows_pipelines_and_rehearses_them(web: Web, client: Client) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web as aioweb
 from support.web import Web, serving
 
 from ductile import stream
+from ductile.answer import Foreign
 from ductile.client import AuthFailed, Client, Refused, Unreachable
 from ductile.model.journal import Kind
 from ductile.store.meta import journal
@@ -161,7 +162,7 @@ async def test_a_stream_that_breaks_off_is_an_error_where_nobody_connects_again(
 
 async def test_what_sends_no_stream_is_no_gateway_with_events() -> None:
     async with pretender([200]) as (url, _), Client(url) as client:
-        with pytest.raises(Unreachable, match="no stream of events"):
+        with pytest.raises(Foreign, match="no stream of events"):
             await anext(client.events())
 
 

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 COMMAND = [sys.executable, "-W", "error", "-m", "ductile.cli.main"]
@@ -43,3 +45,31 @@ def test_a_new_configuration_runs_is_changed_and_stops(tmp_path: Path) -> None:
         ductile("plugin", "run", "hello", "greet", "--payload", '{"name": "Ada"}', folder=folder, code=1)
         ductile("system", "stop", "--wait", "--timeout", "30s", folder=folder)
         assert gateway.wait(30) == 0
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A server that speaks JSON, and is no gateway."""
+
+    def do_GET(self) -> None:
+        body = b'{"service": "weather", "status": "ok"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_the_address_of_another_server_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        for words in ("plugin list", "job list", "system status", "system skills", "pipeline list", "hello greet"):
+            command = [*COMMAND, *words.split(), "--url", url, "--token", "t"]
+            ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+            assert (ended.returncode, ended.stdout) == (1, ""), ended.stderr
+            assert "is this a Ductile gateway?" in ended.stderr
+            assert "Traceback" not in ended.stderr
+        server.shutdown()
