@@ -18,7 +18,7 @@ class DuctileError(Exception):
     def __init__(self, **details: Any) -> None:
         self.details = details
         template = " ".join((type(self).__doc__ or "").split())
-        super().__init__(template.format_map(details))
+        super().__init__(template.format_map({name: _worded(value) for name, value in details.items()}))
 
     @property
     def message(self) -> str:
@@ -28,6 +28,12 @@ class DuctileError(Exception):
     def public_details(self) -> dict[str, Any]:
         """What an HTTP answer shows under ``details``: JSON values only."""
         return self.details
+
+
+def _worded(value: Any) -> Any:
+    """As it stands in a sentence: a list of words with commas."""
+    words = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    return ", ".join(value) if words else value
 
 
 class BadRequest(DuctileError):

@@ -51,7 +51,7 @@ EXAMPLES: Mapping[int, tuple[str, str, Json]] = {
     401: ("unauthorized", "This needs a valid credential; send `Authorization: Bearer <token>`.", {}),
     403: (
         "forbidden",
-        "The credential lacks a scope this needs: one of ['plugin:rw', 'plugin:echo:rw'].",
+        "The credential lacks a scope this needs: one of plugin:rw, plugin:echo:rw.",
         {"required_scopes": ["plugin:rw", "plugin:echo:rw"]},
     ),
     404: (

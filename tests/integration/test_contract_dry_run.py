@@ -108,8 +108,15 @@ def test_a_purge_says_how_many_it_would_cancel(world: Gateway) -> None:
 
 
 def test_an_event_says_what_it_would_start(world: Gateway) -> None:
-    answer = dry(world, "/events", {"type": "thing.made", "payload": {}})
-    assert [started["command"] for started in answer["started"]] == ["made"]
+    body = {"type": "thing.made", "payload": {}, "dedupe_key": "dry-event"}
+    row = {"job_id": None, "plugin": "pipeline", "command": "made"}
+    assert dry(world, "/events", body) == {"event_id": None, "started": [row], "dry_run": True}
+    key = {"headers": {"Idempotency-Key": "dry-event"}}
+    sent = world.post("/events", body, **key).body
+    world.get(f"/job/{sent['started'][0]['job_id']}?wait=20")
+    [started] = dry(world, "/events", body)["started"]
+    assert (started["job_id"], started["deduplicated"]) == (sent["started"][0]["job_id"], True)
+    assert dry(world, "/events", body, **key)["event_id"] == sent["event_id"]
 
 
 def test_a_reload_says_what_would_change(world: Gateway) -> None:

@@ -97,7 +97,9 @@ def test_a_403_names_the_scopes_that_would_do(world: Gateway) -> None:
         f"/job/{NO_JOB}/cancel": ["jobs:rw"],
     }
     for path, scopes in wanted.items():
-        assert world.post(path, token=token("listener")).body["details"]["required_scopes"] == scopes
+        refused = world.post(path, token=token("listener")).body
+        assert refused["details"]["required_scopes"] == scopes
+        assert refused["message"] == f"The credential lacks a scope this needs: one of {', '.join(scopes)}."
 
 
 def test_a_principal_reads_the_jobs_it_submitted_and_no_others(world: Gateway) -> None:

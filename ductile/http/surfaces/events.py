@@ -50,8 +50,12 @@ async def send(ask: Ask) -> Reply:
         now=ask.gateway.clock(),
         dry_run=dry_run,
     )
-    document = {"event_id": received.event_id, "started": [started_document(one) for one in received.started]}
-    return Reply(status=200, body={**document, "dry_run": True}) if dry_run else Reply(status=202, body=document)
+    started = [started_document(one) for one in received.started]
+    if not dry_run:
+        return Reply(status=202, body={"event_id": received.event_id, "started": started})
+    event_id = received.event_id if received.replayed else None
+    would = [one if "deduplicated" in one else {**one, "job_id": None} for one in started]
+    return Reply(body={"event_id": event_id, "started": would, "dry_run": True})
 
 
 def started_document(started: StartedJob) -> dict[str, Any]:
@@ -78,10 +82,8 @@ def event_payload(value: Any) -> dict[str, Any]:
 
 def last_event_id(ask: Ask) -> int | None:
     """The `Last-Event-ID` header, which a client that connects again sends, else the query's. Raises BadRequest."""
-    text = ask.raw.headers.get("Last-Event-ID")
-    if text is None:
-        text = ask.query.get("last_event_id")
-    if text is None:
+    text = ask.raw.headers.get("Last-Event-ID") or ask.query.get("last_event_id")
+    if not text:  # a client that has seen none yet may say so by nothing
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID):
         raise BadRequest(reason="Last-Event-ID must be the `id` of an event of this stream: a number")
@@ -101,7 +103,7 @@ def wanted_kinds(ask: Ask) -> frozenset[str]:
         found = {kind for kind in Kind if matches(kind, name.strip())}
         if not found:
             hint = did_you_mean(name.strip(), list(Kind))
-            raise BadRequest(reason=f"type {name.strip()!r} names no event{hint}; known are {', '.join(Kind)}")
+            raise BadRequest(reason=f"type {name.strip()[:100]!r} names no event{hint}; known are {', '.join(Kind)}")
         wanted |= found
     return frozenset(wanted)
 
@@ -157,15 +159,16 @@ SENT_EVENT: schemas.Schema = {
     "required": ["type"],
     "additionalProperties": False,
 }
+NOT_YET = {**schemas.NULLABLE_ID, "description": "Null in a dry run, where one would be made."}
 SENT_ANSWER = schemas.closed(
     "SentAnswer",
     {"dry_run": schemas.BOOLEAN},
-    event_id=schemas.ID,
+    event_id=NOT_YET,
     started=schemas.array(
         schemas.closed(
             "Started",
             {"deduplicated": schemas.BOOLEAN},
-            job_id=schemas.ID,
+            job_id=NOT_YET,
             plugin=schemas.STRING,
             command=schemas.STRING,
         )

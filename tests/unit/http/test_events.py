@@ -98,11 +98,17 @@ async def test_it_goes_on_behind_the_last_event_and_then_live(web: Web, how: str
         assert (await events.event())["id"] == 6
 
 
-@pytest.mark.parametrize("given", ["-1", "abc", "1.5", "", "1e3", "9" * 19, "1 2"])
+@pytest.mark.parametrize("given", ["-1", "abc", "1.5", "1e3", "9" * 19, "1 2"])
 async def test_an_id_that_is_none_is_refused(web: Web, given: str) -> None:
     answer = await web.get("/events", token="listener-token", headers={"Last-Event-ID": given})
     assert (answer.status, answer.json["error"]) == (400, "bad_request")
     assert "Last-Event-ID" in answer.json["message"]
+
+
+async def test_an_empty_id_is_that_of_a_client_which_has_seen_none(web: Web) -> None:
+    await note(web, n=3)
+    async with stream(web, "?last_event_id=", last="") as events:
+        assert await events.frame() == {"retry": "2000", "id": "3"}
 
 
 async def test_what_retention_took_is_named_and_the_rest_follows(web: Web) -> None:
