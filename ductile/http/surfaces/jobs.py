@@ -118,9 +118,10 @@ def state_of(text: str) -> State:
 
 def limit_of(text: str, most: int) -> int:
     """How many rows a page may have: a positive integer, cut to the maximum. Raises BadRequest."""
-    if not text.isascii() or not text.isdigit() or len(text) > len("1000000000") or int(text) < 1:
-        raise BadRequest(reason=f"limit must be an integer from 1 to {most}")
-    return min(int(text), most)
+    digits = text.lstrip("0")
+    if not text.isascii() or not digits.isdigit():
+        raise BadRequest(reason=f"limit must be an integer of 1 or more; more than {most} counts as {most}")
+    return min(int(digits), most) if len(digits) <= len(str(most)) else most
 
 
 async def cancel(ask: Ask) -> Reply:
