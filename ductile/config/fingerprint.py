@@ -30,10 +30,10 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
         "plugin_roots": configuration.plugin_roots,
         "routes": [route.model_dump() for route in configuration.routes if route],
     }
-    for index, token in enumerate(api.auth.tokens if api else ()):
+    for token in api.auth.tokens if api else ():
         if token:
             token_hash = blake3(token.token.encode()).hexdigest()
-            parts[f"tokens.{token.name or token_hash[:8]}"] = [index, token_hash, token.model_dump(exclude={"token"})]
+            parts[f"tokens.{token.name or token_hash[:8]}"] = [token_hash, token.model_dump(exclude={"token"})]
     for name, entry in configuration.plugins.items():
         parts[f"plugins.{name}"] = [entry.model_dump(exclude={"schedules"})]
         for schedule in entry.schedules:

@@ -57,6 +57,13 @@ def test_a_change_shows_in_its_own_part_alone(snapshot_of: Snap, old: str, new: 
     assert before.config_hash != after.config_hash
 
 
+def test_a_token_that_goes_leaves_the_others_as_they_were(snapshot_of: Snap) -> None:
+    first = '{token: another-long-token, name: first, scopes: ["*"]}, '
+    both, one = snapshot_of(TEXT.replace("tokens: [", f"tokens: [{first}")), snapshot_of(TEXT)
+    assert both.sections.keys() - one.sections.keys() == {"tokens.first"}
+    assert {name: both.sections[name] for name in one.sections} == one.sections
+
+
 def test_the_order_of_pipelines_is_a_change_too(snapshot_of: Snap) -> None:
     turned = TEXT.replace("name: one", "name: tmp").replace("name: two", "name: one").replace("name: tmp", "name: two")
     assert snapshot_of(turned).config_hash != snapshot_of(TEXT).config_hash
