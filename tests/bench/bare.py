@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import orjson
 from aiohttp import web
 
+SERVE = "serve-bare"
+"""The argument that makes the benchmark's own script the bare server."""
 
-def serve_bare() -> None:
+
+def serve() -> None:
     """A bare aiohttp application: parses the JSON, answers 202 with a small document. Prints its port."""
 
     async def accept(request: web.Request) -> web.Response:
@@ -38,18 +41,40 @@ def serve_bare() -> None:
 
 
 @contextmanager
-def bare_server() -> Iterator[tuple[str, int]]:
+def server() -> Iterator[tuple[str, int]]:
     """The bare application in a process of its own; its address."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "run.py"), "serve-bare"], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(Path(__file__).parent / "run.py"), SERVE], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
         yield "127.0.0.1", int(process.stdout.readline())
     finally:
-        process.terminate()
+        process.kill()
         process.wait()
         process.stdout.close()
+
+
+def request_line(plugin: str, number: int = 0, identity: str = "") -> bytes:
+    """A request of the size and shape that the gateway sends."""
+    job = f"00000000-0000-7000-8000-{number:012}"
+    event = {"type": "api.trigger", "payload": {}, "source": "api", "timestamp": "2026-01-01T00:00:00Z"}
+    request = {
+        **({"id": identity} if identity else {}),
+        "protocol": 2,
+        "job_id": job,
+        "attempt": 1,
+        "plugin": plugin,
+        "instance": plugin,
+        "command": "handle",
+        "config": {},
+        "state": {},
+        "context": {},
+        "payload": {},
+        "deadline_at": "2026-01-01T00:02:00Z",
+        "event": {**event, "event_id": job},
+    }
+    return orjson.dumps(request) + b"\n"
 
 
 def spawn_rate(executable: Path, stdin: bytes, concurrency: int, jobs: int) -> float:
@@ -92,3 +117,90 @@ def _spawn(executable: Path, stdin: bytes) -> tuple[int, tuple[int, int]]:
     os.write(ours_in, stdin)
     os.close(ours_in)
     return os.pidfd_open(pid), (pid, ours_out)
+
+
+class _Worker:
+    """A persistent plugin, spoken to in JSON Lines."""
+
+    def __init__(self, executable: Path) -> None:
+        self._process = subprocess.Popen(
+            [str(executable)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "DUCTILE_LIFECYCLE": "persistent"},
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self.out = self._process.stdin, self._process.stdout
+        self.read()
+
+    def ask(self, number: int) -> None:
+        self._in.write(request_line("worker", number, f"{number}/1"))
+        self._in.flush()
+
+    def read(self) -> None:
+        """One line; workers have one request at a time, so that nothing more is buffered."""
+        if not orjson.loads(self.out.readline()):
+            raise RuntimeError("an empty answer")
+
+    def close(self) -> None:
+        self._in.close()
+        self._process.kill()
+        self._process.wait()
+        self.out.close()
+
+
+@contextmanager
+def _workers(executable: Path, count: int) -> Iterator[list[_Worker]]:
+    made: list[_Worker] = []
+    try:
+        made.extend(_Worker(executable) for _ in range(count))  # those made before one fails are there to be closed
+        yield made
+    finally:
+        for worker in made:
+            worker.close()
+
+
+def lines_rate(executable: Path, workers: int, jobs: int) -> float:
+    """Answers a second of so many workers, each with one request at a time; requests encoded, answers parsed."""
+    with _workers(executable, workers) as all_of_them, closing(select.epoll()) as poller:
+        by_fd = {worker.out.fileno(): worker for worker in all_of_them}
+        began = time.perf_counter()
+        asked = answered = 0
+        for fd, worker in by_fd.items():
+            poller.register(fd, select.EPOLLIN)
+            worker.ask(asked)
+            asked += 1
+        while answered < jobs:
+            for fd, _event in poller.poll():
+                by_fd[fd].read()
+                answered += 1
+                if asked < jobs:
+                    by_fd[fd].ask(asked)
+                    asked += 1
+        return answered / (time.perf_counter() - began)
+
+
+def spawn_times(executable: Path, calls: int) -> list[float]:
+    """Milliseconds of each of so many bare runs, one after the other."""
+    stdin = request_line("shell")
+    return [1000 / spawn_rate(executable, stdin, 1, 1) for _ in range(calls)]
+
+
+def lines_times(executable: Path, calls: int) -> list[float]:
+    """Milliseconds of each of so many bare answers of one worker, one after the other."""
+    found = []
+    with _workers(executable, 1) as (worker,):
+        for n in range(calls):
+            began = time.perf_counter()
+            worker.ask(n)
+            worker.read()
+            found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def interpreter_time() -> float:
+    """Milliseconds that an interpreter takes to start and do nothing."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return (time.perf_counter() - began) * 1000

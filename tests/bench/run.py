@@ -1,165 +1,120 @@
-"""The benchmark: each figure beside its bound, both measured in this run. `scripts/bench [scenario…]`."""
+"""The benchmark: each figure beside its bound, both measured in this run. `scripts/bench --help` says how."""
 
+import argparse
 import json
-import os
-import platform
-import resource
-import statistics
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.bare import bare_server, serve_bare, spawn_rate
-from bench.client import post, rate
-from support.gateway import TOKEN, Gateway
+import pytest
+from bench import bare, machine, page, place, table
+from bench.measure import Row, line
+from bench.peers import peers
+from bench.scenarios import footprint, growth, ingest, latency, reloads, runners
 
-SHELL = """#!/bin/sh
-read -r request
-echo '{"status": "ok", "result": "done"}'
-"""
-SECONDS = 3.0
-ROUNDS = 3
-PAGE = resource.getpagesize()
-
-
-@contextmanager
-def gateway(**service: Any) -> Iterator[Gateway]:
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        one = Gateway(Path(folder))
-        one.plugin("shell", SHELL)
-        one.configure(service={"log_level": "info", **service})
-        try:
-            yield one.start()
-        finally:
-            one.close()
-
-
-def row(what: str, figures: list[float], bounds: list[float], unit: str) -> dict[str, Any]:
-    figure, bound = statistics.median(figures), statistics.median(bounds)
-    spread = (max(figures) - min(figures)) / figure if figure else 0.0
-    return {
-        "what": what,
-        "figure": round(figure, 3),
-        "bound": round(bound, 3),
-        "ratio": round(figure / bound, 3) if bound else None,
-        "spread": round(spread, 3),
-        "unit": unit,
-    }
-
-
-def ingest() -> Iterator[dict[str, Any]]:
-    """Durable 202s a second against a bare aiohttp handler that parses the same JSON. Nothing is run meanwhile."""
-    body = json.dumps({"payload": {"text": "x" * 980}}).encode()
-    request = post("/plugin/shell/handle", TOKEN, body)
-    for connections in (1, 32, 128):
-        ours, bare = [], []
-        for _ in range(ROUNDS):
-            with bare_server() as address:
-                bare.append(rate(address, request, connections, SECONDS))
-            with gateway() as one:
-                one.post("/system/pause")
-                ours.append(rate(one.address, request, connections, SECONDS))
-        yield row(f"durable 202s, 1 KB, {connections} connections", ours, bare, "/s")
-
-
-def latency() -> Iterator[dict[str, Any]]:
-    """A call that waits, on an idle gateway: submitted, run, settled and read back; beside it the bare spawn alone."""
-    with gateway() as one:
-        executable = one.plugins / "shell" / "run"
-        bare, ours = [], []
-        for n in range(220):
-            began = time.perf_counter()
-            spawn_rate(executable, b"{}\n", 1, 1)
-            bare.append((time.perf_counter() - began) * 1000)
-            began = time.perf_counter()
-            assert one.post("/plugin/shell/handle?wait=5", {}).status == 200
-            if n >= 20:
-                ours.append((time.perf_counter() - began) * 1000)
-        ours.sort()
-        own = statistics.median(bare)
-        yield row("waiting call to settled, p50 (bound: the bare spawn)", [statistics.median(ours)], [own], "ms")
-        yield row("waiting call to settled, p99 (bound: the bare spawn)", [ours[int(len(ours) * 0.99)]], [own], "ms")
-
-
-def spawn() -> Iterator[dict[str, Any]]:
-    """Shell jobs a second, 4 at once, against a bare posix_spawn and pidfd loop."""
-    jobs = 4000
-    ours, bare = [], []
-    for _ in range(ROUNDS):
-        with gateway(max_workers=4) as one:
-            bare.append(spawn_rate(one.plugins / "shell" / "run", b"{}\n" * 100, 4, jobs))
-            one.post("/system/pause")
-            request = post("/plugin/shell/handle", TOKEN, b"{}")
-            while one.get("/healthz")["queue_depth"] < jobs:
-                rate(one.address, request, 32, 0.5)
-            queued = one.get("/healthz")["queue_depth"]
-            began = time.perf_counter()
-            one.post("/system/resume")
-            while one.get("/healthz")["queue_depth"] > 0:
-                time.sleep(0.05)
-            ours.append(queued / (time.perf_counter() - began))
-    yield row("shell jobs, 4 at once (bound: bare spawn loop)", ours, bare, "/s")
-
-
-def footprint() -> Iterator[dict[str, Any]]:
-    """Start to `/healthz` 200 with 100 plugins; resident memory and processor time of an idle gateway."""
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        one = Gateway(Path(folder))
-        for n in range(100):
-            one.plugin(f"shell{n}", SHELL)
-        one.configure()
-        starts = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            one.start()
-            one.get("/healthz")
-            starts.append((time.perf_counter() - began) * 1000)
-            one.stop()
-        one.start()
-        assert one.process is not None
-        pid = one.process.pid
-        time.sleep(2)
-        before, began = _cpu(pid), time.perf_counter()
-        time.sleep(20)
-        share = (_cpu(pid) - before) / (time.perf_counter() - began) * 100
-        memory = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6
-        one.stop()
-    yield row("start to /healthz with 100 plugins (bound: 600 ms)", starts, [600.0], "ms")
-    yield row("idle memory (bound: 80 MB)", [memory], [80.0], "MB")
-    yield row("idle processor (bound: 0.2 %)", [share], [0.2], "%")
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-SCENARIOS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
-    "ingest": ingest,
-    "latency": latency,
-    "spawn": spawn,
-    "footprint": footprint,
+SCENARIOS: Mapping[str, Callable[[place.Settings], Iterator[Row]]] = {
+    "ingest": ingest.ingest,
+    "latency": latency.latency,
+    "spawn": runners.spawn,
+    "fork": runners.fork,
+    "persistent": runners.persistent,
+    "pipelines": latency.pipelines,
+    "fanout": latency.fanout,
+    "schedules": footprint.schedules,
+    "reload": reloads.reloads,
+    "growth": growth.growth,
+    "memory": footprint.memory,
+    "start": footprint.start,
+    "idle": footprint.idle,
+    "compile": footprint.compile,
+    "peers": peers,
 }
+LAST = Path(__file__).parent / "last.json"
+"""The run that the documentation shows."""
+DOCUMENT = place.ROOT / "docs/performance.md"
 
 
-def main(names: list[str]) -> int:
-    if names == ["serve-bare"]:
-        serve_bare()
-    unknown = set(names) - SCENARIOS.keys()
-    if unknown:
-        print(f"unknown scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measures this machine; all scenarios, or those named."
+    )
+    made.add_argument("scenarios", nargs="*", metavar="scenario", help=", ".join(name for name in SCENARIOS))
+    made.add_argument("--rounds", type=int, metavar="N", help="rounds of each scenario (3; with --quick 1)")
+    made.add_argument("--quick", action="store_true", help="short rounds: shows that it works, not how fast")
+    made.add_argument("--peers", action="store_true", help="also measure webhook and Node-RED on the same work")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    made.add_argument("--page", type=Path, metavar="FILE", help="write them as a page with charts")
+    made.add_argument("--doc", action="store_true", help="keep them as the run that docs/performance.md shows")
+    made.add_argument("--keep", action="store_true", help="keep what the JSON file has of scenarios that are not run")
+    made.add_argument(
+        "--render", action="store_true", help="measure nothing: write page and document from the JSON file"
+    )
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == [bare.SERVE]:
+        bare.serve()
+    asked = parser().parse_args(arguments)
+    if unknown := set(asked.scenarios) - SCENARIOS.keys():
+        known = ", ".join(SCENARIOS)
+        print(f"unknown scenario {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
         return 2
-    print(f"# {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, fsync on every commit")
-    for name in names or SCENARIOS:
-        for found in SCENARIOS[name]():
-            print(json.dumps(found), flush=True)
-    return 0
+    # An end that is asked for is an orderly one: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    file = asked.json or LAST
+    if asked.render:
+        write(json.loads(file.read_text()), asked)
+        return 0
+    names = asked.scenarios or [name for name in SCENARIOS if name != "peers"]
+    names += ["peers"] if asked.peers and "peers" not in names else []
+    settings = place.Settings(rounds=asked.rounds or (1 if asked.quick else 3), quick=asked.quick)
+    found = {"header": machine.header(rounds=settings.rounds, quick=settings.quick), "rows": []}
+    kept = json.loads(file.read_text())["rows"] if asked.keep and file.exists() else []
+    for name, text in machine.lines(found["header"]):
+        print(f"# {name}: {text}", flush=True)
+    good = True
+    for name in names:
+        good &= measure(name, settings, found["rows"])
+        write({**found, "rows": merged(found["rows"], kept, set(names))}, asked)
+    return 0 if good else 1
+
+
+def measure(name: str, settings: place.Settings, rows: list[dict[str, Any]]) -> bool:
+    """Runs a scenario; its rows are added as they come. False, with the reason on stderr, where it failed."""
+    try:
+        for row in SCENARIOS[name](settings):
+            rows.append(row.document(name, quick=settings.quick))
+            print(f"{name}: {line(rows[-1])}", flush=True)
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - the other scenarios go on
+        traceback.print_exc()
+        print(f"{name}: FAILED", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def merged(fresh: list[dict[str, Any]], kept: list[dict[str, Any]], run: set[str]) -> list[dict[str, Any]]:
+    """The rows in the order of the scenarios: the fresh ones, and the old ones of scenarios that were not run."""
+    order = list(SCENARIOS)
+    known = [row for row in kept if row["scenario"] in SCENARIOS and row["scenario"] not in run]
+    return sorted([*fresh, *known], key=lambda row: order.index(row["scenario"]))
+
+
+def write(found: Mapping[str, Any], asked: argparse.Namespace) -> None:
+    """Writes what was asked for; after each scenario, so that an end in between loses little."""
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    for file in (asked.json, LAST if asked.doc else None):
+        if file is not None:
+            file.write_text(text)
+    if asked.page is not None:
+        asked.page.write_text(page.page(found))
+    if asked.doc:
+        table.write(DOCUMENT, found)
 
 
 if __name__ == "__main__":
