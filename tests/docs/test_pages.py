@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.pages import KINDS, ROOT, Block, blocks_of, environ, faults, run, shims
+from support.pages import KINDS, ROOT, Block, blocks_of, environ, faults, free_address, run, shims
 
 from ductile.config.compile import compile_config
 from ductile.document.read import read_text
@@ -60,11 +59,6 @@ class Practice:
                 f"http://{self.address}/system/{call}", method="POST", headers={"Authorization": f"Bearer {self.token}"}
             )
             urllib.request.urlopen(ask, timeout=30).close()
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")

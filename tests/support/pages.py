@@ -21,6 +21,7 @@ import os
 import pty
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -42,11 +43,13 @@ BLOCK = re.compile(
 BETWEEN = "\x1e"
 SET_UP = "\x1d"
 VARYING = [
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]+…"), "(id)"),  # cut by a narrow table
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "(time)"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "(time)"),
     (re.compile(r"[0-9a-f]{64}"), "(hash)"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s)\b"), "(duration)"),
+    (re.compile(r"\b(duration_ms: +)\d+"), r"\1(number)"),
     (re.compile(r'("(?:duration_ms|uptime_seconds|p50|p95|p99)": ?)[\d.]+'), r"\1(number)"),
 ]
 KINDS = ("sh", "yaml", "json", "text", "python", "js", "ini", "dockerfile", "mermaid", "promql")
@@ -233,6 +236,12 @@ def fits(said: Any, real: Any) -> bool:
             said, real = said[:-1], real[: len(said) - 1]
         return len(said) == len(real) and all(fits(*pair) for pair in zip(said, real, strict=True))
     return bool(said == real)
+
+
+def free_address() -> str:
+    """An address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def shims(folder: Path, python: str, address: str) -> Path:

@@ -22,7 +22,9 @@ def test_a_wheel_holds_every_template(tmp_path: Path) -> None:
         check=True,
     )
     [wheel] = tmp_path.glob("*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("ductile/kit/templates/")}
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"ductile/author/ductile_plugin.py", "ductile/author/ductile_plugin.mjs"} <= set(names)
+    held = {name for name in names if name.startswith("ductile/kit/templates/")}
     ours = {path.relative_to(ROOT).as_posix() for path in TEMPLATES.rglob("*") if path.is_file()}
     assert held == ours
     assert len(ours) > 20
