@@ -44,6 +44,7 @@ async def test_a_lost_attempt_is_told_and_a_late_result_is_not(at: Desk, monkeyp
     await at.dispatcher.start()
     job_id = await at.insert()
     running = await at.running(job_id)
+    await at.dispatcher.pause()  # so that it stays queued
     running.stop(Stop.LOST)
     await at.state(job_id, State.QUEUED)
     assert [one[2] for one in at.settled] == ["lost"]
