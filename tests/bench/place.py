@@ -190,7 +190,7 @@ def _unfinished(one: Gateway) -> int:
 
 def warm(one: Gateway, plugin: str) -> None:
     """Starts what the plugin keeps warm: as many as run at once."""
-    drain(one, plugin, WORKERS * 4)
+    drain(one, plugin, 100)
 
 
 def processor(pid: int) -> float:

@@ -74,14 +74,15 @@ def main(arguments: list[str]) -> int:
     names = asked.scenarios or [name for name in SCENARIOS if name != "peers"]
     names += ["peers"] if asked.peers and "peers" not in names else []
     settings = place.Settings(rounds=asked.rounds or (1 if asked.quick else 3), quick=asked.quick)
-    found = {"header": machine.header(rounds=settings.rounds, quick=settings.quick), "rows": []}
+    header = machine.header(rounds=settings.rounds, quick=settings.quick)
     kept = json.loads(file.read_text())["rows"] if asked.keep and file.exists() else []
-    for name, text in machine.lines(found["header"]):
+    for name, text in machine.lines(header):
         print(f"# {name}: {text}", flush=True)
+    rows: list[dict[str, Any]] = []
     good = True
     for name in names:
-        good &= measure(name, settings, found["rows"])
-        write({**found, "rows": merged(found["rows"], kept, set(names))}, asked)
+        good &= measure(name, settings, rows)
+        write({"header": header, "rows": merged(rows, kept, set(names))}, asked)
     return 0 if good else 1
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bench import bare, place
 from bench.measure import Budget, Row
+from support.gateway import Gateway
 
 
 def spawn(settings: place.Settings) -> Iterator[Row]:
@@ -45,23 +46,26 @@ def fork(settings: place.Settings) -> Iterator[Row]:
 def persistent(settings: place.Settings) -> Iterator[Row]:
     """A no-op written with the Python author library, in workers that stay up."""
     jobs = settings.scaled(30_000, 2000)
-    row = Row(
-        what=f"persistent no-ops, {place.WORKERS} workers",
-        unit="/s",
-        bound="bare JSON Lines loop, the same workers",
-        budget=Budget(least=5000, ratio_least=0.25),
-    )
+    for at_once in (place.WORKERS, 16):
+        row = Row(
+            what=f"persistent no-ops, {at_once} at once",
+            unit="/s",
+            bound="bare JSON Lines loop, as many workers",
+            budget=Budget(least=5000, ratio_least=0.25),
+        )
+        for _ in range(settings.rounds):
+            with place.gateway(service={"max_workers": at_once}) as one:
+                row.add(_drained(one, jobs), bare.lines_rate(one.plugins / "worker/run", at_once, jobs))
+        yield row
     single = Row(what="persistent no-ops, one at a time", unit="/s", bound="bare JSON Lines loop, one worker")
-    for _ in range(settings.rounds):
-        with place.gateway() as one:
-            executable = one.plugins / "worker/run"
-            limit = bare.lines_rate(executable, place.WORKERS, jobs)
-            place.warm(one, "worker")
-            row.add(place.drain(one, "worker", jobs), limit)
-        with place.gateway(plugins={"worker": {"parallelism": 1}}) as one:
-            limit = bare.lines_rate(one.plugins / "worker/run", 1, jobs)
-            place.warm(one, "worker")
-            single.add(place.drain(one, "worker", max(200, jobs // 10)), limit)
     single.note = "each start waits until the one before is durably settled"
-    yield row
+    for _ in range(settings.rounds):
+        with place.gateway(plugins={"worker": {"parallelism": 1}}) as one:
+            few = jobs // 10
+            single.add(_drained(one, few), bare.lines_rate(one.plugins / "worker/run", 1, few))
     yield single
+
+
+def _drained(one: Gateway, jobs: int) -> float:
+    place.warm(one, "worker")
+    return place.drain(one, "worker", jobs)
