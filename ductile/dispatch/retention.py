@@ -1,23 +1,31 @@
 """Retention: what is older than the configuration keeps goes, in bounded batches with room for other work between."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
-from ductile.model.clock import Clock
+from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.retention import trim
+from ductile.store.retention import give_back, trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 EVERY = 600.0
 """Seconds between two rounds."""
 
-BATCH = 256
-"""Jobs that one transaction deletes at most."""
+LONGEST = 0.010
+"""Seconds that one transaction trims, and a slice more: intake waits behind it."""
+
+SHARE = 2
+"""One part in so many of the time goes into trimming at most: the rest is for the work that makes the rows."""
 
 
 class Retention:
@@ -52,14 +60,40 @@ class Retention:
             await asyncio.sleep(EVERY)
 
     async def _round(self) -> None:
-        service, now = self._current().service, self._clock()
         deleted = 0
-        while more := await self._store.write(
-            trim,
-            jobs_before=now - service.job_queue_retention,
-            attempts_before=now - service.job_log_retention,
-            limit=BATCH,
-        ):
+        while more := await self._turn():
             deleted += more
+        await self._store.write(trim_counts)
+        while await self._bounded(give_back):
+            pass
         if deleted:
             log.info("trimmed", rows=deleted)
+
+    async def _turn(self) -> int:
+        """One batch of each kind of row; how many rows went."""
+        service, now = self._current().service, self._clock()
+        jobs, attempts = now - service.job_queue_retention, now - service.job_log_retention
+        deleted = 0
+        for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
+            deleted += await self._bounded(trim, before)
+        return deleted
+
+    async def _bounded(self, operation: Callable[..., T], *args: Millis) -> T:
+        """One batch that stops in time, and a pause as long as it took for what waits behind it."""
+        began = time.monotonic()
+        result = await self._store.write(operation, *args, stopwatch())
+        await asyncio.sleep((SHARE - 1) * (time.monotonic() - began))
+        return result
+
+
+def stopwatch() -> Callable[[], bool]:
+    """Says when a batch has taken long enough; the time begins with the first question."""
+    ends_at = math.inf
+
+    def enough() -> bool:
+        nonlocal ends_at
+        now = time.monotonic()
+        ends_at = min(ends_at, now + LONGEST)
+        return now >= ends_at
+
+    return enough

@@ -17,6 +17,10 @@ BATCH_BYTES = 1_000_000
 """Bytes that one transaction reads of attempts to index them or to take them out; one attempt may be more."""
 
 
+MERGED = 32
+"""Pages of full text that are merged behind each batch: more than it writes, times the levels they rise through."""
+
+
 @dataclass(frozen=True, slots=True)
 class Indexed:
     """How far the full text reaches, and whether it may go on from there."""
@@ -33,6 +37,7 @@ def index_attempts(tx: Tx) -> Indexed:
     if not batch:
         return Indexed(after, more=False)
     tx.run("index_attempts", after=after, through=batch[-1])
+    tx.run("merge_text", pages=MERGED)
     tx.run("set_meta", key=INDEXED, value=str(batch[-1]))
     return Indexed(batch[-1], more=len(rows) == BATCH or len(batch) < len(rows))
 
@@ -44,6 +49,7 @@ def trim_attempts(tx: Tx, before: int, limit: int) -> int:
         return 0
     ids, through = orjson.dumps(rows).decode(), indexed(tx)
     tx.run("trim_text", ids=ids, indexed=through)
+    tx.run("merge_text", pages=MERGED)
     deleted = tx.run("trim_attempts", ids=ids).rowcount
     # Row ids rise from the highest that is left: those of deleted ones are given anew, and must be indexed then.
     ((newest,),) = tx.all("newest_attempt")

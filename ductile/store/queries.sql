@@ -64,7 +64,9 @@ LEFT JOIN attempts AS a
     AND a.attempt = (SELECT max(last.attempt) FROM attempts AS last WHERE last.job_id = j.id)
 
 -- name: configure_writer
--- Sets up the writer's connection: durable at every commit, and the only one that checkpoints.
+-- Sets up the writer's connection: durable at every commit, and the only one that checkpoints. Only an empty database
+-- takes the vacuum's mode, and only before its journal's.
+PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 5000;
@@ -510,12 +512,12 @@ WHERE
     AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = events.root_id);
 
 -- name: trim_skips
--- Deletes the skips of a deleted root.
-DELETE FROM skips WHERE root_id = :root_id;
+-- Deletes at most :limit skips of a root whose steps are gone.
+DELETE FROM skips WHERE rowid IN (SELECT rowid FROM skips WHERE root_id = :root_id LIMIT :limit);
 
 -- name: trim_contexts
--- Deletes the baggage of a deleted root.
-DELETE FROM contexts WHERE root_id = :root_id;
+-- Deletes at most :limit rows of baggage of a root whose steps are gone.
+DELETE FROM contexts WHERE rowid IN (SELECT rowid FROM contexts WHERE root_id = :root_id LIMIT :limit);
 
 -- name: old_attempts
 -- Reads which of the oldest attempts, at most :limit, ended before :before, and how much there is to read of each; they
@@ -549,6 +551,10 @@ ORDER BY o.rowid LIMIT :limit;
 INSERT INTO attempt_text (rowid, error, stderr, result, facets)
 SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AND id <= :through ORDER BY id;
 
+-- name: merge_text
+-- Merges segments of the full text, as far as so many pages go.
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('merge', :pages);
+
 -- name: trim_journal
 -- Deletes the oldest rows of the journal, at most :limit, written before :before; the newest row always stays.
 DELETE FROM journal
@@ -560,6 +566,29 @@ WHERE
 -- Deletes the oldest idempotency keys, at most :limit, that have expired.
 DELETE FROM idempotency
 WHERE rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT :limit) AND expires_at <= :now;
+
+-- name: pages
+-- Reads whether the file can shrink, how many pages it has, and how many of them are free.
+SELECT
+    (SELECT auto_vacuum FROM pragma_auto_vacuum) AS mode,
+    (SELECT page_count FROM pragma_page_count) AS pages,
+    (SELECT freelist_count FROM pragma_freelist_count) AS free;
+
+-- name: give_back
+-- Gives some free pages back to the file system.
+PRAGMA incremental_vacuum (64);
+
+-- name: never_wait
+-- Gives up at once what others are in the way of.
+PRAGMA busy_timeout = 0;
+
+-- name: wait_again
+-- Waits a while for what others are in the way of.
+PRAGMA busy_timeout = 5000;
+
+-- name: empty_wal
+-- Brings all of the journal into the database and makes it empty, unless someone reads it just now.
+PRAGMA wal_checkpoint (TRUNCATE);
 
 -- name: trim_counts
 -- Forgets counts that have come to nothing.

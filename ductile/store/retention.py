@@ -1,41 +1,73 @@
-"""Retention: what is older than asked goes, a bounded batch at a time."""
+"""Retention: what is older than asked goes, a bounded batch at a time.
+
+Each kind of row has a trim of its own, so that none waits for another. A trim goes in small slices and stops when it
+is told that this is enough: rows differ too much in what they cost for a number of them to be a bound.
+"""
+
+from collections.abc import Callable
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
-from ductile.store.fulltext import trim_attempts
+from ductile.store.fulltext import trim_attempts as trim_attempt_rows
 from ductile.store.rows import Row
 from ductile.store.tx import Tx
 
+Enough = Callable[[], bool]
+"""Asked between two slices; true: the batch stops here."""
 
-def trim(tx: Tx, *, jobs_before: Millis, attempts_before: Millis, limit: int) -> int:
-    """Deletes at most `limit` rows of each kind; returns how many went: 0 when there is nothing left to do.
+Trim = Callable[[Tx, Millis, Enough], int]
+"""Deletes what ended before a time; returns how many rows went, 0 where nothing is left to do."""
 
-    Jobs go by the time their root ended: a run's steps before it, and never any of an open run. Attempts, which stand
-    alone, and the journal have a time of their own. An event stays while any job that it started does.
+SLICE = 16
+"""Rows that go without a question; a slice takes a millisecond or two."""
+
+BATCH = 512
+"""Rows that one transaction deletes at most."""
+
+SPARE = 8
+"""One part in so many of the file may stay free: what comes next is written there."""
+
+FEWEST = 256
+"""Free pages that are not worth a vacuum."""
+
+
+def trim_jobs(tx: Tx, before: Millis, enough: Enough) -> int:
+    """Deletes jobs by the time their root ended: a run's steps before it, and never any of an open run.
+
+    An event stays while any job that it started does.
     """
-    deleted = _trim_jobs(tx, jobs_before, limit)
-    deleted += trim_attempts(tx, attempts_before, limit)
-    deleted += tx.run("trim_journal", before=attempts_before, limit=limit).rowcount
-    deleted += tx.run("trim_idempotency", now=tx.now, limit=limit).rowcount
-    tx.run("trim_counts")
+    deleted = 0
+    for (root_id,) in tx.all("old_roots", before=before, limit=BATCH):
+        if deleted and enough():
+            break
+        gone, whole = _trim_root(tx, root_id, enough)
+        deleted += gone
+        if not whole:
+            break
     return deleted
 
 
-def _trim_jobs(tx: Tx, before: Millis, limit: int) -> int:
-    left = limit
-    for (root_id,) in tx.all("old_roots", before=before, limit=limit):
-        steps = tx.all("trim_steps", root_id=root_id, limit=left)
-        left -= len(steps)
-        roots = tx.all("trim_root", id=root_id) if left else []
-        left -= len(roots)
-        for row in (*steps, *roots):
+def _trim_root(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
+    """Deletes a run, its root last; how many rows went, and whether that was all."""
+    deleted = 0
+    while steps := tx.all("trim_steps", root_id=root_id, limit=SLICE):
+        for row in steps:
             _trim_behind(tx, row)
-        if roots:
-            tx.run("trim_skips", root_id=root_id)
-            tx.run("trim_contexts", root_id=root_id)
-        if not left:
-            break
-    return limit - left
+        deleted += len(steps)
+        if enough():
+            return deleted, False
+    while gone := tx.run("trim_skips", root_id=root_id, limit=SLICE).rowcount:
+        deleted += gone
+        if enough():
+            return deleted, False
+    while gone := tx.run("trim_contexts", root_id=root_id, limit=SLICE).rowcount:
+        deleted += gone
+        if enough():
+            return deleted, False
+    for row in tx.all("trim_root", id=root_id):
+        _trim_behind(tx, row)
+        deleted += 1
+    return deleted, True
 
 
 def _trim_behind(tx: Tx, row: Row) -> None:
@@ -44,3 +76,51 @@ def _trim_behind(tx: Tx, row: Row) -> None:
     tx.count(plugin, command, State(state), -1)
     tx.run("trim_emitted", job_id=job_id)
     tx.run("trim_given", id=event_id)
+
+
+def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
+    """Deletes attempts, which outlive their jobs, with their full text."""
+    return _sliced(lambda: trim_attempt_rows(tx, before, SLICE), enough)
+
+
+def trim_journal(tx: Tx, before: Millis, enough: Enough) -> int:
+    """Deletes rows of the journal, but never the newest."""
+    return _sliced(lambda: tx.run("trim_journal", before=before, limit=SLICE).rowcount, enough)
+
+
+def trim_keys(tx: Tx, _before: Millis, enough: Enough) -> int:
+    """Deletes idempotency keys that have expired."""
+    return _sliced(lambda: tx.run("trim_idempotency", now=tx.now, limit=SLICE).rowcount, enough)
+
+
+def trim_counts(tx: Tx) -> None:
+    """Forgets counts that have come to nothing."""
+    tx.run("trim_counts")
+
+
+def _sliced(trim: Callable[[], int], enough: Enough) -> int:
+    deleted = 0
+    while deleted < BATCH:
+        gone = trim()
+        deleted += gone
+        if not gone or enough():
+            break
+    return deleted
+
+
+def give_back(tx: Tx, enough: Enough) -> bool:
+    """Gives free pages back to the file system, where there are more than is kept in spare; whether more should go.
+
+    A database that was made before this could be done keeps its pages and writes on them again.
+    """
+    while True:
+        ((mode, pages, free),) = tx.all("pages")
+        if mode != _INCREMENTAL or free <= max(FEWEST, pages // SPARE):
+            return False
+        tx.all("give_back")
+        if enough():
+            return True
+
+
+_INCREMENTAL = 2
+"""How a database says that it can shrink."""

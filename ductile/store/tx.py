@@ -131,6 +131,12 @@ class Tx:
             self._signals.append(JOURNALLED)
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
+    def empty_wal(self) -> None:
+        """Between batches: brings the write-ahead log into the database and gives its room back, if nobody reads."""
+        self.run("never_wait").fetchall()
+        self.run("empty_wal").fetchall()
+        self.run("wait_again").fetchall()
+
     def restart(self) -> None:
         """Undoes the batch so far and opens it anew, at the same time."""
         self.rollback()

@@ -23,6 +23,8 @@ from ductile.store.tx import Tx
 
 BATCH_OPERATIONS = 512
 BATCH_SECONDS = 0.005
+QUIET = 2.0
+"""Seconds without a write after which the write-ahead log is emptied."""
 
 Listener = Callable[[Sequence[Signal]], None]
 
@@ -59,6 +61,8 @@ class Writer:
         self._inbox: SimpleQueue[_Write | None] = SimpleQueue()
         self._batch: list[_Write] = []
         self._careful = False
+        self._written = False
+        """Whether a batch was written since the write-ahead log was last looked at."""
         self._closed = False
         self._crash: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -91,7 +95,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while (write := self._inbox.get()) is not None and self._serve(write):
+            while (write := self._next()) is not None and self._serve(write):
                 pass
         except BaseException as error:  # noqa: BLE001 - whatever kills the thread must reach its callers, not hang them
             self._crash = error
@@ -99,6 +103,16 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._call(self._end)
+
+    def _next(self) -> _Write | None:
+        """What is to be written next. Where nothing comes for a while, the write-ahead log is emptied, once."""
+        if self._written:
+            self._written = False
+            with suppress(Empty):
+                return self._inbox.get(timeout=QUIET)
+            with suppress(sqlite3.Error):
+                self._tx.empty_wal()
+        return self._inbox.get()
 
     def _serve(self, write: _Write | None) -> bool:
         """Writes one batch that begins with this operation; false when the writer is to stop behind it."""
@@ -117,7 +131,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the transaction is gone, and with it the work of all in it
             self._fail(error)
         signals = self._commit()
-        self._batch = []
+        self._batch, self._written = [], True
         self._call(self._answer, batch, signals, self._took)
         return write is not None
 

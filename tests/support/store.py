@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.ids import new_id
 from ductile.model.job import PIPELINE, Accepted, Claimed, Job, Outcome, State
@@ -12,6 +13,7 @@ from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import Claims, claim
 from ductile.store.database import open_database
 from ductile.store.insert import insert_start
+from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.settle import settle
 from ductile.store.tx import Hooks, Tx
 
@@ -152,3 +154,14 @@ def settlement(job: Job, state: State = State.SUCCEEDED, **more: Any) -> Settlem
             **more,
         }
     )
+
+
+def trim(tx: Tx, *, jobs_before: Millis, attempts_before: Millis, limit: int = 100) -> int:
+    """Everything old in one batch; a batch of jobs stops as soon as so many slices or roots are gone."""
+    asked = iter(range(limit - 1))
+    deleted = trim_jobs(tx, jobs_before, lambda: next(asked, None) is None)
+    deleted += trim_attempts(tx, attempts_before, lambda: False)
+    deleted += trim_journal(tx, attempts_before, lambda: False)
+    deleted += trim_keys(tx, tx.now, lambda: False)
+    trim_counts(tx)
+    return deleted

@@ -1,9 +1,8 @@
 """What of ended attempts is shown to whom, and that it stays when their jobs are gone."""
 
 import orjson
+from support.store import trim
 from support.web import SECRET, Web
-
-from ductile.store.retention import trim
 
 
 async def end(web: Web, **more: object) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 import pytest
-from support.store import Bench, start
+from support.store import Bench, start, trim
 
 from ductile.model.job import State
 from ductile.store.database import migrations
 from ductile.store.fulltext import BATCH, index_attempts, indexed
-from ductile.store.retention import trim
+from ductile.store.retention import trim_attempts
 from ductile.store.search import translate
 
 
@@ -139,8 +139,8 @@ def test_large_attempts_make_batches_of_few(bench: Bench) -> None:
     assert index_all(bench) == 4
     assert found(bench, "word") == [1, 2, 3, 4]
     bench.now += 10
-    bench.do(trim, jobs_before=0, attempts_before=bench.now, limit=100)
-    assert found(bench, "word") == [2, 3, 4], "as much as a batch may read"
+    bench.do(trim_attempts, bench.now, lambda: True)
+    assert found(bench, "word") == [2, 3, 4], "as much as a slice may read"
 
 
 def test_only_the_first_million_characters_of_a_result_are_searched(bench: Bench) -> None:
@@ -193,4 +193,23 @@ def test_an_attempt_that_ended_while_the_clock_was_ahead_keeps_the_others_from_n
     end(bench, stderr="d")
     index_all(bench)
     assert [found(bench, word) for word in "abcd"] == [[], [2], [], [3]]
+    assert is_whole(bench)
+
+
+def test_segments_are_merged_as_they_come_and_never_many_at_once(bench: Bench) -> None:
+    def segments() -> int:
+        found: int = bench.all("SELECT count(DISTINCT segid) FROM attempt_text_idx")[0][0]
+        return found
+
+    most = 0
+    for n in range(60):
+        end(bench, stderr=f"word{n} " * 200)
+        index_all(bench)
+        most = max(most, segments())
+    bench.now += 10
+    while bench.do(trim_attempts, bench.now, lambda: True):
+        most = max(most, segments())
+
+    assert most < 20, "without merging there would be one for each batch"
+    assert dict(bench.all("SELECT k, v FROM attempt_text_config"))["automerge"] == 0
     assert is_whole(bench)

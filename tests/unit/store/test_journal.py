@@ -1,6 +1,6 @@
 """Reading the journal, and being told that it has grown."""
 
-from support.store import Bench, run, settlement, start
+from support.store import Bench, run, settlement, start, trim
 
 from ductile.model.job import State
 from ductile.model.journal import Kind
@@ -8,7 +8,6 @@ from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import PLUGIN_UNAVAILABLE, claim, hold_lane, release
 from ductile.store.insert import insert_start
 from ductile.store.meta import journal
-from ductile.store.retention import trim
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
 

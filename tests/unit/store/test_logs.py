@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.store import Bench, start
+from support.store import Bench, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
@@ -21,7 +21,6 @@ from ductile.store.insert import insert_start
 from ductile.store.logs import DAY, HOUR, LogsWanted, days
 from ductile.store.queries import QUERIES
 from ductile.store.readers import Readers
-from ductile.store.retention import trim
 from ductile.store.search import translate
 from ductile.store.sqlite import Store
 

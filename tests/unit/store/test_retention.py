@@ -1,12 +1,17 @@
 """What is old goes; nothing that is still needed does."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
-from support.store import Bench, child, event, run, start
+import pytest
+from support.store import Bench, child, event, run, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.order import Idempotency, NewContext, Skip
-from ductile.store.retention import trim
+from ductile.store.database import APPLICATION_ID
+from ductile.store.retention import BATCH, SLICE, Trim, give_back, trim_attempts, trim_jobs, trim_journal, trim_keys
 
 
 def trim_all(bench: Bench, limit: int = 100, *, attempts: bool = True) -> int:
@@ -51,22 +56,94 @@ def test_what_has_not_ended_stays(bench: Bench) -> None:
     assert bench.counts_are_true()
 
 
-def test_a_run_goes_a_batch_at_a_time_and_its_root_last(bench: Bench) -> None:
+def test_a_run_goes_a_slice_at_a_time_and_its_root_last(bench: Bench) -> None:
     given = event()
     context = NewContext(id=new_id(), parent_id=None, values=b"{}")
-    steps = tuple(child(str(n), given.id, context=context if n == 0 else None) for n in range(5))
+    steps = tuple(child(str(n), given.id, context=context if n == 0 else None) for n in range(2 * SLICE + 5))
     root = bench.insert(
         run(event=given, event_id=given.id, children=steps, skips=(Skip(step="s", reason="condition"),))
     ).job_id
-    for claimed in bench.claim({"echo": 5}).claimed:
+    for claimed in bench.claim({"echo": len(steps)}).claimed:
         bench.settle(claimed.job)
-    for left in (4, 2):
-        assert trim_all(bench, limit=2, attempts=False) == 2
+    for left in (SLICE + 6, 6, 1):
+        assert trim_all(bench, limit=1, attempts=False) > 0
         assert sizes(bench)["jobs"] == left
         assert bench.state(root) == "succeeded"
         assert bench.counts_are_true()
-    assert trim_all(bench, limit=2, attempts=False) == 2
-    assert {name: size for name, size in sizes(bench).items() if size} == {"attempts": 5}
+    while trim_all(bench, limit=1, attempts=False):
+        pass
+    assert {name: size for name, size in sizes(bench).items() if size} == {"attempts": len(steps)}
+
+
+@pytest.mark.parametrize("trim_one", [trim_jobs, trim_attempts, trim_journal, trim_keys])
+def test_a_batch_of_any_kind_ends_when_it_is_told_that_this_is_enough(bench: Bench, trim_one: Trim) -> None:
+    for n in range(3 * SLICE):
+        bench.insert(
+            start(idempotency=Idempotency(principal="t", method="P", path="/", key=str(n), body_hash="b", ttl=5))
+        )
+    for claimed in bench.claim({"echo": 3 * SLICE}).claimed:
+        bench.settle(claimed.job)
+    bench.now += 10
+
+    first = bench.do(trim_one, bench.now, lambda: True)
+    rest = bench.do(trim_one, bench.now, lambda: False)
+
+    assert 1 <= first <= SLICE
+    assert rest >= 3 * SLICE - first
+    assert bench.do(trim_one, bench.now, lambda: False) == 0
+
+
+def test_a_batch_that_nobody_stops_has_an_end_too(bench: Bench) -> None:
+    bench.connection.execute("BEGIN")
+    rows = ((1, "kind") for _ in range(3 * BATCH))
+    bench.connection.executemany("INSERT INTO journal (at, kind) VALUES (?, ?)", rows)
+    bench.connection.execute("COMMIT")
+
+    assert bench.do(trim_journal, bench.now, lambda: False) == BATCH
+
+
+def test_the_file_shrinks_again_a_few_pages_at_a_time(bench: Bench) -> None:
+    def pages() -> int:
+        found: int = bench.all("PRAGMA page_count")[0][0]
+        return found
+
+    for _ in range(200):
+        bench.insert(start(event=event(payload=b'"' + b"x" * 40_000 + b'"')))
+    grown = pages()
+    bench.connection.execute("DELETE FROM events")
+
+    assert bench.do(give_back, lambda: True)
+    assert grown - 100 < pages() < grown
+    assert not bench.do(give_back, lambda: False)
+    assert pages() < grown // 2
+    assert bench.all("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_file_keeps_some_room_for_what_comes_next(bench: Bench) -> None:
+    for _ in range(5):
+        bench.insert(start(event=event(payload=b'"' + b"x" * 40_000 + b'"')))
+    bench.connection.execute("DELETE FROM events")
+    before = bench.all("PRAGMA page_count")
+
+    assert not bench.do(give_back, lambda: False)
+    assert bench.all("PRAGMA page_count") == before
+
+
+def test_a_file_that_cannot_shrink_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as old:
+        old.execute("PRAGMA auto_vacuum = NONE")
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("CREATE TABLE held (x)")
+        old.execute("DROP TABLE held")
+    bench = Bench(tmp_path / "state.db")
+    for _ in range(200):
+        bench.insert(start(event=event(payload=b'"' + b"x" * 40_000 + b'"')))
+    bench.connection.execute("DELETE FROM events")
+    before = bench.all("PRAGMA page_count")
+
+    assert not bench.do(give_back, lambda: False)
+    assert bench.all("PRAGMA page_count") == before
+    bench.close()
 
 
 def test_an_event_stays_while_a_job_that_it_started_does(bench: Bench) -> None:

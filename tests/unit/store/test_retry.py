@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from support.store import Bench, start
+from support.store import Bench, start, trim
 
 from ductile.model.job import State
 from ductile.model.order import Idempotency, Start
 from ductile.store.errors import JobUnfinished, UnknownJob
-from ductile.store.retention import trim
 from ductile.store.retry import insert_retry
 
 

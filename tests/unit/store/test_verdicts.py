@@ -4,12 +4,11 @@ from pathlib import Path
 
 import orjson
 import pytest
-from support.store import Bench, child, event, run, start
+from support.store import Bench, child, event, run, start, trim
 
 from ductile.model.check import Unhealthy
 from ductile.model.job import Job, Outcome, State
 from ductile.store.cancel import cancel
-from ductile.store.retention import trim
 from ductile.store.sqlite import Store
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
 

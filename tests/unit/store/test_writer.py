@@ -4,10 +4,11 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.store import start
+from support.store import Bench, start
 
 from ductile.model.job import State
 from ductile.model.journal import Kind
@@ -266,3 +267,42 @@ async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> N
     await batch(store, look, look)
     await store.close()
     assert times[0] == times[1]
+
+
+async def test_the_write_ahead_log_is_emptied_once_when_nothing_more_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.store.writer.QUIET", 0.0)
+    emptied = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    times: list[int] = []
+
+    def empty(tx: Tx) -> None:
+        real(tx)
+        times.append((tmp_path / "state.db-wal").stat().st_size)
+        loop.call_soon_threadsafe(emptied.set)
+
+    real = Tx.empty_wal
+    monkeypatch.setattr(Tx, "empty_wal", empty)
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    for _ in range(2):
+        emptied.clear()
+        await store.write(set_meta, "x", "y")
+        await emptied.wait()
+    await store.close()
+
+    assert times == [0, 0]
+
+
+def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) -> None:
+    with closing(sqlite3.connect(bench.path)) as reader:
+        bench.insert(start())
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchall()
+        bench.insert(start())
+
+        bench.tx.empty_wal()  # with patience, this would wait until the reader has gone
+
+        assert bench.all("PRAGMA busy_timeout") == [(5000,)]
+        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        assert bench.path.with_name("state.db-wal").stat().st_size > 0
