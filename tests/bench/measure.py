@@ -51,6 +51,8 @@ class Row:
     """What the bound is."""
     budget: Budget | None = None
     note: str = ""
+    worst: bool = False
+    """The figure is the most of all rounds, not their median: one thing that is lost in one round is one too many."""
 
     def add(self, figure: float, bound: float | None = None) -> Self:
         """Takes what a round has found."""
@@ -66,7 +68,7 @@ class Row:
 
     def document(self, scenario: str, *, quick: bool) -> dict[str, Any]:
         """The row as it stands in the JSON."""
-        figure, ratios = middle(self.figures), self.ratios() if self.bounds else []
+        figure, ratios = (max if self.worst else middle)(self.figures), self.ratios() if self.bounds else []
         ratio = middle(ratios) if ratios else None
         return {
             "scenario": scenario,

@@ -122,7 +122,7 @@ def _rates(one: Gateway, settings: place.Settings) -> dict[tuple[str, str], floa
     with place.caller(one) as line:
         line.post("/system/pause")
         for connections in (1, 32):
-            found[f"durable 202s, {connections} connections", "/s"] = ingest.take(
+            found[f"durable 202s, {connections} connection{'s' * (connections > 1)}", "/s"] = ingest.take(
                 one.address, connections, settings.seconds
             )
         line.post("/queue/purge", {})

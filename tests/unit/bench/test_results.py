@@ -54,6 +54,11 @@ def test_a_bound_that_was_taken_once_serves_every_round() -> None:
     assert row.ratios() == [0.25, 0.5]
 
 
+def test_what_must_never_be_lost_is_shown_at_its_worst() -> None:
+    row = Row(what="dropped", unit="", budget=Budget(most=0), worst=True).add(0).add(1).add(0)
+    assert (row.document("reload", quick=False)["figure"], row.document("reload", quick=False)["met"]) == (1, False)
+
+
 @pytest.mark.parametrize(
     ("budget", "figure", "ratio", "met"),
     [
