@@ -62,10 +62,10 @@ class Practice:
 
 
 @pytest.fixture(scope="module")
-def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
+def practice(warm: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
     base = tmp_path_factory.mktemp("practice")
     address = free_address()
-    path = shims(base / "bin", sys.executable, address)
+    path = shims(base / "bin", warm, address)
     folder, pristine = base / "home", base / "pristine"
     folder.mkdir()
     subprocess.run(["ductile", "config", "init", pristine, "--quiet"], env=environ(path), check=True, stdout=-3)
@@ -87,7 +87,9 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_blocks_of_a_page_do_what_it_says(
+    page: Path, warm: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     blocks = blocks_of(page)
     if not any(block.runs for block in blocks):
         return
@@ -104,8 +106,8 @@ def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path, reques
         address = free_address()
         folder = tmp_path / "home"
         folder.mkdir()
-        path = shims(tmp_path / "bin", sys.executable, address)
-        outputs = run(blocks, folder, address, environ(path, DUCTILE_CHECKOUT=str(ROOT)))
+        path = shims(tmp_path / "bin", warm, address)
+        outputs = run(blocks, folder, address, environ(path))
     assert list(faults(blocks, outputs)) == []
 
 

@@ -1,7 +1,6 @@
 """The README's blocks run in order against a real gateway of the example configuration."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ TOKEN = "0123456789abcdef" * 3
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the README calls the gateway with curl")
-def test_the_blocks_do_what_the_readme_says(tmp_path: Path) -> None:
+def test_the_blocks_do_what_the_readme_says(warm: Path, tmp_path: Path) -> None:
     address = free_address()
     home = tmp_path / "home"
     for folder in ("config", "pipelines", "plugins"):
@@ -20,7 +19,7 @@ def test_the_blocks_do_what_the_readme_says(tmp_path: Path) -> None:
     api = home / "config/api.yaml"
     api.write_text(api.read_text().replace(ADDRESS, address))
     (home / "config/.env").write_text(f"DUCTILE_ADMIN_TOKEN={TOKEN}\n")
-    path = shims(tmp_path / "bin", sys.executable, address)
+    path = shims(tmp_path / "bin", warm, address)
     start = home / "scripts/start"
     start.parent.mkdir()
     start.write_text(f"#!/bin/sh\nexec {path}/ductile system start --config-dir config\n")

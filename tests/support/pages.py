@@ -26,9 +26,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.warm import CLIENT
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "127.0.0.1:8080"
@@ -75,7 +78,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        return self.language == "sh" and not self.marker.startswith("not run")
+        return self.language == "sh" and not self.marker.startswith(("not run: ", "file: "))
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -244,18 +247,30 @@ def free_address() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def shims(folder: Path, python: str, address: str) -> Path:
+@contextmanager
+def warm_ductile(folder: Path) -> Iterator[Path]:
+    """A server that answers `ductile`, at a socket in the folder."""
+    at = folder / "warm"
+    start = [sys.executable, "-W", "error", ROOT / "tests/support/warm.py", at]
+    with subprocess.Popen(start, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        try:
+            yield at
+        finally:
+            server.terminate()
+
+
+def shims(folder: Path, warm: Path, address: str) -> Path:
     """A folder for the PATH: `ductile`, whose new configurations listen at the address, and `merge-yaml`."""
     folder.mkdir(parents=True)
-    ductile = folder / "ductile"
-    ductile.write_text(
-        f'#!/bin/sh\n[ "$1 $2" != "config init" ] || set -- "$@" --listen {address}\n'
-        f'exec "{python}" -W error -m ductile.cli.main "$@"\n'
-    )
-    merge = folder / "merge-yaml"
-    merge.write_text(f"#!{python}\n{MERGE}")
-    for one in (ductile, merge):
-        one.chmod(0o755)
+    scripts = {
+        "ductile": CLIENT.format(python=sys.executable, address=address, socket=warm),
+        "merge-yaml": f"#!{sys.executable}\n{MERGE}",
+    }
+    for name, text in scripts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     return folder
 
 
