@@ -63,7 +63,7 @@ tty > /dev/null 2>&1 || test -t 1 && date
     )
     one, two = faults(blocks, run(blocks, tmp_path, ADDRESS, environ(tmp_path)))
     assert one.startswith("page.md:15 prints, and the page does not say what:\nunsaid")
-    assert two == "page.md:12 says\ngood bye\n\nbut there is\nhello\n"
+    assert two == "page.md:11 says\ngood bye\n\nbut there is\nhello\n"
 
 
 def test_a_command_that_fails_is_named_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
