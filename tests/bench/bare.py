@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -195,6 +196,20 @@ def lines_times(executable: Path, calls: int) -> list[float]:
             began = time.perf_counter()
             worker.ask(n)
             worker.read()
+            found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def commit_times(folder: Path, commits: int) -> list[float]:
+    """Milliseconds of each of so many durable commits of a small row, by SQLite alone."""
+    found = []
+    with closing(sqlite3.connect(folder / "bare.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, payload BLOB)")
+        for _ in range(commits):
+            began = time.perf_counter()
+            db.execute("INSERT INTO jobs (payload) VALUES (zeroblob(1000))")
             found.append((time.perf_counter() - began) * 1000)
     return found
 

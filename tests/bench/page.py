@@ -6,9 +6,9 @@ from typing import Any
 
 from bench import machine
 from bench.measure import number
-from bench.table import by_scenario, ratio
+from bench.table import by_scenario, notes, ratio
 
-WIDTH, LABELS, BAR, GAP = 900, 330, 13, 12
+WIDTH, LABELS, BAR, GAP = 960, 390, 13, 12
 STYLE = """
 :root { --ink: #1c2126; --soft: #5c6670; --line: #d9dee3; --ground: #fff; --ours: #2563a8; --bound: #b9c4cf;
   --good: #1a7f4b; --bad: #b3261e; }
@@ -47,8 +47,8 @@ def page(found: Mapping[str, Any]) -> str:
 
 def _section(scenario: str, rows: Sequence[Mapping[str, Any]]) -> str:
     charts = "".join(chart(unit, same) for unit, same in _by_unit(rows).items() if unit)
-    notes = "".join(f"<p>{escape(row['what'])}: {escape(row['note'])}.</p>" for row in rows if row["note"])
-    return f"<h2>{escape(scenario)}</h2>\n{charts}{_table(rows)}{notes}\n"
+    said = "".join(f"<p>{escape(note)}</p>" for note in notes(rows))
+    return f"<h2>{escape(scenario)}</h2>\n{charts}{_table(rows)}{said}\n"
 
 
 def _by_unit(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -111,7 +111,7 @@ def _bars(row: Mapping[str, Any], y: int, scale: float) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 52 else f"{text[:51]}…"
+    return text if len(text) <= 62 else f"{text[:61]}…"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -31,7 +31,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         parts.append(unlike)
     for scenario, rows in by_scenario(found["rows"]).items():
         parts.append(f"### {scenario}\n\n{_table(rows)}")
-        parts += [f"{row['what']}: {row['note']}." for row in rows if row["note"]]
+        parts += notes(rows)
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,6 +41,15 @@ def by_scenario(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str
     for row in rows:
         found.setdefault(row["scenario"], []).append(row)
     return found
+
+
+def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be said of rows, each thing once."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["note"]:
+            found.setdefault(row["note"], []).append(row["what"])
+    return [f"{'; '.join(whats)}: {note}." for note, whats in found.items()]
 
 
 def _unlike(found: Mapping[str, Any]) -> str | None:
