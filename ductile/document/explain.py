@@ -91,6 +91,8 @@ def _quote(fault: _Fault) -> Explanation | None:
 def _bracket(fault: _Fault) -> Explanation | None:
     if "flow" in fault.context and fault.text[max(fault.column - 1, 0) : fault.column + 1] == "${":
         return fault.line + 1, fault.column, "inside `[ ]` and `{ }` a `${…}` needs quotes around the value"
+    if fault.context == "while parsing a flow node" and fault.line >= len(fault.lines):
+        return fault.here("the text ends, and a `[` or `{` is not closed")
     for kind, opened, closed in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
         if kind in fault.context:
             message = f"the `{opened}` that opens here is not closed: `,` or `{closed}` is missing before"

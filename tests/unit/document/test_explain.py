@@ -26,6 +26,8 @@ CASES = [
     ("a: 'it's'\n", "1:8", "text goes on behind the closing quote"),
     ('a: "C:\\path"\n', "1:7", "a backslash in double quotes starts an escape"),
     ("a: [1, 2\nb: 3\n", "1:4", "the `[` that opens here is not closed: `,` or `]` is missing before line 2, column 2"),
+    ("a: [\n", "2:1", "the text ends, and a `[` or `{` is not closed"),
+    ("a: 1\nb: {c: [1,\n", "3:1", "the text ends, and a `[` or `{` is not closed"),
     ("a: {b: 1\nc: 3\n", "1:4", "the `{` that opens here is not closed"),
     ("a: [1, ${B}]\n", "1:8", "inside `[ ]` and `{ }` a `${…}` needs quotes around the value"),
     ("a: [1, 2]]\n", "1:10", "this `]` closes nothing"),
