@@ -1,5 +1,8 @@
 """What a gateway answers: JSON, or an error in its one shape."""
 
+import errno
+import os
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,3 +89,12 @@ def lacking(answer: Any, members: Sequence[str] | None) -> str:
     if not isinstance(answer, dict):
         return "it is no object"
     return ", ".join(f"`{name}` is missing" for name in members if name not in answer)
+
+
+def reason_of(error: Exception) -> str:
+    """Why a call came to nothing: of a connection that could not be made what the system says, else what is known."""
+    cause = getattr(error, "os_error", None) or error
+    number = cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)
+    return getattr(cause, "strerror", None) or str(error) or type(error).__name__

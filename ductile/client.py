@@ -228,9 +228,7 @@ class Client:
 
     async def health(self) -> dict[str, Any]:
         """How the gateway is; also where it answers 503 with that."""
-        found: dict[str, Any] = await self._gateway.call(
-            "GET", "/healthz", accept=frozenset({503}), has=("generation",)
-        )
+        found: dict[str, Any] = await self._gateway.call("GET", "/healthz", accept=frozenset({503}), has=("status",))
         return found
 
     async def reload(self, *, dry_run: bool = False) -> dict[str, Any]:

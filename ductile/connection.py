@@ -8,7 +8,7 @@ import orjson
 from yarl import URL
 
 from ductile import stream
-from ductile.answer import Answer, Foreign, Unreachable, decoded, lacking
+from ductile.answer import Answer, Foreign, Unreachable, decoded, lacking, reason_of
 
 UNIX = "unix:"
 JSON = "application/json"
@@ -68,7 +68,7 @@ class Connection:
                 content = await response.read()
                 return Answer(status=response.status, headers=dict(response.headers), body=shown(content))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+            raise Unreachable(url=self._url, reason=reason_of(error)) from None
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -105,7 +105,7 @@ class Connection:
                     return await response.text()
                 answer = decoded(response.status, await response.read(), accept)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(url=self._url, reason=str(error) or type(error).__name__) from None
+            raise Unreachable(url=self._url, reason=reason_of(error)) from None
         found = lacking(answer, has) if media == JSON else f"it is no {media}"
         if found:
             raise Foreign(url=self._url, path=path, found=found)

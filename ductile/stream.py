@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from ductile.answer import Foreign, Refused, Unreachable, decoded
+from ductile.answer import Foreign, Refused, Unreachable, decoded, reason_of
 
 MEDIA = "text/event-stream"
 CONNECT = 30.0
@@ -102,7 +102,7 @@ def _reaching(gateway: str) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise Unreachable(url=gateway, reason=str(error) or type(error).__name__) from None
+        raise Unreachable(url=gateway, reason=reason_of(error)) from None
 
 
 async def events(

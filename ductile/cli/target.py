@@ -47,6 +47,8 @@ def find_target(
 ) -> Target:
     """The options, else `DUCTILE_URL`, `DUCTILE_TOKEN`, else the configuration. Raises ConfigNotFound, UsageError."""
     url, token = url or environ.get("DUCTILE_URL"), token or environ.get("DUCTILE_TOKEN")
+    if url and not url.startswith(("http://", "https://", UNIX)):
+        raise UsageError(reason=f"{url} is no address of a gateway; write http://host:port or unix:/path")
     if url and (token or not is_local(url)):
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
     try:

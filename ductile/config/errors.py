@@ -4,7 +4,9 @@ from ductile.errors import BadRequest, Conflict, DuctileError, NotFound, Unproce
 
 
 class ConfigNotFound(NotFound):
-    """No configuration was found; looked for {looked_for}. Name its folder with --config-dir or $DUCTILE_CONFIG_DIR."""
+    """No configuration was found; looked for {looked_for}. Name its folder with --config-dir or
+    $DUCTILE_CONFIG_DIR{hint}.
+    """  # noqa: D205 - one message
 
     code = "config_not_found"
 

@@ -57,7 +57,9 @@ def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
     candidates = [place if _is_file(place) else place / FILE for place in places]
     found = next((candidate for candidate in candidates if _is_file(candidate)), None)
     if found is None:
-        raise ConfigNotFound(looked_for=", ".join(str(candidate) for candidate in candidates))
+        here = not named and _is_file(Path(FILE))
+        hint = "; this folder has a config.yaml: `--config-dir .` takes it" if here else ""
+        raise ConfigNotFound(looked_for=", ".join(str(candidate) for candidate in candidates), hint=hint)
     return found
 
 

@@ -58,6 +58,13 @@ def test_an_open_port_or_no_api_asks_for_the_url(tmp_path: Path) -> None:
         find_target(None, None, str(tmp_path), {})
 
 
+@pytest.mark.parametrize("url", ["banana", "127.0.0.1:8080", "ftp://host", "/run/d.sock", "localhost:8080/x"])
+def test_what_is_no_address_is_told_how_one_is_written(tmp_path: Path, url: str) -> None:
+    for option, environ in ((url, {}), (None, {"DUCTILE_URL": url})):
+        with pytest.raises(UsageError, match=r"http://host:port or unix:/path"):
+            find_target(option, "token", str(tmp_path), environ)
+
+
 def test_no_configuration_matters_only_where_the_address_is_looked_for(tmp_path: Path) -> None:
     environ = {"DUCTILE_CONFIG_DIR": str(tmp_path)}
     with pytest.raises(ConfigNotFound):

@@ -45,6 +45,17 @@ def test_a_configuration_that_is_not_found_says_where_it_was_looked_for(tmp_path
         find_config(None, {"HOME": str(tmp_path)})
     assert str(tmp_path / ".config/ductile/config.yaml") in wrong.value.message
     assert "/etc/ductile/config.yaml" in wrong.value.message
+    assert wrong.value.message.endswith("$DUCTILE_CONFIG_DIR.")
+
+
+def test_a_configuration_that_stands_here_is_not_taken_but_pointed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder(tmp_path / "here"))
+    with pytest.raises(ConfigNotFound, match=r"`--config-dir \.` takes it\.$"):
+        find_config(None, {"HOME": str(tmp_path)})
+    with pytest.raises(ConfigNotFound, match=r"DUCTILE_CONFIG_DIR\.$"):
+        find_config("nowhere", {})
 
 
 def test_a_named_folder_without_a_configuration_does_not_fall_back(tmp_path: Path) -> None:
