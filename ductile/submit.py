@@ -212,6 +212,7 @@ async def submit_retry(
     if event is None:
         raise PayloadGone(job_id=job.id)
     start = _again(snapshot, job, event, origin, new_job_id)
+    store.admit()
     if not dry_run:
         store.soon(_lanes(start))
     write = store.rehearse if dry_run else store.write
@@ -262,6 +263,7 @@ async def submit_event(
         event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
     )
     begun = starts.caused_by(snapshot, event, payload, pipelines, lineage, new_id=new_id)
+    store.admit()
     if not dry_run:
         store.soon({lane for start in begun for lane in _lanes(start)})
     return await (store.rehearse if dry_run else store.write)(
@@ -275,6 +277,7 @@ async def submit_event(
 
 
 async def _insert(store: Store, start: Start, *, dry_run: bool) -> Accepted:
+    store.admit()
     if dry_run:
         return await store.rehearse(insert_start, start)
     if start.run_at is None:

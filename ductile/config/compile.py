@@ -242,6 +242,7 @@ def _snapshot(
         service=_service(configuration.service),
         api=api,
         state_path=Path(configuration.state.path or layers.root / DEFAULT_STATE),
+        state_max_size=configuration.state.max_size,
         principals=parts.principals,
         plugins=plugins,
         unusable=instances.unusable,

@@ -40,6 +40,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "StateSection": {
         "path": "The database, relative to this file; `data/state.db` when absent. One gateway at a time holds it.",
+        "max_size": "What the database and its log may take; beyond it new work is refused with `storage_full`, and "
+        "what was taken goes on. Without it the free space of the disk alone decides.",
     },
     "Token": {
         "token": "The secret itself; best as `${NAME}` or `${file:/path}`.",

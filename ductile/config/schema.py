@@ -172,6 +172,7 @@ class StateSection(Section):
 
     noun = "`state`"
     path: Name | None = None
+    max_size: Size | None = None
     url: NotYet = None
 
 

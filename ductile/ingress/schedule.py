@@ -118,6 +118,7 @@ class Schedules:
                 await self._wait(wait / 1000)
 
     async def _fire(self, snapshot: Snapshot, schedule: Schedule, row: ScheduleRow, now: Millis) -> ScheduleRow:
+        self._store.admit()
         due = following(schedule, row.base_at, now, _chance())
         accepted = await self._store.write(
             fire, row.id, row.due_at, due.base_at, due.due_at, _start(snapshot, schedule, now)

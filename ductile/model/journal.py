@@ -53,6 +53,8 @@ class Kind(StrEnum):
         "gateway.stopping",
         "The gateway claims nothing more, and stops once what runs has ended.",
     )
+    STORAGE_FULL = "storage.full", "There is no room left, and no new work is taken: `used`, `free` (bytes)."
+    STORAGE_FREED = "storage.freed", "There is room again, and new work is taken: `used`, `free` (bytes)."
     GATEWAY_PAUSED = "gateway.paused", "Nothing is claimed until it is resumed, over restarts too."
     GATEWAY_RESUMED = "gateway.resumed", "Jobs are claimed again."
 

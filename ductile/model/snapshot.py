@@ -162,3 +162,5 @@ class Snapshot:
     """Part of the configuration → its hash; a reload tells from it what changed."""
     inputs: Inputs = field(default_factory=Inputs)
     """Everything that was read for it."""
+    state_max_size: int | None = None
+    """Bytes that the state may take before no new work is taken."""

@@ -126,6 +126,7 @@ PLUGINS = Metric(
     labels=("state",),
 )
 PAUSED = Metric(name="ductile_paused", type=Type.GAUGE, help="1 while the gateway is paused.")
+FULL = Metric(name="ductile_storage_full", type=Type.GAUGE, help="1 while no new work is taken for want of room.")
 
 METRICS: tuple[Metric, ...] = (
     BUILD,
@@ -152,6 +153,7 @@ METRICS: tuple[Metric, ...] = (
     RELOAD_AT,
     PLUGINS,
     PAUSED,
+    FULL,
 )
 """Every metric of Ductile's own; beside them stand those of the process (`process_*`)."""
 

@@ -9,6 +9,13 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class StorageFull(StoreUnavailable):
+    """No new work is taken: {reason}. What was taken goes on; raise `state.max_size`, or make room on the disk."""
+
+    code = "storage_full"
+    retry_after = 30
+
+
 class StoreClosed(Unavailable):
     """The gateway is stopping and stores nothing any more; try again once it is back."""
 

@@ -574,6 +574,12 @@ SELECT
     (SELECT page_count FROM pragma_page_count) AS pages,
     (SELECT freelist_count FROM pragma_freelist_count) AS free;
 
+-- name: held_bytes
+-- Reads how many bytes of the database hold something.
+SELECT
+    ((SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count))
+    * (SELECT page_size FROM pragma_page_size);
+
 -- name: give_back
 -- Gives some free pages back to the file system.
 PRAGMA incremental_vacuum (64);

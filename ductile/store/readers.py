@@ -143,6 +143,11 @@ class Readers:
         newest: int = rows[0][0]
         return newest
 
+    async def held_bytes(self) -> int:
+        """How many bytes of the database hold something."""
+        held: int = (await self._all("held_bytes"))[0][0]
+        return held
+
     async def meta(self, key: str) -> str | None:
         """A single value."""
         rows = await self._all("get_meta", key=key)

@@ -12,11 +12,12 @@ from ductile.model.clock import Clock, Millis
 from ductile.model.signal import Ready
 from ductile.model.view import LogPage
 from ductile.store.database import open_database
-from ductile.store.errors import LogsNotIndexed, StoreUnavailable
+from ductile.store.errors import LogsNotIndexed, StorageFull, StoreUnavailable
 from ductile.store.fulltext import index_attempts
 from ductile.store.logs import LogsWanted
 from ductile.store.meta import set_meta
 from ductile.store.readers import Readers
+from ductile.store.room import Room, measured
 from ductile.store.tx import Hooks, Tx
 from ductile.store.writer import Listener, Watcher, Writer
 
@@ -39,7 +40,10 @@ class Store(Readers):
     def __init__(self, path: Path, writer: Writer) -> None:
         super().__init__(path)
         self._writer = writer
+        self._path = path
         self._trouble_at = -math.inf
+        self.shortage: str | None = None
+        """Why no new work is taken for want of room, while that is so; whoever watches over the room sets it."""
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock, hooks: Hooks | None = None) -> Self:
@@ -65,6 +69,15 @@ class Store(Readers):
         """Runs the operation as `write` does and undoes it: what it answers or raises, and nothing else, is left."""
         result: _T = await self._writer.write(operation, args, kwargs, rehearsed=True)
         return result
+
+    def admit(self) -> None:
+        """Asked before new work is written. Raises `StorageFull` where there is no room for it."""
+        if self.shortage is not None:
+            raise StorageFull(reason=self.shortage)
+
+    async def room(self) -> Room:
+        """How much room the state takes, and how much there is."""
+        return await asyncio.to_thread(measured, self._path, await self.held_bytes())
 
     def listen(self, listener: Listener) -> None:
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""

@@ -37,6 +37,7 @@ async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
         m.RELOAD_AT: {(): gateway.metrics.reloaded_at},
         m.PLUGINS: plugins(snapshot),
         m.PAUSED: {(): gateway.control.paused},
+        m.FULL: {(): gateway.store.shortage is not None},
         m.READABLE: {(): 1},
     }
     try:

@@ -44,6 +44,7 @@ async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
     ]
     unhealthy = await unhealthy_plugins(ask) if commits else []
     sound = commits and not quarantined and not unhealthy and gateway.live.last_error is None
+    sound = sound and gateway.store.shortage is None
     return {
         "status": "ok" if sound else "degraded",
         "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
@@ -90,6 +91,8 @@ async def readyz(ask: Ask) -> Reply:
         raise NotReady(reason="it is stopping")
     if not await ask.gateway.store.commits():
         raise NotReady(reason="its store cannot commit")
+    if ask.gateway.store.shortage is not None:
+        raise NotReady(reason=ask.gateway.store.shortage)
     return Reply(body={"status": "ok", "generation": ask.snapshot.generation})
 
 

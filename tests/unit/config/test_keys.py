@@ -43,6 +43,7 @@ EFFECTIVE: dict[str, Any] = {
     "service.allow_symlinks": True,
     "service.watch": True,
     "state.path": "other.db",
+    "state.max_size": "2GB",
     "api.enabled": False,
     "api.listen": "127.0.0.1:1",
     "api.max_concurrent_sync": 3,
@@ -138,7 +139,15 @@ def view(snapshot: Snapshot | None) -> str:
     """All that the snapshot says, without what every compile makes anew."""
     assert snapshot is not None
     plugins = {name: dataclasses.replace(plugin, validators={}) for name, plugin in snapshot.plugins.items()}
-    parts = (snapshot.service, snapshot.api, snapshot.state_path, snapshot.principals, plugins, snapshot.unusable)
+    parts = (
+        snapshot.service,
+        snapshot.api,
+        snapshot.state_path,
+        snapshot.state_max_size,
+        snapshot.principals,
+        plugins,
+        snapshot.unusable,
+    )
     return repr((*parts, snapshot.pipelines, snapshot.routes, snapshot.schedules))
 
 

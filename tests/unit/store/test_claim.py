@@ -156,3 +156,27 @@ def test_what_comes_ready_behind_a_drained_lane_is_signalled_behind_it(bench: Be
 
     bench.do(drain_then_insert)
     assert bench.signals == [Drained("echo"), Ready("echo")]
+
+
+def test_a_claim_costs_the_same_whatever_waits_behind_it(bench: Bench) -> None:
+    def steps() -> int:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        bench.connection.set_progress_handler(step, 1)
+        assert len(bench.claim({"echo": 8}).claimed) == 8
+        bench.connection.set_progress_handler(None, 1)
+        return count
+
+    for _ in range(16):
+        bench.insert(start())
+    bench.claim({"echo": 8})
+    alone = steps()
+    for _ in range(1500):
+        bench.insert(start())
+
+    assert steps() < alone * 1.2

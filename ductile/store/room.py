@@ -1,0 +1,43 @@
+"""How much room the state takes, and how much there is; and whether that keeps new work out."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+MARGIN = 64 * 1024 * 1024
+"""Bytes that stay free on the file system: what runs must be able to end."""
+
+SMALL = 20
+"""On a small file system the margin is one part in so many of it."""
+
+ENOUGH = 0.9
+"""The part of `max_size` below which new work is taken again; of free space it is twice the margin."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """Bytes."""
+
+    used: int
+    """Of the database and its write-ahead log; free pages are not counted, for they are written on first."""
+    free: int
+    """Of the file system, for whoever is not root."""
+    margin: int
+
+    def shortage(self, max_size: int | None, *, before: bool) -> str | None:
+        """Why no new work should be taken, as the end of a sentence; `before`: whether it was so until now."""
+        limit = max_size if max_size is None or not before else max_size * ENOUGH
+        if limit is not None and self.used > limit:
+            return f"the state takes {self.used:,} bytes, and `state.max_size` is {max_size:,}"
+        if self.free < (2 * self.margin if before else self.margin):
+            return f"the file system of the state has {self.free:,} bytes left"
+        return None
+
+
+def measured(path: Path, held: int) -> Room:
+    """The room of a database in which so many bytes hold something. Blocking."""
+    log = path.with_name(f"{path.name}-wal")
+    system = os.statvfs(path.parent)
+    margin = min(MARGIN, system.f_blocks * system.f_frsize // SMALL)
+    written = log.stat().st_size if log.exists() else 0
+    return Room(used=held + written, free=system.f_bavail * system.f_frsize, margin=margin)
