@@ -77,9 +77,11 @@ def excerpt(output: bytes, longest: int = EXCERPT) -> str:
 
 
 def _wrapped(label: str, text: str) -> Iterator[str]:
-    width = max(WIDTH, 60)
     start = f"        {label} " if label else "        "
-    yield from textwrap.wrap(text, width, initial_indent=start, subsequent_indent=" " * 8 + (" " * 6 if label else ""))
+    below = " " * 8 + (" " * 6 if label else "")
+    yield from textwrap.wrap(  # a path stays whole, to be copied
+        text, WIDTH, initial_indent=start, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _block(name: str, text: str) -> Iterator[str]:

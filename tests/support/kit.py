@@ -39,7 +39,8 @@ def failed(report: Report) -> set[str]:
 
 
 def text(report: Report) -> str:
-    return "\n".join(show.lines(report))
+    """The report, however its lines are filled."""
+    return " ".join(" ".join(show.lines(report)).split())
 
 
 @dataclass(frozen=True, kw_only=True)

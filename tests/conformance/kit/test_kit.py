@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,18 @@ def test_a_fresh_plugin_is_as_its_language_is_written(fresh: Fresh, language: st
 def test_a_fresh_python_plugin_has_nothing_to_lint(fresh: Fresh) -> None:
     folder = fresh("python", "greeter")
     ran = subprocess.run(
-        ["ruff", "check", "--isolated", "--select", "E,F,W,I,B,UP,SIM,RET", "--line-length", "120", folder],
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--isolated",
+            "--select",
+            "E,F,W,I,B,UP,SIM,RET",
+            "--line-length",
+            "120",
+            folder,
+        ],
         capture_output=True,
         text=True,
         check=False,
