@@ -63,6 +63,8 @@ class Item:
     kind: str
     document: bytes
     """One JSON object, redacted: `{id, type, at, …}`."""
+    event_type: str | None = None
+    """Of an event that was posted: its own type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class Feed:
 
     def item(self, entry: Entry) -> Item:
         """A row as it is sent."""
-        return Item(entry.seq, entry.kind, orjson.dumps(self._redactor().value(document(entry))))
+        shown = document(entry)
+        return Item(entry.seq, entry.kind, orjson.dumps(self._redactor().value(shown)), shown.get("event_type"))
 
     # ------------------------------------------------------------------ reading
 

@@ -102,7 +102,7 @@ async def test_what_is_refused_is_an_error_of_the_client(web: Web) -> None:
             await anext(client.events(reconnect=True))
     async with Client(web.url, "listener-token") as client:
         with pytest.raises(Refused, match="names no event"):
-            await anext(client.events(types=["nonsense"], reconnect=True))
+            await anext(client.events(types=["job.endet"], reconnect=True))
 
 
 async def test_a_gateway_that_was_never_there_is_not_waited_for() -> None:

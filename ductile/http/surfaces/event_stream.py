@@ -21,12 +21,12 @@ HEADERS = {
 
 
 class EventStream:
-    """What a follower gets, as bytes: the rows of the kinds it wants, gaps, and a comment as a sign of life.
+    """What a follower gets, as bytes: the rows that it wants, gaps, and a comment as a sign of life.
 
     It ends with the feed, and where the caller loses its right to it: its token expires, or a reload takes it away.
     """
 
-    def __init__(self, follower: Follower, wanted: frozenset[str], allowed: Callable[[], bool]) -> None:
+    def __init__(self, follower: Follower, wanted: Callable[[Item], bool], allowed: Callable[[], bool]) -> None:
         self._follower = follower
         self._wanted = wanted
         self._allowed = allowed
@@ -61,7 +61,7 @@ class EventStream:
             if isinstance(one, Gap)
             else b"id: %d\nevent: %s\ndata: %s\n\n" % (one.seq, one.kind.encode(), one.document)
             for one in found
-            if isinstance(one, Gap) or one.kind in self._wanted
+            if isinstance(one, Gap) or self._wanted(one)
         )
 
     def _sign_of_life(self) -> bytes:

@@ -1,5 +1,6 @@
 """What happens in the gateway, as it happens."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ductile.document.problem import did_you_mean
@@ -12,6 +13,7 @@ from ductile.http.wait import flag
 from ductile.model.event import RESERVED
 from ductile.model.journal import Kind
 from ductile.model.route import Parameter, Route
+from ductile.observe.journal import Item
 from ductile.store.received import StartedJob
 from ductile.submit import submit_event
 
@@ -25,11 +27,11 @@ MAX_ID = 18
 
 async def follow(ask: Ask) -> Reply:
     """A stream of what happens: from now on, or from behind the last event that the client has seen."""
-    wanted, after = wanted_kinds(ask), last_event_id(ask)
+    wants, after = wanted(ask), last_event_id(ask)
     if ask.method == "HEAD":
         return Reply(headers=HEADERS)
     follower = await ask.gateway.feed.follow(after)
-    return Reply(parts=EventStream(follower, wanted, still_allowed(ask, READ)), headers=HEADERS)
+    return Reply(parts=EventStream(follower, wants, still_allowed(ask, READ)), headers=HEADERS)
 
 
 async def send(ask: Ask) -> Reply:
@@ -90,22 +92,27 @@ def last_event_id(ask: Ask) -> int | None:
     return int(text)
 
 
-def wanted_kinds(ask: Ask) -> frozenset[str]:
-    """The kinds that `type` names: exact, or all that begin with `prefix.*`; all of them where it is not given.
+def wanted(ask: Ask) -> Callable[[Item], bool]:
+    """What `type` asks for: kinds, or types of posted events, exact or as `prefix.*`; everything where it is not given.
 
-    Raises BadRequest for what no event is.
+    Raises BadRequest for what is no type, and for what seems to mean a kind that there is not.
     """
     given = ask.raw.rel_url.query.getall("type", [])
-    if not given:
-        return frozenset(Kind)
-    wanted: set[str] = set()
-    for name in ",".join(given).split(","):
-        found = {kind for kind in Kind if matches(kind, name.strip())}
-        if not found:
-            hint = did_you_mean(name.strip(), list(Kind))
-            raise BadRequest(reason=f"type {name.strip()[:100]!r} names no event{hint}; known are {', '.join(Kind)}")
-        wanted |= found
-    return frozenset(wanted)
+    names = [name.strip() for name in ",".join(given).split(",")] if given else ["*"]
+    kinds = frozenset(kind for kind in Kind for name in names if matches(kind, name))
+    posted = [name for name in names if not any(matches(kind, name) for kind in Kind)]
+    for name in posted:
+        hint, own = did_you_mean(name, list(Kind)), name.removesuffix(".*")
+        if hint or "*" in own or not 1 <= len(own) <= MAX_TYPE or not own.isprintable():
+            raise BadRequest(
+                reason=f"type {name[:100]!r} names no event{hint}; the gateway's own are {', '.join(Kind)}"
+            )
+
+    def wants(item: Item) -> bool:
+        own = item.event_type
+        return item.kind in kinds or (own is not None and any(matches(own, name) for name in posted))
+
+    return wants
 
 
 def matches(kind: str, name: str) -> bool:
@@ -116,7 +123,8 @@ def matches(kind: str, name: str) -> bool:
 TYPE = Parameter(
     name="type",
     schema={"type": "array", "items": {"type": "string"}},
-    description="Only these: `job.ended`, or `job.*` for all that begin so. Repeat it, or put commas between.",
+    description="""Only these: `job.ended`, `job.*` for all that begin so, or the own type of a posted event. Repeat it,
+or put commas between.""",
 )
 LAST_EVENT_ID = Parameter(
     name="Last-Event-ID",

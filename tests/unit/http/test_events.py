@@ -148,6 +148,19 @@ async def test_only_what_is_asked_for_is_sent(web: Web, query: str, wanted: list
         assert await events.ends() == []
 
 
+async def test_posted_events_can_be_asked_for_by_their_own_type(web: Web) -> None:
+    for name in ("order.placed", "order.paid", "other", "order.placed"):
+        assert (await web.post("/events", {"type": name})).status == 202
+    async with stream(web, "?type=order.placed", last="0") as events:
+        assert [(await events.event())["event_type"] for _ in range(2)] == ["order.placed"] * 2
+    async with stream(web, "?type=order.*,gateway.paused", last="0") as events:
+        assert [(await events.event())["event_type"] for _ in range(3)] == [
+            "order.placed",
+            "order.paid",
+            "order.placed",
+        ]
+
+
 @pytest.mark.parametrize("query", ["?type=job.start", "?type=", "?type=job*", "?type=job.ended,", "?type=.*"])
 async def test_a_type_that_no_event_has_is_refused_with_those_there_are(web: Web, query: str) -> None:
     answer = await web.get(f"/events{query}", token="listener-token")
