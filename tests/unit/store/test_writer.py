@@ -301,7 +301,12 @@ def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) ->
         reader.execute("SELECT * FROM jobs").fetchall()
         bench.insert(start())
 
-        bench.tx.empty_wal()  # with patience, this would wait until the reader has gone
+        said: list[str] = []
+        bench.connection.set_trace_callback(said.append)
+        bench.tx.empty_wal()
+        bench.connection.set_trace_callback(None)
+
+        assert said[0] == "PRAGMA busy_timeout = 0;", "with patience, it would wait until the reader has gone"
 
         assert bench.all("PRAGMA busy_timeout") == [(5000,)]
         assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
