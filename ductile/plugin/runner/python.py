@@ -7,7 +7,8 @@ from pathlib import Path
 from ductile.plugin.runner.errors import Unforkable
 from ductile.plugin.runner.refusal import shebang
 
-_PYTHON = re.compile(r"python3(\.[0-9]+)?")
+_PYTHON = re.compile(r"python(3(\.[0-9]+)?)?")
+"""`python` may be of version 2, which comes up as no zygote; it is spawned then."""
 _ENV = re.compile(r"(?:/usr)?/bin/env")
 _FLAGS = re.compile(r"-[bBdEIOPqsSuv]+|-[WX].+")
 """Flags that change how a script is run, not what is run."""
