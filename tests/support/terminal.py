@@ -25,11 +25,14 @@ class Terminal:
         self.text = ""
         """Everything that was shown, with its escape sequences."""
         self._code: int | None = None
+        own = {
+            name: value for name, value in environ.items() if name not in ("COLUMNS", "LINES")
+        }  # the tests' terminal's
         command = [sys.executable, "-m", "ductile.cli.main", *arguments]
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            os.execve(sys.executable, command, dict(environ))
+            os.execve(sys.executable, command, own)
 
     @property
     def lines(self) -> list[str]:
