@@ -46,6 +46,9 @@ OLDEST = (3, 9)
 NEVER_EARLY = frozenset({"antigravity", "idlelib", "test", "this", "tkinter", "turtle", "turtledemo", "__main__"})
 """Modules that do something when they are imported."""
 
+if TYPE_CHECKING:
+    from ductile.plugin.runner import ending
+
 Machinery = sys.modules["_frozen_importlib_external"]
 """Where `importlib.machinery` has its classes from; it is always there."""
 
@@ -175,66 +178,35 @@ def adds_folder() -> bool:
     return not sys.flags.isolated and not getattr(sys.flags, "safe_path", False)
 
 
-def run(entrypoint: Entrypoint) -> None:
-    """Runs the script as `__main__`; what it leaves unhandled is shown as the interpreter shows it."""
-    main = type(sys)("__main__")
+def run(entrypoint: Entrypoint) -> NoReturn:
+    """Runs the script as `__main__`, to the end of this process."""
+    before = frozenset(sys.modules)
+    code, unhandled = 0, None
+    try:
+        exec(entrypoint.read(), as_main(entrypoint.path))
+    except SystemExit as error:
+        code = ending.exit_code(error)
+    except BaseException as error:
+        code, unhandled = 1, error
+    interrupted = isinstance(unhandled, KeyboardInterrupt)
+    if unhandled is not None:
+        ending.show(unhandled, globals())
+        del unhandled
+    ending.end(code, before, interrupted=interrupted)
+
+
+def as_main(path: str) -> dict[str, Any]:
+    """The names of a new `__main__`, as a script finds them."""
+    main = sys.modules["__main__"] = type(sys)("__main__")
     main.__dict__.update(
-        __file__=entrypoint.path,
-        __loader__=Machinery.SourceFileLoader("__main__", entrypoint.path),
+        __file__=path,
+        __loader__=Machinery.SourceFileLoader("__main__", path),
         __builtins__=sys.modules["builtins"],
         __cached__=None,
     )
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
-    sys.modules["__main__"] = main
-    try:
-        exec(entrypoint.read(), main.__dict__)
-        return
-    except SystemExit:
-        raise
-    except BaseException as error:
-        unhandled = error
-    show(unhandled)
-    if isinstance(unhandled, KeyboardInterrupt):
-        die_of_interrupt()
-    sys.exit(1)
-
-
-def show(error: BaseException) -> None:
-    """Prints the traceback as the interpreter does, without the zygote's own frames."""
-    error = without_own_frames(error)
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-    try:
-        sys.excepthook(type(error), error, error.__traceback__)
-    except BaseException as second:
-        second = without_own_frames(second)
-        sys.stderr.write("Error in sys.excepthook:\n")
-        sys.__excepthook__(type(second), second, second.__traceback__)
-        sys.stderr.write("\nOriginal exception was:\n")
-        sys.__excepthook__(type(error), error, error.__traceback__)
-
-
-def without_own_frames(error: BaseException) -> BaseException:
-    """The error as if the script had been run by nothing else."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals is globals():
-        trace = trace.tb_next
-    return error.with_traceback(trace)
-
-
-def die_of_interrupt() -> NoReturn:
-    """Ends as the interpreter does after an unhandled Ctrl-C: all is finished, then the signal kills."""
-    import atexit
-
-    if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    os.kill(os.getpid(), _signal.SIGINT)
-    os._exit(1)
+    return main.__dict__
 
 
 def environ_slots() -> dict[str, int]:
@@ -340,6 +312,10 @@ if __name__ == "__main__":
         sys.exit("the interpreter is older than Python 3.9")
     if adds_folder():
         del sys.path[0]
+    sys.path.insert(0, os.path.dirname(__file__))
+    import ending  # type: ignore[import-not-found,no-redef]  # beside this file
+
+    del sys.path[0], sys.modules["ending"]
     script = Entrypoint(sys.argv[2])
     try:
         serve(_socket.socket(fileno=int(sys.argv[1])), script)
