@@ -20,9 +20,25 @@ def descriptors() -> list[str]:
     return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
+_others: set[int] = set()
+"""Children that stood before a test began: what tests of other files keep up for each other."""
+
+
+def children() -> set[int]:
+    """Children of this process, alive or not reaped; gateways of other tests have sessions of their own."""
+    return {pid for pid, parent, session in _table() if parent == os.getpid() and session == os.getsid(0)}
+
+
+def remember_children() -> None:
+    """A test begins: what stands now is not its own."""
+    _others.clear()
+    _others.update(children())
+
+
 def assert_no_children() -> None:
-    """No child of this process lives or waits to be reaped; gateways of other tests have sessions of their own."""
-    assert [pid for pid, parent, session in _table() if parent == os.getpid() and session == os.getsid(0)] == []
+    """No child that this test has made lives or waits to be reaped."""
+    left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children() - _others}
+    assert left == {}
 
 
 def _table() -> Iterator[tuple[int, int, int]]:

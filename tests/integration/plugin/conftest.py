@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from support.processes import MakeCall, Script, assert_no_children, descriptors
+from support.processes import MakeCall, Script, assert_no_children, descriptors, remember_children
 
 from ductile.model.ids import new_id
 from ductile.plugin import sweep
@@ -13,6 +13,11 @@ from ductile.plugin.runner import relay
 from ductile.plugin.runner.call import Call, Runner
 from ductile.plugin.runner.relay import Relay
 from ductile.plugin.runner.spawn import Spawn
+
+
+@pytest.fixture(autouse=True)
+def _before() -> None:
+    remember_children()
 
 
 @pytest.fixture
