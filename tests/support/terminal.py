@@ -50,6 +50,18 @@ class Terminal:
         """Press keys."""
         os.write(self._fd, keys.encode())
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C as a person does who is not heard at once: Python misses one just before it begins to read."""
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            for _ in range(10):
+                self.type(CTRL_C)
+                if select.select([pidfd], [], [], 1.0)[0]:
+                    break
+        finally:
+            os.close(pidfd)
+        return self.end()
+
     def end(self, *, within: float = 30.0) -> int:
         """Read until it has ended; its exit code, or minus the signal that killed it."""
         end = time.monotonic() + within
