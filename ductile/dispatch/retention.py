@@ -11,7 +11,7 @@ import structlog
 from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.retention import give_back, trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
+from ductile.store.retention import free_text, give_back, trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -21,11 +21,14 @@ T = TypeVar("T")
 EVERY = 600.0
 """Seconds between two rounds."""
 
-LONGEST = 0.010
-"""Seconds that one transaction trims, and a slice more: intake waits behind it."""
+LONGEST = 0.025
+"""Seconds that one transaction trims while nobody waits for it, and a slice more."""
+
+BRIEF = 0.003
+"""Seconds that one transaction trims where somebody waits for it, and a slice more."""
 
 SHARE = 2
-"""One part in so many of the time goes into trimming at most: the rest is for the work that makes the rows."""
+"""One part in so many of the time goes into trimming at most, where others write: they make the rows."""
 
 
 class Retention:
@@ -54,18 +57,20 @@ class Retention:
     async def _run(self) -> None:
         while True:
             try:
-                await self._round()
+                await self.round()
             except StoreUnavailable as unavailable:
                 log.error("retention waits for the store", reason=unavailable.message)
             await asyncio.sleep(EVERY)
 
-    async def _round(self) -> None:
+    async def round(self) -> None:
+        """Trim all that is too old by now."""
         deleted = 0
         while more := await self._turn():
             deleted += more
         await self._store.write(trim_counts)
-        while await self._bounded(give_back):
-            pass
+        for room in (free_text, give_back):
+            while await step(self._store, room):
+                pass
         if deleted:
             log.info("trimmed", rows=deleted)
 
@@ -75,25 +80,34 @@ class Retention:
         jobs, attempts = now - service.job_queue_retention, now - service.job_log_retention
         deleted = 0
         for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
-            deleted += await self._bounded(trim, before)
+            deleted += await step(self._store, trim, before)
         return deleted
 
-    async def _bounded(self, operation: Callable[..., T], *args: Millis) -> T:
-        """One batch that stops in time, and a pause as long as it took for what waits behind it."""
-        began = time.monotonic()
-        result = await self._store.write(operation, *args, stopwatch())
+
+async def step(store: Store, operation: Callable[..., T], *args: Millis) -> T:
+    """One batch that stops in time; where others wait for it, a pause follows that is as long as it took."""
+    crowded = False
+
+    def awaited() -> bool:
+        nonlocal crowded
+        crowded = crowded or store.awaited()
+        return crowded
+
+    began = time.monotonic()
+    result = await store.write(operation, *args, stopwatch(awaited))
+    if crowded:
         await asyncio.sleep((SHARE - 1) * (time.monotonic() - began))
-        return result
+    return result
 
 
-def stopwatch() -> Callable[[], bool]:
-    """Says when a batch has taken long enough; the time begins with the first question."""
-    ends_at = math.inf
+def stopwatch(awaited: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
+    """Says when a batch has taken long enough for those who wait for it; the time begins with the first question."""
+    began_at = math.inf
 
     def enough() -> bool:
-        nonlocal ends_at
+        nonlocal began_at
         now = time.monotonic()
-        ends_at = min(ends_at, now + LONGEST)
-        return now >= ends_at
+        began_at = min(began_at, now)
+        return now - began_at >= (BRIEF if awaited() else LONGEST)
 
     return enough

@@ -1,21 +1,22 @@
 """The full text of ended attempts: written behind them in batches, so that settling need not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import orjson
 
+from ductile.store import volumes
 from ductile.store.tx import Tx
+from ductile.store.volumes import INDEXED
 
-INDEXED = "logs_indexed"
-"""The key in `meta`: the row id of the last attempt whose full text was written."""
+T = TypeVar("T")
 
 BATCH = 64
 """Attempts that one transaction indexes at most."""
 
 BATCH_BYTES = 1_000_000
 """Bytes that one transaction reads of attempts to index them or to take them out; one attempt may be more."""
-
 
 MERGED = 32
 """Pages of full text that are merged behind each batch: more than it writes, times the levels they rise through."""
@@ -33,9 +34,10 @@ def index_attempts(tx: Tx) -> Indexed:
     """Writes the full text of the next attempts that have none."""
     after = indexed(tx)
     rows = tx.all("unindexed", after=after, limit=BATCH)
-    batch = bounded(rows)
+    batch = bounded((row, size) for row, size in rows)
     if not batch:
         return Indexed(after, more=False)
+    volumes.begin_when_full(tx, sum(size for _, size in rows[: len(batch)]))
     tx.run("index_attempts", after=after, through=batch[-1])
     tx.run("merge_text", pages=MERGED)
     tx.run("set_meta", key=INDEXED, value=str(batch[-1]))
@@ -43,34 +45,34 @@ def index_attempts(tx: Tx) -> Indexed:
 
 
 def trim_attempts(tx: Tx, before: int, limit: int) -> int:
-    """Deletes the oldest attempts that ended before a time, at most `limit`, with their full text; returns how many."""
-    rows = bounded(tx.all("old_attempts", before=before, limit=limit))
+    """Deletes the oldest attempts that ended before a time, at most `limit`, with their full text; returns how many.
+
+    In a full volume the text stays until all of the volume goes: it finds nothing any more.
+    """
+    rows = bounded((row, size) for row, size in tx.all("old_attempts", before=before, limit=limit))
     if not rows:
         return 0
-    ids, through = orjson.dumps(rows).decode(), indexed(tx)
-    tx.run("trim_text", ids=ids, indexed=through)
-    tx.run("merge_text", pages=MERGED)
-    deleted = tx.run("trim_attempts", ids=ids).rowcount
-    # Row ids rise from the highest that is left: those of deleted ones are given anew, and must be indexed then.
-    ((newest,),) = tx.all("newest_attempt")
-    if newest < through:
-        tx.run("set_meta", key=INDEXED, value=str(newest))
+    at = volumes.reach(tx)
+    if written := [row for row in rows if at.opened < row <= at.through]:
+        tx.run("trim_text", ids=orjson.dumps(written).decode())
+        tx.run("merge_text", pages=MERGED)
+    deleted = tx.run("trim_attempts", ids=orjson.dumps(rows).decode()).rowcount
+    volumes.follow(tx)
     return deleted
 
 
 def indexed(tx: Tx) -> int:
     """The last attempt whose full text was written; 0 for none."""
-    row = tx.one("get_meta", key=INDEXED)
-    return 0 if row is None else int(row[0])
+    return volumes.reach(tx).through
 
 
-def bounded(rows: Iterable[Sequence[int]]) -> list[int]:
-    """The ids of the first `(id, bytes)` that are a batch together: one at least."""
-    batch: list[int] = []
+def bounded(rows: Iterable[tuple[T, int]]) -> list[T]:
+    """The first of these that are a batch together by the bytes of each: one at least."""
+    batch: list[T] = []
     total = 0
-    for row_id, size in rows:
+    for row, size in rows:
         total += size
         if batch and total > BATCH_BYTES:
             break
-        batch.append(row_id)
+        batch.append(row)
     return batch

@@ -107,7 +107,12 @@ async def _of_job(moment: Moment, wanted: LogsWanted, job_id: str) -> _Found:
     places = await moment.all("log_of_job", job_id=job_id, **wanted.filters)
     if wanted.match is not None:
         ids = _json([row_id for row_id, _ in places])
-        fitting = {row_id for (row_id,) in await moment.all("search_of_job", ids=ids, match=_in_text(wanted.match))}
+        match = _in_text(wanted.match)
+        fitting = {
+            row_id
+            for volume in await _volumes(moment)
+            for (row_id,) in await moment.volume_all("search_of_job", volume, ids=ids, match=match)
+        }
         places = [place for place in places if place[0] in fitting]
     below = wanted.cursor or _TOP
     return _Found([place for place in places if (place[1], place[0]) < below], len(places))
@@ -124,14 +129,59 @@ async def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
 
 async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
     expression = f"{_in_text(match)}{_facets(wanted)}{days(*await _times(moment, wanted, now))}"
-    times = {name: wanted.filters[name] for name in ("since", "until")}
+    top, most = MAX_TOTAL + 1, wanted.limit + 1
+    search = _Search(expression, since=wanted.filters["since"], until=wanted.filters["until"])
     if wanted.cursor is None:  # one search for the page and the total
-        places = await moment.all("search_page", match=expression, below=ALWAYS, limit=MAX_TOTAL + 1, **times)
-        return _Found(places[: wanted.limit + 1], len(places))
-    below = wanted.cursor[1]
-    places = await moment.all("search_page", match=expression, below=below, limit=wanted.limit + 1, **times)
-    ((total,),) = await moment.all("search_count", match=expression, limit=MAX_TOTAL + 1, **times)
-    return _Found(places, total)
+        places = await search.page(moment, ALWAYS, top)
+        return _Found(places[:most], len(places))
+    return _Found(await search.page(moment, wanted.cursor[1], most), await search.count(moment, top))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is searched for, volume by volume."""
+
+    match: str
+    since: Millis
+    until: Millis
+
+    async def page(self, moment: Moment, below: int, limit: int) -> list[Row]:
+        """The places of those below a row, newest first: at most so many."""
+        places: list[Row] = []
+        for volume in await _volumes(moment):
+            left = limit - len(places)
+            if not left:
+                break
+            places += await moment.volume_all(
+                "search_page",
+                volume,
+                match=self.match,
+                since=self.since,
+                until=self.until,
+                below=below,
+                limit=left,
+            )
+        return places
+
+    async def count(self, moment: Moment, limit: int) -> int:
+        """How many there are, counted to the limit."""
+        total = 0
+        for volume in await _volumes(moment):
+            ((found,),) = await moment.volume_all(
+                "search_count",
+                volume,
+                match=self.match,
+                since=self.since,
+                until=self.until,
+                limit=limit - total,
+            )
+            total += found
+        return total
+
+
+async def _volumes(moment: Moment) -> list[int | None]:
+    """The volumes of the full text, newest first; None is the open one."""
+    return [None, *(volume for volume, _ in await moment.all("volumes"))]
 
 
 async def _times(moment: Moment, wanted: LogsWanted, now: Millis) -> tuple[Millis, Millis]:

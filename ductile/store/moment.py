@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import aiosqlite
 
 from ductile.store.errors import StoreClosed, StoreUnavailable
-from ductile.store.queries import QUERIES
+from ductile.store.queries import QUERIES, Query, of_volume
 from ductile.store.rows import Row
 
 CONNECTIONS = 3
@@ -24,14 +24,20 @@ class Moment:
 
     async def all(self, name: str, **values: Any) -> list[Row]:
         """Every row of a query."""
-        query = QUERIES[name]
-        rows: Iterable[Any] = await self._connection.execute_fetchall(query.sql, query.bind(values))
-        return list(rows)
+        return await self._rows(QUERIES[name], values)
+
+    async def volume_all(self, name: str, volume: int | None, **values: Any) -> list[Row]:
+        """As `all`, on a full volume of the full text; None is the open one."""
+        return await self._rows(QUERIES[name] if volume is None else of_volume(name, volume), values)
 
     async def one(self, name: str, **values: Any) -> Row | None:
         """The first row of a query."""
         rows = await self.all(name, **values)
         return rows[0] if rows else None
+
+    async def _rows(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        rows: Iterable[Any] = await self._connection.execute_fetchall(query.sql, query.bind(values))
+        return list(rows)
 
 
 class Pool:

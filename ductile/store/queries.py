@@ -6,7 +6,8 @@ piece that queries include as `${name}`.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from operator import itemgetter
 from string import Template
@@ -61,3 +62,11 @@ def _binder(parameters: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[
 
 
 QUERIES: Mapping[str, Query] = parse(files("ductile.store").joinpath("queries.sql").read_text("utf-8"))
+
+
+@cache
+def of_volume(name: str, volume: int) -> Query:
+    """A query of the full text, put to a full volume in place of the open one."""
+    query = QUERIES[name]
+    written = "attempt_text_0" if "attempt_text_0" in query.sql else "attempt_text"
+    return replace(query, sql=query.sql.replace(written, f"attempt_text_{volume}"))

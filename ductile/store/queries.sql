@@ -57,6 +57,12 @@ AND k.outcome = coalesce(:outcome, k.outcome) AND k.submitted_by = coalesce(:sub
 FROM attempt_text AS t CROSS JOIN attempts AS a ON a.rowid = t.rowid
 WHERE t.attempt_text MATCH :match AND a.ended_at >= :since AND a.ended_at <= :until
 
+-- fragment: needed_by_none
+-- The events whose emitter has gone, with its run and all other jobs that they started.
+NOT EXISTS (SELECT 1 FROM jobs AS e WHERE e.id = events.job_id)
+AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id)
+AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = events.root_id)
+
 -- fragment: last_attempt
 -- Joins the last ended attempt (a) to a job (j).
 LEFT JOIN attempts AS a
@@ -476,8 +482,8 @@ UPDATE schedules SET last_job_id = :job_id WHERE id = :id;
 SELECT id FROM jobs WHERE id = :id AND ended_at IS NULL;
 
 -- name: old_roots
--- Reads the roots that ended before :before, oldest first.
-SELECT id FROM jobs
+-- Reads the roots that ended before :before, oldest first, which of them are runs, and how many bytes each was given.
+SELECT id, lane IS NULL, coalesce((SELECT length(e.payload) FROM events AS e WHERE e.id = jobs.event_id), 0) FROM jobs
 WHERE ended_at IS NOT NULL AND parent_id IS NULL AND ended_at < :before
 ORDER BY ended_at LIMIT :limit;
 
@@ -489,6 +495,13 @@ WHERE rowid IN (
 )
 RETURNING id, plugin, command, state, event_id;
 
+-- name: trim_alone
+-- Deletes ended jobs that are no runs; returns them.
+DELETE FROM jobs
+WHERE
+    id IN (SELECT value FROM json_each(:ids)) AND ended_at IS NOT NULL AND parent_id IS NULL AND lane IS NOT NULL
+RETURNING id, plugin, command, state, event_id;
+
 -- name: trim_root
 -- Deletes an ended root whose steps are gone; returns it.
 DELETE FROM jobs
@@ -498,18 +511,19 @@ WHERE
 RETURNING id, plugin, command, state, event_id;
 
 -- name: trim_emitted
--- Deletes the events a deleted job emitted, save those that started another job which still stands.
-DELETE FROM events
-WHERE job_id = :job_id AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id);
-
--- name: trim_given
--- Deletes the event a deleted job was given, unless its emitter or another job that it started still stands.
+-- Deletes the events that deleted jobs emitted, save those that started another job which still stands.
 DELETE FROM events
 WHERE
-    id = :id
-    AND NOT EXISTS (SELECT 1 FROM jobs AS e WHERE e.id = events.job_id)
-    AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id)
-    AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = events.root_id);
+    job_id IN (SELECT value FROM json_each(:ids))
+    AND NOT EXISTS (SELECT 1 FROM jobs AS s WHERE s.cause_event_id = events.id);
+
+-- name: trim_given
+-- Deletes the event that a deleted job was given, unless it is needed.
+DELETE FROM events WHERE id = :id AND ${needed_by_none};
+
+-- name: trim_all_given
+-- Deletes the events that deleted jobs were given, save those that are needed.
+DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids)) AND ${needed_by_none};
 
 -- name: trim_skips
 -- Deletes at most :limit skips of a root whose steps are gone.
@@ -528,8 +542,8 @@ WHERE o.rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT :limit) AND o.
 ORDER BY o.rowid;
 
 -- name: trim_text
--- Deletes the full text of these attempts, as far as it was written.
-DELETE FROM attempt_text WHERE rowid IN (SELECT value FROM json_each(:ids) WHERE value <= :indexed);
+-- Deletes the full text of these attempts from the open volume.
+DELETE FROM attempt_text WHERE rowid IN (SELECT value FROM json_each(:ids));
 
 -- name: trim_attempts
 -- Deletes these attempts.
@@ -554,6 +568,61 @@ SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AN
 -- name: merge_text
 -- Merges segments of the full text, as far as so many pages go.
 INSERT INTO attempt_text (attempt_text, rank) VALUES ('merge', :pages);
+
+-- name: attempts_left
+-- Reads the row ids of the oldest and of the newest attempt.
+SELECT coalesce((SELECT min(rowid) FROM attempts), 0), coalesce((SELECT max(rowid) FROM attempts), 0);
+
+-- name: volumes
+-- Reads the full volumes that are searched and the last attempt of each, newest first.
+SELECT n, last FROM text_volumes WHERE last IS NOT NULL ORDER BY n DESC;
+
+-- name: add_volume
+-- Notes a volume that reaches up to an attempt; returns its number.
+INSERT INTO text_volumes (last) VALUES (:last) RETURNING n;
+
+-- name: set_aside
+-- Makes the open volume a full one, of the number that stands for 0.
+ALTER TABLE attempt_text RENAME TO attempt_text_0;
+
+-- name: begin_text
+-- Makes an open volume, as the schema does.
+CREATE VIRTUAL TABLE attempt_text USING fts5(
+    error, stderr, result, facets, content = 'attempt_words', content_rowid = 'id', columnsize = 0
+);
+
+-- name: never_merge_alone
+-- Keeps a new volume from merging before it is told to.
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('automerge', 0);
+
+-- name: never_merge_in_a_crisis
+-- Keeps a new volume from merging all at once before there are very many segments.
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('crisismerge', 256);
+
+-- name: give_up_volume
+-- Takes a volume out of what is searched; its pages are still to be freed.
+UPDATE text_volumes SET last = NULL WHERE n = :volume;
+
+-- name: given_up
+-- Reads which volume is to be freed next.
+SELECT n FROM text_volumes WHERE last IS NULL ORDER BY n LIMIT 1;
+
+-- name: free_text
+-- Frees some pages of a volume. Rows 1 and 10 stay: without them SQLite does not know the table again.
+DELETE FROM attempt_text_data WHERE id IN (SELECT id FROM attempt_text_data WHERE id > 10 LIMIT :limit);
+
+-- name: free_terms
+-- Frees some of what leads to the pages of a volume.
+DELETE FROM attempt_text_idx
+WHERE (segid, term) IN (SELECT segid, term FROM attempt_text_idx LIMIT :limit);
+
+-- name: drop_text
+-- Drops the tables of a volume, of which next to nothing is left.
+DROP TABLE attempt_text;
+
+-- name: drop_volume
+-- Forgets a volume.
+DELETE FROM text_volumes WHERE n = :volume;
 
 -- name: trim_journal
 -- Deletes the oldest rows of the journal, at most :limit, written before :before; the newest row always stays.

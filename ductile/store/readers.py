@@ -13,13 +13,13 @@ from ductile.model.job import Job, State
 from ductile.model.journal import Entry
 from ductile.model.view import AttemptView, JobPage, JobView, LogPage, SkipView
 from ductile.store.analytics import Backlog, Recent, backlog, recent
-from ductile.store.fulltext import INDEXED
 from ductile.store.listing import Wanted, list_jobs
 from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
 from ductile.store.purge import Purge
 from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
+from ductile.store.volumes import INDEXED
 
 _CAUSE = -1
 """Where `view_columns` has the id of the event that started a job."""

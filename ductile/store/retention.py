@@ -4,13 +4,17 @@ Each kind of row has a trim of its own, so that none waits for another. A trim g
 is told that this is enough: rows differ too much in what they cost for a number of them to be a bound.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
+from ductile.store.fulltext import bounded
 from ductile.store.fulltext import trim_attempts as trim_attempt_rows
 from ductile.store.rows import Row
 from ductile.store.tx import Tx
+from ductile.store.volumes import free
 
 Enough = Callable[[], bool]
 """Asked between two slices; true: the batch stops here."""
@@ -18,10 +22,10 @@ Enough = Callable[[], bool]
 Trim = Callable[[Tx, Millis, Enough], int]
 """Deletes what ended before a time; returns how many rows went, 0 where nothing is left to do."""
 
-SLICE = 16
+SLICE = 32
 """Rows that go without a question; a slice takes a millisecond or two."""
 
-BATCH = 512
+BATCH = 8192
 """Rows that one transaction deletes at most."""
 
 SPARE = 8
@@ -37,22 +41,36 @@ def trim_jobs(tx: Tx, before: Millis, enough: Enough) -> int:
     An event stays while any job that it started does.
     """
     deleted = 0
-    for (root_id,) in tx.all("old_roots", before=before, limit=BATCH):
-        if deleted and enough():
-            break
-        gone, whole = _trim_root(tx, root_id, enough)
-        deleted += gone
-        if not whole:
+    while deleted < BATCH and (roots := _old_roots(tx, before)):
+        deleted += _trim_alone(tx, [root_id for root_id, is_run in roots if not is_run])
+        for root_id in [root_id for root_id, is_run in roots if is_run]:
+            gone, whole = _trim_run(tx, root_id, enough)
+            deleted += gone
+            if not whole:
+                return deleted
+        if enough():
             break
     return deleted
 
 
-def _trim_root(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
+def _old_roots(tx: Tx, before: Millis) -> list[tuple[str, bool]]:
+    """The oldest that are a slice together, and whether each is a run. What they were given is read to be deleted."""
+    rows = tx.all("old_roots", before=before, limit=SLICE)
+    return bounded(((root_id, bool(is_run)), size) for root_id, is_run, size in rows)
+
+
+def _trim_alone(tx: Tx, job_ids: Sequence[str]) -> int:
+    """Deletes jobs that are no runs; how many."""
+    rows = tx.all("trim_alone", ids=_json(job_ids)) if job_ids else []
+    _trim_behind(tx, rows)
+    return len(rows)
+
+
+def _trim_run(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
     """Deletes a run, its root last; how many rows went, and whether that was all."""
     deleted = 0
     while steps := tx.all("trim_steps", root_id=root_id, limit=SLICE):
-        for row in steps:
-            _trim_behind(tx, row)
+        _trim_behind(tx, steps)
         deleted += len(steps)
         if enough():
             return deleted, False
@@ -64,18 +82,26 @@ def _trim_root(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
         deleted += gone
         if enough():
             return deleted, False
-    for row in tx.all("trim_root", id=root_id):
-        _trim_behind(tx, row)
-        deleted += 1
-    return deleted, True
+    root = tx.all("trim_root", id=root_id)
+    _trim_behind(tx, root)
+    return deleted + len(root), True
 
 
-def _trim_behind(tx: Tx, row: Row) -> None:
-    """Counts a deleted job out, and deletes the events that nobody needs any more."""
-    job_id, plugin, command, state, event_id = row
-    tx.count(plugin, command, State(state), -1)
-    tx.run("trim_emitted", job_id=job_id)
-    tx.run("trim_given", id=event_id)
+def _trim_behind(tx: Tx, rows: Sequence[Row]) -> None:
+    """Counts deleted jobs out, and deletes the events that nobody needs any more."""
+    if not rows:
+        return
+    for _, plugin, command, state, _ in rows:
+        tx.count(plugin, command, State(state), -1)
+    tx.run("trim_emitted", ids=_json([row[0] for row in rows]))
+    if len(rows) > 1:
+        tx.run("trim_all_given", ids=_json([row[-1] for row in rows]))
+    else:
+        tx.run("trim_given", id=rows[0][-1])
+
+
+def _json(ids: Sequence[str]) -> str:
+    return orjson.dumps(ids).decode()
 
 
 def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
@@ -106,6 +132,14 @@ def _sliced(trim: Callable[[], int], enough: Enough) -> int:
         if not gone or enough():
             break
     return deleted
+
+
+def free_text(tx: Tx, enough: Enough) -> bool:
+    """Frees the full text of attempts that have gone; whether more is to be freed."""
+    while free(tx):
+        if enough():
+            return True
+    return False
 
 
 def give_back(tx: Tx, enough: Enough) -> bool:

@@ -132,10 +132,17 @@ SELECT
     || ' d' || (a.ended_at / 86400000) || ' h' || (a.ended_at / 3600000) AS facets
 FROM attempts AS a;
 
--- The full text of attempts up to the one that meta names as 'logs_indexed'.
+-- The open volume: the full text of attempts behind the one that meta names as 'text_opened', up to 'logs_indexed'.
 CREATE VIRTUAL TABLE attempt_text USING fts5(
     error, stderr, result, facets, content = 'attempt_words', content_rowid = 'id', columnsize = 0
 );
+
+-- Full volumes, each in a table attempt_text_<n> like the open one's: the full text of the attempts behind the volume
+-- before, up to `last`. Without `last` it is not searched any more, but freed.
+CREATE TABLE text_volumes (
+    n INTEGER PRIMARY KEY,
+    last INTEGER
+) STRICT;
 
 -- A payload stands here once; jobs refer to it.
 CREATE TABLE events (

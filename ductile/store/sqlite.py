@@ -70,6 +70,10 @@ class Store(Readers):
         result: _T = await self._writer.write(operation, args, kwargs, rehearsed=True)
         return result
 
+    def awaited(self) -> bool:
+        """Asked by an operation while it works: whether anybody else waits for its batch."""
+        return self._writer.awaited()
+
     def admit(self) -> None:
         """Asked before new work is written. Raises `StorageFull` where there is no room for it."""
         if self.shortage is not None:

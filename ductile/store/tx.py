@@ -12,7 +12,7 @@ from ductile.model.job import Ended, State
 from ductile.model.journal import Kind
 from ductile.model.order import Note, Start
 from ductile.model.signal import JOURNALLED, Ready, Signal
-from ductile.store.queries import QUERIES
+from ductile.store.queries import QUERIES, of_volume
 
 Hooks = Callable[[Ended], Sequence[Start | Note]]
 """Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
@@ -50,6 +50,11 @@ class Tx:
     def run(self, name: str, **values: Any) -> sqlite3.Cursor:
         """Runs a query of `queries.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
         query = QUERIES[name]
+        return self._execute(query.sql, query.bind(values))
+
+    def volume_run(self, name: str, volume: int, **values: Any) -> sqlite3.Cursor:
+        """As `run`, on a full volume of the full text."""
+        query = of_volume(name, volume)
         return self._execute(query.sql, query.bind(values))
 
     def all(self, name: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -85,6 +85,10 @@ class Writer:
         self._inbox.put(_Write(operation, args, kwargs, future, rehearsed))
         return await future
 
+    def awaited(self) -> bool:
+        """Whether anybody waits for the batch besides the operation that asks; asked by it, while it works."""
+        return len(self._batch) > 1 or not self._inbox.empty()
+
     async def close(self) -> None:
         """Writes what still waits, then ends the thread and closes the connection."""
         if not self._closed:

@@ -1,9 +1,22 @@
 """The chore that trims: every kind of row has its turn, and no batch takes long."""
 
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from support.store import settlement, start
+from support.web import snapshot
 
 from ductile.dispatch import retention
-from ductile.dispatch.retention import LONGEST, stopwatch
+from ductile.dispatch.retention import BRIEF, LONGEST, Retention, step, stopwatch
+from ductile.store.claim import claim
+from ductile.store.fulltext import index_attempts
+from ductile.store.insert import insert_start
+from ductile.store.settle import settle
+from ductile.store.sqlite import Store
+from ductile.store.tx import Tx
 
 
 def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +31,78 @@ def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(m
     now += LONGEST
 
     assert (first, between, enough()) == (False, False, True)
+
+
+def test_a_batch_is_over_sooner_where_somebody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    waiting = False
+    monkeypatch.setattr(retention.time, "monotonic", lambda: now)
+
+    enough = stopwatch(lambda: waiting)
+    first = enough()
+    now += BRIEF
+    alone = enough()
+    waiting = True
+
+    assert (first, alone, enough()) == (False, False, True)
+
+
+async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(retention.asyncio, "sleep", sleep)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def trim(_tx: Tx, enough: Callable[[], bool]) -> bool:
+        begun.set()
+        assert go_on.wait(10)
+        return enough()
+
+    alone = asyncio.create_task(step(store, trim))
+    go_on.set()
+    await alone
+    assert slept == []
+
+    begun.clear()
+    go_on.clear()
+    trimming = asyncio.create_task(step(store, trim))
+    await asyncio.to_thread(begun.wait, 10)
+    other = asyncio.create_task(store.write(insert_start, start()))
+    while not other.done():
+        await asyncio.wait({other}, timeout=0)
+        go_on.set()
+    await trimming
+    assert len(slept) == 1
+    assert slept[0] > 0
+    await store.close()
+
+
+async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.store.volumes.ATTEMPTS", 3)
+    monkeypatch.setattr("ductile.store.fulltext.BATCH", 3)
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    for _ in range(8):
+        await store.write(insert_start, start())
+        claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
+        await store.write(settle, settlement(claims.claimed[0].job))
+    while (await store.write(index_attempts)).more:
+        pass
+    current = snapshot()
+    keep = current.service.job_log_retention + current.service.job_queue_retention
+
+    await Retention(store, lambda: current, lambda: 1_000_001 + keep).round()
+
+    def left(tx: Tx) -> list[int]:
+        return [len(tx.all("volumes")), len(tx.all("given_up")), *tx.all("attempts_left")[0]]
+
+    assert await store.write(left) == [0, 0, 0, 0]
+    assert (await store.jobs()).total == 0
+    await store.close()

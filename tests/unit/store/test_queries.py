@@ -23,6 +23,10 @@ COLD = {
     "old_attempts": "the first rows of the table, at most :limit",
     "trim_idempotency": "as old_attempts",
     "trim_journal": "as old_attempts",
+    "free_text": "as old_attempts",
+    "free_terms": "as old_attempts",
+    "volumes": "one row a volume",
+    "given_up": "as volumes",
 }
 """Queries that may scan, and why."""
 

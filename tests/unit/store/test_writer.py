@@ -311,3 +311,12 @@ def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) ->
         assert bench.all("PRAGMA busy_timeout") == [(5000,)]
         assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
         assert bench.path.with_name("state.db-wal").stat().st_size > 0
+
+
+async def test_an_operation_can_ask_whether_anybody_else_waits(store: Store) -> None:
+    def asked(_tx: Tx) -> bool:
+        return store.awaited()
+
+    assert await store.write(asked) is False
+    assert await batch(store, asked, put("other")) == [True, None], "one that stands behind it"
+    assert await batch(store, put("other"), asked) == [None, True], "one that stands before it, without its commit"

@@ -1,0 +1,100 @@
+"""The full text in volumes: one that is written, and full ones, which are searched until they go as a whole.
+
+All that SQLite knows of one word it merges in one step, and everybody who waits for the writer waits for that: in one
+table a step would grow with the history, in a volume it cannot. And an attempt need not be taken out of a full volume
+word by word: it is no more found once its own row is gone, and when the last of them has gone, so does the volume, a
+few pages at a time.
+
+Row ids of deleted attempts are given anew when there is none behind them. A volume that reaches beyond the newest
+attempt is therefore given up as well, and what is left of its attempts is written again.
+"""
+
+from dataclasses import dataclass
+
+from ductile.store.tx import Tx
+
+INDEXED = "logs_indexed"
+"""The key in `meta`: the row id of the last attempt whose full text was written."""
+
+OPENED = "text_opened"
+"""The key in `meta`: the row id of the last attempt before the open volume."""
+
+SIZE = "text_size"
+"""The key in `meta`: how many bytes were read to write the open volume."""
+
+ATTEMPTS = 65_536
+"""Attempts that a volume takes, and a batch more."""
+
+BYTES = 64_000_000
+"""Bytes that are read for a volume, and a batch more."""
+
+PAGES = 32
+"""Pages of a volume that are freed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which attempts have their full text: all `through` one, those behind `opened` in the open volume."""
+
+    opened: int
+    through: int
+
+
+def reach(tx: Tx) -> Reach:
+    """How far the full text reaches."""
+    return Reach(opened=_kept(tx, OPENED), through=_kept(tx, INDEXED))
+
+
+def begin_when_full(tx: Tx, size: int) -> None:
+    """Counts in the bytes that are to be written next, to a new volume where the open one is full."""
+    written, at = _kept(tx, SIZE), reach(tx)
+    if at.through - at.opened >= ATTEMPTS or written >= BYTES:
+        ((volume,),) = tx.all("add_volume", last=at.through)
+        tx.volume_run("set_aside", volume)
+        tx.run("begin_text")
+        tx.run("never_merge_alone")
+        tx.run("never_merge_in_a_crisis")
+        _keep(tx, OPENED, at.through)
+        written = 0
+    _keep(tx, SIZE, written + size)
+
+
+def follow(tx: Tx) -> None:
+    """Brings the volumes in line with the attempts that are left, after some were deleted."""
+    at = reach(tx)
+    ((oldest, newest),) = tx.all("attempts_left")
+    through = min(at.through, newest)
+    volumes: list[tuple[int, int]] = tx.all("volumes")
+    for volume, last in volumes:
+        if last > newest or last < oldest:
+            tx.run("give_up_volume", volume=volume)
+        if last > newest:
+            through = min(through, max((below for _, below in volumes if below <= newest), default=0))
+    if through < at.through:
+        _keep(tx, INDEXED, through)
+    if through < at.opened:
+        _keep(tx, OPENED, through)
+        _keep(tx, SIZE, 0)
+
+
+def free(tx: Tx) -> int:
+    """Frees some pages of a volume that was given up; 0 where there is none."""
+    row = tx.one("given_up")
+    if row is None:
+        return 0
+    (volume,) = row
+    freed = tx.volume_run("free_text", volume, limit=PAGES).rowcount
+    freed = freed or tx.volume_run("free_terms", volume, limit=PAGES * 64).rowcount
+    if not freed:
+        tx.volume_run("drop_text", volume)
+        tx.run("drop_volume", volume=volume)
+    return max(freed, 1)
+
+
+def _kept(tx: Tx, key: str) -> int:
+    row = tx.one("get_meta", key=key)
+    return 0 if row is None else int(row[0])
+
+
+def _keep(tx: Tx, key: str, value: int) -> None:
+    tx.run("set_meta", key=key, value=str(value))
