@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from ductile import __version__, parts
+from ductile.config.collector import settle
 from ductile.config.compile import compile_config
 from ductile.config.reload import Live
 from ductile.dispatch.attempt import Attempts
@@ -111,6 +112,7 @@ class App:
             await source.start()
         for url in server.urls:
             log.info("listening", address=url, version=__version__, generation=self._first.generation)
+        settle()
         failed = await stopped_or_failed(control, dispatcher.task, *(source.task for source in sources))
         log.info("stopping", running=dispatcher.running)
         for source in sources:

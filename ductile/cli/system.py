@@ -15,14 +15,19 @@ app = noun("Start, look at, reload, pause and stop a gateway.")
 @command(app, config=True)
 def start(out: Out) -> None:
     """Run the gateway in the foreground until it is stopped (SIGTERM, Ctrl-C, `ductile system stop`)."""
-    from ductile.app import run  # noqa: PLC0415 - the whole gateway, which no other command needs
-    from ductile.cli.report import compiled  # noqa: PLC0415 - as above
-    from ductile.config.load import find_config  # noqa: PLC0415 - as above
+    from ductile.cli.gateway import gateway  # noqa: PLC0415 - the whole gateway, which no other command needs
+    from ductile.config.collector import collecting_later  # noqa: PLC0415 - as above
 
-    location = find_config(out.config, os.environ)
-    if out.asked_format == "json":
-        compiled(location, os.environ)  # its error is JSON, where the gateway writes lines
-    raise typer.Exit(run(location))
+    with collecting_later():  # until everything has started
+        run = gateway()
+        from ductile.cli.report import compiled  # noqa: PLC0415 - as above
+        from ductile.config.load import find_config  # noqa: PLC0415 - as above
+
+        location = find_config(out.config, os.environ)
+        if out.asked_format == "json":
+            compiled(location, os.environ)  # its error is JSON, where the gateway writes lines
+        code = run(location)
+    raise typer.Exit(code)
 
 
 @command(app, gateway=True, waits=True)

@@ -10,7 +10,7 @@ def collecting_later() -> Iterator[None]:
     """Collects nothing meanwhile; threads may be in it at once, and when they have left it is on again.
 
     A large configuration is a million objects, all of them wanted: looking through them again and again as they come
-    costs a third of the time.
+    costs a third of the time. The same holds for what imports make, a tenth of the time of a start.
     """
     before = gc.isenabled()
     gc.disable()
@@ -19,3 +19,9 @@ def collecting_later() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
+
+
+def settle() -> None:
+    """Collect from now on, but never look again at what stands now: it is here to stay."""
+    gc.freeze()
+    gc.enable()

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from ductile.document.build import Builder, Refused
-from ductile.document.explain import explain
 from ductile.document.marks import Marks, Place, start_of
 from ductile.document.problem import Mark, Problem
 
@@ -63,6 +62,8 @@ def read_text(text: str, *, file: str) -> Document:
     except Refused as refused:
         return _empty(file, refused.problem)
     except (yaml.YAMLError, UnicodeEncodeError) as error:
+        from ductile.document.explain import explain  # noqa: PLC0415 - its patterns take long to compile
+
         line, column, message = explain(error, text)
         return _empty(file, Problem(code="yaml", message=message, mark=Mark(file, line, column)))
     if value is None:

@@ -13,8 +13,8 @@ from ductile.model.snapshot import Snapshot
 JSON = "application/json"
 _HASH = 16
 """Hex digits of a hash in an entity tag."""
-_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\U0010ffff]*")')
-"""RFC 9110, 8.8.3."""
+_TAG = re.compile(r'(?:W/)?("[^\x00-\x20"\x7f]*")')
+"""RFC 9110, 8.8.3; said by what it excludes, which compiles in no time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ def configure(level: str, form: str, service: str) -> None:
     """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     last = (
-        (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+        (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),)
         if console
         else (structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer(serializer=_json))
     )

@@ -86,6 +86,22 @@ def gateway(*, start: bool = True, **sections: Any) -> Iterator[Gateway]:
             _end(one)
 
 
+@contextmanager
+def installed() -> Iterator[None]:
+    """Interpreters find compiled modules, as those of an installation do, wherever the code stands and may write."""
+    before = dict(os.environ)
+    with folder() as cache:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache)
+        try:
+            with gateway():  # the first one compiles
+                pass
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
 def plant(one: Gateway) -> None:
     """The plugins: `shell`, `script` (Python, as anybody writes it) and `worker` (with the author library)."""
     one.plugin("shell", SHELL)

@@ -80,9 +80,10 @@ def main(arguments: list[str]) -> int:
         print(f"# {name}: {text}", flush=True)
     rows: list[dict[str, Any]] = []
     good = True
-    for name in names:
-        good &= measure(name, settings, rows)
-        write({"header": header, "rows": merged(rows, kept, set(names))}, asked)
+    with place.installed():
+        for name in names:
+            good &= measure(name, settings, rows)
+            write({"header": header, "rows": merged(rows, kept, set(names))}, asked)
     return 0 if good else 1
 
 

@@ -23,6 +23,7 @@ def start(settings: place.Settings) -> Iterator[Row]:
     """Until the first 200 of `/healthz`, and the time of `ductile --help`; both beside a bare interpreter's start."""
     bound = "python -c pass"
     ready = Row(what=f"start to /healthz with {PLUGINS} plugins", unit="ms", bound=bound, budget=Budget(most=600))
+    ready.note = "modules compiled before, as an installation's are"
     helps = Row(what="ductile --help", unit="ms", bound=bound, budget=Budget(most=150))
     with place.gateway(start=False) as one:
         _plugins(one, PLUGINS)

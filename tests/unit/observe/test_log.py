@@ -47,3 +47,15 @@ def test_a_console_gets_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure("info", "console", "kitchen")
     structlog.get_logger().info("cooked")
     assert "cooked" in capsys.readouterr().err
+
+
+def test_a_traceback_on_a_console_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "console", "kitchen")
+    recipe = "spice".upper()
+    try:
+        int("no number")
+    except ValueError:
+        structlog.get_logger().exception("burnt")
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert recipe not in shown

@@ -1,0 +1,33 @@
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from ductile.cli.gateway import absent
+
+
+def test_an_absent_module_cannot_be_imported_meanwhile() -> None:
+    sys.modules.pop("this", None)
+    with absent("this"), pytest.raises(ModuleNotFoundError):
+        import_module("this")
+    assert "this" not in sys.modules
+
+
+def test_a_module_that_was_imported_before_stays() -> None:
+    before = import_module("json")
+    with absent("json"):
+        assert import_module("json") is before
+    assert sys.modules["json"] is before
+
+
+def test_the_gateways_code_is_there_without_the_tables_of_the_command_line() -> None:
+    script = """
+import sys
+from ductile.cli.gateway import gateway
+run = gateway()
+print(run.__module__, "aiohttp.web" in sys.modules, "rich" in sys.modules)
+import rich
+"""
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["ductile.app", "True", "False"]
