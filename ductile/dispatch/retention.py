@@ -21,11 +21,20 @@ T = TypeVar("T")
 EVERY = 600.0
 """Seconds between two rounds."""
 
-LONGEST = 0.025
+LONGEST = 0.010
 """Seconds that one transaction trims while nobody waits for it, and a slice more."""
 
 BRIEF = 0.003
 """Seconds that one transaction trims where somebody waits for it, and a slice more."""
+
+LONGEST_LOG = 32 * 1024 * 1024
+"""Bytes of the write-ahead log beyond which nothing is trimmed: all of it is written back at once some time."""
+
+AGAIN = 1.0
+"""Seconds until a log is looked at again that was too long."""
+
+LATELY = 0.5
+"""Seconds after somebody waited in which somebody else is expected to."""
 
 SHARE = 2
 """One part in so many of the time goes into trimming at most, where others write: they make the rows."""
@@ -38,6 +47,7 @@ class Retention:
         self._store = store
         self._current = current
         self._clock = clock
+        self._pace = Pace(store)
         self.task: asyncio.Task[None] | None = None
         """The trimming itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
@@ -69,7 +79,7 @@ class Retention:
             deleted += more
         await self._store.write(trim_counts)
         for room in (free_text, give_back):
-            while await step(self._store, room):
+            while await self._pace.step(room):
                 pass
         if deleted:
             log.info("trimmed", rows=deleted)
@@ -80,24 +90,33 @@ class Retention:
         jobs, attempts = now - service.job_queue_retention, now - service.job_log_retention
         deleted = 0
         for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
-            deleted += await step(self._store, trim, before)
+            deleted += await self._pace.step(trim, before)
         return deleted
 
 
-async def step(store: Store, operation: Callable[..., T], *args: Millis) -> T:
-    """One batch that stops in time; where others wait for it, a pause follows that is as long as it took."""
-    crowded = False
+class Pace:
+    """Batches that are long while nobody else writes, and short and with pauses between them while somebody does."""
 
-    def awaited() -> bool:
-        nonlocal crowded
-        crowded = crowded or store.awaited()
-        return crowded
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._crowded_at = -math.inf
 
-    began = time.monotonic()
-    result = await store.write(operation, *args, stopwatch(awaited))
-    if crowded:
-        await asyncio.sleep((SHARE - 1) * (time.monotonic() - began))
-    return result
+    async def step(self, operation: Callable[..., T], *args: Millis) -> T:
+        """One batch that stops in time; beside others, a pause follows that is as long as it took."""
+        while await self._store.log_size() > LONGEST_LOG:  # noqa: ASYNC110 - nobody tells of a file
+            await asyncio.sleep(AGAIN)
+        began = time.monotonic()
+        result = await self._store.write(operation, *args, stopwatch(self._crowded))
+        if self._crowded_at > began - LATELY:
+            await asyncio.sleep((SHARE - 1) * (time.monotonic() - began))
+        return result
+
+    def _crowded(self) -> bool:
+        """Whether somebody waits for this batch, or has waited for one of the last; asked on the writing thread."""
+        now = time.monotonic()
+        if self._store.awaited():
+            self._crowded_at = now
+        return self._crowded_at > now - LATELY
 
 
 def stopwatch(awaited: Callable[[], bool] = lambda: False) -> Callable[[], bool]:

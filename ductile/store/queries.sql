@@ -78,7 +78,7 @@ PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 5000;
 PRAGMA foreign_keys = OFF;
 PRAGMA wal_autocheckpoint = 1000;
-PRAGMA journal_size_limit = 67108864;
+PRAGMA journal_size_limit = 16777216;
 PRAGMA cache_size = -16384;
 PRAGMA temp_store = MEMORY;
 
@@ -651,7 +651,7 @@ SELECT
 
 -- name: give_back
 -- Gives some free pages back to the file system.
-PRAGMA incremental_vacuum (64);
+PRAGMA incremental_vacuum (16);
 
 -- name: never_wait
 -- Gives up at once what others are in the way of.

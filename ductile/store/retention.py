@@ -14,7 +14,7 @@ from ductile.store.fulltext import bounded
 from ductile.store.fulltext import trim_attempts as trim_attempt_rows
 from ductile.store.rows import Row
 from ductile.store.tx import Tx
-from ductile.store.volumes import free
+from ductile.store.volumes import begin_when_full, free
 
 Enough = Callable[[], bool]
 """Asked between two slices; true: the batch stops here."""
@@ -106,6 +106,7 @@ def _json(ids: Sequence[str]) -> str:
 
 def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes attempts, which outlive their jobs, with their full text."""
+    begin_when_full(tx)
     return _sliced(lambda: trim_attempt_rows(tx, before, SLICE), enough)
 
 

@@ -36,8 +36,12 @@ class Room:
 
 def measured(path: Path, held: int) -> Room:
     """The room of a database in which so many bytes hold something. Blocking."""
-    log = path.with_name(f"{path.name}-wal")
     system = os.statvfs(path.parent)
     margin = min(MARGIN, system.f_blocks * system.f_frsize // SMALL)
-    written = log.stat().st_size if log.exists() else 0
-    return Room(used=held + written, free=system.f_bavail * system.f_frsize, margin=margin)
+    return Room(used=held + log_size(path), free=system.f_bavail * system.f_frsize, margin=margin)
+
+
+def log_size(path: Path) -> int:
+    """Bytes of the write-ahead log of a database. Blocking."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.stat().st_size if log.exists() else 0

@@ -17,7 +17,7 @@ from ductile.store.fulltext import index_attempts
 from ductile.store.logs import LogsWanted
 from ductile.store.meta import set_meta
 from ductile.store.readers import Readers
-from ductile.store.room import Room, measured
+from ductile.store.room import Room, log_size, measured
 from ductile.store.tx import Hooks, Tx
 from ductile.store.writer import Listener, Watcher, Writer
 
@@ -82,6 +82,10 @@ class Store(Readers):
     async def room(self) -> Room:
         """How much room the state takes, and how much there is."""
         return await asyncio.to_thread(measured, self._path, await self.held_bytes())
+
+    async def log_size(self) -> int:
+        """Bytes of the write-ahead log: it grows beyond the usual while a reader keeps it from being written back."""
+        return await asyncio.to_thread(log_size, self._path)
 
     def listen(self, listener: Listener) -> None:
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""

@@ -45,8 +45,8 @@ def reach(tx: Tx) -> Reach:
     return Reach(opened=_kept(tx, OPENED), through=_kept(tx, INDEXED))
 
 
-def begin_when_full(tx: Tx, size: int) -> None:
-    """Counts in the bytes that are to be written next, to a new volume where the open one is full."""
+def begin_when_full(tx: Tx, size: int = 0) -> None:
+    """Begins a new volume where the open one is full, and counts in the bytes that are to be written to it next."""
     written, at = _kept(tx, SIZE), reach(tx)
     if at.through - at.opened >= ATTEMPTS or written >= BYTES:
         ((volume,),) = tx.all("add_volume", last=at.through)

@@ -10,7 +10,7 @@ from support.store import settlement, start
 from support.web import snapshot
 
 from ductile.dispatch import retention
-from ductile.dispatch.retention import BRIEF, LONGEST, Retention, step, stopwatch
+from ductile.dispatch.retention import BRIEF, LONGEST, Pace, Retention, stopwatch
 from ductile.store.claim import claim
 from ductile.store.fulltext import index_attempts
 from ductile.store.insert import insert_start
@@ -57,6 +57,7 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         slept.append(seconds)
 
     monkeypatch.setattr(retention.asyncio, "sleep", sleep)
+    pace = Pace(store)
     begun, go_on = threading.Event(), threading.Event()
 
     def trim(_tx: Tx, enough: Callable[[], bool]) -> bool:
@@ -64,14 +65,14 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         assert go_on.wait(10)
         return enough()
 
-    alone = asyncio.create_task(step(store, trim))
+    alone = asyncio.create_task(pace.step(trim))
     go_on.set()
     await alone
     assert slept == []
 
     begun.clear()
     go_on.clear()
-    trimming = asyncio.create_task(step(store, trim))
+    trimming = asyncio.create_task(pace.step(trim))
     await asyncio.to_thread(begun.wait, 10)
     other = asyncio.create_task(store.write(insert_start, start()))
     while not other.done():
@@ -80,6 +81,8 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
     await trimming
     assert len(slept) == 1
     assert slept[0] > 0
+    await pace.step(trim)
+    assert len(slept) == 2, "who came just now comes again"
     await store.close()
 
 
@@ -105,4 +108,29 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
 
     assert await store.write(left) == [0, 0, 0, 0]
     assert (await store.jobs()).total == 0
+    await store.close()
+
+
+async def test_nothing_is_trimmed_while_the_write_ahead_log_is_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    await store.write(insert_start, start())
+    limit = await store.log_size() - 1
+    assert limit > 0
+    monkeypatch.setattr(retention, "LONGEST_LOG", limit)
+    trimmed = 0
+
+    def trim(_tx: Tx, _enough: Callable[[], bool]) -> bool:
+        nonlocal trimmed
+        trimmed += 1
+        return False
+
+    async def written_back(_seconds: float) -> None:
+        assert trimmed == 0
+        monkeypatch.setattr(retention, "LONGEST_LOG", limit + 1)
+
+    monkeypatch.setattr(retention.asyncio, "sleep", written_back)
+    await Pace(store).step(trim)
+    assert trimmed == 1
     await store.close()

@@ -99,10 +99,10 @@ async def test_a_volume_is_full_by_its_bytes_too(bench: Bench, monkeypatch: pyte
 
 
 async def test_an_attempt_of_a_full_volume_is_not_found_once_it_has_gone(bench: Bench, readers: Readers) -> None:
-    ended = [end(bench, "word") for _ in range(11)]
+    ended = [end(bench, "word") for _ in range(8)]
     index_all(bench)
 
-    bench.do(trim_attempts, bench.now - 8000, lambda: False)
+    bench.do(trim_attempts, bench.now - 5000, lambda: False)
 
     assert await found(readers, "word") == ended[:1:-1]
     assert full(bench) == [(1, 6)], "it is searched for the others"
@@ -182,6 +182,17 @@ async def test_a_search_finds_what_reading_every_attempt_does(bench: Bench, read
     for word in WORDS:
         rows = bench.all("SELECT job_id FROM attempts WHERE instr(error, ?) ORDER BY rowid DESC", word)
         assert await found(readers, word) == [job_id for (job_id,) in rows]
+
+
+def test_a_full_volume_is_closed_before_it_is_trimmed(bench: Bench) -> None:
+    for _ in range(6):
+        end(bench, "word")
+    index_all(bench)
+    assert full(bench) == []
+
+    bench.do(trim_attempts, bench.now, lambda: True)
+
+    assert full(bench) == [(1, 6)], "its words need not be taken out"
 
 
 def test_a_new_volume_is_made_like_the_one_of_the_schema(bench: Bench) -> None:
