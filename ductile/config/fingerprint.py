@@ -46,7 +46,7 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
     for name, unusable in instances.unusable.items():
         parts[f"plugins.{name}"] = [*parts.get(f"plugins.{name}", ()), unusable]
     for name, graph in pipelines.items():
-        parts[f"pipelines.{name}"] = graph
+        parts[f"pipelines.{name}"] = [graph.hash, graph.on, graph.on_hook, graph.from_plugin, graph.condition]
     return {name: digest(part) for name, part in parts.items()}
 
 

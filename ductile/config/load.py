@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ductile.document.merge import merge
 from ductile.document.override import is_override
 from ductile.document.problem import Mark, Problem
 from ductile.document.problem import Path as YamlPath
-from ductile.document.read import Document, read_document, read_text
+from ductile.document.read import CACHED_DOCUMENTS, Document, read_document, read_text
 
 FILE = "config.yaml"
 SYSTEM_FOLDER = Path("/etc/ductile")
@@ -100,7 +100,8 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
         secrets |= expanded.secrets
         used |= expanded.used
         files += expanded.files
-        value, marks, warnings = modernize(expanded.value, document.marks)
+        still = expanded.value is document.value
+        value, marks, warnings = _modern(document) if still else modernize(expanded.value, document.marks)
         layers.append(replace(document, value=_resolved(value, path.parent), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
     whole = reduce(merge, layers)
@@ -120,6 +121,12 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
         folders=tuple(reader.folders),
         used=used,
     )
+
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def _modern(document: Document) -> tuple[Any, Marks, list[Problem]]:
+    """A document in which nothing was expanded, in today's spelling."""
+    return modernize(document.value, document.marks)
 
 
 class _Reader:

@@ -5,7 +5,7 @@ quotes stays text. Map keys are never expanded.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,26 +66,28 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expa
 @lru_cache(maxsize=CACHED_DOCUMENTS)
 def _still(document: Document) -> Expanded | None:
     """A document in which nothing stands to be expanded, and so depends on nothing else; None for any other."""
-    try:
-        secrets = frozenset(_secrets(document.value, ""))
-    except _Unexpandable:
+    secrets: set[str] = set()
+    if not _gathered(document.value, "", secrets):
         return None
-    return Expanded(value=document.value, problems=(), secrets=secrets, used={})
+    return Expanded(value=document.value, problems=(), secrets=frozenset(secrets), used={})
 
 
-def _secrets(value: Any, name: str) -> Iterator[str]:
-    """The texts below a key that are secrets as they stand. Raises _Unexpandable at the first `${`."""
+def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
+    """Adds the texts below a key that are secrets as they stand; False, half done, at the first `${`."""
     if isinstance(value, str):
         if "${" in value:
-            raise _Unexpandable(code="bad_expansion", message="this has to be expanded")
+            return False
         if _is_secret(name, value):
-            yield value
+            secrets.add(value)
     elif isinstance(value, dict):
         for key, member in value.items():
-            yield from _secrets(member, key)
+            if not _gathered(member, key, secrets):
+                return False
     elif isinstance(value, list):
         for member in value:
-            yield from _secrets(member, name)
+            if not _gathered(member, name, secrets):
+                return False
+    return True
 
 
 def _is_secret(name: str, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -79,9 +80,12 @@ _ABOUT = frozenset(
     }
 )
 """A name that ends so says something of a secret: `password_file`, `token_ttl`, `secret_ref`."""
+_KNOWN_NAMES = 1024
+"""Names that need not be looked at again: a configuration has few keys, and each of them often."""
 _DISPLAY_SECRETS = ("secret", "key", "token", "password", "credential", "auth")
 
 
+@lru_cache(maxsize=_KNOWN_NAMES)
 def is_secret_name(name: str) -> bool:
     """Whether the words of a configuration key or variable name say that its value is a secret.
 

@@ -1,17 +1,15 @@
 """Who calls whom: dangling calls, cycles, and an order in which every pipeline comes after those that it calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.dsl import PipelineModel
 
 
-def calls(model: PipelineModel) -> Iterator[tuple[str, Path]]:
+def calls(model: PipelineModel) -> list[tuple[str, Path]]:
     """The pipelines it calls, each with the path of its `call`."""
-    for step, at in model.every_step():
-        if step.call is not None:
-            yield step.call, (*at, "call")
+    return [(step.call, (*at, "call")) for step, at in model.every_step() if step.call is not None]
 
 
 def callees_first(named: Mapping[str, PipelineModel]) -> tuple[list[PipelineModel], list[Problem]]:
@@ -33,6 +31,8 @@ def callees_first(named: Mapping[str, PipelineModel]) -> tuple[list[PipelineMode
 def _ordered(edges: dict[str, dict[str, Path]], problems: list[Problem]) -> list[str]:
     """Names, callees first, without those on a cycle; each cycle is reported, and cut at the call that closes it."""
     broken: set[str] = set()
+    if not any(edges.values()):
+        return list(edges)
     while True:
         try:
             order = list(TopologicalSorter(edges).static_order())

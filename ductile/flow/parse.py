@@ -13,6 +13,9 @@ from ductile.flow.dsl import PipelineModel
 MAX_NESTING: Final = 32
 """`steps` and `split` may stand this deep inside each other."""
 
+Parsed = tuple[PipelineModel | None, tuple[Problem, ...]]
+"""What was read of one pipeline, and what is wrong in it."""
+
 
 def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list[PipelineModel], tuple[Problem, ...]]:
     """The pipelines of a list, and everything wrong with them.
@@ -25,14 +28,10 @@ def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list
     for index, one in enumerate(raw):
         place = (*at, index)
         text = content(one)
-        model, found = _parse(one) if text is None else _known(text)
+        model, found = _placed(_parse(one), place) if text is None else _known_at(text, place)
         if model is not None:
-            placed = model.model_copy()
-            placed._place = place  # noqa: SLF001  # how a frozen model keeps what is not written in it
-            models.append(placed)
-        problems += [
-            Problem(code=problem.code, message=problem.message, path=(*place, *problem.path)) for problem in found
-        ]
+            models.append(model)
+        problems += found
     return models, tuple(problems)
 
 
@@ -46,15 +45,26 @@ def parsed(text: bytes) -> PipelineModel:
 
 
 @lru_cache(maxsize=KEPT)
-def _known(text: bytes) -> tuple[PipelineModel | None, tuple[Problem, ...]]:
+def _known_at(text: bytes, place: Path) -> Parsed:
+    return _placed(_known(text), place)
+
+
+def _placed(read: Parsed, place: Path) -> Parsed:
+    """What was read of a pipeline, as of one that stands there."""
+    model, found = read
+    problems = [Problem(code=problem.code, message=problem.message, path=(*place, *problem.path)) for problem in found]
+    return model.placed(place) if model is not None else None, tuple(problems)
+
+
+@lru_cache(maxsize=KEPT)
+def _known(text: bytes) -> Parsed:
     model, found = _parse(restored(text))
     if model is not None:
-        model._text = text  # noqa: SLF001  # as above
-        tuple(model.every_step())  # kept for all copies
+        model._text = text  # noqa: SLF001  # how a frozen model keeps what is not written in it
     return model, found
 
 
-def _parse(raw: Any) -> tuple[PipelineModel | None, tuple[Problem, ...]]:
+def _parse(raw: Any) -> Parsed:
     if too_deep := _nesting_fault(raw):
         return None, tuple(too_deep)
     try:

@@ -141,7 +141,8 @@ def _by_name(models: Iterable[PipelineModel], at: Path, problems: list[Problem])
 
 def _compiled(model: PipelineModel, callees: tuple[_Compiled, ...]) -> _Compiled:
     """What has become of a pipeline; `callees` is what it calls. Nothing is made again of what is written as before."""
-    return _made(model, callees) if model.text is None else _known(model.text, callees)
+    text = model.text
+    return _made(model, callees) if text is None else _known(text, callees)
 
 
 @lru_cache(maxsize=KEPT)

@@ -23,12 +23,18 @@ def split_uses(uses: str) -> tuple[str, str]:
 def check_uses(model: PipelineModel, commands: Commands) -> Iterator[Problem]:
     """The plugins and commands that the pipeline names and that do not exist."""
     for step, at in model.every_step():
-        if step.uses is not None:
+        if step.uses is not None and not _exists(step.uses, commands):
             yield from _uses_faults(step.uses, commands, (*at, "uses"))
     if model.from_plugin not in (None, API) and model.from_plugin not in commands:
         hint = did_you_mean(model.from_plugin, commands)
         message = f"there is no plugin `{model.from_plugin}`, so nothing starts this pipeline{hint}"
         yield Problem(code="unknown_plugin", message=message, path=(*model.place, "from_plugin"), severity="warning")
+
+
+def _exists(uses: str, commands: Commands) -> bool:
+    """Whether it surely names a command: most do, and of those nothing is to be said."""
+    plugin, command = split_uses(uses)
+    return command in (commands.get(plugin) or ())
 
 
 def _uses_faults(uses: str, commands: Commands, at: Path) -> Iterator[Problem]:

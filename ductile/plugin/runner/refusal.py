@@ -7,12 +7,10 @@ from pathlib import Path
 
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.trust import start_of
 
 TRANSIENT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
 """The machine is short of something, or the file is just being replaced: the same start may succeed later."""
-
-_SHEBANG_LIMIT = 256
-"""Bytes of a shebang line that Linux reads."""
 
 
 def explain(call: Call, error: OSError | ValueError) -> SpawnFailed:
@@ -71,8 +69,7 @@ def _other(call: Call, error: OSError) -> str:
 def shebang(executable: Path) -> str | None:
     """The first line without `#!`, empty for a file without one; None where there is no file to read."""
     try:
-        with executable.open("rb") as file:
-            line = file.read(_SHEBANG_LIMIT).partition(b"\n")[0]
+        line = start_of(executable).partition(b"\n")[0]
     except FileNotFoundError:
         return None
     except OSError:
