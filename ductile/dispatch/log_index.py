@@ -9,13 +9,17 @@ import structlog
 from ductile.model.signal import JobEnded, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.fulltext import index_attempts
+from ductile.store.fulltext import Indexed, index_attempts
 from ductile.store.sqlite import Store
+from ductile.store.tx import Tx
 
 log = structlog.get_logger(__name__)
 
 PAUSE = 1.0
-"""Seconds between two batches at least, so that a batch is worth its commit."""
+"""Seconds until the next batch at least, so that it is worth its commit; one that is full already does not wait so."""
+
+BESIDE = 0.1
+"""Seconds until a full batch at least, while somebody waits for the writer."""
 
 SHARE = 10
 """One part in so many of the time goes into full text at most: the writer is there for the queue first."""
@@ -53,17 +57,23 @@ class LogIndex:
         while True:
             await self._ended.wait()
             self._ended.clear()
-            await asyncio.sleep(max(PAUSE, SHARE * await self._batch()))
+            await asyncio.sleep(await self._batch())
 
     async def _batch(self) -> float:
-        """One batch; the seconds it took. Where more is left, another one follows."""
+        """One batch; the seconds until the next. Where more is left, another one follows."""
         began = time.monotonic()
+        least = PAUSE
         try:
-            done = await self._store.write(index_attempts)
+            done, crowded = await self._store.write(self._index)
         except StoreUnavailable as unavailable:
             log.error("full text waits for the store", reason=unavailable.message)
             self._ended.set()
         else:
             if done.more:
                 self._ended.set()
-        return time.monotonic() - began
+                least = BESIDE if crowded else 0.0
+        return max(least, SHARE * (time.monotonic() - began))
+
+    def _index(self, tx: Tx) -> tuple[Indexed, bool]:
+        """On the writing thread: one batch, and whether anybody waits for it."""
+        return index_attempts(tx), self._store.awaited()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 BATCH = 64
 """Attempts that one transaction indexes at most."""
 
-BATCH_BYTES = 1_000_000
+BATCH_BYTES = 250_000
 """Bytes that one transaction reads of attempts to index them or to take them out; one attempt may be more."""
 
 MERGED = 32

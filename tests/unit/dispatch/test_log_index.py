@@ -76,3 +76,29 @@ async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkey
     assert not index.task.done()
     assert next(failures, None) is None
     await index.stop()
+
+
+@pytest.mark.parametrize(("left", "others", "least"), [(8, 0, 0.0), (8, 1, log_index.BESIDE), (1, 0, log_index.PAUSE)])
+async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch, left: int, others: int, least: float
+) -> None:
+    monkeypatch.setattr(log_index, "SHARE", 0)
+    monkeypatch.setattr("ductile.store.fulltext.BATCH", 2)
+    monkeypatch.setattr(store, "awaited", lambda: bool(others))
+    await end(store, left)
+    slept: list[float] = []
+    slept_once = asyncio.Event()
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        slept_once.set()
+        await sleep(0)
+
+    monkeypatch.setattr(log_index.asyncio, "sleep", note)
+    index = LogIndex(store)
+    await index.start()
+    async with asyncio.timeout(10):
+        await slept_once.wait()
+    await index.stop()
+    assert slept[0] == least
