@@ -211,6 +211,7 @@ class Attempts:
 
     async def _write(self, value: Settlement, ending: Ending, slot: Slot) -> None:
         """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
+        told = ""
         while True:
             writing = asyncio.ensure_future(self._store.write(settle, value))
             self._store.soon({child.plugin for child in value.children})
@@ -222,7 +223,9 @@ class Attempts:
                 else:
                     log.warning("late result dropped", **about(ending.claimed.job))
             except StoreUnavailable as unavailable:
-                log.error("settling waits for the store", **about(ending.claimed.job), reason=unavailable.message)
+                if unavailable.message != told:
+                    told = unavailable.message
+                    log.error("settling waits for the store", **about(ending.claimed.job), reason=told)
                 if slot.abandoned.is_set():
                     return
                 await _wait(slot.abandoned, SETTLE_RETRY)

@@ -13,6 +13,7 @@ from ductile.model.clock import Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store import claim as queue
 from ductile.store.errors import StoreUnavailable
+from ductile.store.patience import Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -69,12 +70,16 @@ class Chores:
             released = await self._insist(queue.release, usable)
 
     async def _insist(self, operation: Callable[..., T], *args: object) -> T:
+        patience = Patience("waiting jobs wait for the store")
         while True:
             try:
-                return await self._store.write(operation, *args)
+                result = await self._store.write(operation, *args)
             except StoreUnavailable as unavailable:
-                log.error("waiting jobs wait for the store", reason=unavailable.message)
+                patience.waits(unavailable)
                 await asyncio.sleep(STORE_RETRY)
+            else:
+                patience.goes_on()
+                return result
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

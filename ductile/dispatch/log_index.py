@@ -4,16 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import structlog
-
 from ductile.model.signal import JobEnded, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.fulltext import Indexed, index_attempts
+from ductile.store.patience import Patience
 from ductile.store.sqlite import Store
 from ductile.store.tx import Tx
-
-log = structlog.get_logger(__name__)
 
 PAUSE = 1.0
 """Seconds until the next batch at least, so that it is worth its commit; one that is full already does not wait so."""
@@ -31,6 +28,7 @@ class LogIndex:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ended = asyncio.Event()
+        self._patience = Patience("full text waits for the store")
         self._ended.set()  # the last gateway may have left something
         self.task: asyncio.Task[None] | None = None
         """The indexing itself, once started; it ends with `stop`, or by a failure that the app must see."""
@@ -56,6 +54,8 @@ class LogIndex:
     async def _run(self) -> None:
         while True:
             await self._ended.wait()
+            while self._store.shortage is not None:  # noqa: ASYNC110 - what room there is, is for what runs
+                await asyncio.sleep(PAUSE)
             self._ended.clear()
             await asyncio.sleep(await self._batch())
 
@@ -66,9 +66,10 @@ class LogIndex:
         try:
             done, crowded = await self._store.write(self._index)
         except StoreUnavailable as unavailable:
-            log.error("full text waits for the store", reason=unavailable.message)
+            self._patience.waits(unavailable)
             self._ended.set()
         else:
+            self._patience.goes_on()
             if done.more:
                 self._ended.set()
                 least = BESIDE if crowded else 0.0

@@ -22,6 +22,7 @@ from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED, set_paused
+from ductile.store.patience import Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -183,14 +184,16 @@ class Dispatcher:
     # ------------------------------------------------------------------ claiming
 
     async def _run(self) -> None:
+        patience = Patience("claiming waits for the store")
         while not self.draining:
             await self._wake.wait()
             self._wake.clear()
             try:
                 while await self._claim():
                     pass
+                patience.goes_on()
             except StoreUnavailable as unavailable:
-                log.error("claiming waits for the store", reason=unavailable.message)
+                patience.waits(unavailable)
                 asyncio.get_running_loop().call_later(STORE_RETRY, self._wake.set)
 
     async def _claim(self) -> bool:

@@ -20,6 +20,7 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.init import Init, begin_inits
+from ductile.store.patience import Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -60,12 +61,14 @@ class Inits:
             await asyncio.wait({self.task})
 
     async def _run(self) -> None:
+        patience = Patience("init waits for the store")
         while True:
             self._changed.clear()
             try:
                 await self._begin(self._current())
+                patience.goes_on()
             except StoreUnavailable as unavailable:
-                log.error("init waits for the store", reason=unavailable.message)
+                patience.waits(unavailable)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), STORE_RETRY)
                 continue

@@ -22,6 +22,7 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.model.view import ScheduleRow
 from ductile.store.errors import StoreUnavailable
+from ductile.store.patience import Patience
 from ductile.store.schedule import fire, move, see
 from ductile.store.sqlite import Store
 
@@ -57,6 +58,7 @@ class Schedules:
         self._current = current
         self._clock = clock
         self._changed = asyncio.Event()
+        self._patience = Patience("schedules wait for the store")
         self.task: asyncio.Task[None] | None = None
         """The firing itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
@@ -81,9 +83,12 @@ class Schedules:
             schedules = {schedule.id: schedule for schedule in snapshot.schedules}
             try:
                 rows = await self._seen(snapshot, schedules)
+                self._patience.goes_on()
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
-                log.error("schedules wait for the store", reason=unavailable.message)
+                self._patience.waits(unavailable)
+                await self._wait(STORE_RETRY)
+            while self._store.shortage is not None and not self._changed.is_set():
                 await self._wait(STORE_RETRY)
 
     async def _seen(self, snapshot: Snapshot, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:

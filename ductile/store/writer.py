@@ -63,6 +63,8 @@ class Writer:
         self._careful = False
         self._written = False
         """Whether a batch was written since the write-ahead log was last looked at."""
+        self._failure = ""
+        """Why the last batch failed; empty where it did not."""
         self._closed = False
         self._crash: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -192,14 +194,17 @@ class Writer:
         try:
             signals = self._tx.commit()
             self._took = time.perf_counter() - began
+            self._failure = ""
         except Exception as error:  # noqa: BLE001 - as in `_serve`
             self._fail(error)
             return ()
         return signals
 
     def _fail(self, error: Exception) -> None:
-        """Every caller of the batch learns that nothing of it was stored."""
-        _log.error("store.batch_failed", operations=len(self._batch), error=repr(error))
+        """Every caller of the batch learns that nothing of it was stored; the log, unless it was so before."""
+        if repr(error) != self._failure:
+            self._failure = repr(error)
+            _log.error("store.batch_failed", operations=len(self._batch), error=self._failure)
         with suppress(sqlite3.Error):
             self._tx.rollback()
         for write in self._batch:

@@ -102,3 +102,16 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
         await slept_once.wait()
     await index.stop()
     assert slept[0] == least
+
+
+async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_index, "PAUSE", 0)
+    await end(store, 3)
+    store.shortage = "the disk is small"
+    index = LogIndex(store)
+    await index.start()
+    for _ in range(10):
+        assert await store.indexing() == (3, 0)
+    store.shortage = None
+    await caught_up(store)
+    await index.stop()

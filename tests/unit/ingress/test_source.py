@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.dispatch import Clock, Desk, desk
 from support.store import settlement
 
@@ -129,6 +130,30 @@ async def test_a_due_time_waits_for_a_store_that_cannot_commit_and_makes_one_job
     await plan.at.until(lambda: plan.at.store.refused.count("fire") > 2)
     plan.at.store.broken = set()
     await plan.fired(1)
+
+
+async def test_while_there_is_no_room_it_says_so_once_writes_nothing_and_fires_when_there_is(plan: Plan) -> None:
+    store = plan.at.store
+    await plan.source.start()
+    await plan.seen(1)
+    with capture_logs() as logs:
+
+        async def told() -> bool:
+            await plan.rows()
+            return bool(logs)
+
+        store.shortage = "the disk is small"
+        plan.clock.now += HOUR
+        await plan.at.until(told)
+        before = store.written.count("see")
+        for _ in range(30):
+            await plan.rows()
+        assert store.written.count("see") == before
+        assert (await store.jobs(plugin="echo")).total == 0
+        store.shortage = None
+        await plan.fired(1)
+    assert [log["log_level"] for log in logs if "wait" in str(log)] == ["error", "info"]
+    assert "the disk is small" in logs[0]["reason"]
 
 
 async def test_a_clock_that_was_set_back_does_not_keep_it_waiting_for_longer_than_one_interval(plan: Plan) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.store import Bench, start
 
 from ductile.model.job import State
@@ -320,3 +321,13 @@ async def test_an_operation_can_ask_whether_anybody_else_waits(store: Store) -> 
     assert await store.write(asked) is False
     assert await batch(store, asked, put("other")) == [True, None], "one that stands behind it"
     assert await batch(store, put("other"), asked) == [None, True], "one that stands before it, without its commit"
+
+
+async def test_what_fails_again_and_again_for_one_reason_is_logged_once_until_a_commit(store: Store) -> None:
+    with capture_logs() as logs:
+        for _ in range(2):
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable):
+                    await store.write(end_the_transaction)
+            await store.write(put("k"))
+    assert [log["event"] for log in logs] == ["store.batch_failed"] * 2
