@@ -16,6 +16,7 @@ from ductile.http.middleware.body import body
 from ductile.http.middleware.errors import errors
 from ductile.http.middleware.locate import locate
 from ductile.http.middleware.measure import measure
+from ductile.http.middleware.observe import observed
 from ductile.http.middleware.origins import origins
 from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import (
@@ -65,7 +66,16 @@ SURFACES: list[list[Route]] = [
 ]
 """The groups of routes."""
 
-MIDDLEWARE: list[Middleware] = [measure, request_id, access_log, origins, errors, authenticate, locate, authorize, body]
+MIDDLEWARE: list[Middleware] = [
+    observed(measure, access_log),
+    request_id,
+    origins,
+    errors,
+    authenticate,
+    locate,
+    authorize,
+    body,
+]
 """What stands around every handler, the outermost first."""
 
 SOURCES: list[Callable[[Gateway], Source]] = [

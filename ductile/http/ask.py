@@ -157,4 +157,8 @@ Handler = Callable[[Ask], Awaitable[Reply]]
 """Answers one request."""
 
 Middleware = Callable[[Ask, Handler], Awaitable[Reply]]
-"""Stands around the handler: it may answer itself, or ask the next and look at the answer."""
+"""Stands around the handler: it may answer itself, or ask the next and look at the answer.
+
+One that only looks at the request is no coroutine but a function that hands on what the next one returns: every frame
+that waits costs each request its making and two resumptions.
+"""

@@ -97,13 +97,12 @@ def around(layer: Middleware, proceed: Handler) -> Handler:
     return handle
 
 
-async def answer(ask: Ask) -> Reply:
+def answer(ask: Ask) -> Awaitable[Reply]:
     """Call the row's handler."""
     if ask.route is None:
         message = "the middleware let a request through that no row answers"
         raise RuntimeError(message)
-    reply: Reply = await ask.route.handler(ask)
-    return reply
+    return ask.route.handler(ask)
 
 
 def url_of(address: object) -> str:

@@ -20,6 +20,7 @@ RUN_MEMBERS = MEMBERS[:-1]
 MAX_KEY = 255
 """Characters of an `Idempotency-Key` and of a dedupe key."""
 MAX_PRIORITY = 100
+NO_OPTIONS = Options()
 LOCATION = {"Location": "Where to follow the job: `/job/{job_id}`."}
 """What the rows of triggers say of their answers."""
 
@@ -31,7 +32,7 @@ def read_trigger(ask: Ask, members: Sequence[str] = MEMBERS) -> tuple[dict[str, 
     """
     body = ask.object()
     if "payload" not in body:
-        return body, Options()
+        return body, NO_OPTIONS
     for name in body:
         if name not in members:
             hint = did_you_mean(name, members)
@@ -39,7 +40,7 @@ def read_trigger(ask: Ask, members: Sequence[str] = MEMBERS) -> tuple[dict[str, 
     payload = body["payload"]
     if not isinstance(payload, dict):
         raise BadRequest(reason="payload must be a JSON object")
-    return payload, options(body) if len(body) > 1 else Options()
+    return payload, options(body) if len(body) > 1 else NO_OPTIONS
 
 
 def options(body: Mapping[str, Any]) -> Options:

@@ -89,6 +89,8 @@ class Matcher:
         for row in rows:
             self._add(row)
         self._find = lru_cache(KEPT_PATHS)(self._search)
+        self.match = lru_cache(KEPT_PATHS)(self._match)
+        """The row for a request, by method and path; None where path or method has none."""
 
     def _add(self, row: Route) -> None:
         segments = _segments(row.path)
@@ -124,8 +126,7 @@ class Matcher:
         rows, values = self._find(path)
         return {method: Match(row, values) for method, row in rows.items()}
 
-    def match(self, method: str, path: str) -> Match | None:
-        """The row for this request; None where path or method has none."""
+    def _match(self, method: str, path: str) -> Match | None:
         rows, values = self._find(path)
         row = rows.get(method) or (rows.get("GET") if method == "HEAD" else None)
         return Match(row, values) if row is not None else None

@@ -1,5 +1,7 @@
 """Who asks: the bearer token, looked up by its hash."""
 
+from collections.abc import Awaitable
+
 from aiohttp.web import BaseRequest
 from blake3 import blake3
 
@@ -9,11 +11,11 @@ from ductile.model.principal import Principal
 from ductile.model.snapshot import Snapshot
 
 
-async def authenticate(ask: Ask, proceed: Handler) -> Reply:
+def authenticate(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
     """Find the principal; 401 without one, save on public routes."""
     if not is_public(ask):
         ask.principal = find(ask)
-    return await proceed(ask)
+    return proceed(ask)
 
 
 def is_public(ask: Ask) -> bool:

@@ -1,6 +1,7 @@
 """Reads the body within its limit, and lets a client that waits for `100 Continue` begin only now."""
 
 import asyncio
+from collections.abc import Awaitable
 
 from aiohttp.web import BaseRequest, RequestPayloadError
 
@@ -10,37 +11,53 @@ from ductile.http.errors import BodyTooLarge, UnsupportedMedia
 
 BODY_TIMEOUT = 60
 """Seconds in which a body must have arrived."""
+BROKEN = "its body broke off or is not encoded as its headers say"
 
 
-async def body(ask: Ask, proceed: Handler) -> Reply:
+def body(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
     """Put the body into the ask where the row takes one; refuse one that is too large or encoded."""
     raw = ask.raw
-    if raw.body_exists:
-        limit = ask.snapshot.api.max_body_size
-        coding = raw.headers.get("Content-Encoding", "identity")
-        if coding.strip().lower() != "identity":
-            raise UnsupportedMedia(found=f"`Content-Encoding: {coding}`")
-        if (raw.content_length or 0) > limit:
-            raise BodyTooLarge(limit=limit)
-        if ask.route is not None and ask.route.request is not None:
-            ask.body = await read(raw, limit)
+    if not raw.body_exists:
+        return proceed(ask)
+    limit = ask.snapshot.api.max_body_size
+    coding = raw.headers.get("Content-Encoding")
+    if coding is not None and coding.strip().lower() != "identity":
+        raise UnsupportedMedia(found=f"`Content-Encoding: {coding}`")
+    wanted = ask.route is not None and ask.route.request is not None
+    if wanted and raw.content.is_eof():
+        ask.body = there(raw, limit)
+        return proceed(ask)
+    if (raw.content_length or 0) > limit:
+        raise BodyTooLarge(limit=limit)
+    return read_first(ask, proceed, limit) if wanted else proceed(ask)
+
+
+def there(raw: BaseRequest, limit: int) -> bytes:
+    """The body that came together with the head, as most do. Raises BodyTooLarge or BadRequest."""
+    try:
+        whole = raw.content.read_nowait()
+    except (RequestPayloadError, ConnectionError):
+        raise BadRequest(reason=BROKEN) from None
+    check(whole, limit)
+    return whole
+
+
+async def read_first(ask: Ask, proceed: Handler, limit: int) -> Reply:
+    """Go on once the body is there."""
+    ask.body = await read(ask.raw, limit)
     return await proceed(ask)
 
 
 async def read(raw: BaseRequest, limit: int) -> bytes:
     """The whole body. Raises BodyTooLarge, or BadRequest for one that does not arrive as it should."""
     try:
-        if raw.content.is_eof():  # the usual case: it came together with the head
-            whole = raw.content.read_nowait()
-            check(whole, limit)
-            return whole
         async with asyncio.timeout(BODY_TIMEOUT):
             await continue_expected(raw)
             return await read_parts(raw, limit)
     except TimeoutError:
         raise BadRequest(reason=f"its body did not arrive within {BODY_TIMEOUT} s") from None
     except (RequestPayloadError, ConnectionError):
-        raise BadRequest(reason="its body broke off or is not encoded as its headers say") from None
+        raise BadRequest(reason=BROKEN) from None
 
 
 async def continue_expected(raw: BaseRequest) -> None:

@@ -1,13 +1,8 @@
 """Measures every request from its head to the begin of its answer."""
 
-import time
-
-from ductile.http.ask import Ask, Handler, Reply
+from ductile.http.ask import Ask, Reply
 
 
-async def measure(ask: Ask, proceed: Handler) -> Reply:
+def measure(ask: Ask, reply: Reply, seconds: float) -> None:
     """Count the request by the row that answered it: what a client writes into a path names no metric."""
-    began = time.perf_counter()
-    reply = await proceed(ask)
-    ask.gateway.metrics.answered(ask.route, ask.method, reply.status, time.perf_counter() - began)
-    return reply
+    ask.gateway.metrics.answered(ask.route, ask.method, reply.status, seconds)

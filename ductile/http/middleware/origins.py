@@ -1,5 +1,6 @@
 """Browsers on the origins of `api.allowed_origins` may call (CORS); no other origin is told anything."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from ductile.http.ask import Ask, Handler, Reply
@@ -10,13 +11,18 @@ PREFLIGHT_AGE = "600"
 """Seconds a browser may keep the answer to a preflight."""
 
 
-async def origins(ask: Ask, proceed: Handler) -> Reply:
+def origins(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
     """Name the origin in the answer where the configuration allows it."""
-    reply = await proceed(ask)
     allowed = ask.snapshot.api.allowed_origins
     origin = ask.raw.headers.get("Origin") if allowed else None
     if origin is None or (origin not in allowed and "*" not in allowed):
-        return reply
+        return proceed(ask)
+    return named(origin, ask, proceed)
+
+
+async def named(origin: str, ask: Ask, proceed: Handler) -> Reply:
+    """The answer, which this origin may read."""
+    reply = await proceed(ask)
     added = {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": EXPOSED_HEADERS,

@@ -1,7 +1,7 @@
 """Runs one command of a plugin."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
-from functools import partial
 
 from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
@@ -34,23 +34,29 @@ async def trigger(ask: Ask) -> Reply:
     plugin, command = ask.path["plugin"], ask.path["command"]
     require(ask, *scopes_for(ask.snapshot, plugin, command))
     payload, options = read_trigger(ask)
-    submit = partial(
-        submit_command,
-        ask.gateway.store,
-        ask.snapshot,
-        plugin,
-        command,
-        payload,
-        options=options,
-        origin=origin(ask),
-        now=ask.gateway.clock(),
-    )
+    whence, now = origin(ask), ask.gateway.clock()
+
+    def submit(job_id: str, *, dry_run: bool = False) -> Awaitable[Accepted]:
+        store, snapshot = ask.gateway.store, ask.snapshot
+        return submit_command(
+            store,
+            snapshot,
+            plugin,
+            command,
+            payload,
+            options=options,
+            origin=whence,
+            job_id=job_id,
+            now=now,
+            dry_run=dry_run,
+        )
+
     if flag(ask, "dry_run"):
-        return planned_reply(await submit(job_id=new_id(), dry_run=True))
+        return planned_reply(await submit(new_id(), dry_run=True))
     wait = wait_asked(ask)
     if not wait:
-        return accepted_reply(await submit(job_id=new_id()))
-    accepted, _ = await submit_and_wait(ask, lambda job_id: submit(job_id=job_id), wait)
+        return accepted_reply(await submit(new_id()))
+    accepted, _ = await submit_and_wait(ask, submit, wait)
     return await waited_reply(ask, accepted)
 
 
