@@ -1,6 +1,17 @@
 import gc
+from collections.abc import Iterator
+
+import pytest
 
 from ductile.config.collector import collecting_later, settle
+
+
+@pytest.fixture(autouse=True)
+def _undone() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
 
 
 def test_nothing_is_collected_meanwhile_and_afterwards_it_is_as_before() -> None:
@@ -14,11 +25,20 @@ def test_nothing_is_collected_meanwhile_and_afterwards_it_is_as_before() -> None
 
 def test_what_has_settled_is_never_looked_at_again() -> None:
     kept = [[] for _ in range(1000)]
+    with collecting_later():
+        settle()
+        assert gc.isenabled()
+    assert gc.get_freeze_count() > len(kept)
+    assert not any(one is kept for one in gc.get_objects())
+
+
+def test_what_a_few_hundred_requests_hold_is_not_looked_through() -> None:
+    settle()
+    gc.collect()
+    looks: list[object] = []
+    gc.callbacks.append(lambda *look: looks.append(look))
     try:
-        with collecting_later():
-            settle()
-            assert gc.isenabled()
-        assert gc.get_freeze_count() > len(kept)
-        assert not any(one is kept for one in gc.get_objects())
+        under_way = [[] for _ in range(15_000)]
     finally:
-        gc.unfreeze()
+        gc.callbacks.pop()
+    assert (len(under_way), looks) == (15_000, [])
