@@ -13,9 +13,9 @@ read -r request
 case "$request" in *'"open":'*) while [ ! -e "$HOME/go" ]; do sleep 0.05; done;; esac
 echo '{"status": "ok", "result": "done"}'
 """
-SIZE = 24 * 1024 * 1024
-LEFT = 700_000
-"""Bytes that something else leaves of it: less than the gateway keeps free, enough for what runs to end."""
+SIZE = 128 * 1024 * 1024
+LEFT = 6_000_000
+"""Bytes that something else leaves of it: less than the twentieth that is kept free, enough for what runs to end."""
 
 
 @pytest.fixture
