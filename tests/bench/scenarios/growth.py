@@ -1,24 +1,29 @@
-"""History: each rate again with a million finished jobs in the database."""
+"""History: each rate again with a million finished jobs in the database, and what callers see of its trimming."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from typing import Any
 
 from bench import place
-from bench.measure import Budget, Row, middle
+from bench.measure import Budget, Row, middle, percentile
 from bench.scenarios import ingest, latency
 from support.gateway import Gateway
 
-from ductile.store.fulltext import INDEXED
-from ductile.store.queries import QUERIES
+from ductile.store import volumes
+from ductile.store.database import open_database
+from ductile.store.tx import Tx
 
 LEAST = 0.8
 """The part of a rate that must be left; of a time, the reverse."""
 
 DAYS = 6
 """How long ago the oldest of them ended."""
+
+LONGEST = 50
+"""Milliseconds that nobody should wait longer for an answer because of what is trimmed."""
+
+TRIMMED = {"job_queue_retention": "1h", "job_log_retention": "1h", "dedupe_ttl": "30m"}
+"""Settings by which next to all of them go."""
 
 # Ids are like the gateway's own: the time, then digits that differ. Result and payload are small, as most are.
 _SERIES = """
@@ -84,9 +89,11 @@ def growth(settings: place.Settings) -> Iterator[Row]:
                 )
                 row.add(figure, without[what, unit])
         size = (grown.folder / "state.db").stat().st_size / 1e6
+        trimming = list(_trimming(grown, settings, jobs))
     for row in found.values():
         row.note = f"database of {size:,.0f} MB"
         yield row
+    yield from trimming
 
 
 def _gateway() -> AbstractContextManager[Gateway]:
@@ -98,22 +105,72 @@ def seed(one: Gateway, jobs: int) -> None:
     one.start()
     one.stop()
     newest = int(time.time() * 1000) - 60_000
-    with closing(sqlite3.connect(one.folder / "state.db", isolation_level=None)) as db:
-        db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY; BEGIN;")
+    with closing(open_database(one.folder / "state.db")) as db:
+        db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; BEGIN;")
         db.execute(_SERIES, {"count": jobs, "oldest": newest - DAYS * 86_400_000, "newest": newest})
         for statement in (_EVENTS, _JOBS, _ATTEMPTS, _COUNTS):
             db.execute(statement)
-        ((through,),) = db.execute("SELECT max(rowid) FROM attempts")
-        _run(db, "index_attempts", after=0, through=through)
-        _run(db, "set_meta", key=INDEXED, value=str(through))
+        _index(Tx(db))
         db.execute("COMMIT")
         db.executescript("DROP TABLE seeded; PRAGMA wal_checkpoint (TRUNCATE);")
 
 
-def _run(db: sqlite3.Connection, name: str, **values: Any) -> None:
-    """Runs a statement of the store."""
-    query = QUERIES[name]
-    db.execute(query.sql, query.bind(values))
+def _index(tx: Tx) -> None:
+    """Writes the full text volume by volume."""
+    ((_, newest),) = tx.all("attempts_left")
+    while (after := volumes.reach(tx).through) < newest:
+        volumes.begin_when_full(tx)
+        through = min(newest, after + volumes.ATTEMPTS)
+        tx.run("index_attempts", after=after, through=through)
+        tx.run("set_meta", key=volumes.INDEXED, value=str(through))
+
+
+def _trimming(one: Gateway, settings: place.Settings, jobs: int) -> Iterator[Row]:
+    """What a caller waits for an answer while next to all of it is trimmed, and how fast that goes. Taken once."""
+    what, bound = f"{jobs:,} finished jobs are trimmed", "nothing is trimmed"
+    before, _ = _answers(one, settings)
+    place.configure(one, service=TRIMMED)
+    times, beside = _answers(one, settings)
+    note = f"{len(times):,} calls, one after the other"
+    for name, part in (("p50", 0.5), ("p99", 0.99)):
+        yield Row(what=f"{what}: an answer meanwhile, {name}", unit="ms", bound=bound, note=note).add(
+            percentile(times, part), percentile(before, part)
+        )
+    yield Row(what=f"{what}: the longest answer", unit="ms", bound=bound, budget=Budget(most=LONGEST), note=note).add(
+        max(times), max(before)
+    )
+    yield Row(what=f"{what}: rows a second beside that caller", unit="/s").add(beside)
+    began, left = time.perf_counter(), _left(one)
+    one.start()
+    while not any(line.get("message") == "trimmed" for line in one.log):
+        time.sleep(0.05)
+    yield Row(what=f"{what}: rows a second while nobody calls", unit="/s").add(
+        (left - _left(one)) / (time.perf_counter() - began)
+    )
+    one.stop()
+
+
+def _answers(one: Gateway, settings: place.Settings) -> tuple[list[float], float]:
+    """The milliseconds of each answer of a gateway that has just started, and the rows that went in a second."""
+    left = _left(one)
+    one.start()
+    with place.caller(one) as line:
+        line.post("/system/pause")
+        began = time.perf_counter()
+        times = place.one_by_one(line, place.trigger("shell", ingest.BODY), settings.scaled(3000, 100), 202)
+        gone = (left - _left(one)) / (time.perf_counter() - began)
+        line.post("/queue/purge", {})
+    one.stop()
+    return times, gone
+
+
+def _left(one: Gateway) -> int:
+    """The finished jobs and their attempts that are there; those that nobody has asked for meanwhile."""
+    ((count,),) = place.rows(
+        one,
+        "SELECT (SELECT coalesce(sum(n), 0) FROM counts WHERE state = 'succeeded') + count(*) FROM attempts",
+    )
+    return int(count)
 
 
 def _rates(one: Gateway, settings: place.Settings) -> dict[tuple[str, str], float]:
