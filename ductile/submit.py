@@ -4,7 +4,7 @@ Everything that starts work by name comes through here. The payload is checked a
 returned is durable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from ductile.model.ids import new_id
 from ductile.model.job import ENDED, PIPELINE, Accepted, Job
 from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, Note, Start
+from ductile.model.quick import quick
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
 from ductile.store.insert import insert_start
@@ -76,6 +77,7 @@ class Retried:
     retry_of: str
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """Who asks, and through which door."""
@@ -146,7 +148,7 @@ def check_payload(plugin: Plugin, command: str, payload: Mapping[str, Any]) -> N
         )
 
 
-async def submit_command(
+def submit_command(
     store: Store,
     snapshot: Snapshot,
     plugin: str,
@@ -158,17 +160,17 @@ async def submit_command(
     job_id: str,
     now: Millis,
     dry_run: bool = False,
-) -> Accepted:
-    """Make one job of a plugin command; returns after its commit. A dry run answers the same and makes none.
+) -> Awaitable[Accepted]:
+    """Make one job of a plugin command; the answer is there after its commit. A dry run answers the same, makes none.
 
-    Raises UnknownPlugin, UnknownCommand, PluginUnusable, InvalidPayload, or what the store raises (IdempotencyConflict,
-    StoreUnavailable).
+    Raises UnknownPlugin, UnknownCommand, PluginUnusable or InvalidPayload at once; what is awaited raises what the
+    store does (IdempotencyConflict, StoreUnavailable).
     """
     found = find_command(snapshot, plugin, command)
     check_payload(found, command, payload)
     event = _event(API_TRIGGER, payload, origin, now)
     start = starts.job_start(snapshot, plugin, command, event, _lineage(options, origin), job_id=job_id)
-    return await _insert(store, start, dry_run=dry_run)
+    return _insert(store, start, dry_run=dry_run)
 
 
 async def submit_pipeline(
@@ -276,13 +278,13 @@ async def submit_event(
     )
 
 
-async def _insert(store: Store, start: Start, *, dry_run: bool) -> Accepted:
+def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[Accepted]:
     store.admit()
     if dry_run:
-        return await store.rehearse(insert_start, start)
+        return store.rehearse(insert_start, start)
     if start.run_at is None:
         store.soon(_lanes(start))
-    return await store.write(insert_start, start)
+    return store.write(insert_start, start)
 
 
 def _undecided(event: Event, reason: str) -> Note:

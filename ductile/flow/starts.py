@@ -14,6 +14,7 @@ from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
 from ductile.model.journal import Kind
 from ductile.model.order import Child, Idempotency, NewContext, Note, Start
+from ductile.model.quick import quick
 from ductile.model.snapshot import Snapshot
 
 NewId = Callable[[], str]
@@ -24,6 +25,7 @@ DEFAULT_MAX_ATTEMPTS = 4
 HANDLE = "handle"
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lineage:
     """What a root takes from whoever starts it."""

@@ -15,6 +15,7 @@ from ductile.http.representation import Documents
 from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
+from ductile.model.quick import quick
 from ductile.model.route import Route
 from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
@@ -66,6 +67,7 @@ class Gateway:
     documents: Documents = field(default_factory=Documents)
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """An answer: a JSON value, or JSON that is encoded already."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ductile.model.clock import Millis
+from ductile.model.quick import quick
 
 STEP_SUCCEEDED = "ductile.step.succeeded"
 """The event that a step without events of its own goes on with; it starts nothing."""
@@ -19,6 +20,7 @@ API_TRIGGER = "api.trigger"
 """The type of the event around a payload posted to a `handle`."""
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """One event as it is stored: its payload once, referred to by every job it reaches."""

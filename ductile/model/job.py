@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
+from ductile.model.quick import quick
 
 PIPELINE = "pipeline"
 """The `plugin` of a run's root job; its `command` is the pipeline's name."""
@@ -106,6 +107,7 @@ class Claimed:
     """Since when it could have started."""
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
     """The answer to a trigger, given after its commit."""

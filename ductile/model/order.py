@@ -8,6 +8,7 @@ from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Outcome, State
 from ductile.model.journal import Kind
+from ductile.model.quick import quick
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,7 @@ class Idempotency:
     ttl: Millis
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
     """A root to insert: one plain job, or (where `definition` is set) a run with its entry steps."""

@@ -1,6 +1,7 @@
 """Who asks: the bearer token, looked up by its hash."""
 
 from collections.abc import Awaitable
+from functools import lru_cache
 
 from aiohttp.web import BaseRequest
 from blake3 import blake3
@@ -9,6 +10,9 @@ from ductile.errors import Unauthorized
 from ductile.http.ask import Ask, Handler, Reply
 from ductile.model.principal import Principal
 from ductile.model.snapshot import Snapshot
+
+KEPT = 256
+"""Headers whose hash is remembered: few callers ask often."""
 
 
 def authenticate(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
@@ -44,8 +48,19 @@ def holder(raw: BaseRequest, snapshot: Snapshot) -> Principal | None:
     Tokens are kept and compared as BLAKE3 hashes: how long a look-up takes says something of the hash of a guess at
     most, which the guesser cannot steer, so it takes the same time for a near miss as for any other wrong token.
     """
-    scheme, _, token = raw.headers.get("Authorization", "").partition(" ")
+    credentials = raw.headers.get("Authorization")
+    digest = hashed(credentials) if credentials is not None else None
+    return snapshot.principals.get(digest) if digest is not None else None
+
+
+@lru_cache(KEPT)
+def hashed(credentials: str) -> str | None:
+    """The hash of the token in an `Authorization` header, None where that has none.
+
+    The last ones are remembered. Python finds them by a keyed hash of the whole header, which nobody outside can steer
+    either.
+    """
+    scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "bearer":
         return None
-    digest = blake3(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
-    return snapshot.principals.get(digest)
+    return blake3(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
