@@ -28,7 +28,7 @@ from ductile.plugin.environment import environment
 from ductile.plugin.protocol import read_log
 from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
-from ductile.store.errors import StateTooLarge, StoreUnavailable
+from ductile.store.errors import Stale, StateTooLarge, StoreUnavailable
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
 
@@ -213,15 +213,15 @@ class Attempts:
         """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
         told = ""
         while True:
-            writing = asyncio.ensure_future(self._store.write(settle, value))
-            self._store.soon({child.plugin for child in value.children})
-            # No process is left. The claim that takes this place is written behind the settlement: often in one batch.
-            slot.leave()
             try:
-                if await writing:
-                    self._tell(ending, value)
-                else:
-                    log.warning("late result dropped", **about(ending.claimed.job))
+                writing = self._store.write(settle, value)
+                self._store.soon({child.plugin for child in value.children})
+                # No process is left. The claim that takes this place is written behind the settlement, in one batch.
+                slot.leave()
+                await writing
+            except Stale:
+                log.warning("late result dropped", **about(ending.claimed.job))
+                return
             except StoreUnavailable as unavailable:
                 if unavailable.message != told:
                     told = unavailable.message
@@ -230,6 +230,7 @@ class Attempts:
                     return
                 await _wait(slot.abandoned, SETTLE_RETRY)
             else:
+                self._tell(ending, value)
                 return
 
     def _tell(self, ending: Ending, value: Settlement) -> None:

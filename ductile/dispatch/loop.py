@@ -1,10 +1,9 @@
 """The dispatcher: claims what may run, as soon as it may, and runs each attempt in a task of its own.
 
-It sleeps until a commit signals something ready, a timer says something is due, or a slot becomes free.
+It sleeps until a commit signals something ready, a timer says something is due, or a place becomes free.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,12 +13,14 @@ import structlog
 from ductile.dispatch.attempt import Attempts, Slot, about
 from ductile.dispatch.chores import Chores
 from ductile.dispatch.gates.gate import Gate
+from ductile.dispatch.places import Place, Places, Promise
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import Claimed, Job
 from ductile.model.signal import CancelRunning, Drained, Due, Ready, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
+from ductile.store.claim import Claims
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED, set_paused
 from ductile.store.patience import Patience
@@ -37,26 +38,12 @@ class _Timer:
     at: Millis
 
 
-class Place:
-    """What an attempt takes up of its lane and of the whole, until it leaves."""
-
-    def __init__(self, left: Callable[[str], None], lane: str) -> None:
-        self._left: Callable[[str], None] | None = left
-        self._lane = lane
-
-    def leave(self) -> None:
-        """Give it back; a second time does nothing."""
-        left, self._left = self._left, None
-        if left is not None:
-            left(self._lane)
-
-
 def _stay() -> None:
     """Give nothing back yet."""
 
 
 class Dispatcher:
-    """Owns the slots: `max_workers` in all, `parallelism` a plugin instance."""
+    """Owns the slots of the running attempts, and the claiming of others."""
 
     def __init__(
         self, store: Store, current: Callable[[], Snapshot], gates: Sequence[Gate], attempts: Attempts, clock: Clock
@@ -69,14 +56,18 @@ class Dispatcher:
         self._ready: set[str] = set()
         self._slots: dict[str, Slot] = {}
         """Job → its attempt, until that is settled."""
-        self._busy: Counter[str] = Counter()
-        """Lane → places taken."""
+        self._places = Places(self._wake)
         self._early_stops: set[str] = set()
-        self._wake = asyncio.Event()
+        self._patience = Patience("claiming waits for the store")
+        self._wanted = False
+        """Whether there may be something to claim."""
+        self._asked: set[asyncio.Future[Claims]] = set()
+        """Claims on their way."""
         self._timer: _Timer | None = None
         self._chores = Chores(store, current)
         self._at_work: set[asyncio.Task[None]] = set()
         """The running attempts."""
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
         """The claiming itself, once started; it ends with `drain`, or by a failure that the app must see."""
         self.paused = False
@@ -95,7 +86,8 @@ class Dispatcher:
         self._arm(self._clock())
         self._chores.release()
         self.task = asyncio.create_task(self._run(), name="dispatch")
-        self._wake.set()
+        self._store.join(self._join)
+        self._wake()
 
     def apply(self, old: Snapshot, new: Snapshot) -> None:
         """Follow a reload: hold the jobs of what has gone, release those of what has come back."""
@@ -106,7 +98,7 @@ class Dispatcher:
             self._chores.hold(gone)
         self._ready.update(new.plugins)
         self._chores.release()
-        self._wake.set()
+        self._wake()
 
     async def pause(self) -> None:
         """Claim nothing until `resume`, over restarts too; intake goes on."""
@@ -115,7 +107,7 @@ class Dispatcher:
             await self._store.write(set_paused, "1")
         except StoreUnavailable:
             self.paused = before
-            self._wake.set()
+            self._wake()
             raise
         log.info("paused")
 
@@ -123,14 +115,17 @@ class Dispatcher:
         """Claim again."""
         await self._store.write(set_paused, "0")
         self.paused = False
-        self._wake.set()
+        self._wake()
         log.info("resumed")
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Claim nothing more; wait so many seconds (or for `hurry`) for running attempts, then stop them as lost."""
         self.draining = True
         self._cancel_timer()
-        self._wake.set()
+        while self._asked:
+            await asyncio.wait(self._asked)
+        if not self._over.done():
+            self._over.set_result(None)
         if self.task is not None:
             await asyncio.wait({self.task})
         await self._chores.close()
@@ -147,7 +142,7 @@ class Dispatcher:
         for signal in signals:
             if isinstance(signal, Ready):
                 self._ready.add(signal.lane)
-                self._wake.set()
+                self._wake()
             elif isinstance(signal, Drained):
                 self._ready.discard(signal.lane)
             elif isinstance(signal, Due):
@@ -184,37 +179,49 @@ class Dispatcher:
     # ------------------------------------------------------------------ claiming
 
     async def _run(self) -> None:
-        patience = Patience("claiming waits for the store")
-        while not self.draining:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                while await self._claim():
-                    pass
-                patience.goes_on()
-            except StoreUnavailable as unavailable:
-                patience.waits(unavailable)
-                asyncio.get_running_loop().call_later(STORE_RETRY, self._wake.set)
+        await self._over
 
-    async def _claim(self) -> bool:
-        """Claim once; whether it is worth asking again at once."""
+    def _wake(self) -> None:
+        """There may be something to claim: it goes with what is written next, or by itself."""
+        self._wanted = True
+        self._store.nudge()
+
+    def _join(self) -> None:
+        """Claim with what is just being written: what it settles or submits stands in the same commit."""
+        wanted, self._wanted = self._wanted, False
+        if not wanted or self.paused or self.draining or self._over.done():
+            return
         snapshot = self._current()
-        total = snapshot.service.max_workers - self._busy.total()
-        if self.paused or self.draining or total <= 0:
-            return False
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
             self._chores.hold(lane)
-        free = {
-            lane: spare for lane in self._ready if (spare := snapshot.plugins[lane].parallelism - self._busy[lane]) > 0
-        }
-        if not free:
-            return False
-        claims = await self._store.write(queue.claim, free, min(total, queue.BATCH), self._gate(snapshot))
+        promise = self._places.promise(snapshot, self._ready, queue.BATCH)
+        if promise is not None:
+            asked = self._store.write(queue.claim, promise.lanes, promise.total, self._gate(snapshot))
+            self._asked.add(asked)
+            asked.add_done_callback(partial(self._claimed, snapshot, promise))
+
+    def _claimed(self, snapshot: Snapshot, promise: Promise, asked: asyncio.Future[Claims]) -> None:
+        """Start what was claimed. Where the store cannot be written, it is tried again; any other failure ends all."""
+        self._asked.discard(asked)
+        self._places.redeem(promise)
+        try:
+            claims = asked.result()
+        except StoreUnavailable as unavailable:
+            self._patience.waits(unavailable)
+            asyncio.get_running_loop().call_later(STORE_RETRY, self._wake)
+            return
+        except Exception as error:  # noqa: BLE001 - the app sees it, and stops
+            if not self._over.done():
+                self._over.set_exception(error)
+            return
+        self._patience.goes_on()
         for claimed in claims.claimed:
             self._launch(claimed, snapshot)
-        self._early_stops.clear()
-        return bool(claims.claimed)
+        if not self._asked:
+            self._early_stops.clear()
+        if self._ready:
+            self._wake()
 
     def _gate(self, snapshot: Snapshot) -> Callable[[Job], str | None]:
         def gate(job: Job) -> str | None:
@@ -224,8 +231,7 @@ class Dispatcher:
 
     def _launch(self, claimed: Claimed, snapshot: Snapshot) -> None:
         job = claimed.job
-        self._busy[job.lane] += 1
-        place = Place(self._leave, job.lane)
+        place = self._places.take(job.lane)
         # One at a time means that the next one sees what this one has left behind: only once that is settled.
         alone = snapshot.plugins[job.plugin].parallelism == 1
         slot = Slot(_stay if alone else place.leave)
@@ -243,12 +249,6 @@ class Dispatcher:
             if self._slots.get(claimed.job.id) is slot:
                 del self._slots[claimed.job.id]
             place.leave()
-
-    def _leave(self, lane: str) -> None:
-        self._busy[lane] -= 1
-        if not self._busy[lane]:
-            del self._busy[lane]
-        self._wake.set()
 
     def _ended(self, job: Job, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)

@@ -35,8 +35,7 @@ async def rescue(store: Store, snapshot: Snapshot, instance: str, now: Millis) -
 def _lost(job: Job, snapshot: Snapshot, now: Millis) -> Settlement:
     verdict = decide(job, Outcome.LOST, lost_rules(job, snapshot), now, 0.0)
     return Settlement(
-        job_id=job.id,
-        attempt=job.attempt,
+        job=job,
         outcome=Outcome.LOST,
         state=verdict.state,
         run_at=verdict.run_at,

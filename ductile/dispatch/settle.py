@@ -59,8 +59,7 @@ def settlement(ending: Ending, new_id: NewId) -> Settlement:
     stderr = execution.stderr.decode(errors="replace") if execution and execution.stderr else None
     logs = [*judged.logs, *(judged.response.logs if judged.response else ())]
     return Settlement(
-        job_id=job.id,
-        attempt=job.attempt,
+        job=job,
         outcome=judged.outcome,
         state=verdict.state,
         run_at=verdict.run_at,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
-from ductile.model.job import Outcome, State
+from ductile.model.job import Job, Outcome, State
 from ductile.model.journal import Kind
 from ductile.model.quick import quick
 
@@ -124,8 +124,8 @@ class Note:
 class Settlement:
     """All that the end of one attempt changes, applied in one transaction or not at all."""
 
-    job_id: str
-    attempt: int
+    job: Job
+    """As it was claimed; its `attempt` is the one that ends."""
     outcome: Outcome
     state: State
     """What becomes of the job: an ended state, or `queued` for another attempt."""

@@ -34,7 +34,7 @@ def cancel(tx: Tx, job_id: str) -> State:
         return State.RUNNING
     for ended in end_waiting(tx, tx.all("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
         if ended.parent_id is not None:
-            step_ended(tx, ended, None)
+            step_ended(tx, ended, ended.state, None)
     return State.CANCELLED
 
 
@@ -56,5 +56,5 @@ def end_waiting(tx: Tx, rows: Sequence[Row], before: State) -> Sequence[Job]:
     jobs = [read_job(row) for row in rows]
     for job in jobs:
         tx.moved(job.plugin, job.command, before, job.state)
-        announce_end(tx, job, None)
+        announce_end(tx, job, job.state, None)
     return jobs

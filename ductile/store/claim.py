@@ -8,11 +8,11 @@ from ductile.model.clock import Millis
 from ductile.model.job import Claimed, Job, State
 from ductile.model.journal import Kind
 from ductile.model.signal import Drained, Due
-from ductile.store.rows import EVENT_WIDTH, Row, job_values, read_event
+from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, Row, job_values, read_event
 from ductile.store.tx import Tx
 
 Gate = Callable[[Job], str | None]
-"""Asked for a job before its attempt rises: None admits it, anything else is why it is held."""
+"""Asked for a job as it would start, before it does: None admits it, anything else is why it is held."""
 
 PLUGIN_UNAVAILABLE = "plugin_unavailable"
 """Why a job is held whose plugin or command is not there; `release` lets it go."""
@@ -20,8 +20,8 @@ PLUGIN_UNAVAILABLE = "plugin_unavailable"
 BATCH = 512
 """Jobs that one transaction moves at most."""
 
-_Head = tuple[int, int, str, str, Row]
-"""What lanes compare by (minus the priority, run_at, id), the lane, and the row."""
+_Head = tuple[int, int, str, Row, "_Lane"]
+"""What jobs compare by (minus the priority, run_at, id), the row, and its lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,71 +37,82 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
 
     The best of all lanes goes first: by priority, then by the time it became due, then by id. A job that its gate
     refuses becomes held and takes no slot; after 512 of those, the lanes that are left are signalled anew. The cost
-    depends on the lanes asked for, not on what waits in them.
+    depends on the lanes and slots asked for, not on what waits in them.
     """
-    left = {lane: slots for lane, slots in free.items() if slots > 0}
+    lanes = [_Lane(lane, slots) for lane, slots in free.items() if slots > 0] if total > 0 else []
+    share = -(-total // len(lanes)) if lanes else 0
     heads: list[_Head] = []
-    drained: set[str] = set()
     claimed: list[Claimed] = []
-    for lane in left if total > 0 else ():
-        _look(tx, lane, heads, drained)
-    heapq.heapify(heads)
+    for lane in lanes:
+        lane.look(tx, share, heads)
     refused = 0
     while heads and len(claimed) < total and refused < BATCH:
-        *_, lane, row = heapq.heappop(heads)
+        *_, row, lane = heapq.heappop(heads)
+        lane.read -= 1
         start = _start(tx, row, gate)
         if start is not None:
             claimed.append(start)
-            left[lane] -= 1
+            lane.slots -= 1
         else:
             refused += 1
-        if left[lane]:
-            _look(tx, lane, heads, drained, push=True)
+        if not (lane.read or lane.drained) and lane.slots:
+            lane.look(tx, share, heads)
     if refused == BATCH:  # the batch stays short: whoever is left asks again
-        for *_, lane, _row in heads:
-            tx.ready(lane)
-    for lane in drained:
-        tx.signal(Drained(lane))
+        for name in dict.fromkeys(lane.name for *_, lane in heads):
+            tx.ready(name)
+    drained = [lane.name for lane in lanes if lane.drained and not lane.read]
+    for name in drained:
+        tx.signal(Drained(name))
     return Claims(tuple(claimed), frozenset(drained))
 
 
-def _look(tx: Tx, lane: str, heads: list[_Head], drained: set[str], *, push: bool = False) -> None:
-    row = tx.one("claim_head", lane=lane)
-    if row is None:
-        drained.add(lane)
-        return
-    head = (-row[_PRIORITY], row[_RUN_AT], row[_ID], lane, row)
-    if push:
-        heapq.heappush(heads, head)
-    else:
-        heads.append(head)
+class _Lane:
+    """A lane that is claimed from."""
+
+    def __init__(self, name: str, slots: int) -> None:
+        self.name = name
+        self.slots = slots
+        """Attempts that may still start in it."""
+        self.read = 0
+        """Jobs of it that were read and not decided on."""
+        self.drained = False
+        """Whether nothing stands behind what was read."""
+
+    def look(self, tx: Tx, share: int, heads: list[_Head]) -> None:
+        """Reads its next jobs: no more than it has slots, nor than its share of all that are asked for."""
+        limit = min(self.slots, share)
+        rows = tx.all("claim_heads", lane=self.name, limit=limit)
+        self.read = len(rows)
+        self.drained = len(rows) < limit
+        for row in rows:
+            heapq.heappush(heads, (-row[_PRIORITY], row[_RUN_AT], row[_ID], row, self))
 
 
-_ID, _PRIORITY, _EVENT_ID, _RUN_AT = 0, 10, -2, -1
+_ID, _PRIORITY = 0, 10
+_RUN_AT = JOB_WIDTH + 1
+_EVENT = JOB_WIDTH + 2
+_CONTEXT = _EVENT + EVENT_WIDTH
 
 
 def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     values = job_values(row)
+    values.update(state=State.RUNNING, attempt=values["attempt"] + 1, started_at=tx.now)
     job = Job(**values)
     reason = gate(job)
     if reason is not None:
-        if tx.run("hold", id=job.id, reason=reason).rowcount:
-            tx.moved(job.plugin, job.command, State.QUEUED, State.HELD)
-            tx.journal(Kind.JOB_HELD, job.id, {"reason": reason})
+        tx.add("hold", id=job.id, reason=reason)
+        tx.moved(job.plugin, job.command, State.QUEUED, State.HELD)
+        tx.journal(Kind.JOB_HELD, job.id, {"reason": reason})
         return None
-    if not tx.run("start_attempt", id=job.id, attempt=job.attempt, now=tx.now).rowcount:
-        return None
-    values.update(state=State.RUNNING, attempt=job.attempt + 1, started_at=tx.now)
+    tx.add("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
     tx.moved(job.plugin, job.command, State.QUEUED, State.RUNNING)
-    tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt + 1})
-    return _with_input(tx, Job(**values), row[_EVENT_ID], row[_RUN_AT])
-
-
-def _with_input(tx: Tx, job: Job, event_id: str, ready_at: Millis) -> Claimed:
-    (row,) = tx.all("attempt_input", event_id=event_id, context_id=job.context_id, plugin=job.plugin)
-    context, plugin_state = row[EVENT_WIDTH:]
+    tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt})
     return Claimed(
-        job=job, event=read_event(row), context=context or b"{}", plugin_state=plugin_state or b"{}", ready_at=ready_at
+        job=job,
+        event=read_event(row[_EVENT:_CONTEXT]),
+        context=row[_CONTEXT] or b"{}",
+        plugin_state=row[_CONTEXT + 1] or b"{}",
+        ready_at=row[_RUN_AT],
     )
 
 

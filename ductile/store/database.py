@@ -18,6 +18,9 @@ from ductile.store.queries import QUERIES
 APPLICATION_ID = 1148543860
 """`Duct` in the header of a database that is ours."""
 
+STATEMENTS = 512
+"""Statements that stay compiled: all that there are, those for many rows in each size."""
+
 _PRIVATE = 0o600
 
 
@@ -33,7 +36,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_private(path)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS)
     except (OSError, sqlite3.OperationalError) as error:
         raise StateUnreachable(path=path, reason=error) from error
     try:

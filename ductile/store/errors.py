@@ -34,6 +34,12 @@ class EventKeyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class Stale(Conflict):
+    """What was to be changed ({what}) does not stand as it was expected to; nothing was changed."""
+
+    code = "stale"
+
+
 class UnknownJob(NotFound):
     """There is no job {job_id}; it never was, or retention has removed it."""
 

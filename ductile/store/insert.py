@@ -85,7 +85,7 @@ def _insert_job(tx: Tx, start: Start) -> Accepted:
         return _accepted(start, State.FAILED)
     run_at = tx.now if start.run_at is None else start.run_at
     due = run_at <= tx.now
-    tx.run("insert_job", due=int(due), run_at=run_at, **_columns(tx, start))
+    tx.add("insert_job", due=int(due), run_at=run_at, **_columns(tx, start))
     tx.count(start.plugin, start.command, State.QUEUED, 1)
     if due:
         tx.ready(start.plugin)
@@ -172,7 +172,7 @@ def _columns(tx: Tx, start: Start) -> dict[str, Any]:
 
 
 def _insert_root(tx: Tx, start: Start, *, state: State, lane: str | None, steps: Inserted) -> None:
-    tx.run(
+    tx.add(
         "insert_root",
         definition=start.definition,
         lane=lane,
@@ -192,22 +192,23 @@ def _end_root(tx: Tx, job_id: str) -> None:
     """Announces the end of a root that was inserted ended."""
     row = tx.one("root", id=job_id)
     if row is not None:
-        announce_end(tx, read_job(row), row[-1])
+        root = read_job(row)
+        announce_end(tx, root, root.state, row[-1])
 
 
-def announce_end(tx: Tx, job: Job, error: str | None) -> None:
-    """Tells signals, journal, the plugin's health and (of a root) lifecycle hooks that a job has ended.
+def announce_end(tx: Tx, job: Job, state: State, error: str | None) -> None:
+    """Tells signals, journal, the plugin's health and (of a root) lifecycle hooks that a job has ended so.
 
     Starts what the hooks ask for.
     """
-    tx.signal(JobEnded(job.id, job.state))
-    tx.journal(Kind.JOB_ENDED, job.id, {"state": job.state, "attempt": job.attempt})
-    note_check(tx, job, error)
+    tx.signal(JobEnded(job.id, state))
+    tx.journal(Kind.JOB_ENDED, job.id, {"state": state, "attempt": job.attempt})
+    note_check(tx, job, state, error)
     if tx.hooks is None or job.parent_id is not None:
         return
     ended = Ended(
         root=job,
-        state=job.state,
+        state=state,
         ended_at=tx.now,
         plugin=job.plugin,
         command=job.command,

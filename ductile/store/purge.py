@@ -36,7 +36,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
             change_run(tx, root_id, opened=-len(gone), failed=len(gone), error=None)
         else:
             for step in gone:
-                step_ended(tx, step, None)
+                step_ended(tx, step, step.state, None)
     return len(ended)
 
 

@@ -1,7 +1,8 @@
 """Reads `queries.sql`: every statement of the store by its name.
 
 A query is `-- name: <name>`, one sentence of comment, and SQL with `:name` parameters. A `-- fragment: <name>` is a
-piece that queries include as `${name}`.
+piece that queries include as `${name}`. A `-- rows: <name>` writes many rows at once: its `VALUES (…)` stands for one
+of them and is repeated.
 """
 
 import re
@@ -13,8 +14,10 @@ from operator import itemgetter
 from string import Template
 from typing import Any
 
-_HEAD = re.compile(r"^-- (name|fragment): (\w+)\n((?:-- .*\n)+)", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|rows|fragment): (\w+)\n((?:-- .*\n)+)", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_NUMBER = re.compile(r"\?(\d+)")
+_ROW = re.compile(r"(?<=\bVALUES )\([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ def parse(text: str) -> dict[str, Query]:
             fragments[name] = sql
         else:
             queries[name] = _query(name, " ".join(comment.replace("-- ", " ").split()), sql)
+        if kind == "rows" and len(_ROW.findall(sql)) != 1:
+            message = f"rows {name} needs one VALUES (…)"
+            raise ValueError(message)
     return queries
 
 
@@ -70,3 +76,16 @@ def of_volume(name: str, volume: int) -> Query:
     query = QUERIES[name]
     written = "attempt_text_0" if "attempt_text_0" in query.sql else "attempt_text"
     return replace(query, sql=query.sql.replace(written, f"attempt_text_{volume}"))
+
+
+@cache
+def of_rows(name: str, rows: int) -> str:
+    """The SQL of a `rows` query for so many rows, whose values follow each other."""
+    query = QUERIES[name]
+    (row,) = _ROW.findall(query.sql)
+    width = len(query.parameters)
+    return query.sql.replace(row, ", ".join(_counted_on(row, n * width) for n in range(rows)))
+
+
+def _counted_on(row: str, by: int) -> str:
+    return _NUMBER.sub(lambda found: f"?{int(found[1]) + by}", row)

@@ -117,12 +117,12 @@ RELEASE operation;
 -- Undoes what the operation wrote.
 ROLLBACK TO operation;
 
--- name: add_count
+-- rows: add_count
 -- Adds :n to how many jobs of a command stand in a state.
 INSERT INTO counts (plugin, command, state, n) VALUES (:plugin, :command, :state, :n)
 ON CONFLICT (plugin, command, state) DO UPDATE SET n = n + excluded.n;
 
--- name: add_journal
+-- rows: add_journal
 -- Writes one row of the journal.
 INSERT INTO journal (at, kind, job_id, data) VALUES (:at, :kind, :job_id, :data);
 
@@ -158,17 +158,17 @@ DELETE FROM meta WHERE "key" = :key;
 -- Reads the single values whose keys stand from :low up to :high.
 SELECT "key", value FROM meta WHERE "key" >= :low AND "key" < :high ORDER BY "key";
 
--- name: insert_event
+-- rows: insert_event
 -- Stores an event with its payload.
 INSERT INTO events (id, type, source, payload, dedupe_key, job_id, root_id, pipeline, step, created_at)
 VALUES (:id, :type, :source, :payload, :dedupe_key, :job_id, :root_id, :pipeline, :step, :created_at);
 
--- name: insert_given
+-- rows: insert_given
 -- Stores an event that no job emitted.
 INSERT INTO events (id, type, source, payload, dedupe_key, created_at)
 VALUES (:id, :type, :source, :payload, :dedupe_key, :created_at);
 
--- name: insert_context
+-- rows: insert_context
 -- Stores a row of baggage.
 INSERT INTO contexts (id, root_id, parent_id, "values") VALUES (:id, :root_id, :parent_id, :values);
 
@@ -176,12 +176,12 @@ INSERT INTO contexts (id, root_id, parent_id, "values") VALUES (:id, :root_id, :
 -- Stores a compiled pipeline, the first time a run is pinned to it.
 INSERT INTO definitions (hash, document, created_at) VALUES (:hash, :document, :now) ON CONFLICT (hash) DO NOTHING;
 
--- name: insert_skip
+-- rows: insert_skip
 -- Stores a step that a run passed by.
 INSERT INTO skips (root_id, parent_id, node, reason, condition, "values")
 VALUES (:root_id, :parent_id, :node, :reason, :condition, :values);
 
--- name: insert_job
+-- rows: insert_job
 -- Inserts a plain queued job.
 INSERT INTO jobs (
     id, root_id, cause_event_id, plugin, command, lane, state, due, max_attempts, priority, run_at, event_id, route,
@@ -191,7 +191,7 @@ INSERT INTO jobs (
     :route, :hops, :principal, :submitted_by, :request_id, :dedupe_key, :generation, :now
 );
 
--- name: insert_root
+-- rows: insert_root
 -- Inserts the root of a run with the counters of its entry steps, or a job that is refused.
 INSERT INTO jobs (
     id, root_id, cause_event_id, definition, plugin, command, lane, state, max_attempts, priority, run_at, event_id,
@@ -280,28 +280,30 @@ SELECT state FROM jobs WHERE id = :id;
 -- Reads a root and its error.
 SELECT ${job_columns}, error FROM jobs WHERE id = :id;
 
--- name: claim_head
--- Reads the next job of a lane, and what it is given.
-SELECT ${job_columns}, event_id, run_at FROM jobs
-WHERE lane = :lane AND state = 'queued' AND due = 1
-ORDER BY priority DESC, run_at, id LIMIT 1;
-
--- name: start_attempt
--- Starts the next attempt of a queued job.
-UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = :now, held_reason = NULL
-WHERE id = :id AND state = 'queued' AND attempt = :attempt;
-
--- name: hold
--- Holds a queued job for a reason.
-UPDATE jobs SET state = 'held', held_reason = :reason WHERE id = :id AND state = 'queued';
-
--- name: attempt_input
--- Reads what an attempt is given: its event, its baggage, and the plugin instance's state.
+-- name: claim_heads
+-- Reads the next :limit jobs of a lane, and what each is given: its event, its baggage, the plugin instance's state.
 SELECT
-    ${event_columns},
-    (SELECT c."values" FROM contexts AS c WHERE c.id = :context_id),
-    (SELECT s.value FROM plugin_state AS s WHERE s.plugin = :plugin)
-FROM events WHERE id = :event_id;
+    h.*, e.id, e.type, e.payload, e.source, e.created_at, e.dedupe_key, e.job_id, e.root_id, e.pipeline, e.step,
+    (SELECT c."values" FROM contexts AS c WHERE c.id = h.context_id),
+    (SELECT s.value FROM plugin_state AS s WHERE s.plugin = h.plugin)
+FROM (
+    SELECT ${job_columns}, event_id, run_at FROM jobs
+    WHERE lane = :lane AND state = 'queued' AND due = 1
+    ORDER BY priority DESC, run_at, id LIMIT :limit
+) AS h LEFT JOIN events AS e ON e.id = h.event_id;
+
+-- rows: start_attempt
+-- Starts attempt :attempt of a queued job.
+WITH given (id, attempt, started_at) AS (VALUES (:id, :attempt, :now))
+UPDATE jobs SET state = 'running', attempt = given.attempt, started_at = given.started_at, held_reason = NULL
+FROM given
+WHERE jobs.id = given.id AND jobs.state = 'queued' AND jobs.attempt = given.attempt - 1;
+
+-- rows: hold
+-- Holds a queued job for a reason.
+WITH given (id, reason) AS (VALUES (:id, :reason))
+UPDATE jobs SET state = 'held', held_reason = given.reason FROM given
+WHERE jobs.id = given.id AND jobs.state = 'queued';
 
 -- name: promote
 -- Makes at most :limit queued jobs claimable whose time has come; returns their lanes.
@@ -338,21 +340,20 @@ WHERE rowid IN (
     AND state = 'held'
 RETURNING due, run_at;
 
--- name: finish_attempt
+-- rows: finish_attempt
 -- Ends attempt :attempt of job :id, if it is still the one that runs; no row: the result came too late.
-UPDATE jobs SET state = :state, ended_at = :now, lost = lost + :lost
-WHERE id = :id AND state = 'running' AND attempt = :attempt AND lane IS NOT NULL
-RETURNING ${job_columns};
+WITH given (id, attempt, state, ended_at, lost) AS (VALUES (:id, :attempt, :state, :now, :lost))
+UPDATE jobs SET state = given.state, ended_at = given.ended_at, lost = jobs.lost + given.lost FROM given
+WHERE jobs.id = given.id AND jobs.state = 'running' AND jobs.attempt = given.attempt AND jobs.lane IS NOT NULL;
 
 -- name: requeue_attempt
 -- Queues job :id again after attempt :attempt, unless that is not the one that runs, or it or its run is cancelled.
 UPDATE jobs SET state = 'queued', due = (:run_at <= :now), run_at = :run_at, lost = lost + :lost
 WHERE
     id = :id AND state = 'running' AND attempt = :attempt AND lane IS NOT NULL AND cancel_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = jobs.root_id AND r.cancel_at IS NOT NULL)
-RETURNING ${job_columns};
+    AND NOT EXISTS (SELECT 1 FROM jobs AS r WHERE r.id = jobs.root_id AND r.cancel_at IS NOT NULL);
 
--- name: insert_attempt
+-- rows: insert_attempt
 -- Stores how an attempt ended.
 INSERT INTO attempts (
     job_id, attempt, plugin, command, submitted_by, created_at, generation, runner, started_at, ended_at, outcome,

@@ -20,7 +20,7 @@ _ATTEMPT = tuple(field.name for field in fields(AttemptView))
 _ENTRY = tuple(field.name for field in fields(Entry))
 _LOG = tuple(field.name for field in fields(LogRow))
 _LINE = tuple(field.name for field in fields(JobRow))
-EVENT_WIDTH = len(_EVENT)
+JOB_WIDTH, EVENT_WIDTH = len(_JOB), len(_EVENT)
 
 
 def job_values(row: Row) -> dict[str, Any]:

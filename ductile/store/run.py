@@ -9,11 +9,11 @@ from ductile.store.tx import Tx
 NOTHING = Inserted()
 
 
-def step_ended(tx: Tx, step: Job, error: str | None, behind: Inserted = NOTHING) -> None:
+def step_ended(tx: Tx, step: Job, state: State, error: str | None, behind: Inserted = NOTHING) -> None:
     """Counts an ended step and what was inserted behind it; ends the run when nothing is open."""
-    failed = step.state in UNSUCCESSFUL
+    failed = state in UNSUCCESSFUL
     if failed and error is None:
-        error = f"{step.step or step.plugin}: {step.state}"
+        error = f"{step.step or step.plugin}: {state}"
     change_run(
         tx,
         step.root_id,
@@ -36,5 +36,5 @@ def end_run(tx: Tx, root_id: str) -> bool:
         return False
     root = read_job(row)
     tx.moved(root.plugin, root.command, State.RUNNING, root.state)
-    announce_end(tx, root, row[-1])
+    announce_end(tx, root, root.state, row[-1])
     return True

@@ -6,58 +6,53 @@ from ductile.model.order import Settlement
 from ductile.model.signal import Due
 from ductile.store.insert import announce_end, insert_start
 from ductile.store.memory import remember
-from ductile.store.rows import read_job
 from ductile.store.run import NOTHING, step_ended
 from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
 from ductile.store.tx import Tx
 
 
-def settle(tx: Tx, settlement: Settlement) -> bool:
-    """Ends an attempt. False: it is not the one that runs, so its result came too late and nothing was changed.
+def settle(tx: Tx, settlement: Settlement) -> None:
+    """Ends an attempt. Raises `Stale` where it is not the one that runs: its result came too late.
 
-    Raises `StateTooLarge`, and then nothing was changed either. A job that is being cancelled, or whose run is, is not
+    Raises `StateTooLarge`; after either nothing was changed. A job that is being cancelled, or whose run is, is not
     queued again but cancelled; what a cancelled run's step emitted is kept, but no step follows.
     """
-    job = _end_attempt(tx, settlement)
-    if job is None:
-        return False
+    job, state = settlement.job, _end_attempt(tx, settlement)
     _insert_attempt(tx, job, settlement)
-    tx.moved(job.plugin, job.command, State.RUNNING, job.state)
+    tx.moved(job.plugin, job.command, State.RUNNING, state)
     for event in settlement.events:
         insert_event(tx, event)
     if settlement.state_update is not None:
         remember(tx, settlement.state_update, job.id)
-    if job.state is State.QUEUED:
+    if state is State.QUEUED:
         _queue_again(tx, job, settlement)
     else:
-        _end_job(tx, job, settlement)
+        _end_job(tx, job, state, settlement)
     for start in settlement.starts:
         insert_start(tx, start)
     for note in settlement.notes:
         tx.journal(note.kind, note.job_id, note.data)
-    return True
 
 
-def _end_attempt(tx: Tx, settlement: Settlement) -> Job | None:
-    """The guarded change of state; returns the job as it stands then."""
-    state = settlement.state
-    lost = settlement.outcome is Outcome.LOST
-    at = {"id": settlement.job_id, "attempt": settlement.attempt, "now": tx.now, "lost": lost}
+def _end_attempt(tx: Tx, settlement: Settlement) -> State:
+    """The guarded change of state; returns the one in which the job stands then."""
+    job, state = settlement.job, settlement.state
+    lost = int(settlement.outcome is Outcome.LOST)
     if state is State.QUEUED:
         run_at = tx.now if settlement.run_at is None else settlement.run_at
-        row = tx.one("requeue_attempt", run_at=run_at, **at)
-        if row is not None:
-            return read_job(row)
+        again = tx.run("requeue_attempt", id=job.id, attempt=job.attempt, run_at=run_at, now=tx.now, lost=lost)
+        if again.rowcount:
+            return State.QUEUED
         state = State.CANCELLED
-    row = tx.one("finish_attempt", state=state, **at)
-    return None if row is None else read_job(row)
+    tx.add("finish_attempt", id=job.id, attempt=job.attempt, state=state, now=tx.now, lost=lost)
+    return state
 
 
 def _insert_attempt(tx: Tx, job: Job, settlement: Settlement) -> None:
-    tx.run(
+    tx.add(
         "insert_attempt",
         job_id=job.id,
-        attempt=settlement.attempt,
+        attempt=job.attempt,
         plugin=job.plugin,
         command=job.command,
         submitted_by=job.submitted_by,
@@ -85,11 +80,11 @@ def _queue_again(tx: Tx, job: Job, settlement: Settlement) -> None:
     tx.journal(Kind.JOB_REQUEUED, job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
 
 
-def _end_job(tx: Tx, job: Job, settlement: Settlement) -> None:
+def _end_job(tx: Tx, job: Job, state: State, settlement: Settlement) -> None:
     behind = _insert_behind(tx, job, settlement)
-    announce_end(tx, job, settlement.error)
+    announce_end(tx, job, state, settlement.error)
     if job.parent_id is not None:
-        step_ended(tx, job, settlement.error, behind)
+        step_ended(tx, job, state, settlement.error, behind)
 
 
 def _insert_behind(tx: Tx, job: Job, settlement: Settlement) -> Inserted:

@@ -1,7 +1,6 @@
 """The store: one writing thread, a few readers, one SQLite file."""
 
 import asyncio
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +40,6 @@ class Store(Readers):
         super().__init__(path)
         self._writer = writer
         self._path = path
-        self._trouble_at = -math.inf
         self.shortage: str | None = None
         """Why no new work is taken for want of room, while that is so; whoever watches over the room sets it."""
 
@@ -51,24 +49,20 @@ class Store(Readers):
         connection = await asyncio.to_thread(open_database, path)
         return cls(path, Writer(connection, Tx(connection, hooks), clock))
 
-    async def write(self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Runs the operation on the writing thread; returns after the commit, or raises what it raised.
-
-        What it raised undoes it alone. Raises `StoreUnavailable` where the batch could not be committed.
-        """
-        try:
-            result: _T = await self._writer.write(operation, args, kwargs)
-        except StoreUnavailable:
-            self._trouble_at = time.monotonic()
-            raise
-        return result
-
-    async def rehearse(
+    def write(
         self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
+    ) -> asyncio.Future[_T]:
+        """Runs the operation on the writing thread; the answer comes after the commit, or is what it raised.
+
+        What it raised undoes it alone. It is `StoreUnavailable` where the batch could not be committed.
+        """
+        return self._writer.write(operation, args, kwargs)
+
+    def rehearse(
+        self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> asyncio.Future[_T]:
         """Runs the operation as `write` does and undoes it: what it answers or raises, and nothing else, is left."""
-        result: _T = await self._writer.write(operation, args, kwargs, rehearsed=True)
-        return result
+        return self._writer.write(operation, args, kwargs, rehearsed=True)
 
     def awaited(self) -> bool:
         """Asked by an operation while it works: whether anybody else waits for its batch."""
@@ -94,6 +88,17 @@ class Store(Readers):
     def watch(self, watcher: Watcher) -> None:
         """Calls back on the loop with the size of each batch and the seconds that its commit took."""
         self._writer.watchers.append(watcher)
+
+    def join(self, joiner: Callable[[], None]) -> None:
+        """Calls back on the loop right before what was asked for is handed to the thread: what it writes goes with it.
+
+        `nudge` has it called soon, though nothing was asked for.
+        """
+        self._writer.joiners.append(joiner)
+
+    def nudge(self) -> None:
+        """Calls the joiners soon."""
+        self._writer.nudge()
 
     def soon(self, lanes: Iterable[str]) -> None:
         """Tells the listeners that the write which comes next readies these lanes, ahead of its commit.
@@ -131,7 +136,7 @@ class Store(Readers):
 
         A full disk may still take a page where it takes no job: after a failure the probe is as large as a job.
         """
-        size = ROOM if time.monotonic() - self._trouble_at < TROUBLE else 16
+        size = ROOM if time.monotonic() - self._writer.trouble_at < TROUBLE else 16
         try:
             await self.write(set_meta, "commit_probe", secrets.token_hex(size // 2))
         except StoreUnavailable:

@@ -55,7 +55,7 @@ class Inserted:
 def insert_event(tx: Tx, event: Event) -> None:
     """Stores an event, with what emitted it where something did."""
     if event.job_id is None:
-        tx.run(
+        tx.add(
             "insert_given",
             id=event.id,
             type=event.type,
@@ -65,7 +65,7 @@ def insert_event(tx: Tx, event: Event) -> None:
             created_at=event.timestamp,
         )
         return
-    tx.run(
+    tx.add(
         "insert_event",
         id=event.id,
         type=event.type,
@@ -82,13 +82,13 @@ def insert_event(tx: Tx, event: Event) -> None:
 
 def insert_context(tx: Tx, root_id: str, context: NewContext) -> None:
     """Stores a row of baggage."""
-    tx.run("insert_context", id=context.id, root_id=root_id, parent_id=context.parent_id, values=context.values)
+    tx.add("insert_context", id=context.id, root_id=root_id, parent_id=context.parent_id, values=context.values)
 
 
 def insert_skips(tx: Tx, root_id: str, parent_id: str, skips: Sequence[Skip]) -> None:
     """Stores the steps that were passed by behind a job."""
     for skip in skips:
-        tx.run(
+        tx.add(
             "insert_skip",
             root_id=root_id,
             parent_id=parent_id,

@@ -1,8 +1,13 @@
-"""What a write operation works with: the open transaction of the writing thread."""
+"""What a write operation works with: the open transaction of the writing thread.
+
+Rows that nothing has to be known of at once are written behind: all of the batch that go the same way together, in one
+statement. Each statement gives the interpreter away and has to win it back from a busy event loop.
+"""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -12,13 +17,17 @@ from ductile.model.job import Ended, State
 from ductile.model.journal import Kind
 from ductile.model.order import Note, Start
 from ductile.model.signal import JOURNALLED, Ready, Signal
-from ductile.store.queries import QUERIES, of_volume
+from ductile.store.errors import Stale
+from ductile.store.queries import QUERIES, of_rows, of_volume
 
 Hooks = Callable[[Ended], Sequence[Start | Note]]
 """Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
-Mark = tuple[int, int, bool]
-"""How much had been noted when an operation began: signals, counts, and whether the journal had grown."""
+Mark = tuple[int, int, int, bool]
+"""How much had been noted when an operation began: signals, counts, rows, and whether the journal had grown."""
+
+MOST_ROWS = 32
+"""Rows of one statement; of any number of rows there is a statement for each power of two in it."""
 
 _SAVEPOINT = QUERIES["savepoint"].sql
 _KEEP = QUERIES["keep"].sql
@@ -36,6 +45,8 @@ class Tx:
         self._execute = connection.cursor().execute
         self._signals: list[Signal] = []
         self._counts: list[tuple[str, str, str, int]] = []
+        self._behind: list[tuple[str, tuple[Any, ...]]] = []
+        self._flushes = 0
         self._ready: dict[str, Ready] = {}
         self._journalled = False
 
@@ -45,20 +56,27 @@ class Tx:
         self._journalled = False
         self._signals.clear()
         self._counts.clear()
+        self._behind.clear()
         self.run("begin")
 
     def run(self, name: str, **values: Any) -> sqlite3.Cursor:
         """Runs a query of `queries.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
+        if self._behind:
+            self.flush()
         query = QUERIES[name]
         return self._execute(query.sql, query.bind(values))
 
     def volume_run(self, name: str, volume: int, **values: Any) -> sqlite3.Cursor:
         """As `run`, on a full volume of the full text."""
+        if self._behind:
+            self.flush()
         query = of_volume(name, volume)
         return self._execute(query.sql, query.bind(values))
 
     def all(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
         """Every row of a query."""
+        if self._behind:
+            self.flush()
         query = QUERIES[name]
         return self._execute(query.sql, query.bind(values)).fetchall()
 
@@ -66,6 +84,35 @@ class Tx:
         """The first row of a query. All are fetched: a statement left open would keep the batch from its commit."""
         rows = self.all(name, **values)
         return rows[0] if rows else None
+
+    def add(self, name: str, **values: Any) -> None:
+        """Writes a row by a `rows` query, behind: ahead of the next other statement, at the latest with the commit.
+
+        What then does not write each of its rows raises `Stale`, there.
+        """
+        self._behind.append((name, QUERIES[name].bind(values)))
+
+    def flush(self) -> None:
+        """Writes the rows that stand behind. Raises `Stale`; then none of the batch's rows can be told from another."""
+        if not self._behind:
+            return
+        behind, self._behind = self._behind, []
+        self._flushes += 1
+        ways: dict[str, list[tuple[Any, ...]]] = {}
+        for name, row in behind:
+            ways.setdefault(name, []).append(row)
+        for name, rows in ways.items():
+            self._write(name, rows)
+
+    def _write(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        at = 0
+        while left := len(rows) - at:
+            n = min(MOST_ROWS, 1 << (left.bit_length() - 1))
+            before = self._connection.total_changes
+            self._execute(of_rows(name, n), tuple(chain(*rows[at : at + n])))
+            if self._connection.total_changes - before != n:
+                raise Stale(what=name)
+            at += n
 
     def signal(self, signal: Signal) -> None:
         """Tells the process something once the batch is committed."""
@@ -90,22 +137,23 @@ class Tx:
     def journal(self, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
         """Writes a row of the journal: ids, never payloads."""
         encoded = orjson.dumps(data) if data is not None else None
-        self.run("add_journal", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
+        self.add("add_journal", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
         self._journalled = True
 
     def savepoint(self) -> Mark:
         """Begins an operation of its own inside the batch."""
+        self.flush()
         self._execute(_SAVEPOINT)
         return self.mark()
 
     def mark(self) -> Mark:
         """How much has been noted so far."""
-        return len(self._signals), len(self._counts), self._journalled
+        return len(self._signals), len(self._counts), len(self._behind), self._journalled
 
     @property
     def changes(self) -> int:
-        """Rows changed since the connection was opened; equal numbers mean that nothing was written between."""
-        return self._connection.total_changes
+        """Grows with what is written; equal numbers mean that nothing was written, or tried to be, between."""
+        return self._connection.total_changes + self._flushes
 
     def keep(self) -> None:
         """Ends an operation, keeping what it wrote."""
@@ -113,24 +161,27 @@ class Tx:
 
     def undo(self, mark: Mark) -> None:
         """Ends an operation, dropping what it wrote and noted."""
+        self.forget(mark)
         self._execute(QUERIES["undo"].sql)
         self._execute(_KEEP)
-        self.forget(mark)
 
     def forget(self, mark: Mark) -> None:
         """Drops what was noted since the mark."""
         del self._signals[mark[0] :]
         del self._counts[mark[1] :]
-        self._journalled = mark[2]
+        del self._behind[mark[2] :]
+        self._journalled = mark[3]
 
     def commit(self) -> tuple[Signal, ...]:
-        """Writes the counts and commits; returns the signals in order, of equal ones the last."""
+        """Writes the counts and commits; returns the signals in order, of equal ones the last.
+
+        What stands behind is flushed before: its failure is that of an operation, not of the batch.
+        """
         if self._counts:
             totals: Counter[tuple[str, str, str]] = Counter()
             for plugin, command, state, n in self._counts:
                 totals[plugin, command, state] += n
-            rows = [(*key, n) for key, n in totals.items() if n]
-            self._connection.executemany(QUERIES["add_count"].sql, rows)
+            self._write("add_count", [(*key, n) for key, n in totals.items() if n])
         self.run("commit")
         if self._journalled:
             self._signals.append(JOURNALLED)
@@ -149,7 +200,7 @@ class Tx:
 
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""
-        self.forget((0, 0, False))
+        self.forget((0, 0, 0, False))
         if self._connection.in_transaction:
             self.run("rollback")
 

@@ -13,22 +13,22 @@ BELOW, ABOVE = _KEPT, "unhealthy0"
 """What the keys in `meta` stand between."""
 
 
-def note_check(tx: Tx, job: Job, error: str | None) -> None:
+def note_check(tx: Tx, job: Job, state: State, error: str | None) -> None:
     """Notes what the end of a job says of its plugin's health; of any other command than a check nothing.
 
     A cancelled `health` says nothing; a cancelled `init` was not done.
     """
-    if job.command not in CHECKS or not job.lane or (job.command == HEALTH and job.state is State.CANCELLED):
+    if job.command not in CHECKS or not job.lane or (job.command == HEALTH and state is State.CANCELLED):
         return
     if job.submitted_by == SubmittedBy.INIT and remembered_init(tx, job.plugin)["job_id"] != job.id:
         return  # it was for an earlier version of the plugin
-    if job.state is State.SUCCEEDED:
+    if state is State.SUCCEEDED:
         forget_check(tx, job.plugin, job.command, job.id)
         return
     key = _key(job.plugin, job.command)
     known = tx.one("get_meta", key=key)
     since = tx.now if known is None else orjson.loads(known[0])["since"]
-    verdict = {"reason": error or f"it was {job.state}", "since": since, "job_id": job.id}
+    verdict = {"reason": error or f"it was {state}", "since": since, "job_id": job.id}
     tx.run("set_meta", key=key, value=orjson.dumps(verdict).decode())
     if known is None:
         tx.journal(Kind.PLUGIN_UNHEALTHY, job.id, {"plugin": job.plugin, "command": job.command})

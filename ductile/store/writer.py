@@ -5,9 +5,11 @@ event loop. It never waits for a batch to fill. An operation that fails takes no
 """
 
 import asyncio
+import math
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,55 +56,92 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, tx: Tx, clock: Clock) -> None:
         self.listeners: list[Listener] = []
         self.watchers: list[Watcher] = []
+        self.joiners: list[Callable[[], None]] = []
+        """Called on the loop right before the thread gets what was asked for; what they write goes with it."""
+        self.trouble_at = -math.inf
+        """When a caller was last told that nothing can be stored, by the monotonic clock."""
         self._connection = connection
         self._tx = tx
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._inbox: SimpleQueue[_Write | None] = SimpleQueue()
+        self._outbox: list[_Write] = []
+        self._handing_over = False
+        self._inbox: SimpleQueue[list[_Write] | None] = SimpleQueue()
+        self._waiting: deque[_Write] = deque()
+        """What the thread has taken and not begun."""
         self._batch: list[_Write] = []
         self._careful = False
+        self._took: float | None = None
         self._written = False
         """Whether a batch was written since the write-ahead log was last looked at."""
         self._failure = ""
         """Why the last batch failed; empty where it did not."""
+        self._ending = False
         self._closed = False
         self._crash: BaseException | None = None
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="ductile-writer", daemon=True)
         self._thread.start()
 
-    async def write(
+    def write(
         self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, rehearsed: bool = False
-    ) -> Any:
-        """Runs the operation in the next batch; returns after the commit, or raises what it raised.
+    ) -> asyncio.Future[Any]:
+        """Runs the operation in the next batch; the answer comes after the commit, or is what the operation raised.
 
         A caller that is cancelled stops waiting; its operation is still written. What is only rehearsed sees what
         stands before it in the batch, and is undone: neither a row nor a signal of it is left.
         """
-        if self._crash is not None:
-            raise StoreUnavailable(reason=f"its writing thread has died ({self._crash!r}); restart the gateway")
-        if self._closed:
-            raise StoreClosed
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._inbox.put(_Write(operation, args, kwargs, future, rehearsed))
-        return await future
+        if self._crash is not None:
+            reason = f"its writing thread has died ({self._crash!r}); restart the gateway"
+            future.set_exception(StoreUnavailable(reason=reason))
+            return future
+        if self._closed:
+            future.set_exception(StoreClosed())
+            return future
+        self._outbox.append(_Write(operation, args, kwargs, future, rehearsed))
+        self.nudge()
+        return future
+
+    def nudge(self) -> None:
+        """Lets the joiners write soon, as if something had been asked for."""
+        if not self._handing_over:
+            self._handing_over = True
+            self._loop.call_soon(self._hand_over)
 
     def awaited(self) -> bool:
         """Whether anybody waits for the batch besides the operation that asks; asked by it, while it works."""
-        return len(self._batch) > 1 or not self._inbox.empty()
+        return len(self._batch) > 1 or bool(self._waiting) or not self._inbox.empty()
 
     async def close(self) -> None:
         """Writes what still waits, then ends the thread and closes the connection."""
         if not self._closed:
+            self._hand_over()
             self._closed = True
             self._inbox.put(None)
         await self._stopped.wait()
         self._thread.join()
 
+    def _hand_over(self) -> None:
+        """On the loop: all that was asked for since it last came round goes to the thread at once.
+
+        The thread is woken once, and does not begin with a part.
+        """
+        if self._closed:
+            return
+        for join in self.joiners:
+            join()
+        self._handing_over = False
+        if self._outbox:
+            self._inbox.put(self._outbox)
+            self._outbox = []
+
+    # ------------------------------------------------------------------ on the thread
+
     def _run(self) -> None:
         try:
-            while (write := self._next()) is not None and self._serve(write):
-                pass
+            while self._wait():
+                self._serve()
         except BaseException as error:  # noqa: BLE001 - whatever kills the thread must reach its callers, not hang them
             self._crash = error
         finally:
@@ -110,36 +149,48 @@ class Writer:
                 self._connection.close()
             self._call(self._end)
 
-    def _next(self) -> _Write | None:
-        """What is to be written next. Where nothing comes for a while, the write-ahead log is emptied, once."""
-        if self._written:
-            self._written = False
-            with suppress(Empty):
-                return self._inbox.get(timeout=QUIET)
-            with suppress(sqlite3.Error):
-                self._tx.empty_wal()
-        return self._inbox.get()
+    def _wait(self) -> bool:
+        """Waits for something to write; false at the end. Where nothing comes for a while, the log is emptied, once."""
+        while not (self._more() or self._ending):
+            if self._written:
+                self._written = False
+                with suppress(Empty):
+                    self._take(self._inbox.get(timeout=QUIET))
+                    continue
+                with suppress(sqlite3.Error):
+                    self._tx.empty_wal()
+            self._take(self._inbox.get())
+        return bool(self._waiting)
 
-    def _serve(self, write: _Write | None) -> bool:
-        """Writes one batch that begins with this operation; false when the writer is to stop behind it."""
+    def _more(self) -> bool:
+        """Whether something is there to be written now."""
+        with suppress(Empty):
+            while not (self._waiting or self._ending):
+                self._take(self._inbox.get_nowait())
+        return bool(self._waiting)
+
+    def _take(self, writes: list[_Write] | None) -> None:
+        if writes is None:
+            self._ending = True
+        else:
+            self._waiting.extend(writes)
+
+    def _serve(self) -> None:
+        """Writes one batch of what is there."""
         batch, closes_at = self._batch, time.monotonic() + BATCH_SECONDS
         self._careful = False
-        self._took: float | None = None
+        self._took = None
         try:
-            while write is not None:
+            while self._more() and len(batch) < BATCH_OPERATIONS and (not batch or time.monotonic() < closes_at):
+                write = self._waiting.popleft()
                 batch.append(write)
                 self._apply(write)
-                if len(batch) >= BATCH_OPERATIONS or time.monotonic() >= closes_at:
-                    break
-                write = self._inbox.get_nowait()
-        except Empty:
-            pass
+            self._flush()
         except Exception as error:  # noqa: BLE001 - the transaction is gone, and with it the work of all in it
             self._fail(error)
         signals = self._commit()
         self._batch, self._written = [], True
         self._call(self._answer, batch, signals, self._took)
-        return write is not None
 
     def _apply(self, write: _Write) -> None:
         """Runs one operation of the batch.
@@ -150,41 +201,56 @@ class Writer:
         tx = self._tx
         if not tx.open:
             tx.begin(self._clock())
-        if self._careful or write.rehearsed:
+        if self._careful:
             self._apply_apart(write)
             return
         mark, changes = tx.mark(), tx.changes
         try:
-            write.result = write.operation(tx, *write.args, **write.kwargs)
+            if write.rehearsed:
+                self._apply_apart(write)
+            else:
+                write.result = write.operation(tx, *write.args, **write.kwargs)
         except Exception as error:
             if not tx.open:
                 raise
             if tx.changes == changes:
                 tx.forget(mark)
                 write.error = _told(error)
-                return
-            self._careful = True
-            tx.restart()
-            for again in self._batch:
-                self._apply_apart(again)
+            else:
+                self._again()
+
+    def _flush(self) -> None:
+        """Writes what operations have left behind; where that fails, one of them is found to be at fault."""
+        try:
+            self._tx.flush()
+        except Exception:
+            if not self._tx.open:
+                raise
+            self._again()
+
+    def _again(self) -> None:
+        """Undoes the batch and runs it anew, each operation apart."""
+        self._careful = True
+        self._tx.restart()
+        for write in self._batch:
+            self._apply_apart(write)
 
     def _apply_apart(self, write: _Write) -> None:
         """Runs one operation in a savepoint; a failure undoes it alone, and so does its end where it is a rehearsal."""
         tx = self._tx
         mark = tx.savepoint()
+        write.error = None
         try:
             write.result = write.operation(tx, *write.args, **write.kwargs)
+            tx.flush()
         except Exception as error:
             if not tx.open:
                 raise
             write.error = _told(error)
+        if write.rehearsed or write.error is not None:
             tx.undo(mark)
         else:
-            write.error = None
-            if write.rehearsed:
-                tx.undo(mark)
-            else:
-                tx.keep()
+            tx.keep()
 
     def _commit(self) -> Sequence[Signal]:
         """Makes the batch durable; nothing to commit is no error."""
@@ -229,18 +295,18 @@ class Writer:
                 continue
             if write.error is None:
                 write.future.set_result(write.result)
-            else:
-                write.future.set_exception(write.error)
+                continue
+            if isinstance(write.error, StoreUnavailable):
+                self.trouble_at = time.monotonic()
+            write.future.set_exception(write.error)
 
     def _end(self) -> None:
         """On the loop, as the thread's last word: whoever still waits is told."""
         if self._crash is not None:
             _log.error("store.writer_died", error=repr(self._crash))
-            waiting = self._batch
             while not self._inbox.empty():
-                write = self._inbox.get_nowait()
-                if write is not None:
-                    waiting.append(write)
+                self._take(self._inbox.get_nowait())
+            waiting, self._outbox = [*self._batch, *self._waiting, *self._outbox], []
             for write in waiting:
                 write.error = StoreUnavailable(reason=f"its writing thread has died ({self._crash!r})")
             self._answer(waiting, (), None)

@@ -79,7 +79,10 @@ class FaultyStore(Store):
         self.refused: list[str] = []
         self.changed = asyncio.Event()
 
-    async def write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    def write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(self._write(operation, *args, **kwargs))
+
+    async def _write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         name = operation.__name__
         if name in self.broken:
             self.refused.append(name)

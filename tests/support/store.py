@@ -12,6 +12,7 @@ from ductile.model.order import Child, Settlement, Start
 from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import Claims, claim
 from ductile.store.database import open_database
+from ductile.store.errors import Stale
 from ductile.store.insert import insert_start
 from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.settle import settle
@@ -46,6 +47,7 @@ class Bench:
         self.tx.begin(self.now)
         try:
             result = operation(self.tx, *args, **kwargs)
+            self.tx.flush()
         except BaseException:
             self.tx.rollback()
             raise
@@ -63,7 +65,12 @@ class Bench:
         return claimed
 
     def settle(self, job: Job, state: State = State.SUCCEEDED, **more: Any) -> bool:
-        return self.do(settle, settlement(job, state, **more))
+        """False: it came too late."""
+        try:
+            self.do(settle, settlement(job, state, **more))
+        except Stale:
+            return False
+        return True
 
     def row(self, job_id: str) -> dict[str, Any]:
         cursor = self.connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,))
@@ -144,8 +151,7 @@ def settlement(job: Job, state: State = State.SUCCEEDED, **more: Any) -> Settlem
     }
     return Settlement(
         **{
-            "job_id": job.id,
-            "attempt": job.attempt,
+            "job": job,
             "outcome": usual.get(state, Outcome.FAILED),
             "state": state,
             "started_at": 1,

@@ -302,8 +302,7 @@ class Web:
         result = {"status": "error", "error": error} if error else {"status": "ok", "result": "done"}
         result["state_updates"] = {"seen": 1}
         change = Settlement(
-            job_id=claimed.job.id,
-            attempt=claimed.job.attempt,
+            job=claimed.job,
             outcome=Outcome.FAILED if error else Outcome.SUCCEEDED,
             state=State.FAILED if error else State.SUCCEEDED,
             started_at=self.clock(),

@@ -79,7 +79,7 @@ async def test_a_submitted_job_and_its_claim_are_written_in_one_batch(at: Desk) 
     commits: list[set[type]] = []
     at.store.listen(lambda signals: commits.append({type(signal) for signal in signals}))
     release = threading.Event()
-    held_up = asyncio.create_task(at.store.write(hold_up, release))
+    held_up = asyncio.ensure_future(at.store.write(hold_up, release))
     submitted = asyncio.create_task(trigger(at))
     for _ in range(5):  # turns of the loop, in which the claim is asked for
         await asyncio.sleep(0)
@@ -189,9 +189,9 @@ async def test_a_result_that_comes_after_its_attempt_was_given_up_is_dropped_and
     await at.dispatcher.start()
     job = await at.insert()
     running = await at.running(job)
+    (claimed,) = await at.store.running()
     lost = Settlement(
-        job_id=job,
-        attempt=1,
+        job=claimed,
         outcome=Outcome.LOST,
         state=State.FAILED,
         started_at=1,
@@ -199,7 +199,7 @@ async def test_a_result_that_comes_after_its_attempt_was_given_up_is_dropped_and
         generation=1,
         error="given up",
     )
-    assert await at.store.write(settle, lost)
+    await at.store.write(settle, lost)
     running.finish()
     await at.running(await at.insert())
     assert (await at.job(job)).error == "given up"

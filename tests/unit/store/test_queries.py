@@ -8,7 +8,7 @@ import pytest
 from support.store import Bench
 
 import ductile.store
-from ductile.store.queries import QUERIES, parse
+from ductile.store.queries import QUERIES, of_rows, parse
 
 COLD = {
     "identify": "once at start",
@@ -34,7 +34,7 @@ TEXTS = {"states": "[]", "ids": "[]", "match": "word"}
 """Parameters whose text is read when the statement is prepared or begins."""
 
 PASSES = (
-    r"SCAN (lanes|causes|json_each|wanted|heads|k|f|\d+ |CONSTANT|pragma|\(subquery"
+    r"SCAN (lanes|causes|json_each|wanted|heads|given|h$|k|f|\d+ |CONSTANT|pragma|\(subquery"
     r"|(t|attempt_text) VIRTUAL TABLE INDEX \d+:[M=])"
 )
 """Steps that read no more than what a probe found: rows of a subquery or a parameter, what a full text finds."""
@@ -66,7 +66,7 @@ def test_a_query_is_an_index_probe(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("claim_head", "jobs_ready (lane=?)"),
+        ("claim_heads", "jobs_ready (lane=?)"),
         ("find_duplicate", "jobs_dedupe (plugin=? AND command=? AND dedupe_key=?)"),
         ("find_idempotent", "idempotency"),
         ("finish_attempt", "sqlite_autoindex_jobs_1 (id=?)"),
@@ -110,7 +110,7 @@ def test_a_hot_query_uses_its_index(bench: Bench, name: str, index: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["search_page", "claim_head", "list_all", "list_open", "list_ended", "next_due", "find_duplicate"]
+    "name", ["search_page", "claim_heads", "list_all", "list_open", "list_ended", "next_due", "find_duplicate"]
 )
 def test_what_is_read_in_order_is_not_sorted(bench: Bench, name: str) -> None:
     assert not [step for step in plan(bench, name) if "TEMP B-TREE" in step]
@@ -125,7 +125,8 @@ def test_sql_stands_nowhere_else() -> None:
 def test_every_query_is_used_and_every_used_one_is_there() -> None:
     folder = Path(ductile.store.__file__).parent
     source = "\n".join(path.read_text() for path in folder.rglob("*.py"))
-    used = set(re.findall(r'(?:run|all|one|_all)\(\s*"(\w+)"', source)) | set(re.findall(r'QUERIES\["(\w+)"\]', source))
+    used = set(re.findall(r'(?:run|all|one|_all|add|_write)\(\s*"(\w+)"', source))
+    used |= set(re.findall(r'QUERIES\["(\w+)"\]', source))
     assert used == set(QUERIES)
 
 
@@ -136,6 +137,13 @@ def test_a_query_is_read_with_its_sentence_and_its_parameters_in_order() -> None
     assert query.sql == "SELECT a, b FROM t WHERE a = ?1 AND b = ?2 AND c = ?1;"
     assert query.bind({"y": 2, "x": 1, "z": 3}) == (1, 2)
     assert query.comment == "Reads a thing."
+
+
+def test_rows_are_written_by_one_statement() -> None:
+    assert QUERIES["insert_context"].sql.endswith("VALUES (?1, ?2, ?3, ?4);")
+    assert of_rows("insert_context", 3).endswith("VALUES (?1, ?2, ?3, ?4), (?5, ?6, ?7, ?8), (?9, ?10, ?11, ?12);")
+    with pytest.raises(ValueError, match="VALUES"):
+        parse("-- rows: q\n-- Many.\nINSERT INTO t SELECT :a;\n")
 
 
 def test_a_query_that_stands_twice_or_says_nothing_is_refused() -> None:
