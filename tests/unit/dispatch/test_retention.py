@@ -74,7 +74,7 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
     go_on.clear()
     trimming = asyncio.create_task(pace.step(trim))
     await asyncio.to_thread(begun.wait, 10)
-    other = asyncio.create_task(store.write(insert_start, start()))
+    other = asyncio.ensure_future(store.write(insert_start, start()))
     while not other.done():
         await asyncio.wait({other}, timeout=0)
         go_on.set()
