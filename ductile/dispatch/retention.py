@@ -1,6 +1,7 @@
 """Retention: what is older than the configuration keeps goes, in bounded batches with room for other work between."""
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -41,13 +42,14 @@ SHARE = 2
 
 
 class Retention:
-    """Trims the store once at start, then every ten minutes."""
+    """Trims the store once at start, then every ten minutes, and when less is to be kept."""
 
     def __init__(self, store: Store, current: Callable[[], Snapshot], clock: Clock) -> None:
         self._store = store
         self._current = current
         self._clock = clock
         self._pace = Pace(store)
+        self._changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         """The trimming itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
@@ -55,8 +57,10 @@ class Retention:
         """Begin to trim."""
         self.task = asyncio.create_task(self._run(), name="retention")
 
-    def apply(self, _old: Snapshot, _new: Snapshot) -> None:
-        """Follow a reload: the next round reads the snapshot anew."""
+    def apply(self, old: Snapshot, new: Snapshot) -> None:
+        """Follow a reload: a round begins where it keeps something for another time."""
+        if _kept(old) != _kept(new):
+            self._changed.set()
 
     async def stop(self) -> None:
         """Trim nothing more."""
@@ -66,11 +70,13 @@ class Retention:
 
     async def _run(self) -> None:
         while True:
+            self._changed.clear()
             try:
                 await self.round()
             except StoreUnavailable as unavailable:
                 log.error("retention waits for the store", reason=unavailable.message)
-            await asyncio.sleep(EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), EVERY)
 
     async def round(self) -> None:
         """Trim all that is too old by now."""
@@ -92,6 +98,10 @@ class Retention:
         for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
             deleted += await self._pace.step(trim, before)
         return deleted
+
+
+def _kept(snapshot: Snapshot) -> tuple[Millis, Millis]:
+    return snapshot.service.job_queue_retention, snapshot.service.job_log_retention
 
 
 class Pace:

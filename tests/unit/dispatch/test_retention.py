@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,36 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
 
     assert await store.write(left) == [0, 0, 0, 0]
     assert (await store.jobs()).total == 0
+    await store.close()
+
+
+async def test_a_reload_by_which_less_is_kept_begins_a_round(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    await store.write(insert_start, start())
+    claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
+    await store.write(settle, settlement(claims.claimed[0].job))
+    rounds = asyncio.Event()
+    current = before = snapshot()
+    chore = Retention(store, lambda: current, lambda: 2_000_000)
+    full_round = chore.round
+
+    async def one_round() -> None:
+        await full_round()
+        rounds.set()
+
+    chore.round = one_round  # type: ignore[method-assign]
+    await chore.start()
+    await asyncio.wait_for(rounds.wait(), 10)
+    assert (await store.jobs()).total == 1
+
+    rounds.clear()
+    chore.apply(before, replace(before, generation=2))
+    current = replace(before, service=replace(before.service, job_queue_retention=1000))
+    chore.apply(before, current)
+    await asyncio.wait_for(rounds.wait(), 10)
+
+    assert (await store.jobs()).total == 0
+    await chore.stop()
     await store.close()
 
 
