@@ -24,7 +24,7 @@ from ductile.model.job import Claimed, Job, Outcome
 from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.observe.said import LiveLogs, Said
-from ductile.plugin.environment import environment
+from ductile.plugin.environment import Environment, environment
 from ductile.plugin.protocol import read_log
 from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
@@ -104,11 +104,14 @@ class Attempts:
         self._instance = instance
         self._environ = environ
         self._graphs: dict[str, Graph] = {}
+        self._environments: dict[tuple[int, str], Environment] = {}
+        """(generation, plugin instance) → its variables."""
         self.live = LiveLogs()
         """What the running attempts have said so far."""
 
     def apply(self) -> None:
         """Follow a reload: what is warm was made under the old configuration."""
+        self._environments.clear()
         for runner in self._runners.values():
             runner.retire()
 
@@ -171,14 +174,7 @@ class Attempts:
             attempt=job.attempt,
             executable=plugin.executable,
             cwd=snapshot.root,
-            env=environment(
-                plugin,
-                snapshot.service.inherit_env,
-                instance=self._instance,
-                job_id=job.id,
-                attempt=job.attempt,
-                own=self._environ,
-            ),
+            env=self._environment(plugin, snapshot),
             stdin=prepared.stdin,
             timeout=prepared.timeout,
             kill_grace=snapshot.service.kill_grace,
@@ -186,6 +182,15 @@ class Attempts:
             heard=partial(_hear, said),
             workers=plugin.workers,
         )
+
+    def _environment(self, plugin: Plugin, snapshot: Snapshot) -> Environment:
+        key = snapshot.generation, plugin.name
+        found = self._environments.get(key)
+        if found is None:
+            inherit = snapshot.service.inherit_env
+            found = environment(plugin, inherit, instance=self._instance, own=self._environ)
+            self._environments[key] = found
+        return found
 
     async def _graph(self, definition: str | None) -> Graph | None:
         """The definition that the job's run is pinned to; None for a plain job."""

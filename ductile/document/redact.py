@@ -13,6 +13,9 @@ MASK = "[REDACTED]"
 SHORTEST_SECRET = 8
 """Characters; a shorter value is no secret by its name alone, since replacing it would mangle what people read."""
 
+FEW = 16
+"""Secrets that are looked for one by one before the pattern is asked: most texts hold none, and that is cheaper."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
     {
@@ -118,12 +121,13 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         ordered = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._few = ordered if len(ordered) <= FEW else []
         self._pattern = _any_of(ordered)
         self._in_json = _any_of([orjson.dumps(secret).decode()[1:-1] for secret in ordered])
 
     def text(self, text: str) -> str:
         """The text with each secret replaced by `[REDACTED]`."""
-        if self._pattern is None:
+        if self._pattern is None or (self._few and not any(secret in text for secret in self._few)):
             return text
         redacted: str = self._pattern.sub(MASK, str(text))  # str: re2 cannot rebuild an enum's member
         return redacted

@@ -91,7 +91,7 @@ class Bench:
                 attempt=1,
                 executable=executable or plugin.executable,
                 cwd=place.cwd,
-                env=environment(plugin, (), instance=self.instance, job_id=job_id, attempt=1, own=place.environ),
+                env=environment(plugin, (), instance=self.instance, own=place.environ),
                 stdin=stdin,
                 timeout=self._timeout(plugin, command),
                 kill_grace=self.limits.kill_grace,

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Millis = int
 """Milliseconds: a point in time since 1970-01-01T00:00Z, or a length of time."""
@@ -23,8 +24,14 @@ def system_clock() -> Millis:
 
 def rfc3339(at: Millis) -> str:
     """``1700000000123`` as ``2023-11-14T22:13:20.123Z``."""
-    moment = _EPOCH + timedelta(milliseconds=at)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, millis = divmod(at, 1000)
+    return f"{_to_the_second(seconds)}.{millis:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _to_the_second(seconds: int) -> str:
+    """Without an offset. Most times that are told are of now and of a timeout from now."""
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 
 def from_rfc3339(text: str) -> Millis:

@@ -13,6 +13,9 @@ SERVICE_MANAGER = frozenset(
 )
 """What the service manager and the gateway say to each other by; no plugin may speak for the gateway."""
 
+OWN = frozenset({"DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
+"""The variables of a single attempt."""
+
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _NAMES = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"})
@@ -20,29 +23,38 @@ _PREFIXES = ("LC_", "XDG_", "SSL_CERT_", "GIT_SSH", "DOCKER_")
 _SUFFIXES = ("_PROXY", "_proxy")  # `http_proxy` is read by many programs in lower case alone
 
 
-def environment(
-    plugin: Plugin,
-    service_inherit: Sequence[str],
-    *,
-    instance: str,
-    job_id: str,
-    attempt: int,
-    own: Mapping[str, str],
-) -> dict[str, str]:
-    """All variables of one attempt, from `own`, the gateway's.
+class Environment:
+    """What all attempts of a plugin instance share, and the two variables of each. Equal where what is shared is."""
 
-    The later wins: the allowed and inherited ones, the plugin's `env`, and the three that say whose process it is. A
+    __slots__ = ("_items", "shared")
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.shared: Mapping[str, str] = {name: value for name, value in variables.items() if name not in OWN}
+        self._items = frozenset(self.shared.items())
+
+    def of(self, job_id: str, attempt: int) -> dict[str, str]:
+        """All variables of one attempt."""
+        return {**self.shared, "DUCTILE_JOB_ID": job_id, "DUCTILE_ATTEMPT": str(attempt)}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Environment) and self._items == other._items
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+
+def environment(
+    plugin: Plugin, service_inherit: Sequence[str], *, instance: str, own: Mapping[str, str]
+) -> Environment:
+    """The variables of a plugin instance, from `own`, the gateway's.
+
+    The later wins: the allowed and inherited ones, the plugin's `env`, and those that say whose process it is. A
     variable that is a setting, `DUCTILE_API__LISTEN`, is passed on only where an `inherit_env` has its very name.
     """
     named = frozenset((*service_inherit, *plugin.inherit_env))
-    return {
-        "PATH": DEFAULT_PATH,
-        **dict(_inherited(own, named)),
-        **plugin.env,
-        "DUCTILE_INSTANCE": instance,
-        "DUCTILE_JOB_ID": job_id,
-        "DUCTILE_ATTEMPT": str(attempt),
-    }
+    return Environment(
+        {"PATH": DEFAULT_PATH, **dict(_inherited(own, named)), **plugin.env, "DUCTILE_INSTANCE": instance}
+    )
 
 
 def _inherited(own: Mapping[str, str], named: frozenset[str]) -> Iterator[tuple[str, str]]:

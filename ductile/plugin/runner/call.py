@@ -1,6 +1,5 @@
 """What a runner is asked, what it answers, and what every runner has in common."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Protocol
 
 from ductile.model.clock import Millis
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
+from ductile.plugin.environment import Environment
 from ductile.plugin.runner.frames import Heard
 
 STDOUT_LIMIT = 10 * 1024 * 1024
@@ -28,7 +28,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One attempt to run. The executable is an absolute path; all variables the plugin sees stand in `env`."""
+    """One attempt to run. The executable is an absolute path; all variables the plugin sees come from `env`."""
 
     job_id: str
     attempt: int
@@ -37,7 +37,7 @@ class Call:
     executable: Path
     cwd: Path
     """Where the plugin starts. Free when it is the gateway's own working directory; else one more exec goes first."""
-    env: Mapping[str, str]
+    env: Environment
     stdin: bytes
     """The request; the plugin may leave it unread."""
     timeout: Millis
@@ -48,6 +48,11 @@ class Call:
     """Is told what the plugin says on its way, as it says it."""
     workers: WorkerRules = DEFAULT_WORKERS
     """Of a persistent plugin."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables of the attempt's own process."""
+        return self.env.of(self.job_id, self.attempt)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ the script is spawned, and the log says once why.
 
 import asyncio
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
+from ductile.plugin.environment import Environment
 from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.plugin.runner.errors import SpawnFailed, Unforkable
 from ductile.plugin.runner.process import Process
@@ -21,7 +21,7 @@ from ductile.plugin.runner.zygote import PLACEHOLDERS
 
 _log = structlog.get_logger()
 
-Key = tuple[Path, Path, frozenset[tuple[str, str]]]
+Key = tuple[Path, Path, Environment]
 """Entrypoint, working directory, and the variables that all its jobs share: what a zygote is good for."""
 
 
@@ -126,7 +126,7 @@ class Fork:
         return Zygote(
             interpreter_argv(call.executable),
             call,
-            _shared(call.env) | PLACEHOLDERS,
+            {**call.env.shared, **PLACEHOLDERS},
             left,
             entrypoint=os.fspath(call.executable),
             order=order,
@@ -142,9 +142,5 @@ def order(number: int, call: Call) -> bytes:
     return b"F\0%d\0%s\0%d" % (number, call.job_id.encode(), call.attempt)
 
 
-def _shared(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name not in PLACEHOLDERS}
-
-
 def _key(call: Call) -> Key:
-    return call.executable, call.cwd, frozenset(_shared(call.env).items())
+    return call.executable, call.cwd, call.env

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from ductile.model.ids import new_id
+from ductile.plugin.environment import Environment
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.plugin.runner.refusal import explain
@@ -23,12 +24,9 @@ LONGEST_BACKOFF = 30.0
 IDLE_SECONDS = 300.0
 """How long a worker without requests is kept."""
 
-OWN = frozenset({"DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
-"""Variables of a single job, which a worker has none of: they stand in each request."""
-
 _log = structlog.get_logger()
 
-Key = tuple[Path, Path, frozenset[tuple[str, str]]]
+Key = tuple[Path, Path, Environment]
 """Entrypoint, working directory, and the variables that all its jobs share."""
 
 
@@ -73,7 +71,7 @@ class Persistent:
             pool = None
         if pool is None:
             pool = self._pools[key] = Pool(
-                call, {**dict(key[2]), "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied
+                call, {**call.env.shared, "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied
             )
         pool.submit(request)
 
@@ -104,7 +102,9 @@ class Pool:
         self._concurrency = 1
         self._failures = 0
         self._backoff: asyncio.TimerHandle | None = None
-        self._idle: dict[Worker, asyncio.TimerHandle] = {}
+        self._resting: dict[Worker, float] = {}
+        """Those without requests, by the time since when, the longest first."""
+        self._idle: asyncio.TimerHandle | None = None
         self._retired = False
 
     def submit(self, request: Request) -> None:
@@ -140,16 +140,23 @@ class Pool:
             if not self._waiting[0].open:
                 self._waiting.popleft()
                 continue
-            worker = min((one for one in self.workers if one.has_room), key=lambda one: len(one.requests), default=None)
+            worker = self._least_busy()
             if worker is None:
                 break
-            self._busy(worker)
+            self._resting.pop(worker, None)
             worker.take(self._waiting.popleft())
         self._grow()
 
+    def _least_busy(self) -> Worker | None:
+        """The one with room that has the fewest requests; one that rests is as good as any."""
+        for worker in self._resting:
+            if worker.has_room:
+                return worker
+        return min((one for one in self.workers if one.has_room), key=lambda one: len(one.requests), default=None)
+
     def _grow(self) -> None:
         """Starts as many workers as the waiting need, up to the most allowed."""
-        if self._backoff is not None or self._retired:
+        if self._backoff is not None or self._retired or not self._waiting:
             return
         coming = sum(1 for worker in self.workers if not worker.concurrency and not worker.leaving)
         needed = -(-len(self._waiting) // self._concurrency) - coming
@@ -168,7 +175,7 @@ class Pool:
     def _changed(self, worker: Worker) -> None:
         if worker.gone.is_set():
             self.workers.remove(worker)
-            self._busy(worker)
+            self._resting.pop(worker, None)
             if worker.failed:
                 self._failed(worker)
         elif worker.concurrency and not worker.leaving:
@@ -201,12 +208,21 @@ class Pool:
         self._hand_out()
 
     def _rest(self, worker: Worker) -> None:
-        self._busy(worker)
-        self._idle[worker] = self._loop.call_later(IDLE_SECONDS, worker.retire)
+        self._resting.pop(worker, None)
+        self._resting[worker] = self._loop.time()
+        if self._idle is None:
+            self._idle = self._loop.call_later(IDLE_SECONDS, self._let_go)
 
-    def _busy(self, worker: Worker) -> None:
-        if (timer := self._idle.pop(worker, None)) is not None:
-            timer.cancel()
+    def _let_go(self) -> None:
+        """Lets those go that have rested long enough, and looks again when the next one has."""
+        self._idle = None
+        for worker, since in tuple(self._resting.items()):
+            left = since + IDLE_SECONDS - self._loop.time()
+            if left > 0:
+                self._idle = self._loop.call_later(left, self._let_go)
+                return
+            del self._resting[worker]
+            worker.retire()
 
     def _tell(self) -> None:
         if self._retired and not self.workers:
@@ -214,7 +230,7 @@ class Pool:
 
 
 def _key(call: Call) -> Key:
-    return call.executable, call.cwd, frozenset((name, value) for name, value in call.env.items() if name not in OWN)
+    return call.executable, call.cwd, call.env
 
 
 def _stamp(executable: Path) -> tuple[int, ...] | None:

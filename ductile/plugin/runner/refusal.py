@@ -55,9 +55,10 @@ def _no_program(call: Call, _: OSError) -> str:
 
 
 def _too_big(call: Call, _: OSError) -> str:
-    size = sum(len(name) + len(value) for name, value in call.env.items())
+    variables = call.variables
+    size = sum(len(name) + len(value) for name, value in variables.items())
     return (
-        f"its environment is too big for the system ({size} characters in {len(call.env)} variables); "
+        f"its environment is too big for the system ({size} characters in {len(variables)} variables); "
         "pass large values in `config`, which travels on stdin, instead of `env`"
     )
 

@@ -88,7 +88,7 @@ class Relay:
 
 def order(number: int, call: Call) -> bytes:
     """The message that asks for a program."""
-    return b"S\0%d\0%s\0%s" % (number, os.fsencode(call.executable), _variables(call.env))
+    return b"S\0%d\0%s\0%s" % (number, os.fsencode(call.executable), _variables(call.variables))
 
 
 def _variables(env: Mapping[str, str]) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -50,7 +51,12 @@ class Request:
 
     async def wait(self) -> Execution:
         """How it ended. Raises SpawnFailed where no worker could be started."""
-        return await asyncio.shield(self._ended)
+        if not self._ended.done():
+            # As `asyncio.shield` does, for less: who waits may be cancelled, and the request goes on.
+            told = self._loop.create_future()
+            self._ended.add_done_callback(partial(_tell, told))
+            await told
+        return self._ended.result()
 
     def stop(self, reason: Stop) -> None:
         """Asks the worker to end it; after the grace the worker itself is ended."""
@@ -99,3 +105,8 @@ class Request:
             self._timer.cancel()
             self._ended.set_exception(error)
             self._ended.exception()  # whoever waits sees it; nobody has to
+
+
+def _tell(waiting: asyncio.Future[None], _ended: asyncio.Future[Execution]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -56,7 +56,7 @@ def _spawn(call: Call) -> Started:
         for _ in range(3):
             opened.extend(os.pipe())
         stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = opened
-        pid, pidfd = launch(call, [str(call.executable)], call.env, (stdin, stdout, stderr))
+        pid, pidfd = launch(call, [str(call.executable)], call.variables, (stdin, stdout, stderr))
     except SpawnFailed:
         _close(opened)
         raise

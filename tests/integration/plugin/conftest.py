@@ -9,6 +9,7 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors,
 
 from ductile.model.ids import new_id
 from ductile.plugin import sweep
+from ductile.plugin.environment import Environment
 from ductile.plugin.runner import relay
 from ductile.plugin.runner.call import Call, Runner
 from ductile.plugin.runner.relay import Relay
@@ -45,12 +46,7 @@ def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def call(executable: Path, **changes: object) -> Call:
         job_id = new_id()
-        env = {
-            "PATH": os.environ["PATH"],
-            "DUCTILE_INSTANCE": instance,
-            "DUCTILE_JOB_ID": job_id,
-            "DUCTILE_ATTEMPT": "1",
-        }
+        env = {"PATH": os.environ["PATH"], "DUCTILE_INSTANCE": instance}
         values: dict[str, object] = {
             "job_id": job_id,
             "attempt": 1,
@@ -62,7 +58,9 @@ def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             "timeout": 60_000,
             "kill_grace": 60_000,
         }
-        return Call(**{**values, **changes})  # type: ignore[arg-type]  # a test changes one field by name
+        values |= changes
+        values["env"] = Environment(values["env"])  # type: ignore[arg-type]  # as the next line
+        return Call(**values)  # type: ignore[arg-type]  # a test changes one field by name
 
     return call
 

@@ -405,5 +405,5 @@ async def test_other_variables_make_another_zygote(fork: Fork, script: Script, m
     plugin = script(f"{PYTHON}import os\nprint(os.environ.get('WORD'))\n")
     call = make_call(plugin)
     assert (await run(fork, call)).stdout == b"None\n"
-    assert (await run(fork, make_call(plugin, env={**call.env, "WORD": "new"}))).stdout == b"new\n"
+    assert (await run(fork, make_call(plugin, env={**call.env.shared, "WORD": "new"}))).stdout == b"new\n"
     assert len(fork.zygotes) == 2

@@ -338,11 +338,10 @@ async def test_a_late_answer_of_one_attempt_does_not_settle_the_next(
         "print(json.dumps({'id': first, 'status': 'ok', 'result': 'late'}), flush=True)\n" + OK % "'mine'"
     )
     job = new_id()
-    env = {**ask(plugin).env, "DUCTILE_JOB_ID": job}
-    one = persistent.start(ask(plugin, job_id=job, env=env))
+    one = persistent.start(ask(plugin, job_id=job))
     await asyncio.wait_for(one.taken.wait(), 10)
     one.stop(Stop.CANCELLED)
-    other = persistent.start(ask(plugin, job_id=job, attempt=2, env=env))
+    other = persistent.start(ask(plugin, job_id=job, attempt=2))
     assert answer(await other.wait()) == "mine"
     assert (await one.wait()).stop is Stop.CANCELLED
 

@@ -57,7 +57,7 @@ async def test_a_relayed_program_has_three_descriptors_and_its_own_variables(
     relay: Relay, script: Script, make_call: MakeCall
 ) -> None:
     call = make_call(script("#!/bin/sh\nls /proc/self/fd\nenv | sort\n"))
-    call = make_call(call.executable, env={**call.env, "WORD": "with = and\nlines", "EMPTY": ""})
+    call = make_call(call.executable, env={**call.env.shared, "WORD": "with = and\nlines", "EMPTY": ""})
     text = (await run(relay, call)).stdout.decode()
     assert text.splitlines()[:4] == ["0", "1", "2", "3"], "3 is of `ls` itself"
     assert "WORD=with = and\nlines\n" in text
@@ -70,7 +70,7 @@ async def test_more_variables_than_a_message_takes_are_not_relayed(
 ) -> None:
     call = make_call(script('#!/bin/sh\nprintf %s "$WORD" | wc -c\n'))
     parts = {f"WORD{n}": "x" * 60_000 for n in range(size // 60_000)}
-    call = make_call(call.executable, env={**call.env, **parts, "WORD": "x" * 60_000})
+    call = make_call(call.executable, env={**call.env.shared, **parts, "WORD": "x" * 60_000})
     assert int((await run(relay, call)).stdout) == 60_000
     assert relay.helper is None
 

@@ -482,13 +482,14 @@ def test_a_gateway_without_standard_descriptors_gives_its_plugins_theirs(script:
     program.write_text(
         f"""
 import asyncio, os, pathlib
+from ductile.plugin.environment import Environment
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.spawn import Spawn
 async def main():
     for number in (0, 1, 2):
         os.close(number)
     call = Call(job_id="j", attempt=1, instance="i", executable=pathlib.Path({str(plugin)!r}), cwd=pathlib.Path.cwd(),
-                env=dict(os.environ), stdin=b"asked", timeout=60_000, kill_grace=1)
+                env=Environment(os.environ), stdin=b"asked", timeout=60_000, kill_grace=1)
     execution = await Spawn().start(call).wait()
     assert min(os.pipe()) > 2
     pathlib.Path({str(outcome)!r}).write_text(repr((execution.stdout, execution.stderr)))

@@ -30,7 +30,7 @@ def plugin(*, env: dict[str, str] | None = None, inherit: tuple[str, ...] = ()) 
 
 
 def made(own: dict[str, str], *service: str, of: Plugin | None = None) -> dict[str, str]:
-    return environment(of or plugin(), service, instance="the-instance", job_id="the-job", attempt=3, own=own)
+    return environment(of or plugin(), service, instance="the-instance", own=own).of("the-job", 3)
 
 
 @pytest.mark.parametrize(
