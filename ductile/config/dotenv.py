@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
 from ductile.document.problem import Mark, Problem
 
 
@@ -21,6 +19,8 @@ class Variable:
 
 def read_dotenv(path: Path, name: str) -> tuple[dict[str, Variable], list[Problem]]:
     """The variables of one file, and the lines that are none. Raises OSError and UnicodeDecodeError."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - most configurations list no such file
+
     variables: dict[str, Variable] = {}
     problems: list[Problem] = []
     for binding in parse_stream(StringIO(path.read_text(encoding="utf-8"))):

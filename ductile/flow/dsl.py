@@ -142,7 +142,7 @@ def _sentence(path: Path, found: Any) -> str:
 
 def _empty(raw: Mapping[str, Any], keys: Sequence[str]) -> Iterator[Problem]:
     """The optional keys that stand there without a value."""
-    for key in keys:
+    for key in keys if None in raw.values() else ():
         if key in raw and raw[key] is None:
             yield Problem(code="missing", message=f"`{key}` has no value; give it one or take the key out", path=(key,))
 
@@ -183,8 +183,7 @@ def _form_faults(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[
         yield Problem(
             code="bad_value", message=f"a step is exactly one thing, and this has {listed}: make them two steps"
         )
-    known = {"if", "with", *fields} - {"condition", "remap"}
-    if not forms and all(key in known for key in raw):
+    if not forms and raw.keys() <= {"if", "with", *fields} - {"condition", "remap"}:
         yield Problem(code="missing", message="a step needs one of `uses`, `call`, `steps` and `split`")
 
 

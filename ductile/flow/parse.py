@@ -90,8 +90,8 @@ def _nesting_fault(raw: Any) -> list[Problem]:
         if len(path) > 2 * MAX_NESTING:
             message = f"`steps` and `split` may nest {MAX_NESTING} levels deep; `call` a pipeline of its own instead"
             return [Problem(code="bad_value", message=message, path=path)]
-        for key in ("steps", "split"):
-            below = one.get(key) if isinstance(one, Mapping) else None
+        for key in ("steps", "split") if isinstance(one, Mapping) else ():
+            below = one.get(key)
             if isinstance(below, list):
                 waiting.extend((step, (*path, key, index)) for index, step in enumerate(below))
     return []

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchfiles import Change
-
 from ductile.model.inputs import Inputs
 from ductile.plugin.discover import discover
 
@@ -35,7 +33,7 @@ class Sight:
     listings: frozenset[str]
     """Folders in which anything new matters."""
 
-    def concerns(self, _change: Change, path: str) -> bool:
+    def concerns(self, _change: int, path: str) -> bool:
         """Whether a change at this path may matter. What the gateway or a plugin writes beside it does not."""
         folder, _, name = path.rpartition("/")
         return path in self.entries or (folder in self.listings and not name.startswith("."))

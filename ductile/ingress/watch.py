@@ -9,11 +9,10 @@ serves on.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import structlog
-from watchfiles import awatch
-from watchfiles.main import FileChange
 
 from ductile.config.reload import WATCH, Live
 from ductile.errors import DuctileError
@@ -33,6 +32,17 @@ SWEEP = 30_000
 
 POLL = 2.0
 """Seconds between two looks where the system gives no notifications."""
+
+
+FileChange = tuple[int, str]
+"""What has happened, by the watcher's number for it, and the path it happened to."""
+
+
+def awatch(*folders: Path, **how: Any) -> AsyncGenerator[set[FileChange], None]:
+    """Sets of changes below the folders, as `watchfiles.awatch` yields them."""
+    from watchfiles import awatch as changes  # noqa: PLC0415 - most gateways watch nothing
+
+    return cast("AsyncGenerator[set[FileChange], None]", changes(*folders, **how))
 
 
 class Watch:
