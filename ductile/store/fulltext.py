@@ -8,7 +8,7 @@ import orjson
 
 from ductile.store import volumes
 from ductile.store.tx import Tx
-from ductile.store.volumes import INDEXED
+from ductile.store.volumes import INDEXED, Reach
 
 T = TypeVar("T")
 
@@ -44,21 +44,18 @@ def index_attempts(tx: Tx) -> Indexed:
     return Indexed(batch[-1], more=len(rows) == BATCH or len(batch) < len(rows))
 
 
-def trim_attempts(tx: Tx, before: int, limit: int) -> int:
+def trim_attempts(tx: Tx, before: int, limit: int, at: Reach) -> int:
     """Deletes the oldest attempts that ended before a time, at most `limit`, with their full text; returns how many.
 
-    In a full volume the text stays until all of the volume goes: it finds nothing any more.
+    In a full volume the text stays until all of the volume goes: it finds nothing any more. The volumes are to follow.
     """
     rows = bounded((row, size) for row, size in tx.all("old_attempts", before=before, limit=limit))
     if not rows:
         return 0
-    at = volumes.reach(tx)
     if written := [row for row in rows if at.opened < row <= at.through]:
         tx.run("trim_text", ids=orjson.dumps(written).decode())
         tx.run("merge_text", pages=MERGED)
-    deleted = tx.run("trim_attempts", ids=orjson.dumps(rows).decode()).rowcount
-    volumes.follow(tx)
-    return deleted
+    return tx.run("trim_attempts", ids=orjson.dumps(rows).decode()).rowcount
 
 
 def indexed(tx: Tx) -> int:

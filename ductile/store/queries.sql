@@ -570,9 +570,17 @@ SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AN
 -- Merges segments of the full text, as far as so many pages go.
 INSERT INTO attempt_text (attempt_text, rank) VALUES ('merge', :pages);
 
--- name: attempts_left
--- Reads the row ids of the oldest and of the newest attempt.
-SELECT coalesce((SELECT min(rowid) FROM attempts), 0), coalesce((SELECT max(rowid) FROM attempts), 0);
+-- name: text_reach
+-- Reads the single values of the full text, the row ids of the oldest and of the newest attempt, and the last attempts of
+-- the oldest and of the newest full volume.
+SELECT
+    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :opened), 0),
+    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :through), 0),
+    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :size), 0),
+    coalesce((SELECT min(rowid) FROM attempts), 0),
+    coalesce((SELECT max(rowid) FROM attempts), 0),
+    coalesce((SELECT min(last) FROM text_volumes), 0),
+    coalesce((SELECT max(last) FROM text_volumes), 0);
 
 -- name: volumes
 -- Reads the full volumes that are searched and the last attempt of each, newest first.

@@ -14,7 +14,7 @@ from ductile.store.fulltext import bounded
 from ductile.store.fulltext import trim_attempts as trim_attempt_rows
 from ductile.store.rows import Row
 from ductile.store.tx import Tx
-from ductile.store.volumes import begin_when_full, free
+from ductile.store.volumes import begin_when_full, follow, free
 
 Enough = Callable[[], bool]
 """Asked between two slices; true: the batch stops here."""
@@ -106,8 +106,11 @@ def _json(ids: Sequence[str]) -> str:
 
 def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes attempts, which outlive their jobs, with their full text."""
-    begin_when_full(tx)
-    return _sliced(lambda: trim_attempt_rows(tx, before, SLICE), enough)
+    at = begin_when_full(tx)
+    deleted = _sliced(lambda: trim_attempt_rows(tx, before, SLICE, at), enough)
+    if deleted:
+        follow(tx)
+    return deleted
 
 
 def trim_journal(tx: Tx, before: Millis, enough: Enough) -> int:

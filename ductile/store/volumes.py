@@ -9,7 +9,7 @@ Row ids of deleted attempts are given anew when there is none behind them. A vol
 attempt is therefore given up as well, and what is left of its attempts is written again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ductile.store.tx import Tx
 
@@ -34,47 +34,67 @@ PAGES = 32
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which attempts have their full text: all `through` one, those behind `opened` in the open volume."""
+    """Where the full text stands, and between which row ids the attempts do; 0 where there are none."""
 
     opened: int
+    """The open volume holds the full text of the attempts behind this one."""
     through: int
+    """Those up to this one have their full text."""
+    size: int
+    """Bytes that were read to write the open volume."""
+    oldest: int
+    newest: int
+    first_last: int
+    """The last attempt of the oldest full volume."""
+    last_last: int
+    """The last attempt of the newest full volume."""
 
 
 def reach(tx: Tx) -> Reach:
     """How far the full text reaches."""
-    return Reach(opened=_kept(tx, OPENED), through=_kept(tx, INDEXED))
+    (row,) = tx.all("text_reach", opened=OPENED, through=INDEXED, size=SIZE)
+    return Reach(*row)
 
 
-def begin_when_full(tx: Tx, size: int = 0) -> None:
+def begin_when_full(tx: Tx, size: int = 0) -> Reach:
     """Begins a new volume where the open one is full, and counts in the bytes that are to be written to it next."""
-    written, at = _kept(tx, SIZE), reach(tx)
-    if at.through - at.opened >= ATTEMPTS or written >= BYTES:
+    at = reach(tx)
+    if at.through - at.opened >= ATTEMPTS or at.size >= BYTES:
         ((volume,),) = tx.all("add_volume", last=at.through)
         tx.volume_run("set_aside", volume)
         tx.run("begin_text")
         tx.run("never_merge_alone")
         tx.run("never_merge_in_a_crisis")
         _keep(tx, OPENED, at.through)
-        written = 0
-    _keep(tx, SIZE, written + size)
+        at = replace(at, opened=at.through, size=0)
+        _keep(tx, SIZE, size)
+    elif size:
+        _keep(tx, SIZE, at.size + size)
+    return at
 
 
 def follow(tx: Tx) -> None:
     """Brings the volumes in line with the attempts that are left, after some were deleted."""
     at = reach(tx)
-    ((oldest, newest),) = tx.all("attempts_left")
-    through = min(at.through, newest)
-    volumes: list[tuple[int, int]] = tx.all("volumes")
-    for volume, last in volumes:
-        if last > newest or last < oldest:
-            tx.run("give_up_volume", volume=volume)
-        if last > newest:
-            through = min(through, max((below for _, below in volumes if below <= newest), default=0))
+    through = min(at.through, at.newest)
+    if at.last_last and (at.last_last > at.newest or at.first_last < at.oldest):
+        through = min(through, _give_up(tx, at))
     if through < at.through:
         _keep(tx, INDEXED, through)
     if through < at.opened:
         _keep(tx, OPENED, through)
         _keep(tx, SIZE, 0)
+
+
+def _give_up(tx: Tx, at: Reach) -> int:
+    """Gives up the volumes that nothing is found in any more; returns what the full text may reach through then."""
+    volumes: list[tuple[int, int]] = tx.all("volumes")
+    for volume, last in volumes:
+        if last > at.newest or last < at.oldest:
+            tx.run("give_up_volume", volume=volume)
+    if at.last_last <= at.newest:
+        return at.through
+    return max((last for _, last in volumes if last <= at.newest), default=0)
 
 
 def free(tx: Tx) -> int:
@@ -89,11 +109,6 @@ def free(tx: Tx) -> int:
         tx.volume_run("drop_text", volume)
         tx.run("drop_volume", volume=volume)
     return max(freed, 1)
-
-
-def _kept(tx: Tx, key: str) -> int:
-    row = tx.one("get_meta", key=key)
-    return 0 if row is None else int(row[0])
 
 
 def _keep(tx: Tx, key: str, value: int) -> None:

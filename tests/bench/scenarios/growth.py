@@ -117,11 +117,9 @@ def seed(one: Gateway, jobs: int) -> None:
 
 def _index(tx: Tx) -> None:
     """Writes the full text volume by volume."""
-    ((_, newest),) = tx.all("attempts_left")
-    while (after := volumes.reach(tx).through) < newest:
-        volumes.begin_when_full(tx)
-        through = min(newest, after + volumes.ATTEMPTS)
-        tx.run("index_attempts", after=after, through=through)
+    while (at := volumes.begin_when_full(tx)).through < at.newest:
+        through = min(at.newest, at.through + volumes.ATTEMPTS)
+        tx.run("index_attempts", after=at.through, through=through)
         tx.run("set_meta", key=volumes.INDEXED, value=str(through))
 
 
