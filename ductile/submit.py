@@ -4,7 +4,7 @@ Everything that starts work by name comes through here. The payload is checked a
 returned is durable.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -291,9 +291,9 @@ def _undecided(event: Event, reason: str) -> Note:
     return Note(kind=Kind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
 
 
-def _lanes(start: Start) -> set[str]:
+def _lanes(start: Start) -> Sequence[str]:
     """Where the first jobs of a start wait."""
-    return {child.plugin for child in start.children} if start.definition else {start.plugin}
+    return [child.plugin for child in start.children] if start.definition else (start.plugin,)
 
 
 def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> tuple[NextStep, ...]:

@@ -40,6 +40,9 @@ class Store(Readers):
         super().__init__(path)
         self._writer = writer
         self._path = path
+        self._ahead: set[str] = set()
+        """Lanes that are ready as soon as what is asked for now is written."""
+        self.join(self._foretell)
         self.shortage: str | None = None
         """Why no new work is taken for want of room, while that is so; whoever watches over the room sets it."""
 
@@ -101,14 +104,18 @@ class Store(Readers):
         self._writer.nudge()
 
     def soon(self, lanes: Iterable[str]) -> None:
-        """Tells the listeners that the write which comes next readies these lanes, ahead of its commit.
+        """Tells the listeners that what is written next readies these lanes, ahead of its commit.
 
-        A claim that they ask for is then written behind it: often in the same batch, with one commit for both. Where
-        the write fails, the claim finds nothing.
+        They hear it once for all that is handed to the thread together, before the joiners: a claim is then written
+        behind it in the same batch, with one commit for both. Where the write fails, the claim finds nothing.
         """
-        ahead = tuple(Ready(lane) for lane in lanes)
-        for listener in self._writer.listeners if ahead else ():
-            listener(ahead)
+        self._ahead.update(lanes)
+        self._writer.nudge()
+
+    def _foretell(self) -> None:
+        if self._ahead:
+            self._writer.tell([Ready(lane) for lane in self._ahead])
+            self._ahead.clear()
 
     async def logs(self, wanted: LogsWanted, now: Millis) -> LogPage:
         """A page of ended attempts, newest first. A search finds whatever had ended when it began.

@@ -113,6 +113,14 @@ class Writer:
         """Whether anybody waits for the batch besides the operation that asks; asked by it, while it works."""
         return len(self._batch) > 1 or bool(self._waiting) or not self._inbox.empty()
 
+    def tell(self, signals: Sequence[Signal]) -> None:
+        """On the loop: calls every listener."""
+        for listener in self.listeners:
+            try:
+                listener(signals)
+            except Exception:  # noqa: BLE001 - a listener must not keep callers from their answers
+                _log.exception("store.listener_failed")
+
     async def close(self) -> None:
         """Writes what still waits, then ends the thread and closes the connection."""
         if not self._closed:
@@ -283,11 +291,7 @@ class Writer:
     def _answer(self, batch: list[_Write], signals: Sequence[Signal], took: float | None) -> None:
         """On the loop: signals first, so that whoever goes on finds the process informed."""
         if signals:
-            for listener in self.listeners:
-                try:
-                    listener(signals)
-                except Exception:  # noqa: BLE001 - a listener must not keep callers from their answers
-                    _log.exception("store.listener_failed")
+            self.tell(signals)
         for watcher in self.watchers:
             watcher(len(batch), took)
         for write in batch:

@@ -167,6 +167,25 @@ async def test_a_listener_that_fails_keeps_nobody_waiting(store: Store) -> None:
     assert (await store.write(insert_start, start())).status is State.QUEUED
 
 
+async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(store: Store) -> None:
+    heard: list[set[Signal]] = []
+
+    def fails(_signals: Sequence[Signal]) -> None:
+        raise ZeroDivisionError
+
+    store.listen(fails)
+    store.listen(lambda signals: heard.append(set(signals)))
+    joined: list[int] = []
+    store.join(lambda: joined.append(len(heard)))
+    for lanes in (["echo"], ["echo", "alias"], []):
+        store.soon(lanes)
+    assert heard == []
+    with capture_logs():
+        await store.write(set_meta, "key", "1")
+    assert heard == [{Ready("echo"), Ready("alias")}]
+    assert joined[0] == 1, "what joins the batch knows what it will ready"
+
+
 async def test_a_caller_that_is_cancelled_breaks_nothing(store: Store) -> None:
     gate, wait = hold_the_thread()
     waiting = asyncio.ensure_future(store.write(wait))
