@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from ductile.config.dotenv import Variable, read_dotenv
 from ductile.config.errors import ConfigNotFound
 from ductile.config.legacy import modernize
 from ductile.document.expand import expand
+from ductile.document.kept import kept
 from ductile.document.marks import Marks
 from ductile.document.merge import merge
 from ductile.document.override import is_override
 from ductile.document.problem import Mark, Problem
 from ductile.document.problem import Path as YamlPath
-from ductile.document.read import CACHED_DOCUMENTS, Document, read_document, read_text
+from ductile.document.read import Document, read_document, read_text
 
 FILE = "config.yaml"
 SYSTEM_FOLDER = Path("/etc/ductile")
@@ -123,7 +124,7 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
     )
 
 
-@lru_cache(maxsize=CACHED_DOCUMENTS)
+@kept
 def _modern(document: Document) -> tuple[Any, Marks, list[Problem]]:
     """A document in which nothing was expanded, in today's spelling."""
     return modernize(document.value, document.marks)

@@ -7,13 +7,13 @@ quotes stays text. Map keys are never expanded.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ductile.document.kept import kept
 from ductile.document.marks import Place
 from ductile.document.problem import Mark, Problem, did_you_mean
-from ductile.document.read import CACHED_DOCUMENTS, Document
+from ductile.document.read import Document
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
 from ductile.document.scalar import is_torn, typed
 
@@ -63,7 +63,7 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expa
     )
 
 
-@lru_cache(maxsize=CACHED_DOCUMENTS)
+@kept
 def _still(document: Document) -> Expanded | None:
     """A document in which nothing stands to be expanded, and so depends on nothing else; None for any other."""
     secrets: set[str] = set()

@@ -12,10 +12,10 @@ from ductile.document.build import Builder, Refused
 from ductile.document.marks import Marks, Place, start_of
 from ductile.document.problem import Mark, Problem
 
-CACHED_DOCUMENTS = 2048
+KNOWN_FILES = 2048
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, weakref_slot=True)
 class Document:
     """What a file holds. Shared between readers: nobody changes `value` in place. Compared by identity."""
 
@@ -53,9 +53,24 @@ def read_document(path: Path, *, name: str | None = None) -> Document:
         return _empty(shown, Problem(code="yaml", message=message, mark=Mark(shown, line, column)))
 
 
-@lru_cache(maxsize=CACHED_DOCUMENTS)
 def read_text(text: str, *, file: str) -> Document:
-    """The document in a text; `file` is the name its marks show."""
+    """The document in a text; `file` is the name its marks show. Of each file the last text is remembered."""
+    last = _last(file)
+    for known, document in last:
+        if known == text:
+            return document
+    document = _read(text, file)
+    last[:] = [(text, document)]
+    return document
+
+
+@lru_cache(maxsize=KNOWN_FILES)
+def _last(_file: str) -> list[tuple[str, Document]]:
+    """Where the last text of a file is kept, and the document in it."""
+    return []
+
+
+def _read(text: str, file: str) -> Document:
     try:
         builder = Builder(text, file)
         value, place = builder.build()

@@ -1,13 +1,13 @@
 """A manifest document becomes a `Manifest`, or everything that is wrong with it."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ductile.document.fields import show
+from ductile.document.kept import kept
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
@@ -17,13 +17,11 @@ from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
 from ductile.plugin.schema import compile_validator, expand_schema, is_compact
 
 _AT_KEY = frozenset({"unknown_key", "not_in_this_version", "legacy"})
-_KEPT = 2048
-"""Manifests; as many as documents are kept."""
 MEANINGLESS = ("stopwatch",)
 """Published manifest keys without a meaning here: each a warning, not an error."""
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, ...]]:
     """The manifest, if nothing is wrong with it; a warning alone does not take it away.
 

@@ -1,4 +1,6 @@
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,15 @@ def test_a_file_is_parsed_once_and_again_when_its_text_changed(tmp_path: Path) -
     assert read_document(path) is first
     path.write_text("a: 2\n")
     assert read_document(path).value == {"a": 2}
+
+
+def test_of_a_file_only_the_last_text_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\n")
+    first = weakref.ref(read_document(path))
+    gc.collect()
+    assert first() is not None
+    path.write_text("a: 2\n")
+    read_document(path)
+    gc.collect()
+    assert first() is None
