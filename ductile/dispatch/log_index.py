@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ductile.model.signal import JobEnded, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.fulltext import Indexed, index_attempts
+from ductile.store.fulltext import Indexed, Words, index_attempts
 from ductile.store.patience import Patience
 from ductile.store.sqlite import Store
 from ductile.store.tx import Tx
@@ -64,7 +64,9 @@ class LogIndex:
         began = time.monotonic()
         least = PAUSE
         try:
-            done, crowded = await self._store.write(self._index)
+            ahead = await self._store.large_text()
+            began = time.monotonic()
+            done, crowded = await self._store.write(self._index, ahead)
         except StoreUnavailable as unavailable:
             self._patience.waits(unavailable)
             self._ended.set()
@@ -75,6 +77,7 @@ class LogIndex:
                 least = BESIDE if crowded else 0.0
         return max(least, SHARE * (time.monotonic() - began))
 
-    def _index(self, tx: Tx) -> tuple[Indexed, bool]:
+    def _index(self, tx: Tx, ahead: Words | None) -> tuple[Indexed, bool]:
         """On the writing thread: one batch, and whether anybody waits for it."""
-        return index_attempts(tx), self._store.awaited()
+        done = index_attempts(tx) if ahead is None else index_attempts(tx, ahead)
+        return done, self._store.awaited()

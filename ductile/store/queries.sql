@@ -555,8 +555,8 @@ DELETE FROM attempts WHERE rowid IN (SELECT value FROM json_each(:ids));
 SELECT coalesce(max(rowid), 0) FROM attempts;
 
 -- name: unindexed
--- Reads the attempts behind :after, oldest first, and how much there is to read of each.
-SELECT o.rowid, ${log_size}
+-- Reads the attempts behind :after, oldest first, how much there is to read of each, and whose they are.
+SELECT o.rowid, ${log_size}, o.job_id, o.attempt
 FROM attempts AS o
 WHERE o.rowid > :after
 ORDER BY o.rowid LIMIT :limit;
@@ -565,6 +565,16 @@ ORDER BY o.rowid LIMIT :limit;
 -- Writes the full text of the attempts behind :after up to :through.
 INSERT INTO attempt_text (rowid, error, stderr, result, facets)
 SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AND id <= :through ORDER BY id;
+
+-- name: words
+-- Reads what of an attempt is searched.
+SELECT w.id, a.job_id, a.attempt, w.error, w.stderr, w.result, w.facets
+FROM attempt_words AS w INNER JOIN attempts AS a ON a.rowid = w.id
+WHERE w.id = :id;
+
+-- name: index_words
+-- Writes the full text of an attempt whose words were read before.
+INSERT INTO attempt_text (rowid, error, stderr, result, facets) VALUES (:id, :error, :stderr, :result, :facets);
 
 -- name: merge_text
 -- Merges segments of the full text, as far as so many pages go.

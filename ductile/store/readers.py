@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,7 @@ from ductile.model.job import Job, State
 from ductile.model.journal import Entry
 from ductile.model.view import AttemptView, JobPage, JobView, LogPage, SkipView
 from ductile.store.analytics import Backlog, Recent, backlog, recent
+from ductile.store.fulltext import LARGE, Words
 from ductile.store.listing import Wanted, list_jobs
 from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
@@ -21,6 +23,7 @@ from ductile.store.rows import Row, Started, read_attempt, read_entry, read_even
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
 from ductile.store.volumes import INDEXED
 
+_WORDS = tuple(field.name for field in fields(Words))
 _CAUSE = -1
 """Where `view_columns` has the id of the event that started a job."""
 
@@ -132,6 +135,16 @@ class Readers:
             newest = await moment.one("newest_attempt")
             indexed = await moment.one("get_meta", key=INDEXED)
         return newest[0] if newest else 0, int(indexed[0]) if indexed else 0
+
+    async def large_text(self) -> Words | None:
+        """The words of the next attempt that has no full text, where it is a large one."""
+        async with self._pool.moment(queries=3) as moment:
+            indexed = await moment.one("get_meta", key=INDEXED)
+            row = await moment.one("unindexed", after=int(indexed[0]) if indexed else 0, limit=1)
+            if row is None or row[1] <= LARGE:
+                return None
+            (found,) = await moment.all("words", id=row[0])
+        return Words(**dict(zip(_WORDS, found, strict=True)))
 
     async def journal(self, after: int, limit: int) -> list[Entry]:
         """The next rows of the journal behind a number, oldest first."""

@@ -107,7 +107,13 @@ def _json(ids: Sequence[str]) -> str:
 def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes attempts, which outlive their jobs, with their full text."""
     at = begin_when_full(tx)
-    deleted = _sliced(lambda: trim_attempt_rows(tx, before, SLICE, at), enough)
+
+    def trim() -> int:
+        nonlocal at
+        gone, at = trim_attempt_rows(tx, before, SLICE, at)
+        return gone
+
+    deleted = _sliced(trim, enough)
     if deleted:
         follow(tx)
     return deleted

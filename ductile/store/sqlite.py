@@ -131,7 +131,7 @@ class Store(Readers):
         newest, indexed = await self.indexing()
         gives_up_at = time.monotonic() + CATCH_UP
         while indexed < newest:
-            done = await self.write(index_attempts)
+            done = await self.write(index_attempts, await self.large_text())
             indexed = done.through
             if not done.more:
                 return

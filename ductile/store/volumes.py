@@ -60,17 +60,22 @@ def begin_when_full(tx: Tx, size: int = 0) -> Reach:
     """Begins a new volume where the open one is full, and counts in the bytes that are to be written to it next."""
     at = reach(tx)
     if at.through - at.opened >= ATTEMPTS or at.size >= BYTES:
-        ((volume,),) = tx.all("add_volume", last=at.through)
-        tx.volume_run("set_aside", volume)
-        tx.run("begin_text")
-        tx.run("never_merge_alone")
-        tx.run("never_merge_in_a_crisis")
-        _keep(tx, OPENED, at.through)
-        at = replace(at, opened=at.through, size=0)
-        _keep(tx, SIZE, size)
-    elif size:
+        at = begin(tx, at)
+    if size:
         _keep(tx, SIZE, at.size + size)
     return at
+
+
+def begin(tx: Tx, at: Reach) -> Reach:
+    """Begins a new volume; returns where the full text stands then."""
+    ((volume,),) = tx.all("add_volume", last=at.through)
+    tx.volume_run("set_aside", volume)
+    tx.run("begin_text")
+    tx.run("never_merge_alone")
+    tx.run("never_merge_in_a_crisis")
+    _keep(tx, OPENED, at.through)
+    _keep(tx, SIZE, 0)
+    return replace(at, opened=at.through, size=0)
 
 
 def follow(tx: Tx) -> None:

@@ -11,9 +11,11 @@ from support.store import settlement, start
 from ductile.dispatch import log_index
 from ductile.dispatch.log_index import LogIndex
 from ductile.store.claim import claim
+from ductile.store.fulltext import Indexed, Words, index_attempts
 from ductile.store.insert import insert_start
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
+from ductile.store.tx import Tx
 
 
 @pytest.fixture
@@ -115,3 +117,21 @@ async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypat
     store.shortage = None
     await caught_up(store)
     await index.stop()
+
+
+async def test_a_large_attempt_is_read_beside_the_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_index, "PAUSE", 0)
+    monkeypatch.setattr("ductile.store.readers.LARGE", 5)
+    given: list[Words | None] = []
+
+    def heard(tx: Tx, ahead: Words | None = None) -> Indexed:
+        given.append(ahead)
+        return index_attempts(tx, ahead)
+
+    monkeypatch.setattr(log_index, "index_attempts", heard)
+    await end(store, 2)
+    index = LogIndex(store)
+    await index.start()
+    await caught_up(store)
+    await index.stop()
+    assert [one.error for one in given if one is not None] == ["broken"] * 2

@@ -25,6 +25,7 @@ COLD = {
     "trim_journal": "as old_attempts",
     "free_text": "as old_attempts",
     "free_terms": "as old_attempts",
+    "words": "the values of one result",
     "volumes": "one row a volume",
     "given_up": "as volumes",
 }

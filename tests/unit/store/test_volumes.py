@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,54 @@ def test_a_full_volume_is_closed_before_it_is_trimmed(bench: Bench) -> None:
     bench.do(trim_attempts, bench.now, lambda: True)
 
     assert full(bench) == [(1, 6)], "its words need not be taken out"
+
+
+async def test_the_words_of_a_large_attempt_are_read_beside_the_writer(
+    bench: Bench, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = [end(bench, "small")]
+    assert await readers.large_text() is None
+    monkeypatch.setattr("ductile.store.readers.LARGE", 100)
+    monkeypatch.setattr("ductile.store.fulltext.LARGE", 100)
+    ended.append(end(bench, "large " * 100))
+    ended.append(end(bench, "small"))
+
+    assert bench.do(index_attempts, await readers.large_text()).through == 1, "a large one is a batch by itself"
+    ahead = await readers.large_text()
+    assert ahead is not None
+    assert (ahead.id, ahead.job_id, ahead.attempt, ahead.error) == (2, ended[1], 1, "large " * 100)
+    assert bench.do(index_attempts, replace(ahead, error="prepared")).through == 2
+    index_all(bench)
+
+    assert await found(readers, "prepared") == [ended[1]]
+    assert await found(readers, "small") == [ended[2], ended[0]]
+
+
+async def test_words_that_were_read_of_another_attempt_in_that_row_are_not_written(
+    bench: Bench, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.store.readers.LARGE", 100)
+    job_id = end(bench, "large " * 100)
+    ahead = await readers.large_text()
+    assert ahead is not None
+
+    bench.do(index_attempts, replace(ahead, job_id="another", error="stale"))
+
+    assert (await found(readers, "stale"), await found(readers, "large")) == ([], [job_id])
+
+
+async def test_an_attempt_that_is_too_large_to_be_taken_out_closes_its_volume(
+    bench: Bench, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.store.fulltext.TOO_LARGE", 100)
+    end(bench, "large " * 100)
+    stays = end(bench, "small and large")
+    index_all(bench)
+
+    bench.do(trim_attempts, bench.now, lambda: False)
+
+    assert full(bench) == [(1, 2)]
+    assert await found(readers, "large") == [stays]
 
 
 def test_a_new_volume_is_made_like_the_one_of_the_schema(bench: Bench) -> None:
