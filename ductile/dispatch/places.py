@@ -35,7 +35,8 @@ class Places:
         if not free:
             return None
         promise = Promise(free, min(total, sum(free.values())))
-        self._promised.update(free)
+        for lane, places in free.items():
+            self._promised[lane] += places
         self._taken += promise.total
         return promise
 
@@ -45,7 +46,8 @@ class Places:
     def redeem(self, promise: Promise) -> None:
         """The claim is answered: what it has not taken is free again."""
         self._taken -= promise.total
-        self._promised -= Counter(promise.lanes)
+        for lane, places in promise.lanes.items():
+            self._promised[lane] -= places
 
     def take(self, lane: str) -> "Place":
         """A place for an attempt."""
