@@ -3,6 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp.web import BaseRequest, Response
 from support.raw import AUTH, speak
 from support.web import SECRET, Web
 from yarl import URL
@@ -47,6 +48,55 @@ async def test_two_requests_in_one_packet_get_two_answers(web: Web) -> None:
         assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(len(b'{"status":"ok"}'))
     writer.close()
+
+
+async def test_as_many_requests_as_come_in_one_packet_are_answered(web: Web) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+    head = b"POST /plugin/echo/poll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\nContent-Length: 2"
+    writer.write((head + b"\r\n\r\n{}") * 100)
+    for _ in range(100):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 202 " in head
+        length = next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Length"))
+        await reader.readexactly(int(length.partition(b":")[2]))
+    writer.close()
+    assert await web.count() == 100
+
+
+async def test_a_body_is_read_on_where_reading_paused_and_not_looked_for_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fed: list[int] = []
+    paused = asyncio.Event()
+
+    class Watched(protocol.Connection):
+        def data_received(self, data: bytes) -> None:
+            fed.append(len(data))
+            super().data_received(data)
+
+        def pause_reading(self) -> None:
+            super().pause_reading()
+            paused.set()
+
+    async def handle(raw: BaseRequest) -> Response:
+        large = (raw.content_length or 0) > 100
+        if large:
+            await paused.wait()
+        return Response(text=str(len(await raw.read())))
+
+    monkeypatch.setattr(protocol, "Connection", Watched)
+    connections = protocol.Connections(handle, most=10, access_log=None)
+    server = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        for size in (10, 1_000_000):
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(str(size))) == str(size).encode()
+            if not paused.is_set():
+                assert 0 not in fed
+        writer.close()
+    assert paused.is_set()
 
 
 async def test_http_1_0_and_absolute_targets_are_served(web: Web) -> None:
