@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ductile.model.job import Outcome
+from ductile.model.quick import quick
 from ductile.plugin.protocol import Response, Unreadable, read_response
 from ductile.plugin.runner.call import Execution, Stop
 
@@ -20,6 +21,7 @@ Redact = Callable[[str], str]
 """Replaces the secrets in a text."""
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
     """One attempt, understood."""

@@ -18,10 +18,12 @@ from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, Job, Outcome, State
 from ductile.model.order import Child, Note, Settlement, Skip, Start, StateUpdate
+from ductile.model.quick import quick
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.protocol import Response
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
     """An attempt that has ended, and all that is needed to settle it."""

@@ -64,6 +64,7 @@ class SubmittedBy(StrEnum):
     INIT = "init"
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One durable unit of work, as its row tells it. `attempt - lost` attempts have counted against `max_attempts`."""
@@ -92,6 +93,7 @@ class Job:
     started_at: Millis | None
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
     """A job whose new attempt is durable and is about to start, with all that its request needs."""

@@ -120,6 +120,7 @@ class Note:
     data: Mapping[str, Any] | None = None
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
     """All that the end of one attempt changes, applied in one transaction or not at all."""

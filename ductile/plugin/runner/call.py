@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ductile.model.clock import Millis
+from ductile.model.quick import quick
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 from ductile.plugin.environment import Environment
 from ductile.plugin.runner.frames import Heard
@@ -26,6 +27,7 @@ class Stop(StrEnum):
     FLOODED = "flooded"
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """One attempt to run. The executable is an absolute path; all variables the plugin sees come from `env`."""
@@ -55,6 +57,7 @@ class Call:
         return self.env.of(self.job_id, self.attempt)
 
 
+@quick
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
     """How one attempt's process ended."""
