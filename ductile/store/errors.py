@@ -35,7 +35,7 @@ class EventKeyConflict(Conflict):
 
 
 class Stale(Conflict):
-    """What was to be changed ({what}) does not stand as it was expected to; nothing was changed."""
+    """What was to be changed ({what}) stands otherwise by now; nothing was changed. Read again how it stands."""
 
     code = "stale"
 
