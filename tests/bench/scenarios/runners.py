@@ -46,7 +46,7 @@ def fork(settings: place.Settings) -> Iterator[Row]:
 def persistent(settings: place.Settings) -> Iterator[Row]:
     """A no-op written with the Python author library, in workers that stay up."""
     jobs = settings.scaled(30_000, 2000)
-    for at_once in (place.WORKERS, 16):
+    for at_once in (place.WORKERS, 16, 64):
         row = Row(
             what=f"persistent no-ops, {at_once} at once",
             unit="/s",
