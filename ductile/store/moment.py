@@ -65,11 +65,22 @@ class Pool:
                 raise StoreUnavailable(reason=error) from error
             finally:
                 if connection is not None:
+                    self._free.append(connection)
                     if queries > 1:
                         await connection.rollback()
-                    self._free.append(connection)
 
     async def _open(self) -> aiosqlite.Connection:
+        """A new connection. One whose reader is cancelled meanwhile is free for the next: its thread is its own."""
+        opening = asyncio.create_task(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})
+            if opening.exception() is None:
+                self._free.append(opening.result())
+            raise
+
+    async def _connect(self) -> aiosqlite.Connection:
         return await aiosqlite.connect(self._uri, uri=True, isolation_level=None)
 
     async def close(self) -> None:
