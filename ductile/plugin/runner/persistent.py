@@ -148,8 +148,8 @@ class Pool:
         self._grow()
 
     def _least_busy(self) -> Worker | None:
-        """The one with room that has the fewest requests; one that rests is as good as any."""
-        for worker in self._resting:
+        """The one with room that has the fewest requests; of those that rest the last, so that the others may leave."""
+        for worker in reversed(self._resting):
             if worker.has_room:
                 return worker
         return min((one for one in self.workers if one.has_room), key=lambda one: len(one.requests), default=None)

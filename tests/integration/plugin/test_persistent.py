@@ -424,6 +424,19 @@ async def test_an_idle_worker_is_let_go(
     await asyncio.wait_for(pool.gone(), 10)
 
 
+async def test_one_request_after_another_leaves_the_other_workers_to_go(
+    persistent: Persistent, script: Script, ask: MakeCall, tmp_path: Path
+) -> None:
+    met = f"[name for name in os.listdir('{tmp_path}') if name.startswith('met')]"
+    meet = f"open(f'{tmp_path}/met{{os.getpid()}}', 'w').close()\n    while len({met}) < 2: pass\n    "
+    plugin = script(PYTHON + LOOP + "    " + meet + OK % "os.getpid()")
+    rules = WorkerRules(most=2)
+    first, second = persistent.start(ask(plugin, workers=rules)), persistent.start(ask(plugin, workers=rules))
+    assert answer(await first.wait()) != answer(await second.wait())
+    pids = [answer(await run(persistent, ask(plugin, workers=rules))) for _ in range(4)]
+    assert len(set(pids)) == 1
+
+
 async def test_a_stop_before_a_worker_is_up_ends_the_request_alone(
     persistent: Persistent, library: Any, ask: MakeCall
 ) -> None:
