@@ -23,8 +23,8 @@ from ductile.store.queries import QUERIES, of_rows, of_volume
 Hooks = Callable[[Ended], Sequence[Start | Note]]
 """Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
-Mark = tuple[int, int, int, bool]
-"""How much had been noted when an operation began: signals, counts, rows, and whether the journal had grown."""
+Mark = tuple[int, int, bool]
+"""How much had been noted when an operation began: signals, counts, and whether the journal had grown."""
 
 MOST_ROWS = 32
 """Rows of one statement; of any number of rows there is a statement for each power of two in it."""
@@ -46,7 +46,11 @@ class Tx:
         self._signals: list[Signal] = []
         self._counts: list[tuple[str, str, str, int]] = []
         self._behind: list[tuple[str, tuple[Any, ...]]] = []
-        self._flushes = 0
+        self._begun = 0
+        """Where in them the rows of the operation at work begin."""
+        self._tried = 0
+        self._others = 0
+        """Changes that an operation has made for those before it, as it flushed their rows."""
         self._ready: dict[str, Ready] = {}
         self._journalled = False
 
@@ -93,16 +97,21 @@ class Tx:
         self._behind.append((name, QUERIES[name].bind(values)))
 
     def flush(self) -> None:
-        """Writes the rows that stand behind. Raises `Stale`; then none of the batch's rows can be told from another."""
+        """Writes the rows that stand behind. Raises `Stale`: whose row it was is not known, so undo the batch."""
         if not self._behind:
             return
         behind, self._behind = self._behind, []
-        self._flushes += 1
+        own, self._begun = len(behind) > self._begun, 0
+        before = self._connection.total_changes
+        self._tried += 1
         ways: dict[str, list[tuple[Any, ...]]] = {}
         for name, row in behind:
             ways.setdefault(name, []).append(row)
         for name, rows in ways.items():
             self._write(name, rows)
+        if not own:
+            self._tried -= 1
+            self._others += self._connection.total_changes - before
 
     def _write(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
         at = 0
@@ -147,13 +156,14 @@ class Tx:
         return self.mark()
 
     def mark(self) -> Mark:
-        """How much has been noted so far."""
-        return len(self._signals), len(self._counts), len(self._behind), self._journalled
+        """Begins an operation: how much has been noted so far."""
+        self._begun = len(self._behind)
+        return len(self._signals), len(self._counts), self._journalled
 
     @property
     def changes(self) -> int:
-        """Grows with what is written; equal numbers mean that nothing was written, or tried to be, between."""
-        return self._connection.total_changes + self._flushes
+        """Grows with what an operation writes; equal numbers mean that nothing of its own was, or was tried to be."""
+        return self._connection.total_changes - self._others + self._tried
 
     def keep(self) -> None:
         """Ends an operation, keeping what it wrote."""
@@ -166,11 +176,11 @@ class Tx:
         self._execute(_KEEP)
 
     def forget(self, mark: Mark) -> None:
-        """Drops what was noted since the mark."""
+        """Drops what the operation has noted since its mark."""
         del self._signals[mark[0] :]
         del self._counts[mark[1] :]
-        del self._behind[mark[2] :]
-        self._journalled = mark[3]
+        del self._behind[self._begun :]
+        self._journalled = mark[2]
 
     def commit(self) -> tuple[Signal, ...]:
         """Writes the counts and commits; returns the signals in order, of equal ones the last.
@@ -187,11 +197,17 @@ class Tx:
             self._signals.append(JOURNALLED)
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
-    def empty_wal(self) -> None:
-        """Between batches: brings the write-ahead log into the database and gives its room back, if nobody reads."""
+    def empty_wal(self) -> bool:
+        """Between batches: brings the write-ahead log into the database and gives its room back.
+
+        False: somebody reads just now, who stands in the way.
+        """
         self.run("never_wait").fetchall()
-        self.run("empty_wal").fetchall()
-        self.run("wait_again").fetchall()
+        try:
+            ((busy, _pages, _written),) = self.run("empty_wal").fetchall()
+        finally:
+            self.run("wait_again").fetchall()
+        return not busy
 
     def restart(self) -> None:
         """Undoes the batch so far and opens it anew, at the same time."""
@@ -200,7 +216,8 @@ class Tx:
 
     def rollback(self) -> None:
         """Undoes the whole batch, if it is still open."""
-        self.forget((0, 0, 0, False))
+        self._begun = 0
+        self.forget((0, 0, False))
         if self._connection.in_transaction:
             self.run("rollback")
 

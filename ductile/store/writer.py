@@ -73,7 +73,7 @@ class Writer:
         self._careful = False
         self._took: float | None = None
         self._written = False
-        """Whether a batch was written since the write-ahead log was last looked at."""
+        """Whether a batch was written since the write-ahead log was last emptied."""
         self._failure = ""
         """Why the last batch failed; empty where it did not."""
         self._ending = False
@@ -138,7 +138,10 @@ class Writer:
         if self._closed:
             return
         for join in self.joiners:
-            join()
+            try:
+                join()
+            except Exception:  # noqa: BLE001 - as in `tell`
+                _log.exception("store.joiner_failed")
         self._handing_over = False
         if self._outbox:
             self._inbox.put(self._outbox)
@@ -158,15 +161,18 @@ class Writer:
             self._call(self._end)
 
     def _wait(self) -> bool:
-        """Waits for something to write; false at the end. Where nothing comes for a while, the log is emptied, once."""
+        """Waits for something to write; false at the end. Where nothing comes for a while, the log is emptied."""
         while not (self._more() or self._ending):
             if self._written:
                 self._written = False
                 with suppress(Empty):
                     self._take(self._inbox.get(timeout=QUIET))
                     continue
-                with suppress(sqlite3.Error):
-                    self._tx.empty_wal()
+                try:
+                    self._written = not self._tx.empty_wal()  # who reads it will have done soon
+                except sqlite3.Error:
+                    self._written = True
+                continue
             self._take(self._inbox.get())
         return bool(self._waiting)
 

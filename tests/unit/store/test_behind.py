@@ -10,8 +10,9 @@ from support.store import Bench, settlement, start
 
 from ductile.model.job import Claimed, State
 from ductile.model.journal import Kind
+from ductile.store.cancel import cancel
 from ductile.store.claim import claim
-from ductile.store.errors import Stale
+from ductile.store.errors import Stale, UnknownJob
 from ductile.store.insert import insert_start
 from ductile.store.meta import set_meta
 from ductile.store.settle import settle
@@ -132,6 +133,32 @@ async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: St
     assert isinstance(answers[1], ZeroDivisionError)
     assert sum((await store.depth()).values()) == 2
     assert (await store.job(good.id)) is not None
+
+
+async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: Store) -> None:
+    worked: list[str] = []
+
+    def insert(tx: Tx) -> None:
+        worked.append(insert_start(tx, start()).job_id)
+
+    def look_and_refuse(tx: Tx) -> None:
+        cancel(tx, "nobody")
+
+    answers = await together(store, insert, look_and_refuse, insert)
+    assert [type(answer) for answer in answers] == [type(None), UnknownJob, type(None)]
+    assert len(worked) == 2
+    assert sum((await store.depth()).values()) == 2
+
+
+async def test_what_an_operation_adds_behind_its_look_goes_with_its_failure(store: Store) -> None:
+    def look_add_and_fail(tx: Tx) -> None:
+        assert tx.one("job", id="nobody") is None
+        note(tx, 3)
+        raise ZeroDivisionError
+
+    answers = await together(store, lambda tx: note(tx, 2), look_add_and_fail, lambda tx: note(tx, 1))
+    assert isinstance(answers[1], ZeroDivisionError)
+    assert len(await store.journal(0, 100)) == 3
 
 
 async def test_a_rehearsal_behind_a_row_that_fails_is_still_answered(store: Store) -> None:

@@ -289,7 +289,7 @@ async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> N
     assert times[0] == times[1]
 
 
-async def test_the_write_ahead_log_is_emptied_once_when_nothing_more_is_written(
+async def test_the_write_ahead_log_is_emptied_when_nothing_more_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ductile.store.writer.QUIET", 0.0)
@@ -297,10 +297,11 @@ async def test_the_write_ahead_log_is_emptied_once_when_nothing_more_is_written(
     loop = asyncio.get_running_loop()
     times: list[int] = []
 
-    def empty(tx: Tx) -> None:
-        real(tx)
+    def empty(tx: Tx) -> bool:
+        done = real(tx)
         times.append((tmp_path / "state.db-wal").stat().st_size)
         loop.call_soon_threadsafe(emptied.set)
+        return done
 
     real = Tx.empty_wal
     monkeypatch.setattr(Tx, "empty_wal", empty)
@@ -312,6 +313,59 @@ async def test_the_write_ahead_log_is_emptied_once_when_nothing_more_is_written(
     await store.close()
 
     assert times == [0, 0]
+
+
+async def test_a_write_ahead_log_that_is_being_read_is_emptied_once_the_reader_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ductile.store.writer.QUIET", 0.001)
+    answers: list[bool] = []
+    kept, emptied, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    def empty(tx: Tx) -> bool:
+        answers.append(real(tx))
+        loop.call_soon_threadsafe((emptied if answers[-1] else kept).set)
+        return answers[-1]
+
+    real = Tx.empty_wal
+    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    await store.write(set_meta, "x", "y")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        monkeypatch.setattr(Tx, "empty_wal", empty)
+        await store.write(set_meta, "x", "z")
+        await asyncio.wait_for(kept.wait(), 10)
+    await asyncio.wait_for(emptied.wait(), 10)
+    await store.close()
+    assert answers[0] is False
+    assert answers.count(True) == 1
+
+
+def test_a_log_that_cannot_be_emptied_leaves_the_writer_as_patient_as_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(tx: Tx, name: str) -> sqlite3.Cursor:
+        if name == "empty_wal":
+            message = "disk I/O error"
+            raise sqlite3.OperationalError(message)
+        return real(tx, name)
+
+    real = Tx.run
+    monkeypatch.setattr(Tx, "run", fail)
+    with pytest.raises(sqlite3.OperationalError):
+        bench.tx.empty_wal()
+    assert bench.all("PRAGMA busy_timeout") == [(5000,)]
+
+
+async def test_a_joiner_that_fails_keeps_nobody_from_the_thread(store: Store) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    store.join(fail)
+    await store.write(set_meta, "a", "1")
+    await store.write(set_meta, "b", "2")
+    assert [await store.meta(key) for key in "ab"] == ["1", "2"]
 
 
 def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) -> None:
