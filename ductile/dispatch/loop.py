@@ -69,8 +69,10 @@ class Dispatcher:
         """The running attempts."""
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
-        """The claiming itself, once started; it ends with `drain`, or by a failure that the app must see."""
+        """Once started; it ends when claiming does, with `drain`, or by a failure that the app must see."""
         self.paused = False
+        self._switching = asyncio.Lock()
+        """Pauses and resumes go one after the other: what was stored last holds."""
         self.draining = False
 
     @property
@@ -102,20 +104,22 @@ class Dispatcher:
 
     async def pause(self) -> None:
         """Claim nothing until `resume`, over restarts too; intake goes on."""
-        before, self.paused = self.paused, True  # at once, so that no claim is asked for behind the commit
-        try:
-            await self._store.write(set_paused, "1")
-        except StoreUnavailable:
-            self.paused = before
-            self._wake()
-            raise
+        async with self._switching:
+            before, self.paused = self.paused, True  # at once, so that no claim is asked for behind the commit
+            try:
+                await self._store.write(set_paused, "1")
+            except StoreUnavailable:
+                self.paused = before
+                self._wake()
+                raise
         log.info("paused")
 
     async def resume(self) -> None:
         """Claim again."""
-        await self._store.write(set_paused, "0")
-        self.paused = False
-        self._wake()
+        async with self._switching:
+            await self._store.write(set_paused, "0")
+            self.paused = False
+            self._wake()
         log.info("resumed")
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:

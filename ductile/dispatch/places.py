@@ -48,6 +48,8 @@ class Places:
         self._taken -= promise.total
         for lane, places in promise.lanes.items():
             self._promised[lane] -= places
+            if not self._promised[lane]:
+                del self._promised[lane]
 
     def take(self, lane: str) -> "Place":
         """A place for an attempt."""

@@ -80,15 +80,16 @@ class FaultyStore(Store):
         self.changed = asyncio.Event()
 
     def write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
-        return asyncio.ensure_future(self._write(operation, *args, **kwargs))
-
-    async def _write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         name = operation.__name__
-        if name in self.broken:
+        broken = name in self.broken
+        return asyncio.ensure_future(self._told(name, None if broken else super().write(operation, *args, **kwargs)))
+
+    async def _told(self, name: str, written: asyncio.Future[Any] | None) -> Any:
+        if written is None:
             self.refused.append(name)
             self.changed.set()
             raise StoreUnavailable(reason="the disk is full")
-        result = await super().write(operation, *args, **kwargs)
+        result = await written
         self.written.append(name)
         self.changed.set()
         if name in self.late:

@@ -20,7 +20,7 @@ from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.cancel import cancel
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import set_meta
+from ductile.store.meta import PAUSED, set_meta
 from ductile.store.settle import settle
 from ductile.store.tx import Tx
 from ductile.submit import Options, Origin, submit_command
@@ -267,6 +267,13 @@ async def test_a_pause_that_cannot_be_made_durable_is_none(at: Desk) -> None:
 
 
 # ------------------------------------------------------------------ pausing and stopping
+
+
+async def test_a_pause_behind_a_resume_holds(at: Desk) -> None:
+    await at.dispatcher.pause()
+    await asyncio.gather(at.dispatcher.resume(), at.dispatcher.pause())
+    assert at.dispatcher.paused
+    assert await at.store.meta(PAUSED) == "1"
 
 
 async def test_nothing_is_claimed_from_the_moment_a_pause_is_asked_for(at: Desk) -> None:
