@@ -83,7 +83,8 @@ class Schedules:
             schedules = {schedule.id: schedule for schedule in snapshot.schedules}
             try:
                 rows = await self._seen(snapshot, schedules)
-                self._patience.goes_on()
+                if self._store.shortage is None:
+                    self._patience.goes_on()
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
                 self._patience.waits(unavailable)

@@ -150,6 +150,11 @@ async def test_while_there_is_no_room_it_says_so_once_writes_nothing_and_fires_w
             await plan.rows()
         assert store.written.count("see") == before
         assert (await store.jobs(plugin="echo")).total == 0
+        plan.source.apply(plan.at.snapshot, plan.at.snapshot)
+        await plan.at.until(lambda: store.written.count("see") > before)
+        for _ in range(30):
+            await plan.rows()
+        assert [log["log_level"] for log in logs] == ["error"]
         store.shortage = None
         await plan.fired(1)
     assert [log["log_level"] for log in logs if "wait" in str(log)] == ["error", "info"]
