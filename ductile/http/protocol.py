@@ -48,10 +48,10 @@ class Connection(RequestHandler):
         """Whether no request is under way: none has come, its head is not whole, or all are answered."""
         return not (self._request_in_progress or self._messages or self._force_close)
 
-    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp calls it
+    def resume_reading(self, *how: Any, **named: Any) -> None:  # aiohttp's versions differ in what they pass
         """Go on where reading had to pause. aiohttp asks for it behind every body, and then looks for more input."""
         if self._reading_paused:
-            super().resume_reading(resume_parser)
+            super().resume_reading(*how, **named)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell who watches."""

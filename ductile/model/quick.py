@@ -16,7 +16,7 @@ def quick(cls: type[_T]) -> type[_T]:
     parameters, steps = [], []
     for one in fields(cls):  # type: ignore[arg-type]  # a TypeError tells what is no dataclass
         name, value = one.name, one.name
-        if not one.kw_only or hasattr(cls, "__post_init__"):
+        if not (one.kw_only and one.init) or hasattr(cls, "__post_init__"):
             message = f"{cls.__name__}.{name} is more than a keyword"
             raise TypeError(message)
         known |= {f"set_{name}": getattr(cls, name).__set__, f"default_{name}": one.default}

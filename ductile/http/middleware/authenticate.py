@@ -1,7 +1,6 @@
 """Who asks: the bearer token, looked up by its hash."""
 
 from collections.abc import Awaitable
-from functools import lru_cache
 
 from aiohttp.web import BaseRequest
 from blake3 import blake3
@@ -10,9 +9,6 @@ from ductile.errors import Unauthorized
 from ductile.http.ask import Ask, Handler, Reply
 from ductile.model.principal import Principal
 from ductile.model.snapshot import Snapshot
-
-KEPT = 256
-"""Headers whose hash is remembered: few callers ask often."""
 
 
 def authenticate(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
@@ -53,13 +49,8 @@ def holder(raw: BaseRequest, snapshot: Snapshot) -> Principal | None:
     return snapshot.principals.get(digest) if digest is not None else None
 
 
-@lru_cache(KEPT)
 def hashed(credentials: str) -> str | None:
-    """The hash of the token in an `Authorization` header, None where that has none.
-
-    The last ones are remembered. Python finds them by a keyed hash of the whole header, which nobody outside can steer
-    either.
-    """
+    """The hash of the token in an `Authorization` header, None where that has none."""
     scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "bearer":
         return None
