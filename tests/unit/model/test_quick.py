@@ -55,6 +55,10 @@ def test_what_is_more_than_keywords_is_told_where_its_class_is_made() -> None:
         def __post_init__(self) -> None:
             assert self.tea
 
-    for one in (Plain, Checked):
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Made:
+        tea: str = field(init=False)
+
+    for one in (Plain, Checked, Made):
         with pytest.raises(TypeError, match=r"\.tea is more"):
             quick(one)

@@ -73,6 +73,10 @@ def test_an_entrypoint_that_is_a_folder_is_refused(folder: Path) -> None:
     assert "is no regular file" in reason(load(folder))
 
 
+def test_an_entrypoint_that_is_the_plugin_folder_is_refused_as_one(folder: Path) -> None:
+    assert "is no regular file" in reason(load(plugin(folder, entrypoint=".", script=None)))
+
+
 def test_an_entrypoint_that_is_not_executable_is_refused_and_told_how(folder: Path) -> None:
     plugin(folder)
     (folder / "run.sh").chmod(0o644)
