@@ -6,8 +6,9 @@ through where an answer is assumed for it, and else are told as waiting for it.
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
@@ -42,8 +43,7 @@ class TooManySteps(BadRequest):
     code = "too_many_steps"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True, kw_only=True):
     """An event, and where it has come from."""
 
     payload: Mapping[str, Any]

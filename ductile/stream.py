@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import orjson
+from msgspec import Struct
 from yarl import URL
 
 from ductile.answer import Foreign, Refused, Unreachable, decoded, reason_of
@@ -22,8 +22,7 @@ RECONNECT = 1.0
 """Seconds before a stream that has ended is asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of a stream of server-sent events."""
 
     id: str | None

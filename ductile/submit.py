@@ -5,10 +5,11 @@ returned is durable.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, NotFound, Unavailable
@@ -23,7 +24,6 @@ from ductile.model.ids import new_id
 from ductile.model.job import ENDED, PIPELINE, Accepted, Job
 from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, Note, Start
-from ductile.model.quick import quick
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
 from ductile.store.insert import insert_start
@@ -69,17 +69,14 @@ class BadEntry(BadRequest):
     code = "bad_entry"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Retried:
+class Retried(Struct, frozen=True, kw_only=True):
     """What a retry made, and the job or run that it repeats."""
 
     accepted: Accepted
     retry_of: str
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Who asks, and through which door."""
 
     principal: str
@@ -88,8 +85,7 @@ class Origin:
     idempotency: Idempotency | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What a trigger may say beside its payload."""
 
     dedupe_key: str | None = None

@@ -12,9 +12,11 @@ import socket
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from ductile.cli.config import count
 from ductile.cli.target import reached
@@ -39,8 +41,7 @@ EPOCH = 1_735_689_600
 """2025-01-01: a clock before it was never set (seconds)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a check found, and what to do about it."""
 
     check: str

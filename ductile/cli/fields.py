@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from ductile.cli.codes import UsageError
 from ductile.cli.words import ORDER, Kind, read_word, shown
@@ -29,8 +29,7 @@ LIMITS: Final = {
 """Keyword → what the help says of it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """One property of a payload, as an option."""
 
     name: str

@@ -1,10 +1,10 @@
 """A pipeline drawn from its document: for people, for Mermaid, for Graphviz. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 Document = Mapping[str, Any]
 """A pipeline as `GET /pipeline/{name}` shows it."""
@@ -90,8 +90,7 @@ def written(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """What is drawn: (id, label, kind: start, gate or step), and (from id, to id, label)."""
 
     nodes: tuple[tuple[str, str, str], ...]

@@ -5,16 +5,15 @@ an `app` made by `ductile.cli.command.noun`; of several, the commands are listed
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
 import typer.main
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(Struct, frozen=True):
     """A noun's sentence in `ductile --help`, and its modules below `ductile.cli`."""
 
     help: str

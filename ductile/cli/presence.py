@@ -5,9 +5,10 @@ import fcntl
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.cli.codes import WaitedTooLong
 from ductile.cli.target import is_local
@@ -67,8 +68,7 @@ async def answers(client: Client) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """What a gateway holds while it runs, and the process that holds it."""
 
     file: Path

@@ -3,11 +3,11 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from ductile.cli.codes import UsageError
 
@@ -26,8 +26,7 @@ MAX_SHOWN: Final = 60
 """Characters of a word that an error repeats."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """What a word may be."""
 
     types: tuple[str, ...] = ()

@@ -1,8 +1,10 @@
 """Configuration and manifests become a snapshot: the one path for `config check`, start and reload."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ductile.config import fingerprint
 from ductile.config.access import compile_principals
@@ -32,8 +34,7 @@ DEFAULT_STATE = "data/state.db"
 """Below the configuration's folder."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True, kw_only=True):
     """A snapshot, or None where there are errors; and all problems, in the order of files and lines."""
 
     snapshot: Snapshot | None
@@ -47,8 +48,7 @@ class Compiled:
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True, kw_only=True):
     """What the sections have become."""
 
     instances: Instances

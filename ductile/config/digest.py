@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 from blake3 import blake3
+from msgspec import Struct
+from msgspec.structs import asdict
 
 _KNOWN_FILES = 2048
 
 
 def digest(part: Any) -> str:
-    """The hash of a JSON value, in which dataclasses and bytes of UTF-8 may stand; the order of keys is nothing."""
+    """The hash of a JSON value, in which structs and bytes of UTF-8 may stand; the order of keys is nothing."""
     return blake3(orjson.dumps(part, option=orjson.OPT_SORT_KEYS, default=_plain)).hexdigest()
 
 
@@ -40,4 +42,6 @@ def _plain(value: Any) -> Any:
         return value.decode()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, Struct):
+        return asdict(value)
     raise TypeError

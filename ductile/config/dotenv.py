@@ -1,14 +1,14 @@
 """`.env` files: `KEY=VALUE` lines, with quotes, comments and an optional `export`."""
 
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.document.problem import Mark, Problem
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True, kw_only=True):
     """A variable and where it was set."""
 
     value: str

@@ -4,9 +4,10 @@ An edit is planned on the texts, looked at by the same code that starts a gatewa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.config.compile import Compiled, compile_config
 from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, NotWritten, SetByVariable, SetElsewhere
@@ -25,8 +26,7 @@ from ductile.model.route import Matcher
 OTHERWISE = "it stands in a form that this command does not know"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """One change of one file."""
 
     path: YamlPath
@@ -49,8 +49,7 @@ class Edit:
             raise NotWritten(file=self.file, reason=error.strerror) from None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Review:
+class Review(Struct, frozen=True, kw_only=True):
     """What the configuration is before and after an edit."""
 
     before: Compiled
@@ -135,7 +134,7 @@ def _refuse_without_effect(layers: Layers, edit: Edit, local: YamlPath) -> None:
     if not place.line:
         raise SetByVariable(path=shown(edit.path), variable=place.file.partition(":")[2])
     if place.file != edit.name:
-        raise SetElsewhere(path=shown(edit.path), file=edit.name, place=place)
+        raise SetElsewhere(path=shown(edit.path), file=edit.name, place=str(place))
 
 
 def _first_difference(before: str, after: str) -> int:

@@ -1,9 +1,9 @@
 """Every setting that is in force, with where it comes from: a file, a variable, or the default."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic.fields import FieldInfo
 
 from ductile.config.fields import as_written
@@ -15,8 +15,7 @@ from ductile.document.problem import Mark, Path
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """One value that holds no others: a scalar, or an empty map or list."""
 
     path: Path

@@ -1,8 +1,10 @@
 """Plugin instances: what was discovered and what the configuration says of it, together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ductile.config.runners import choose
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
@@ -21,8 +23,7 @@ DISABLED = "disabled"
 QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Instances:
+class Instances(Struct, frozen=True, kw_only=True):
     """Every plugin name of the configuration, usable or not."""
 
     plugins: dict[str, Plugin] = field(default_factory=dict)
@@ -30,8 +31,7 @@ class Instances:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shelf:
+class _Shelf(Struct, frozen=True, kw_only=True):
     """What instances are made from."""
 
     loaded: Mapping[str, Loaded]

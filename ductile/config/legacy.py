@@ -1,8 +1,9 @@
 """Old spellings of configuration keys and settings that mean nothing here: one table, each row a located warning."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.document.marks import Marks, Place
 from ductile.document.problem import Path, Problem
@@ -25,8 +26,7 @@ def _always(value: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Old:
+class Old(Struct, frozen=True, kw_only=True):
     """One old spelling: where it stands, what is said of it, and what becomes of it."""
 
     at: Path

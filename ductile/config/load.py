@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.config.dotenv import Variable, read_dotenv
 from ductile.config.errors import ConfigNotFound
@@ -26,8 +28,7 @@ UNREAD = frozenset({"yaml", "missing_file", "unreadable_file"})
 """Problems that keep a file's keys from being known."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True, kw_only=True):
     """All files of a configuration, expanded, in today's spelling, and merged; over them the environment."""
 
     value: dict[str, Any]

@@ -7,11 +7,11 @@ expanded. A map is merged into the files' map, a list takes the place of the fil
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from ductile.config.dotenv import Variable
@@ -34,8 +34,7 @@ _QUOTED = frozenset("[{\"'")
 """What a value begins with that is read as YAML."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """One variable as a layer of its own."""
 
     document: Document
@@ -43,8 +42,7 @@ class Override:
     """What a relative path in it is relative to."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Overrides:
+class Overrides(Struct, frozen=True, kw_only=True):
     """All variables that are settings, in the order in which they are laid over the files."""
 
     layers: tuple[Override, ...]

@@ -5,11 +5,11 @@ The listener, the store and running attempts are never touched.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from ductile.config.compile import Compiled, compile_config
 from ductile.document.problem import Problem
@@ -38,8 +38,7 @@ class RestartRequired(Unprocessable):
     code = "restart_required"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReloadResult:
+class ReloadResult(Struct, frozen=True, kw_only=True):
     """What a reload did."""
 
     generation: int
@@ -50,8 +49,7 @@ class ReloadResult:
     """False where the configuration is the one that serves already."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reload:
+class Reload(Struct, frozen=True, kw_only=True):
     """A reload that is over."""
 
     cause: str

@@ -1,14 +1,14 @@
 """Which runner a plugin gets, and why."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.plugin.runner.errors import Unforkable
 from ductile.plugin.runner.python import interpreter_argv
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """A runner by its name."""
 
     runner: str

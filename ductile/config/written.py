@@ -1,9 +1,10 @@
 """In which file a setting is written, and under which path there."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.config.errors import NoSuchFile, NoSuchSetting, NotEditable, SetByVariable, SetInSeveral
 from ductile.config.load import Layers, named_path
@@ -18,8 +19,7 @@ BOM = "\ufeff"
 SPELLING = "there it stands behind an alias or in an old spelling"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """Where a setting is to be changed."""
 
     path: YamlPath
@@ -78,7 +78,7 @@ def _written(layers: Layers, name: str, path: YamlPath, local: YamlPath) -> Writ
     bom, text, document = _read(layers, name)
     broken = next((problem for problem in document.problems if problem.severity == "error"), None)
     if broken is not None:
-        raise NotEditable(path=shown(path), place=broken.mark or name, reason=broken.message)
+        raise NotEditable(path=shown(path), place=str(broken.mark or name), reason=broken.message)
     return Written(path=path, file=_files(layers)[name], local=local, text=text, bom=bom, document=document)
 
 
@@ -139,7 +139,7 @@ def _local(document: Document, path: YamlPath, place: Place) -> YamlPath:
         if found and [part for part in local if isinstance(part, str)] == keys:
             return local
     mark = Mark(place.file, place.key_line, place.key_column)
-    raise NotEditable(path=shown(path), place=mark, reason=SPELLING)
+    raise NotEditable(path=shown(path), place=str(mark), reason=SPELLING)
 
 
 def _all(place: Place) -> Iterator[Place]:

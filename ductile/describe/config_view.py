@@ -1,8 +1,9 @@
 """The configuration that serves, as an operator may see it: without tokens, and with secrets masked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from ductile.document.redact import MASK, Redactor, is_display_secret
 from ductile.document.units import written

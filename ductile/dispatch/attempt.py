@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from ductile.dispatch.errors import DefinitionMissing
 from ductile.dispatch.judge import Judged, judge

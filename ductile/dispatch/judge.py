@@ -2,11 +2,11 @@
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from ductile.model.job import Outcome
-from ductile.model.quick import quick
 from ductile.plugin.protocol import Response, Unreadable, read_response
 from ductile.plugin.runner.call import Execution, Stop
 
@@ -21,9 +21,7 @@ Redact = Callable[[str], str]
 """Replaces the secrets in a text."""
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True, kw_only=True):
     """One attempt, understood."""
 
     outcome: Outcome

@@ -5,10 +5,10 @@ It sleeps until a commit signals something ready, a timer says something is due,
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from msgspec import Struct
 
 from ductile.dispatch.attempt import Attempts, Slot, about
 from ductile.dispatch.chores import Chores
@@ -32,8 +32,7 @@ STORE_RETRY = 1.0
 """Seconds to wait where the store could not commit."""
 
 
-@dataclass(slots=True)
-class _Timer:
+class _Timer(Struct):
     handle: asyncio.TimerHandle
     at: Millis
 

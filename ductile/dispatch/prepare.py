@@ -1,10 +1,10 @@
 """From a claimed job to the request that its plugin reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from ductile.flow.envelope import routed_payload, step_context
 from ductile.flow.request import step_payload
@@ -19,8 +19,7 @@ UNCHECKED = frozenset({SubmittedBy.ROUTE, SubmittedBy.HOOK})
 """Triggers whose payload no schema has seen yet."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """A request, ready to be written."""
 
     stdin: bytes

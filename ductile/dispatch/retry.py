@@ -1,7 +1,8 @@
 """What becomes of a job after an attempt: pure, and the one place that decides it."""
 
 import random
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import MAX_LOST, Job, Outcome, State
@@ -17,8 +18,7 @@ _PLAIN = {Outcome.SUCCEEDED: State.SUCCEEDED, Outcome.CANCELLED: State.CANCELLED
 UNSAFE = "not tried again: its manifest says `retry_safe: false`, and this attempt may have had an effect"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The job's next state; with `queued`, not before `run_at`."""
 
     state: State
@@ -27,8 +27,7 @@ class Verdict:
     """What to add to the attempt's error."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What the plugin, its manifest and this attempt say about another try."""
 
     backoff_base: Millis

@@ -1,10 +1,10 @@
 """From a judged attempt to its settlement: everything that its end changes, as one value. Pure but for new ids."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from ductile.dispatch.judge import Judged
 from ductile.dispatch.retry import Rules, Verdict, decide
@@ -18,14 +18,11 @@ from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, Job, Outcome, State
 from ductile.model.order import Child, Note, Settlement, Skip, Start, StateUpdate
-from ductile.model.quick import quick
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.protocol import Response
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True, kw_only=True):
     """An attempt that has ended, and all that is needed to settle it."""
 
     claimed: Claimed
@@ -40,8 +37,7 @@ class Ending:
     chance: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Flow:
+class _Flow(Struct, frozen=True, kw_only=True):
     """What an attempt's events lead to."""
 
     events: tuple[Event, ...] = ()

@@ -6,9 +6,9 @@ hostile file is seen before anything recurses into it (libyaml's own composer ov
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
+from msgspec.structs import replace
 from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,

@@ -6,9 +6,10 @@ quotes stays text. Map keys are never expanded.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.document.kept import kept
 from ductile.document.marks import Place
@@ -29,8 +30,7 @@ _LARGEST_FILE = 1 << 20
 """Bytes of a `${file:}`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Expanded:
+class Expanded(Struct, frozen=True, kw_only=True):
     """A document's value with nothing left to expand. Where something could not be, the text stands as written."""
 
     value: Any

@@ -1,9 +1,9 @@
 """Says in plain words what is wrong with a YAML text, from libyaml's complaint and a look at the lines."""
 
 import re
-from dataclasses import dataclass
 
 import yaml
+from msgspec import Struct
 
 _KEY_WITHOUT_SPACE = re.compile(r"^(\s*(?:- +)*)([A-Za-z_][\w.-]*):(?=[^\s:/])")
 _DASHES = re.compile(r"^(\s*)((?:- +)*)")
@@ -13,8 +13,7 @@ Explanation = tuple[int, int, str]
 """Line and column, counted from 1, and the sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
+class _Fault(Struct, frozen=True):
     """A complaint of libyaml; lines and columns count from 0."""
 
     lines: list[str]

@@ -1,17 +1,16 @@
 """How a value is written on one line of YAML, so that it is read back as the same."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import yaml
+from msgspec import Struct
 
 from ductile.document.problem import Path
 from ductile.document.read import read_text
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(Struct, frozen=True):
     """A value to write. `text` is how it was typed, which is kept where it is no string; `quoted` keeps it text."""
 
     value: Any

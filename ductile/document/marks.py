@@ -1,7 +1,8 @@
 """Where each value of a document was written."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from ductile.document.problem import Mark, Path
 
@@ -28,8 +29,7 @@ def start_of(file: str) -> Place:
     return Place(file=file, line=1, column=1, key_line=1, key_column=1, plain=False, children={})
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """Path → place, for every value of a document."""
 
     root: Place

@@ -1,9 +1,9 @@
 """Where each part of a YAML text begins and ends, to the character: what an edit needs and a reader does not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
@@ -14,8 +14,7 @@ from yaml.events import (
 )
 
 
-@dataclass(kw_only=True, slots=True)
-class Node:
+class Node(Struct, kw_only=True):
     """One value of a document. `text[start:end]` is what stands for it, its anchor and tag included."""
 
     kind: str
@@ -51,8 +50,7 @@ class Node:
         return self.entries[int(part)] if inside else None
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A member of a map or, without a key, of a list."""
 
     key: Node | None

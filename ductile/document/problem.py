@@ -2,15 +2,15 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Path = tuple[str | int, ...]
 """A YAML path: keys and list indexes from the root, such as `("plugins", "echo", "timeouts", "poll")`."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True, order=True):
     """A place in a file; line and column count from 1. A value that stands in no file has 0 for both."""
 
     file: str
@@ -27,8 +27,7 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing wrong. `mark` is None where only the path is known; compiling adds the mark."""
 
     code: str

@@ -1,12 +1,12 @@
 """Reads a YAML file into values, each with its place. Bad YAML is a problem of the document, never an exception."""
 
 import stat
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from ductile.document.build import Builder, Refused
 from ductile.document.marks import Marks, Place, start_of
@@ -15,8 +15,7 @@ from ductile.document.problem import Mark, Problem
 KNOWN_FILES = 2048
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, weakref_slot=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True, eq=False, weakref=True):
     """What a file holds. Shared between readers: nobody changes `value` in place. Compared by identity."""
 
     file: str

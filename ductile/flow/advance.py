@@ -1,8 +1,9 @@
 """From one event at a place of a graph to the steps it leads to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ductile.flow.baggage import accrete
 from ductile.flow.condition import Scope, Verdict, evaluate
@@ -16,8 +17,7 @@ CORE: Final = "core"
 _HOLDS: Final = Verdict(holds=True, values={})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True, kw_only=True):
     """A step that the event reaches."""
 
     node: str
@@ -33,16 +33,14 @@ class NextStep:
     """Why it fails without an attempt; its branch ends there."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True, kw_only=True):
     """Where an event goes: steps to insert and steps passed by, in the graph's order."""
 
     steps: tuple[NextStep, ...]
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reach:
+class _Reach(Struct, frozen=True, kw_only=True):
     """What reaches a node."""
 
     payload: Mapping[str, Any]

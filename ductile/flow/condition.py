@@ -8,11 +8,11 @@ it means true.
 
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
 import re2
+from msgspec import Struct, field
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.errors import ConditionError
@@ -58,8 +58,7 @@ _GROUPS: Final = ("all", "any", "not")
 _PREDICATE: Final = ("path", "op", "value")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """What a condition sees. `config` is the gated plugin's; empty elsewhere."""
 
     payload: Mapping[str, Any]
@@ -67,8 +66,7 @@ class Scope:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """How a condition came out, and the values it looked at: null for a missing path.
 
     Values of `config` are left out, because a verdict is stored and configuration never is.

@@ -6,9 +6,11 @@ group's `step_3/`. Of a pipeline that is called only the steps count; its trigge
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ductile.document.content import KEPT
 from ductile.document.problem import Path, Problem
@@ -28,8 +30,7 @@ _END: Final = ""
 """Stands in `next` and `bypass` of a fragment for whatever follows it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Fragment:
+class _Fragment(Struct, frozen=True, kw_only=True):
     """A pipeline's graph before it is closed: what follows its last steps is open."""
 
     entry: tuple[str, ...]
@@ -38,8 +39,7 @@ class _Fragment:
     """Where each node that was not inlined stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(Struct, frozen=True):
     """Where a list of steps stands, and how the ids in it begin: authors' own, and those by number."""
 
     at: Path
@@ -47,8 +47,7 @@ class _Spot:
     auto: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Compiled:
+class _Compiled(Struct, frozen=True, kw_only=True, eq=False):
     """What has become of one pipeline, wherever it stands: paths count from it. Compared by identity."""
 
     fragment: _Fragment
@@ -65,8 +64,7 @@ class _TooLarge(Exception):
     """The call at this path would take the graph over its limit."""
 
 
-@dataclass(kw_only=True, slots=True)
-class _Build:
+class _Build(Struct, kw_only=True):
     """A fragment in the making. Steps are added last first, because each must know what follows it."""
 
     callees: Mapping[str, _Fragment]

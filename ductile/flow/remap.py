@@ -7,11 +7,11 @@ mappings are templates too; all other values are literals. All entries see the s
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from ductile.document.problem import Path, Problem
 from ductile.flow.errors import RemapError
@@ -24,8 +24,7 @@ MAX_LEVELS: Final = 32
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A `{path}` of a template."""
 
     path: str

@@ -1,8 +1,10 @@
 """What an event, an API call or a hook starts, as values to insert. Ids come from the caller's `new_id`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.flow.advance import Advance, advance
 from ductile.flow.match import routes_of
@@ -14,7 +16,6 @@ from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
 from ductile.model.journal import Kind
 from ductile.model.order import Child, Idempotency, NewContext, Note, Start
-from ductile.model.quick import quick
 from ductile.model.snapshot import Snapshot
 
 NewId = Callable[[], str]
@@ -25,9 +26,7 @@ DEFAULT_MAX_ATTEMPTS = 4
 HANDLE = "handle"
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lineage:
+class Lineage(Struct, frozen=True, kw_only=True):
     """What a root takes from whoever starts it."""
 
     principal: str

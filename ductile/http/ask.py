@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 from aiohttp.web import BaseRequest
+from msgspec import Struct, field
 
 from ductile.config.reload import Live
 from ductile.errors import BadRequest
@@ -15,7 +15,6 @@ from ductile.http.representation import Documents
 from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
 from ductile.model.principal import Principal
-from ductile.model.quick import quick
 from ductile.model.route import Route
 from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
@@ -49,8 +48,7 @@ class Control(Protocol):
         """Begin the graceful stop; returns at once."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """What the handlers work with."""
 
     store: Store
@@ -67,9 +65,7 @@ class Gateway:
     documents: Documents = field(default_factory=Documents)
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """An answer: a JSON value, or JSON that is encoded already."""
 
     status: int = 200

@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from blake3 import blake3
+from msgspec import Struct
 
 from ductile.model.snapshot import Snapshot
 
@@ -17,8 +17,7 @@ _TAG = re.compile(r'(?:W/)?("[^\x00-\x20"\x7f]*")')
 """RFC 9110, 8.8.3; said by what it excludes, which compiles in no time."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A document as it is sent."""
 
     body: bytes

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import orjson
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.flow import starts
 from ductile.model.clock import Clock, Millis
@@ -35,8 +36,7 @@ STORE_RETRY = 1.0
 """Seconds to wait where the store could not commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The due time of a schedule, before and after its jitter."""
 
     base_at: Millis

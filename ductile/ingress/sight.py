@@ -3,8 +3,9 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.model.inputs import Inputs
 from ductile.plugin.discover import discover
@@ -19,8 +20,7 @@ Folders = frozenset[tuple[Path, State]]
 """Folders and their states."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True, kw_only=True):
     """One look at the disk."""
 
     inputs: Inputs

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.dispatch.judge import Judged, judge
 from ductile.kit.request import Ask, new_job, write
@@ -14,8 +15,7 @@ from ductile.plugin.environment import environment
 from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """What a plugin was sent, and what came back."""
 
     stdin: bytes
@@ -23,8 +23,7 @@ class Exchange:
     judged: Judged
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where and with what a plugin starts."""
 
     cwd: Path
@@ -32,8 +31,7 @@ class Place:
     """The variables of whoever starts it; the plugin gets what the gateway passes on of them."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """How long one execution may take, in milliseconds."""
 
     timeout: Millis | None

@@ -4,12 +4,12 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import watchfiles
+from msgspec.structs import replace
 
 from ductile.errors import DuctileError
 from ductile.kit.build import build, needs_build

@@ -1,7 +1,8 @@
 """What a test of a plugin found."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from ductile.kit.bench import Exchange
 
@@ -14,8 +15,7 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """What one look at a plugin showed."""
 
     verdict: Verdict
@@ -27,8 +27,7 @@ class Seen:
     """What is worth knowing, and no failure."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One case, as it was seen."""
 
     case: str

@@ -1,8 +1,10 @@
 """What each command is asked: cases of the plugin's own, else examples of its schema, else a payload made from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.kit.payload import payloads
 from ductile.kit.request import Ask
@@ -14,8 +16,7 @@ from ductile.plugin.schema import compile_validator
 AN_OK = Expect()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True, kw_only=True):
     """One request, where it comes from, and what must come back."""
 
     source: str
@@ -28,8 +29,7 @@ class Probe:
     """From the schema alone: nobody has said that it works."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoProbe:
+class NoProbe(Struct, frozen=True, kw_only=True):
     """Why no payload can be had for a command."""
 
     reason: str

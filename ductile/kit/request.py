@@ -1,10 +1,10 @@
 """Requests as the gateway writes them, for jobs that no queue has seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.kit.errors import Unsendable
@@ -16,8 +16,7 @@ from ductile.model.job import Claimed, Job, State, SubmittedBy
 from ductile.model.snapshot import Plugin
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """One thing that a plugin is asked to do; a JSON object each."""
 
     command: str

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from ductile.document.problem import Mark, Problem
 from ductile.kit.bench import Bench, Exchange, Limits, Place
@@ -21,8 +22,7 @@ KILL_GRACE: Millis = 5_000
 """As `service.kill_grace` is where nobody sets it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True, kw_only=True):
     """One execution, and what it means."""
 
     plugin: Plugin
@@ -63,8 +63,7 @@ class Ran:
         return shown
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
+class Given(Struct, frozen=True, kw_only=True):
     """What a run is given besides its command."""
 
     payload: Mapping[str, Any] | None = None

@@ -1,9 +1,10 @@
 """A plugin folder, opened as the gateway opens it: manifest, trust, and an instance that can run."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.document.problem import Problem, did_you_mean
 from ductile.document.redact import SHORTEST_SECRET, Redactor, is_secret_name
@@ -19,8 +20,7 @@ _BACKOFF = 1_000
 """Milliseconds. Nothing is retried here."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True, kw_only=True):
     """A folder that was looked into."""
 
     folder: Path

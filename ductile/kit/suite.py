@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ductile.document.problem import did_you_mean
 from ductile.document.redact import Redactor
@@ -64,8 +66,7 @@ TIMEOUT: Millis = 10_000
 AT_ONCE = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What to test, and with what."""
 
     only: frozenset[str] = frozenset()
@@ -82,8 +83,7 @@ class Options:
     at_once: int = AT_ONCE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """All that was found, in order."""
 
     plugin: str

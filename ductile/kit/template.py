@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+from msgspec import Struct
 
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.manifest_schema import manifest_schema
@@ -28,8 +29,7 @@ class Language(StrEnum):
     RUST = "rust"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True, kw_only=True):
     """What a language needs and how it is worked with."""
 
     entrypoint: str
@@ -49,8 +49,7 @@ TRADES: Mapping[Language, Trade] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """One file to be written."""
 
     text: str

@@ -6,8 +6,9 @@ import select
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.kit.bench import Bench, Place, ended
 from ductile.model.ids import new_id
@@ -28,8 +29,7 @@ exit $code
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """A process that outlived the plugin."""
 
     pid: int

@@ -1,1 +1,1 @@
-"""Values only: frozen, keyword-only dataclasses that every package shares."""
+"""Values only: frozen, keyword-only structs that every package shares."""

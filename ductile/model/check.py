@@ -1,6 +1,6 @@
 """Commands by which a plugin says whether it can work: `init`, once a version of it, and `health`, by a schedule."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 
@@ -10,8 +10,7 @@ CHECKS = frozenset({INIT, HEALTH})
 """Each has one attempt: another one would answer for another time. The last job to end is a plugin's word."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unhealthy:
+class Unhealthy(Struct, frozen=True, kw_only=True):
     """A plugin whose last check has not succeeded."""
 
     plugin: str

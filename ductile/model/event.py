@@ -1,11 +1,11 @@
 """An event: what a plugin or an ingress says has happened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from ductile.model.clock import Millis
-from ductile.model.quick import quick
 
 STEP_SUCCEEDED = "ductile.step.succeeded"
 """The event that a step without events of its own goes on with; it starts nothing."""
@@ -20,9 +20,7 @@ API_TRIGGER = "api.trigger"
 """The type of the event around a payload posted to a `handle`."""
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One event as it is stored: its payload once, referred to by every job it reaches."""
 
     id: str
@@ -41,8 +39,7 @@ class Event:
     step: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Emitted:
+class Emitted(Struct, frozen=True, kw_only=True):
     """An event as a plugin wrote it in its response."""
 
     type: str

@@ -1,8 +1,9 @@
 """A pipeline, compiled: a directed graph of steps without cycles. Plain data, so that a run can be pinned to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 
@@ -10,8 +11,7 @@ Condition = Mapping[str, Any]
 """`{path, op, value?}`, `{all: […]}`, `{any: […]}` or `{not: …}`, checked at load."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """One claim of baggage: the value at `source` becomes durable at `target`."""
 
     target: str
@@ -22,8 +22,7 @@ class Claim:
     """The source must be an object; each of its members is claimed below the target."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A step that runs a plugin, or (where `plugin` is None) a gate before a group of steps."""
 
     id: str
@@ -40,8 +39,7 @@ class Node:
     """Where a false condition leads."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `hash` is the BLAKE3 (hex) of the part that a run is pinned to."""
 
     name: str

@@ -1,11 +1,11 @@
 """What a configuration was read from: what a watcher watches."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inputs:
+
+class Inputs(Struct, frozen=True, kw_only=True):
     """Absolute paths, as they were named: links are not followed. What was looked for and is not there counts too."""
 
     files: tuple[Path, ...] = ()

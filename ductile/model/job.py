@@ -1,12 +1,12 @@
 """A job, its states and the legal edges between them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
-from ductile.model.quick import quick
 
 PIPELINE = "pipeline"
 """The `plugin` of a run's root job; its `command` is the pipeline's name."""
@@ -64,9 +64,7 @@ class SubmittedBy(StrEnum):
     INIT = "init"
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One durable unit of work, as its row tells it. `attempt - lost` attempts have counted against `max_attempts`."""
 
     id: str
@@ -93,9 +91,7 @@ class Job:
     started_at: Millis | None
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """A job whose new attempt is durable and is about to start, with all that its request needs."""
 
     job: Job
@@ -109,9 +105,7 @@ class Claimed:
     """Since when it could have started."""
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """The answer to a trigger, given after its commit."""
 
     job_id: str
@@ -124,8 +118,7 @@ class Accepted:
     """The same idempotency key had made this job before."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """A root job or a run has ended: what lifecycle hooks look at, inside the transaction that ends it."""
 
     root: Job
@@ -139,8 +132,7 @@ class Ended:
     """Of a run: its failed steps, oldest first; where none failed, its last steps. Empty for a plain job."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EndedStep:
+class EndedStep(Struct, frozen=True, kw_only=True):
     """One step a hook may speak of."""
 
     job_id: str

@@ -1,8 +1,9 @@
 """The journal: what happens in the gateway, in order. A row holds ids and small facts, never payloads."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 
@@ -59,8 +60,7 @@ class Kind(StrEnum):
     GATEWAY_RESUMED = "gateway.resumed", "Jobs are claimed again."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One row as it is read: with the job it speaks of, while that or its first attempt is kept."""
 
     seq: int

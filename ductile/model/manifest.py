@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from ductile.model.clock import Millis
 
@@ -21,16 +22,14 @@ class CommandType(StrEnum):
     WRITE = "write"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FactOutput:
+class FactOutput(Struct, frozen=True, kw_only=True):
     """A rule that turns each successful `state_updates` of a command into a recorded fact."""
 
     command: str
     fact_type: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """One verb of a plugin. Schemas are full JSON Schemas: the compact form is expanded at load."""
 
     name: str
@@ -45,8 +44,7 @@ class Command:
     """Event type → the payload names it carries, as `values.emit` declares them."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A valid `manifest.yaml`."""
 
     name: str

@@ -1,18 +1,17 @@
 """What is to be written: starts of jobs and runs, and the settlement of an attempt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
 from ductile.model.journal import Kind
-from ductile.model.quick import quick
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewContext:
+class NewContext(Struct, frozen=True, kw_only=True):
     """A row of baggage: everything accumulated so far, and whose it extends."""
 
     id: str
@@ -21,8 +20,7 @@ class NewContext:
     """One JSON object."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Child:
+class Child(Struct, frozen=True, kw_only=True):
     """A step to insert below a job or a run's root. It is unique by (parent job, node, event)."""
 
     id: str
@@ -42,8 +40,7 @@ class Child:
     """Why it fails without an attempt: it is inserted `failed`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True, kw_only=True):
     """A step that a run passed by: a false condition, or the end of a branch at `max_depth`."""
 
     step: str
@@ -54,8 +51,7 @@ class Skip:
     """Path → the value that the condition saw there."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Idempotency:
+class Idempotency(Struct, frozen=True, kw_only=True):
     """An `Idempotency-Key`, which belongs to (principal, method, path)."""
 
     principal: str
@@ -66,9 +62,7 @@ class Idempotency:
     ttl: Millis
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """A root to insert: one plain job, or (where `definition` is set) a run with its entry steps."""
 
     id: str
@@ -101,8 +95,7 @@ class Start:
     """Why it is refused: it is inserted `failed` (a loop of events, a bad `with`)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StateUpdate:
+class StateUpdate(Struct, frozen=True, kw_only=True):
     """What an attempt changes in its plugin instance's memory."""
 
     plugin: str
@@ -111,8 +104,7 @@ class StateUpdate:
     """Set: the values are a full snapshot, appended to the facts and becoming the state. Unset: a shallow merge."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class Note(Struct, frozen=True, kw_only=True):
     """A row of the journal: what happened, by ids, never payloads."""
 
     kind: Kind
@@ -120,9 +112,7 @@ class Note:
     data: Mapping[str, Any] | None = None
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True, kw_only=True):
     """All that the end of one attempt changes, applied in one transaction or not at all."""
 
     job: Job

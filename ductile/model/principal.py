@@ -1,6 +1,6 @@
 """Who asks, and what they may do."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 
@@ -10,8 +10,7 @@ ALL = "*"
 BASE_SCOPES = frozenset({ALL, "plugin:ro", "plugin:rw", "jobs:ro", "jobs:rw", "events:ro", "events:rw"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True, kw_only=True):
     """A caller whose credential was checked."""
 
     id: str

@@ -5,10 +5,11 @@ of endpoints. A path is never written twice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
+
+from msgspec import Struct, field
 
 KEPT_PATHS = 256
 """Paths whose row a matcher remembers: clients call few paths often."""
@@ -17,8 +18,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 """Takes an `Ask` (authenticated, parsed, bound to one snapshot) and returns a `Reply`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True, kw_only=True):
     """A query parameter or request header, as OpenAPI names it."""
 
     name: str
@@ -27,8 +27,7 @@ class Parameter:
     where: str = "query"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """One endpoint."""
 
     method: str
@@ -66,8 +65,7 @@ class Route:
     """Of a row that the configuration changes: takes the row and the `api:` section, and returns it as it is then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """The row for a request and the values of its `{names}`."""
 
     route: Route

@@ -3,50 +3,44 @@
 A signal is a hint that saves a look at the store; all it says stands in the store as well.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """The lane has a job that may be claimed."""
 
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(Struct, frozen=True):
     """A claim has found nothing more in the lane; what comes ready later signals `Ready` after this."""
 
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A queued job becomes due at this time."""
 
     run_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnded:
+class JobEnded(Struct, frozen=True):
     """A job has reached its end."""
 
     job_id: str
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRunning:
+class CancelRunning(Struct, frozen=True):
     """The running attempt of this job is to be stopped."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Journalled:
+class Journalled(Struct, frozen=True):
     """The journal has grown."""
 
 

@@ -4,9 +4,10 @@ A request and an attempt read the current snapshot once and pass it down.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from ductile.document.redact import Redactor
 from ductile.model.clock import Millis
@@ -18,8 +19,7 @@ from ductile.model.route import Matcher
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Invalid:
+class Invalid(Struct, frozen=True, kw_only=True):
     """One way in which a payload breaks its schema, as an answer shows it."""
 
     path: str
@@ -32,8 +32,7 @@ Validator = Callable[[Any], Sequence[Invalid]]
 """Checks a decoded payload; nothing returned is valid."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plugin:
+class Plugin(Struct, frozen=True, kw_only=True):
     """A plugin instance that can run: the manifest's own name, or an alias with its own settings and state."""
 
     name: str
@@ -60,8 +59,7 @@ class Plugin:
     """BLAKE3 (hex) of all that another `init` is wanted for; None where there is no such command."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True, kw_only=True):
     """A plugin name that cannot run now, and why."""
 
     name: str
@@ -72,8 +70,7 @@ class Unusable:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventRoute:
+class EventRoute(Struct, frozen=True, kw_only=True):
     """A `routes:` entry: this event of this plugin goes to that plugin's `handle`."""
 
     source: str
@@ -81,8 +78,7 @@ class EventRoute:
     to: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """One `schedules:` entry of a plugin instance."""
 
     id: str
@@ -94,8 +90,7 @@ class Schedule:
     jitter: Millis
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """The `service:` section."""
 
     name: str
@@ -116,8 +111,7 @@ class Service:
     """Whether a change of what the configuration was read from reloads it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Api:
+class Api(Struct, frozen=True, kw_only=True):
     """The `api:` section."""
 
     enabled: bool
@@ -131,8 +125,7 @@ class Api:
     metrics_public: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything one generation of the gateway knows."""
 
     generation: int

@@ -1,14 +1,13 @@
 """What the store's readers return: rows as people and documents see them."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Outcome, State
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobView:
+class JobView(Struct, frozen=True, kw_only=True):
     """A job as `GET /job/{id}` and the tree show it."""
 
     id: str
@@ -52,8 +51,7 @@ class JobView:
     """`(job id, plugin, command)` of the roots that its events started."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SkipView:
+class SkipView(Struct, frozen=True, kw_only=True):
     """A step that a run passed by, as the tree shows it."""
 
     parent_id: str
@@ -63,8 +61,7 @@ class SkipView:
     values: bytes | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobRow:
+class JobRow(Struct, frozen=True, kw_only=True):
     """A line of `GET /jobs`."""
 
     id: str
@@ -77,8 +74,7 @@ class JobRow:
     ended_at: Millis | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobPage:
+class JobPage(Struct, frozen=True, kw_only=True):
     """A page of `GET /jobs`, newest first."""
 
     rows: tuple[JobRow, ...]
@@ -88,8 +84,7 @@ class JobPage:
     """The id to continue below; None on the last page."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleRow:
+class ScheduleRow(Struct, frozen=True, kw_only=True):
     """When a schedule fires next, as the store keeps it."""
 
     id: str
@@ -100,8 +95,7 @@ class ScheduleRow:
     last_job_id: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptView:
+class AttemptView(Struct, frozen=True, kw_only=True):
     """One ended attempt of a job."""
 
     attempt: int
@@ -120,8 +114,7 @@ class AttemptView:
     command: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogRow:
+class LogRow(Struct, frozen=True, kw_only=True):
     """One ended attempt as `GET /job-logs` shows it. It stands alone: its job may be gone."""
 
     job_id: str
@@ -140,8 +133,7 @@ class LogRow:
     """Only where results were asked for, and there is one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogPage:
+class LogPage(Struct, frozen=True, kw_only=True):
     """A page of `GET /job-logs`, newest completion first."""
 
     rows: tuple[LogRow, ...]

@@ -1,12 +1,11 @@
 """What the workers of a persistent plugin may use up."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerRules:
+class WorkerRules(Struct, frozen=True, kw_only=True):
     """How many workers a persistent plugin has, and when one is let go."""
 
     most: int = 1

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import orjson
 import structlog
+from msgspec import Struct
 
 from ductile.document.redact import Redactor
 from ductile.errors import Unavailable
@@ -55,8 +55,7 @@ class Journal(Protocol):
         """Call back on the loop with the signals of each commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A row, ready to be sent."""
 
     seq: int
@@ -67,8 +66,7 @@ class Item:
     """Of an event that was posted: its own type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Rows that a follower does not get."""
 
     missed_from: int | None

@@ -6,9 +6,9 @@ for.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.core import Metric as Family
 
@@ -29,8 +29,7 @@ class Type(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True, eq=False):
     """One metric: its name as it is scraped, with its unit."""
 
     name: str
@@ -64,8 +63,7 @@ class Counter:
         return family
 
 
-@dataclass(slots=True)
-class _Spread:
+class _Spread(Struct):
     counts: list[int]
     total: float = 0.0
 

@@ -2,8 +2,8 @@
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -166,8 +166,7 @@ Readings = Mapping[Metric, Mapping[Labels, float]]
 """Gauge → its values now, by label values."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Exposition:
+class Exposition(Struct, frozen=True, kw_only=True):
     """All metrics, as they are scraped."""
 
     body: bytes

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ductile.model.clock import Millis
 from ductile.model.job import Job
@@ -12,8 +13,7 @@ MOST_ENTRIES = 1_000
 """Log entries that are kept of a running attempt, the newest; all of them are stored when it ends."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Said:
+class Said(Struct, kw_only=True):
     """One running attempt."""
 
     job: Job

@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.document.problem import Problem
 
 MANIFEST = "manifest.yaml"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A folder with a manifest, not looked into yet."""
 
     folder: Path
@@ -19,8 +19,7 @@ class Found:
     root: Path
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Discovery:
+class Discovery(Struct, frozen=True, kw_only=True):
     """What was found, root by root and in name order. A problem of a root has the path `("plugin_roots", i)`."""
 
     found: tuple[Found, ...]

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ductile.document.problem import Mark, Problem
 from ductile.document.read import read_document
@@ -30,8 +31,7 @@ DEFAULT_TIMEOUT: Millis = 60_000
 DEFAULT_TIMEOUTS: dict[str, Millis] = {"poll": 60_000, "handle": 120_000, "health": 10_000, "init": 30_000}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """A plugin folder that was looked into. It can run if no problem is an error."""
 
     name: str
@@ -43,8 +43,7 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plugins:
+class Plugins(Struct, frozen=True, kw_only=True):
     """All plugins below the roots, each name once, in the order they were found."""
 
     loaded: tuple[Loaded, ...]

@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from ductile.errors import DuctileError
 from ductile.model.clock import Millis, rfc3339
@@ -40,8 +40,7 @@ class Unwritable(DuctileError):
     code = "request_unwritable"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """What a plugin answered."""
 
     ok: bool

@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import ENDED, PIPELINE, State
@@ -16,8 +17,7 @@ Counts = Mapping[str, Mapping[State, int]]
 """Plugin → state → how many jobs."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True, kw_only=True):
     """What waits and runs now. Roots of runs do neither."""
 
     by_plugin: Counts
@@ -25,8 +25,7 @@ class Backlog:
     """Since when the job waits that could have started first; None where none could."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Recent:
+class Recent(Struct, frozen=True, kw_only=True):
     """What has become of the jobs that were submitted since a time, and of all that have not ended."""
 
     by_plugin: Counts

@@ -2,7 +2,8 @@
 
 import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import Claimed, Job, State
@@ -24,8 +25,7 @@ _Head = tuple[int, int, str, Row, "_Lane"]
 """What jobs compare by (minus the priority, run_at, id), the row, and its lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True):
     """The attempts to start now, in order, and the lanes that have no ready job left (each signalled as `Drained`)."""
 
     claimed: tuple[Claimed, ...]

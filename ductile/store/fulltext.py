@@ -1,10 +1,10 @@
 """The full text of ended attempts: written behind them in batches, so that settling need not."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
+from msgspec import Struct
 
 from ductile.store import volumes
 from ductile.store.tx import Tx
@@ -29,16 +29,14 @@ TOO_LARGE = 1_000_000
 """Bytes of an attempt that is not taken out word by word: its volume is closed before, however little is in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(Struct, frozen=True):
     """How far the full text reaches, and whether it may go on from there."""
 
     through: int
     more: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """What of an attempt is searched."""
 
     id: int

@@ -1,9 +1,9 @@
 """`init` jobs: one for each state of a plugin, which is remembered in the transaction that makes its job."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from ductile.model.check import INIT
 from ductile.model.job import Accepted, State
@@ -16,8 +16,7 @@ from ductile.store.verdicts import forget_check, init_key, remembered_init
 _WAITING = frozenset({State.QUEUED, State.HELD})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Init:
+class Init(Struct, frozen=True, kw_only=True):
     """A plugin instance as it is now, and the job to start if it has not been started for that."""
 
     plugin: str

@@ -1,8 +1,9 @@
 """Starts: the only way by which root jobs and runs come to be, for triggers and for what settled jobs start."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
 from ductile.model.journal import Kind

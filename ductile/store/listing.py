@@ -1,10 +1,10 @@
 """Pages of jobs, newest first. The cost depends on the page and on what is open, not on how much has ended."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import itemgetter
 
 import orjson
+from msgspec import Struct
 
 from ductile.model.job import ENDED, State
 from ductile.model.view import JobPage
@@ -17,8 +17,7 @@ _TOP = "~"
 _ID = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which jobs, how many, and below which id; None and no states let everything pass."""
 
     plugin: str | None
@@ -44,8 +43,7 @@ class Wanted:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
+class _Count(Struct, frozen=True):
     plugin: str
     command: str
     state: State

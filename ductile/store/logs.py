@@ -4,10 +4,10 @@ A place in the order is (when it ended, row id): row ids rise as attempts end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import Outcome
@@ -30,8 +30,7 @@ ALWAYS = 1 << 62
 _TOP = (ALWAYS, ALWAYS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogsWanted:
+class LogsWanted(Struct, frozen=True, kw_only=True):
     """Which attempts, how many, and below which place; None lets everything pass."""
 
     job_id: str | None = None
@@ -60,8 +59,7 @@ class LogsWanted:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """The places of a page and perhaps one more, and how many there are in all, counted to one beyond `MAX_TOTAL`."""
 
     places: Sequence[Row]
@@ -137,8 +135,7 @@ async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis)
     return _Found(await search.page(moment, wanted.cursor[1], most), await search.count(moment, top))
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """What is searched for, volume by volume."""
 
     match: str

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ductile.model.job import Job, State
 from ductile.store.cancel import WAITING, end_waiting
@@ -10,8 +11,7 @@ from ductile.store.run import change_run, step_ended
 from ductile.store.tx import Tx
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Purge:
+class Purge(Struct, frozen=True, kw_only=True):
     """Which waiting jobs: None and no states let everything pass."""
 
     plugin: str | None = None

@@ -7,12 +7,14 @@ of them and is repeated.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from operator import itemgetter
 from string import Template
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _HEAD = re.compile(r"^-- (name|rows|fragment): (\w+)\n((?:-- .*\n)+)", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -20,8 +22,7 @@ _NUMBER = re.compile(r"\?(\d+)")
 _ROW = re.compile(r"(?<=\bVALUES )\([^()]*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One statement. `bind` puts a mapping of parameters in order: positions bind faster than names."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import orjson
@@ -23,7 +22,7 @@ from ductile.store.rows import Row, Started, read_attempt, read_entry, read_even
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
 from ductile.store.volumes import INDEXED
 
-_WORDS = tuple(field.name for field in fields(Words))
+_WORDS = Words.__struct_fields__
 _CAUSE = -1
 """Where `view_columns` has the id of the event that started a job."""
 

@@ -1,9 +1,10 @@
 """Events from outside: all that one starts, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from ductile.model.event import Event
 from ductile.model.job import Accepted
@@ -15,8 +16,7 @@ from ductile.store.steps import insert_event
 from ductile.store.tx import Tx
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StartedJob:
+class StartedJob(Struct, frozen=True, kw_only=True):
     """A root that an event started, or an earlier one that stands for it."""
 
     job_id: str
@@ -25,8 +25,7 @@ class StartedJob:
     deduplicated: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """What became of an event."""
 
     event_id: str
@@ -94,6 +93,6 @@ def _keep(tx: Tx, key: Idempotency, received: Received) -> None:
         key=key.key,
         body_hash=key.body_hash,
         event_id=received.event_id,
-        answer=orjson.dumps(received.started),
+        answer=orjson.dumps([asdict(one) for one in received.started]),
         expires_at=tx.now + key.ttl,
     )

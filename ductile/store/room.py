@@ -1,8 +1,9 @@
 """How much room the state takes, and how much there is; and whether that keeps new work out."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 MARGIN = 64 * 1024 * 1024
 """Bytes that stay free on the file system: what runs must be able to end."""
@@ -14,8 +15,7 @@ ENOUGH = 0.9
 """The part of `max_size` below which new work is taken again; of free space it is twice the margin."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """Bytes."""
 
     used: int

@@ -1,6 +1,5 @@
 """Rows as values. Each reads the columns of its fragment in `queries.sql`, in the order of the value's fields."""
 
-from dataclasses import fields
 from typing import Any
 
 from ductile.model.event import Event
@@ -13,13 +12,13 @@ Row = tuple[Any, ...]
 Started = tuple[str, str, str]
 """Job id, plugin and command of a root that an event started."""
 
-_JOB = tuple(field.name for field in fields(Job))
-_EVENT = tuple(field.name for field in fields(Event))
-_VIEW = tuple(field.name for field in fields(JobView))[:-3]  # the last three are read on their own
-_ATTEMPT = tuple(field.name for field in fields(AttemptView))
-_ENTRY = tuple(field.name for field in fields(Entry))
-_LOG = tuple(field.name for field in fields(LogRow))
-_LINE = tuple(field.name for field in fields(JobRow))
+_JOB = Job.__struct_fields__
+_EVENT = Event.__struct_fields__
+_VIEW = JobView.__struct_fields__[:-3]  # the last three are read on their own
+_ATTEMPT = AttemptView.__struct_fields__
+_ENTRY = Entry.__struct_fields__
+_LOG = LogRow.__struct_fields__
+_LINE = JobRow.__struct_fields__
 JOB_WIDTH, EVENT_WIDTH = len(_JOB), len(_EVENT)
 
 

@@ -8,7 +8,8 @@ only a query without a word to look for, or one that is too much, is refused.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ductile.errors import BadRequest
 
@@ -26,8 +27,7 @@ class BadQuery(BadRequest):
     code = "bad_query"
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
+class _Term(Struct, frozen=True):
     """A word, a phrase or a prefix; `OR` where it stands alone and unquoted."""
 
     text: str

@@ -1,10 +1,10 @@
 """Rows below a root: events, baggage, steps and skips."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
@@ -15,8 +15,7 @@ from ductile.model.signal import Due, JobEnded
 from ductile.store.tx import Tx
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """What the steps of a run inherit from its root."""
 
     root_id: str
@@ -43,8 +42,7 @@ class Run:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Inserted:
+class Inserted(Struct, frozen=True):
     """How many steps were really inserted open and failed, and the first failure's error."""
 
     open: int = 0

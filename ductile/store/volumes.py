@@ -9,7 +9,8 @@ Row ids of deleted attempts are given anew when there is none behind them. A vol
 attempt is therefore given up as well, and what is left of its attempts is written again.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.store.tx import Tx
 
@@ -32,8 +33,7 @@ PAGES = 32
 """Pages of a volume that are freed at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Where the full text stands, and between which row ids the attempts do; 0 where there are none."""
 
     opened: int

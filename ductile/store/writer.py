@@ -12,11 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from ductile.model.clock import Clock
 from ductile.model.signal import Signal
@@ -36,8 +36,7 @@ Watcher = Callable[[int, float | None], None]
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Write:
+class _Write(Struct):
     """One operation, who waits for it, and what became of it."""
 
     operation: Callable[..., Any]

@@ -1,10 +1,10 @@
 """A run on paper says what a real one would do."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.web import plugin, snapshot
 
 from ductile import rehearse as module

@@ -1,7 +1,8 @@
 """Browsers on the origins of `api.allowed_origins` may call (CORS); no other origin is told anything."""
 
 from collections.abc import Awaitable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ductile.http.ask import Ask, Handler, Reply
 

@@ -1,7 +1,8 @@
 """`GET /metrics`: how the gateway fares, for Prometheus."""
 
 from collections import Counter
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ductile.errors import Unavailable
 from ductile.http.accept import preferred

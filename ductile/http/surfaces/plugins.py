@@ -1,7 +1,8 @@
 """Runs one command of a plugin."""
 
 from collections.abc import Awaitable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require

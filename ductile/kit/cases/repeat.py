@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from ductile.kit.bench import Exchange
 from ductile.kit.cases.compare import Path, differences, shape, steady

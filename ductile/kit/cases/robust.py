@@ -1,9 +1,9 @@
 """Requests that a plugin is not made for, and places that lack what it may be used to."""
 
 import os
-from dataclasses import replace
 
 import orjson
+from msgspec.structs import replace
 
 from ductile.kit.bench import Exchange, Place
 from ductile.kit.cases.talk import Talk, answered, as_json, same_outcome, told

@@ -1,9 +1,10 @@
 """What the cases of one command share: how to ask it, and what it answered first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.dispatch.judge import STDERR_TAIL
 from ductile.kit.bench import Bench, Exchange, Place
@@ -15,8 +16,7 @@ from ductile.plugin.protocol import Response
 from ductile.plugin.runner.call import Stop
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lab:
+class Lab(Struct, frozen=True, kw_only=True):
     """Where the cases run."""
 
     bench: Bench
@@ -26,8 +26,7 @@ class Lab:
     """How many run together where that is tested."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Talk:
+class Talk(Struct, frozen=True, kw_only=True):
     """A command, and the requests it was sent with what came back, in order; at least one."""
 
     lab: Lab

@@ -1,12 +1,12 @@
 """What a runner is asked, what it answers, and what every runner has in common."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from ductile.model.clock import Millis
-from ductile.model.quick import quick
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 from ductile.plugin.environment import Environment
 from ductile.plugin.runner.frames import Heard
@@ -27,9 +27,7 @@ class Stop(StrEnum):
     FLOODED = "flooded"
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One attempt to run. The executable is an absolute path; all variables the plugin sees come from `env`."""
 
     job_id: str
@@ -57,9 +55,7 @@ class Call:
         return self.env.of(self.job_id, self.attempt)
 
 
-@quick
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True, kw_only=True):
     """How one attempt's process ended."""
 
     exit_code: int

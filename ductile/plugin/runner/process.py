@@ -5,10 +5,10 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 
 import structlog
+from msgspec import Struct
 
 from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
@@ -43,8 +43,7 @@ class _Phase(Enum):
     REAPED = auto()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
+class Started(Struct, frozen=True, kw_only=True):
     """A new process, the leader of its own group, and the gateway's ends of its pipes."""
 
     pid: int

@@ -1,12 +1,12 @@
 """What the gateway tells of itself, for a small gateway that never changes. `UPDATE_GOLDEN=1` writes them anew."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import SCHEMA, plugin, snapshot
 

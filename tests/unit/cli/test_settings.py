@@ -138,6 +138,12 @@ def test_what_cannot_be_done_says_why_and_writes_nothing(
     assert text(folder) == CONFIG
 
 
+def test_a_place_that_cannot_be_changed_is_text_for_programs_too(folder: Path, capsys: Captured) -> None:
+    assert main(["config", "set", "service.log_level.x", "1", "--json"]) == 1
+    error = json.loads(capsys.readouterr().err)
+    assert (error["error"], error["details"]["place"]) == ("not_editable", "config.yaml:1:22")
+
+
 def test_a_variable_that_wins_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("DUCTILE_SERVICE__LOG_LEVEL", "error")
     assert main(["config", "set", "service.log_level", "debug"]) == 1

@@ -1,12 +1,12 @@
 """Nothing is accepted and ignored: each key that the models know is refused, or another value of it shows."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from ductile.config.compile import Compiled
@@ -138,7 +138,7 @@ def changed(key: str, value: Any) -> str:
 def view(snapshot: Snapshot | None) -> str:
     """All that the snapshot says, without what every compile makes anew."""
     assert snapshot is not None
-    plugins = {name: dataclasses.replace(plugin, validators={}) for name, plugin in snapshot.plugins.items()}
+    plugins = {name: replace(plugin, validators={}) for name, plugin in snapshot.plugins.items()}
     parts = (
         snapshot.service,
         snapshot.api,

@@ -1,7 +1,7 @@
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import fields, replace
 from support.web import SECRET, plugin, snapshot
 
 from ductile.describe.config_view import DURATIONS, config_view

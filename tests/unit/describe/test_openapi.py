@@ -1,8 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import SCHEMA, snapshot
 

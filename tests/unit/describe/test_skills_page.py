@@ -1,7 +1,7 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.web import snapshot
 
 from ductile.describe.skills_page import skills_page

@@ -1,11 +1,11 @@
 """Which runs the end of a root starts through `on-hook`."""
 
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.dispatch import a_job
 from support.web import plugin, snapshot
 

@@ -3,10 +3,10 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.dispatch import OK, Clock, Desk, desk
 from support.store import run
 

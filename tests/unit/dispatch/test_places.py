@@ -1,9 +1,9 @@
 """Places: never more than there are, whatever is on its way."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.dispatch import snapshot
 
 from ductile.dispatch.places import Places

@@ -1,10 +1,10 @@
 """From a claimed job to the request that its plugin reads."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.dispatch import a_job
 from support.web import snapshot
 

@@ -1,10 +1,10 @@
 """What a gateway does for the attempts that the last one left running."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.dispatch import Desk, desk
 from support.store import run
 

@@ -3,10 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.store import settlement, start
 from support.web import snapshot
 

@@ -1,11 +1,11 @@
 """From a judged attempt to everything that its end changes."""
 
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.dispatch import Clock, a_job
 from support.web import SECRET, snapshot
 

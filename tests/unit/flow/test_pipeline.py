@@ -1,6 +1,5 @@
 """From the written pipelines to their graphs."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,6 +7,7 @@ import pytest
 from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ductile.flow.parse import parse_pipelines
 from ductile.flow.pinned import load_graph

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from msgspec.structs import replace
 from support.web import SECRET, Web
 
 from ductile.document.redact import Redactor

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from support.web import SECRET, Web, serving
 

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.web import SECRET, Web
 
 from ductile.model.event import Event

@@ -1,10 +1,10 @@
 import asyncio
 import threading
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.web import SECRET, snapshot
 
 from ductile.http.representation import Documents, is_known, represent

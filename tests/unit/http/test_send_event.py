@@ -1,12 +1,12 @@
 """`POST /events`: something has happened, and what waits for it starts."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.web import Answer, Web, serving, snapshot
 
 from ductile.client import Client

@@ -1,10 +1,10 @@
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.web import Web, serving
 
 from ductile.http.wait import wait_for_end

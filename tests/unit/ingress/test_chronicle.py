@@ -1,12 +1,12 @@
 """What the journal keeps of the gateway's own doings."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from support.dispatch import FaultyStore
 from support.web import SECRET, snapshot

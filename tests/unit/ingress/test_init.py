@@ -1,10 +1,10 @@
 """Who starts `init` jobs: at its start, after a reload, and again where the store could not commit."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.dispatch import Desk, desk
 
 from ductile.ingress import init

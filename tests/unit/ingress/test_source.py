@@ -1,10 +1,10 @@
 """Schedules over a real store: what a reload, a fault and the clock do to due times."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from support.dispatch import Clock, Desk, desk
 from support.store import settlement

@@ -1,6 +1,5 @@
 import math
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ductile.model.event import Emitted, Event
 from ductile.model.job import Claimed, Job, State

@@ -1,8 +1,7 @@
 """Starts: dedupe, idempotency, and what a root begins with."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id

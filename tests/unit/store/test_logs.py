@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.store import Bench, start, trim
 
 from ductile.model.ids import new_id

@@ -2,13 +2,13 @@
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 from support.store import MANY, Bench, child, event, run, settlement, start
 
 from ductile.model.job import ENDED, PIPELINE, TRANSITIONS, UNSUCCESSFUL, Job, Outcome, State

@@ -1,8 +1,7 @@
 """What people and documents see of jobs."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.store import child, event, run, settlement, start
 
 from ductile.model.job import Job, Outcome, State

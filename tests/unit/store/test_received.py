@@ -1,10 +1,10 @@
 """Events from outside: all that one starts, or none of it."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.event import Event

@@ -1,8 +1,7 @@
 """What has ended is started again beside the old row, which never changes."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.store import Bench, start, trim
 
 from ductile.model.job import State

@@ -1,9 +1,8 @@
 """Settling one attempt: everything it changes, or nothing."""
 
-from dataclasses import replace
-
 import orjson
 import pytest
+from msgspec.structs import replace
 from support.store import Bench, child, event, run, settlement, start
 
 from ductile.model.job import Ended, Outcome, State

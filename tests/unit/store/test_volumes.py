@@ -3,10 +3,10 @@
 import random
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.store import Bench, start
 
 from ductile.model.job import State
