@@ -6,14 +6,13 @@ an `app` made by `ductile.cli.command.noun`; of several, the commands are listed
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 import typer.main
-from msgspec import Struct
 
 
-class Noun(Struct, frozen=True):
+class Noun(NamedTuple):
     """A noun's sentence in `ductile --help`, and its modules below `ductile.cli`."""
 
     help: str

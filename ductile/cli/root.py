@@ -14,7 +14,7 @@ from ductile.cli.command import default_of
 from ductile.cli.nouns import NOUNS, load
 from ductile.cli.options import BEFORE, hidden
 from ductile.cli.output import tell
-from ductile.model.manifest import NAME
+from ductile.model.names import NAME
 
 
 class Root(TyperGroup):

@@ -13,7 +13,8 @@ from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
-from ductile.model.manifest import NAME, RESERVED_NAMES, Manifest
+from ductile.model.manifest import Manifest
+from ductile.model.names import NAME, RESERVED_NAMES
 from ductile.model.snapshot import Plugin, Unusable, Validator
 from ductile.model.workers import WorkerRules
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded

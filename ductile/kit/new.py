@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ductile.kit.errors import BadNewName, FolderTaken, NotMade
 from ductile.kit.template import TRADES, File, Language
-from ductile.model.manifest import NAME, RESERVED_NAMES
+from ductile.model.names import NAME, RESERVED_NAMES
 
 _LONGEST = 100
 """Characters of a name: it is also that of a folder, and the beginning of events' names."""

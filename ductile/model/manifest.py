@@ -1,6 +1,5 @@
 """What a plugin says of itself."""
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -8,11 +7,6 @@ from typing import Any
 from msgspec import Struct, field
 
 from ductile.model.clock import Millis
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-"""The names of plugins, instances and commands."""
-RESERVED_NAMES = frozenset({"pipeline", "core", "ductile"})
-"""Names that no plugin or instance can have: answers use them for the gateway's own."""
 
 
 class CommandType(StrEnum):

@@ -9,7 +9,8 @@ from ductile.document.fields import Flag, show, wrong
 from ductile.document.problem import Path
 from ductile.document.units import duration
 from ductile.model.clock import Millis
-from ductile.model.manifest import NAME, RESERVED_NAMES, CommandType
+from ductile.model.manifest import CommandType
+from ductile.model.names import NAME, RESERVED_NAMES
 
 
 def _text(value: Any) -> str:
@@ -184,7 +185,7 @@ class CommandEntry(Part):
     )
     output_schema: Schema = Field(default=None, description="What `result` looks like, in the same two forms.")
     timeout: Timeout = Field(default=None, description="The longest it may take.", examples=["30s", "5m"])
-    values: Values = Field(default=Values(), description="The payload names it reads, and the events it emits.")
+    values: Values = Field(default_factory=Values, description="The payload names it reads, and the events it emits.")
 
 
 class ConfigKeys(Part):
@@ -243,7 +244,9 @@ class ManifestFile(Part):
         json_schema_extra={"enum": ["spawn", "persistent"]},
     )
     commands: list[CommandEntry] = Field(description="The plugin's verbs.", json_schema_extra={"minItems": 1})
-    config_keys: ConfigKeys = Field(default=ConfigKeys(), description="What the operator's `config` must and may hold.")
+    config_keys: ConfigKeys = Field(
+        default_factory=ConfigKeys, description="What the operator's `config` must and may hold."
+    )
     config_schema: Schema = Field(
         default=None, description="What the operator's `config` must look like, as a JSON Schema or in the short form."
     )

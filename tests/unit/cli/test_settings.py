@@ -138,7 +138,8 @@ def test_what_cannot_be_done_says_why_and_writes_nothing(
     assert text(folder) == CONFIG
 
 
-def test_a_place_that_cannot_be_changed_is_text_for_programs_too(folder: Path, capsys: Captured) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_place_that_cannot_be_changed_is_text_for_programs_too(capsys: Captured) -> None:
     assert main(["config", "set", "service.log_level.x", "1", "--json"]) == 1
     error = json.loads(capsys.readouterr().err)
     assert (error["error"], error["details"]["place"]) == ("not_editable", "config.yaml:1:22")
