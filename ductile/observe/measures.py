@@ -1,16 +1,14 @@
 """What is counted and measured, in the fewest steps: these run for every request, attempt and commit.
 
-A counter or histogram belongs to one thread, so it needs no lock. They become Prometheus' text only when that is asked
-for.
+A counter or histogram belongs to one thread, so it needs no lock. `ductile.observe.exposition` writes them as
+Prometheus reads them.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
-from prometheus_client.core import Metric as Family
 
 SERIES = 1000
 """Label values of one metric, at most; what comes beyond is counted together."""
@@ -45,27 +43,24 @@ class Counter:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._series: dict[Labels, float] = {} if metric.labels else {(): 0.0}
+        self.series: dict[Labels, float] = {} if metric.labels else {(): 0.0}
 
     def add(self, labels: Labels = (), n: float = 1.0) -> None:
         """Count n more."""
-        series = self._series
+        series = self.series
         if labels not in series:
             labels = bounded(labels, series)
             series.setdefault(labels, 0.0)
         series[labels] += n
 
-    def family(self) -> Family:
-        """As it is scraped."""
-        family = CounterMetricFamily(self.metric.name, self.metric.help, labels=self.metric.labels)
-        for labels, value in self._series.items():
-            family.add_metric(labels, value)
-        return family
 
+class Spread(Struct):
+    """How the values of one series spread."""
 
-class _Spread(Struct):
     counts: list[int]
+    """Of each bucket, without those below it; the last one is beyond all bounds."""
     total: float = 0.0
+    """The sum of the values."""
 
 
 class Histogram:
@@ -74,51 +69,21 @@ class Histogram:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._bounds = metric.buckets
-        self._series: dict[Labels, _Spread] = {}
+        self.series: dict[Labels, Spread] = {}
         if not metric.labels:
             self._begin(())
 
     def add(self, value: float, labels: Labels = ()) -> None:
         """Put a value in."""
-        spread = self._series.get(labels) or self._begin(labels)
+        spread = self.series.get(labels) or self._begin(labels)
         spread.counts[bisect_left(self._bounds, value)] += 1
         spread.total += value
 
-    def _begin(self, labels: Labels) -> _Spread:
-        labels = bounded(labels, self._series)
-        return self._series.setdefault(labels, _Spread([0] * (len(self._bounds) + 1)))
-
-    def family(self) -> Family:
-        """As it is scraped: each bucket with all below it."""
-        family = HistogramMetricFamily(self.metric.name, self.metric.help, labels=self.metric.labels)
-        names = [*map(str, self._bounds), "+Inf"]
-        for labels, spread in self._series.items():
-            below, buckets = 0, []
-            for name, n in zip(names, spread.counts, strict=True):
-                below += n
-                buckets.append((name, float(below)))
-            family.add_metric(labels, buckets, spread.total)
-        return family
+    def _begin(self, labels: Labels) -> Spread:
+        labels = bounded(labels, self.series)
+        return self.series.setdefault(labels, Spread([0] * (len(self._bounds) + 1)))
 
 
 def bounded(labels: Labels, series: Mapping[Labels, object]) -> Labels:
     """These label values, or those of all the rest where there are too many already."""
     return labels if len(series) < SERIES else (OTHER,) * len(labels)
-
-
-def gauge(metric: Metric, values: Mapping[Labels, float]) -> Family:
-    """A value as it is now, for each of its labels."""
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family
-
-
-def info(metric: Metric, values: Mapping[str, str]) -> Family:
-    """Facts that do not change."""
-    return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help, value=dict(values))
-
-
-def families(*measures: Counter | Histogram) -> Iterator[Family]:
-    """Each as it is scraped."""
-    return (measure.family() for measure in measures)

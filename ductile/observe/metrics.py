@@ -1,18 +1,12 @@
 """The metrics of the gateway: one list of what there is, and the object that keeps them for one gateway."""
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
-from prometheus_client import ProcessCollector, generate_latest
-from prometheus_client.core import Metric as Family
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
-from prometheus_client.openmetrics.exposition import generate_latest as _openmetrics
-from prometheus_client.registry import Collector
 
 from ductile.model.route import Route
-from ductile.observe.measures import OTHER, Counter, Histogram, Labels, Metric, Type, families, gauge, info
+from ductile.observe.measures import OTHER, Counter, Histogram, Labels, Metric, Type
 
 TEXT = "text/plain"
 OPENMETRICS = "application/openmetrics-text"
@@ -190,7 +184,6 @@ class Metrics:
         self._batch = Histogram(BATCH)
         self._lag = Histogram(LAG)
         self._reloads = Counter(RELOADS)
-        self._process = ProcessCollector(registry=None)
         self.reloaded_at = 0.0
         """When the last reload ended, in seconds since the epoch."""
 
@@ -229,14 +222,20 @@ class Metrics:
 
     def expose(self, readings: Readings, media: str = TEXT) -> Exposition:
         """Everything, in the text format or as OpenMetrics."""
-        scrape = Scrape([*self._families(), *(gauge(metric, values) for metric, values in readings.items())])
-        if media == OPENMETRICS:
-            return Exposition(body=_openmetrics(scrape), content_type=CONTENT_TYPE_OPENMETRICS)  # type: ignore[no-untyped-call]  # theirs
-        return Exposition(body=generate_latest(scrape), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        from ductile.observe import exposition  # noqa: PLC0415 - it says why
 
-    def _families(self) -> Iterable[Family]:
-        yield info(BUILD, {"version": self._version, "python": platform.python_version()})
-        yield from families(
+        facts = {"version": self._version, "python": platform.python_version()}
+        families = [
+            exposition.info(BUILD, facts),
+            *map(exposition.family, self._measures()),
+            *exposition.process(),
+            *(exposition.gauge(metric, values) for metric, values in readings.items()),
+        ]
+        body, content_type = exposition.written(families, openmetrics=media == OPENMETRICS)
+        return Exposition(body=body, content_type=content_type)
+
+    def _measures(self) -> tuple[Counter | Histogram, ...]:
+        return (
             self._attempts,
             self._attempt_seconds,
             self._wait_seconds,
@@ -250,15 +249,3 @@ class Metrics:
             self._lag,
             self._reloads,
         )
-        yield from self._process.collect()
-
-
-class Scrape(Collector):
-    """One look at everything. There is no registry that outlives it."""
-
-    def __init__(self, found: Iterable[Family]) -> None:
-        self._found = list(found)
-
-    def collect(self) -> Iterable[Family]:
-        """Every metric."""
-        return self._found

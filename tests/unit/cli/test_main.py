@@ -134,5 +134,14 @@ def test_help_imports_neither_client_nor_compiler_nor_tables() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "system" in ended.stdout
-    heavy = {"aiohttp", "msgspec", "pydantic", "rich", "yaml", "ductile.app", "ductile.config.compile", "ductile.cli.system"}
+    heavy = {
+        "aiohttp",
+        "msgspec",
+        "pydantic",
+        "rich",
+        "yaml",
+        "ductile.app",
+        "ductile.config.compile",
+        "ductile.cli.system",
+    }
     assert not {name for name in heavy if f"'{name}'" in ended.stderr}

@@ -6,8 +6,8 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
 from ductile.observe import measures
-from ductile.observe.measures import OTHER, Counter, Histogram, Metric, Type, gauge, info
-from ductile.observe.metrics import Scrape
+from ductile.observe.exposition import Scrape, family, gauge, info
+from ductile.observe.measures import OTHER, Counter, Histogram, Metric, Type
 
 COUNT = Metric(name="x_total", type=Type.COUNTER, help="Xs.", labels=("kind",))
 SPREAD = Metric(name="y_seconds", type=Type.HISTOGRAM, help="Ys.", labels=("kind",), buckets=(0.1, 1.0, 10.0))
@@ -28,14 +28,14 @@ def test_a_counter_counts_each_of_its_labels() -> None:
     counter.add(("a",))
     counter.add(("a",), 2)
     counter.add(("b",))
-    assert read(counter.family()) == {("x_total", "a"): 3, ("x_total", "b"): 1}
+    assert read(family(counter)) == {("x_total", "a"): 3, ("x_total", "b"): 1}
 
 
 def test_what_has_no_labels_is_there_from_the_first() -> None:
     plain = Counter(Metric(name="x_total", type=Type.COUNTER, help="Xs."))
     spread = Histogram(Metric(name="y_seconds", type=Type.HISTOGRAM, help="Ys.", buckets=(1.0,)))
-    assert read(plain.family()) == {("x_total",): 0}
-    assert read(spread.family())["y_seconds_count",] == 0
+    assert read(family(plain)) == {("x_total",): 0}
+    assert read(family(spread))["y_seconds_count",] == 0
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_bucket_holds_what_is_up_to_its_bound(values: list[float], below: list
     histogram = Histogram(SPREAD)
     for value in values:
         histogram.add(value, ("a",))
-    found = read(histogram.family())
+    found = read(family(histogram))
     assert [found["y_seconds_bucket", "a", bound] for bound in ("0.1", "1.0", "10.0", "+Inf")] == below
     assert found["y_seconds_count", "a"] == len(values)
     assert found["y_seconds_sum", "a"] == pytest.approx(sum(values))
@@ -64,13 +64,13 @@ def test_too_many_label_values_are_counted_together(monkeypatch: pytest.MonkeyPa
     for name in "abcdefga":
         counter.add((name,))
         histogram.add(1, (name,))
-    assert read(counter.family()) == {
+    assert read(family(counter)) == {
         ("x_total", "a"): 2,
         ("x_total", "b"): 1,
         ("x_total", "c"): 1,
         ("x_total", OTHER): 4,
     }
-    assert read(histogram.family())["y_seconds_count", OTHER] == 4
+    assert read(family(histogram))["y_seconds_count", OTHER] == 4
 
 
 def test_a_gauge_and_facts_are_as_given() -> None:
@@ -83,4 +83,4 @@ def test_odd_label_values_are_escaped() -> None:
     counter = Counter(COUNT)
     odd = 'a"b\\c\nd'
     counter.add((odd,))
-    assert read(counter.family()) == {("x_total", odd): 1}
+    assert read(family(counter)) == {("x_total", odd): 1}
