@@ -13,15 +13,12 @@ from ductile.model.clock import Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store import claim as queue
 from ductile.store.errors import StoreUnavailable
-from ductile.store.patience import Patience
+from ductile.store.patience import STORE_RETRY, Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-STORE_RETRY = 1.0
-"""Seconds to wait where the store could not commit."""
 
 
 class Chores:

@@ -23,13 +23,10 @@ from ductile.store import claim as queue
 from ductile.store.claim import Claims
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED, set_paused
-from ductile.store.patience import Patience
+from ductile.store.patience import STORE_RETRY, Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
-
-STORE_RETRY = 1.0
-"""Seconds to wait where the store could not commit."""
 
 
 class _Timer(Struct):

@@ -20,7 +20,7 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.init import Init, begin_inits
-from ductile.store.patience import Patience
+from ductile.store.patience import STORE_RETRY, Patience
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -30,9 +30,6 @@ INIT_TRIGGER = "plugin.init"
 
 FIRST = 100
 """The priority of its jobs: the highest."""
-
-STORE_RETRY = 1.0
-"""Seconds to wait where the store could not commit."""
 
 
 class Inits:

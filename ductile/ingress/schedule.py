@@ -23,7 +23,7 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.model.view import ScheduleRow
 from ductile.store.errors import StoreUnavailable
-from ductile.store.patience import Patience
+from ductile.store.patience import STORE_RETRY, Patience
 from ductile.store.schedule import fire, move, see
 from ductile.store.sqlite import Store
 
@@ -31,9 +31,6 @@ log = structlog.get_logger(__name__)
 
 SCHEDULE_TRIGGER = "schedule.fired"
 """The type of the event around a scheduled payload."""
-
-STORE_RETRY = 1.0
-"""Seconds to wait where the store could not commit."""
 
 
 class Due(Struct, frozen=True):

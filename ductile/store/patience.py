@@ -6,6 +6,9 @@ from ductile.store.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
+STORE_RETRY = 1.0
+"""Seconds until what could not be written is tried again."""
+
 
 class Patience:
     """Of one that waits: `what` names it and says that it does, as `schedules wait for the store`."""

@@ -7,7 +7,7 @@ of them and is repeated.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from operator import itemgetter
 from string import Template
@@ -20,6 +20,8 @@ _HEAD = re.compile(r"^-- (name|rows|fragment): (\w+)\n((?:-- .*\n)+)", re.MULTIL
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 _NUMBER = re.compile(r"\?(\d+)")
 _ROW = re.compile(r"(?<=\bVALUES )\([^()]*\)")
+KNOWN_VOLUMES = 64
+"""Queries of volumes that are kept: volumes come and go for as long as a gateway runs."""
 
 
 class Query(Struct, frozen=True):
@@ -71,7 +73,7 @@ def _binder(parameters: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[
 QUERIES: Mapping[str, Query] = parse(files("ductile.store").joinpath("queries.sql").read_text("utf-8"))
 
 
-@cache
+@lru_cache(maxsize=KNOWN_VOLUMES)
 def of_volume(name: str, volume: int) -> Query:
     """A query of the full text, put to a full volume in place of the open one."""
     query = QUERIES[name]
