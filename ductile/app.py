@@ -1,12 +1,12 @@
 """Wires the parts, starts and drains them."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from ductile import __version__, parts
 from ductile.config.collector import settle
@@ -53,7 +53,7 @@ def run(location: Path) -> int:
     announce(compiled.snapshot)
     try:
         with StateLock(compiled.snapshot.state_path) as lock:
-            uvloop.run(App(compiled.snapshot, location, environ, lock.instance).main())
+            asyncio.run(App(compiled.snapshot, location, environ, lock.instance).main())
     except DuctileError as error:
         log.error(error.message, code=error.code)
         return 1
