@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from ssl import SSLContext
 from threading import Thread
@@ -11,31 +12,35 @@ from threading import Thread
 def gateway() -> Callable[[Path], int]:
     """`ductile.app.run`, which runs the gateway of a configuration."""
     # For tracebacks that this gateway's log never has, structlog imports rich where there is one.
-    with absent("rich"), certificates_later():
+    with absent("rich"), certificates_beside():
         from ductile.app import run  # noqa: PLC0415 - it is what takes the time
     return run
 
 
 @contextmanager
-def certificates_later() -> Iterator[None]:
-    """TLS contexts that are made meanwhile get the system's certificates afterwards, in a thread of their own.
+def certificates_beside() -> Iterator[None]:
+    """Meanwhile a thread reads the system's certificates, for two TLS contexts that aiohttp makes as it is imported.
 
-    aiohttp makes two as it is imported, and reading them takes a tenth of a start. The thread leaves the interpreter to
-    the others while it reads; importing aiohttp in a thread instead costs more than it gains, as two imports take the
-    interpreter from each other hundreds of times.
+    That is a tenth of a start, in which the thread leaves the interpreter to the others. To import aiohttp itself in a
+    thread costs more than it gains: two imports take the interpreter from each other hundreds of times.
     """
     read = SSLContext.set_default_verify_paths
-    waiting: list[SSLContext] = []
+    contexts: list[SSLContext] = []
 
     def later(self: SSLContext) -> None:
-        waiting.append(self)
+        contexts.append(self)
 
-    SSLContext.set_default_verify_paths = later  # type: ignore[method-assign]  # what is done to every new context
+    SSLContext.set_default_verify_paths = later  # type: ignore[method-assign]  # what every new context calls
+    try:
+        import_module("aiohttp.web")
+    finally:
+        SSLContext.set_default_verify_paths = read  # type: ignore[method-assign]  # as it was
+    reader = Thread(target=lambda: [read(context) for context in contexts], name="certificates")
+    reader.start()
     try:
         yield
     finally:
-        SSLContext.set_default_verify_paths = read  # type: ignore[method-assign]  # as it was
-        Thread(target=lambda: [read(context) for context in waiting], name="certificates").start()
+        reader.join()  # the file that it has open would go to every plugin that is started
 
 
 @contextmanager

@@ -1,13 +1,10 @@
 import subprocess
 import sys
 from importlib import import_module
-from ssl import SSLContext, create_default_context
-from threading import current_thread
-from threading import enumerate as threads
 
 import pytest
 
-from ductile.cli.gateway import absent, certificates_later
+from ductile.cli.gateway import absent
 
 
 def test_an_absent_module_cannot_be_imported_meanwhile() -> None:
@@ -24,18 +21,27 @@ def test_a_module_that_was_imported_before_stays() -> None:
     assert sys.modules["json"] is before
 
 
-def test_certificates_are_read_in_a_thread_once_the_imports_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[tuple[SSLContext, str]] = []
-    reader = lambda self: read.append((self, current_thread().name))  # noqa: E731 - becomes a method
-    monkeypatch.setattr(SSLContext, "set_default_verify_paths", reader)
-    with certificates_later():
-        contexts = [create_default_context(), create_default_context()]
-        assert read == []
-    for thread in threads():
-        if thread.name == "certificates":
-            thread.join()
-    assert read == [(context, "certificates") for context in contexts]
-    assert SSLContext.set_default_verify_paths is reader
+def test_certificates_are_read_beside_the_imports_and_before_they_are_done() -> None:
+    """In a process of its own, where aiohttp is not imported yet."""
+    script = """
+import sys, threading
+from ssl import SSLContext
+read = []
+def reads(self):
+    imported.wait(10)
+    read.append((self, threading.current_thread().name, "aiohttp.web" in sys.modules))
+SSLContext.set_default_verify_paths = reads
+imported = threading.Event()
+from ductile.cli.gateway import certificates_beside
+with certificates_beside():
+    assert read == [], read
+    imported.set()
+from aiohttp import connector
+contexts = [connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED]
+print(read == [(context, "certificates", True) for context in contexts], SSLContext.set_default_verify_paths is reads)
+"""
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "True"]
 
 
 def test_the_gateways_code_is_there_without_the_tables_of_the_command_line() -> None:
