@@ -44,13 +44,13 @@ print(read == [(context, "certificates", True) for context in contexts], SSLCont
     assert ended.stdout.split() == ["True", "True"]
 
 
-def test_the_gateways_code_is_there_without_the_tables_of_the_command_line() -> None:
+def test_the_gateways_code_is_there_without_what_a_start_does_not_need() -> None:
     script = """
 import sys
 from ductile.cli.gateway import gateway
 run = gateway()
-print(run.__module__, "aiohttp.web" in sys.modules, "rich" in sys.modules)
+print(run.__module__, "aiohttp.web" in sys.modules, "rich" in sys.modules, "prometheus_client" in sys.modules)
 import rich
 """
     ended = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.split() == ["ductile.app", "True", "False"]
+    assert ended.stdout.split() == ["ductile.app", "True", "False", "False"]
