@@ -39,28 +39,28 @@ class Recent(Struct, frozen=True, kw_only=True):
         return self.durations[ceil(len(self.durations) * share / 100) - 1]
 
 
-async def backlog(moment: Moment) -> Backlog:
+def backlog(moment: Moment) -> Backlog:
     """What waits and runs now."""
-    counts = await _open(moment)
+    counts = _open(moment)
     counts.pop(PIPELINE, None)
-    oldest = await moment.one("oldest_waiting")
+    oldest = moment.one("oldest_waiting")
     return Backlog(by_plugin=counts, oldest=oldest[0] if oldest else None)
 
 
-async def recent(moment: Moment, since: Millis) -> Recent:
+def recent(moment: Moment, since: Millis) -> Recent:
     """What has become of the jobs of late."""
-    counts = await _open(moment)
+    counts = _open(moment)
     # Ids of jobs begin with the time at which they were made (UUIDv7).
-    for plugin, state, n in await moment.all("ended_since", id=f"{since >> 16:08x}-{since & 0xFFFF:04x}"):
+    for plugin, state, n in moment.all("ended_since", id=f"{since >> 16:08x}-{since & 0xFFFF:04x}"):
         if n:
             counts[plugin][State(state)] = n
-    durations = [n for (n,) in await moment.all("durations", since=since, limit=MEASURED)]
+    durations = [n for (n,) in moment.all("durations", since=since, limit=MEASURED)]
     return Recent(by_plugin=counts, durations=durations)
 
 
-async def _open(moment: Moment) -> defaultdict[str, Counter[State]]:
+def _open(moment: Moment) -> defaultdict[str, Counter[State]]:
     counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
-    for plugin, _, name, n in await moment.all("all_counts"):
+    for plugin, _, name, n in moment.all("all_counts"):
         state = State(name)
         if state not in ENDED:
             counts[plugin][state] += n

@@ -50,17 +50,17 @@ class _Count(Struct, frozen=True):
     n: int
 
 
-async def list_jobs(moment: Moment, wanted: Wanted) -> JobPage:
+def list_jobs(moment: Moment, wanted: Wanted) -> JobPage:
     """The page below the cursor; the total comes from the kept counts."""
-    counts = wanted.counts(await moment.all("all_counts"))
+    counts = wanted.counts(moment.all("all_counts"))
     below, room = wanted.cursor or _TOP, wanted.limit + 1
     if wanted.everything:
-        rows = await moment.all("list_all", below=below, limit=room)
+        rows = moment.all("list_all", below=below, limit=room)
     else:
-        rows = await _open(moment, wanted, counts, below, room)
+        rows = _open(moment, wanted, counts, below, room)
         for count in counts:
             if count.state in ENDED:
-                rows = await _with_ended(moment, rows, count, below, room)
+                rows = _with_ended(moment, rows, count, below, room)
     page = rows[: wanted.limit]
     return JobPage(
         rows=tuple(read_line(row) for row in page),
@@ -70,11 +70,11 @@ async def list_jobs(moment: Moment, wanted: Wanted) -> JobPage:
     )
 
 
-async def _open(moment: Moment, wanted: Wanted, counts: Iterable[_Count], below: str, room: int) -> list[Row]:
+def _open(moment: Moment, wanted: Wanted, counts: Iterable[_Count], below: str, room: int) -> list[Row]:
     states = sorted({count.state for count in counts} - ENDED)
     if not states:
         return []
-    return await moment.all(
+    return moment.all(
         "list_open",
         below=below,
         plugin=wanted.plugin,
@@ -84,10 +84,10 @@ async def _open(moment: Moment, wanted: Wanted, counts: Iterable[_Count], below:
     )
 
 
-async def _with_ended(moment: Moment, rows: list[Row], count: _Count, below: str, room: int) -> list[Row]:
+def _with_ended(moment: Moment, rows: list[Row], count: _Count, below: str, room: int) -> list[Row]:
     """The newest of the rows and of one command's ended jobs, of which only those newer than a full page are read."""
     above = rows[-1][_ID] if len(rows) == room else ""
-    found = await moment.all(
+    found = moment.all(
         "list_ended",
         plugin=count.plugin,
         command=count.command,

@@ -66,18 +66,18 @@ class _Found(Struct, frozen=True):
     total: int
 
 
-async def list_logs(moment: Moment, wanted: LogsWanted, now: Millis) -> LogPage:
+def list_logs(moment: Moment, wanted: LogsWanted, now: Millis) -> LogPage:
     """The page below the cursor."""
     if wanted.job_id is not None:
-        found = await _of_job(moment, wanted, wanted.job_id)
+        found = _of_job(moment, wanted, wanted.job_id)
     elif wanted.match is not None:
-        found = await _searched(moment, wanted, wanted.match, now)
+        found = _searched(moment, wanted, wanted.match, now)
     else:
-        found = await _listed(moment, wanted)
+        found = _listed(moment, wanted)
     page = found.places[: wanted.limit]
     if wanted.results:
-        page = page[: await _fitting(moment, [row_id for row_id, _ in page])]
-    rows = {row[0]: read_log(row[1:]) for row in await _rows(moment, [row_id for row_id, _ in page], wanted)}
+        page = page[: _fitting(moment, [row_id for row_id, _ in page])]
+    rows = {row[0]: read_log(row[1:]) for row in _rows(moment, [row_id for row_id, _ in page], wanted)}
     return LogPage(
         rows=tuple(rows[row_id] for row_id, _ in page),
         total=min(found.total, MAX_TOTAL),
@@ -86,13 +86,13 @@ async def list_logs(moment: Moment, wanted: LogsWanted, now: Millis) -> LogPage:
     )
 
 
-async def _rows(moment: Moment, ids: Sequence[int], wanted: LogsWanted) -> list[Row]:
-    return await moment.all("log_rows", ids=_json(ids), results=int(wanted.results))
+def _rows(moment: Moment, ids: Sequence[int], wanted: LogsWanted) -> list[Row]:
+    return moment.all("log_rows", ids=_json(ids), results=int(wanted.results))
 
 
-async def _fitting(moment: Moment, ids: Sequence[int]) -> int:
+def _fitting(moment: Moment, ids: Sequence[int]) -> int:
     """How many of the first rows may be shown together with their results."""
-    sizes: dict[int, int] = dict(await moment.all("log_sizes", ids=_json(ids)))
+    sizes: dict[int, int] = dict(moment.all("log_sizes", ids=_json(ids)))
     total = 0
     for n, row_id in enumerate(ids):
         total += sizes[row_id]
@@ -101,38 +101,38 @@ async def _fitting(moment: Moment, ids: Sequence[int]) -> int:
     return len(ids)
 
 
-async def _of_job(moment: Moment, wanted: LogsWanted, job_id: str) -> _Found:
-    places = await moment.all("log_of_job", job_id=job_id, **wanted.filters)
+def _of_job(moment: Moment, wanted: LogsWanted, job_id: str) -> _Found:
+    places = moment.all("log_of_job", job_id=job_id, **wanted.filters)
     if wanted.match is not None:
         ids = _json([row_id for row_id, _ in places])
         match = _in_text(wanted.match)
         fitting = {
             row_id
-            for volume in await _volumes(moment)
-            for (row_id,) in await moment.volume_all("search_of_job", volume, ids=ids, match=match)
+            for volume in _volumes(moment)
+            for (row_id,) in moment.volume_all("search_of_job", volume, ids=ids, match=match)
         }
         places = [place for place in places if place[0] in fitting]
     below = wanted.cursor or _TOP
     return _Found([place for place in places if (place[1], place[0]) < below], len(places))
 
 
-async def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
+def _listed(moment: Moment, wanted: LogsWanted) -> _Found:
     at, below = wanted.cursor or _TOP
     filters = wanted.filters
-    ((total,),) = await moment.all("log_count", limit=MAX_TOTAL + 1, **filters)
+    ((total,),) = moment.all("log_count", limit=MAX_TOTAL + 1, **filters)
     filters["until"] = min(filters["until"], at)
-    places = await moment.all("log_page", at=at, below=below, limit=wanted.limit + 1, **filters)
+    places = moment.all("log_page", at=at, below=below, limit=wanted.limit + 1, **filters)
     return _Found(places, total)
 
 
-async def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
-    expression = f"{_in_text(match)}{_facets(wanted)}{days(*await _times(moment, wanted, now))}"
+def _searched(moment: Moment, wanted: LogsWanted, match: str, now: Millis) -> _Found:
+    expression = f"{_in_text(match)}{_facets(wanted)}{days(*_times(moment, wanted, now))}"
     top, most = MAX_TOTAL + 1, wanted.limit + 1
     search = _Search(expression, since=wanted.filters["since"], until=wanted.filters["until"])
     if wanted.cursor is None:  # one search for the page and the total
-        places = await search.page(moment, ALWAYS, top)
+        places = search.page(moment, ALWAYS, top)
         return _Found(places[:most], len(places))
-    return _Found(await search.page(moment, wanted.cursor[1], most), await search.count(moment, top))
+    return _Found(search.page(moment, wanted.cursor[1], most), search.count(moment, top))
 
 
 class _Search(Struct, frozen=True):
@@ -142,14 +142,14 @@ class _Search(Struct, frozen=True):
     since: Millis
     until: Millis
 
-    async def page(self, moment: Moment, below: int, limit: int) -> list[Row]:
+    def page(self, moment: Moment, below: int, limit: int) -> list[Row]:
         """The places of those below a row, newest first: at most so many."""
         places: list[Row] = []
-        for volume in await _volumes(moment):
+        for volume in _volumes(moment):
             left = limit - len(places)
             if not left:
                 break
-            places += await moment.volume_all(
+            places += moment.volume_all(
                 "search_page",
                 volume,
                 match=self.match,
@@ -160,11 +160,11 @@ class _Search(Struct, frozen=True):
             )
         return places
 
-    async def count(self, moment: Moment, limit: int) -> int:
+    def count(self, moment: Moment, limit: int) -> int:
         """How many there are, counted to the limit."""
         total = 0
-        for volume in await _volumes(moment):
-            ((found,),) = await moment.volume_all(
+        for volume in _volumes(moment):
+            ((found,),) = moment.volume_all(
                 "search_count",
                 volume,
                 match=self.match,
@@ -176,16 +176,16 @@ class _Search(Struct, frozen=True):
         return total
 
 
-async def _volumes(moment: Moment) -> list[int | None]:
+def _volumes(moment: Moment) -> list[int | None]:
     """The volumes of the full text, newest first; None is the open one."""
-    return [None, *(volume for volume, _ in await moment.all("volumes"))]
+    return [None, *(volume for volume, _ in moment.all("volumes"))]
 
 
-async def _times(moment: Moment, wanted: LogsWanted, now: Millis) -> tuple[Millis, Millis]:
+def _times(moment: Moment, wanted: LogsWanted, now: Millis) -> tuple[Millis, Millis]:
     """Between which times the search has to look; an open end is where attempts begin or end."""
     if wanted.since is None and wanted.until is None:
         return 0, ALWAYS
-    oldest = await moment.one("oldest_attempt") if wanted.since is None else None
+    oldest = moment.one("oldest_attempt") if wanted.since is None else None
     since = wanted.since if wanted.since is not None else (oldest[0] if oldest else now) - DAY
     return since, now + DAY if wanted.until is None else wanted.until
 

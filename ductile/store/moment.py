@@ -2,10 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -15,29 +15,49 @@ from ductile.store.rows import Row
 
 CONNECTIONS = 3
 
+_T = TypeVar("_T")
+
 
 class Moment:
-    """One moment of the database."""
+    """One moment of the database, for who works on the thread of its connection."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        # One cursor for all, whose rows are fetched before it is used again.
+        self._execute = connection.cursor().execute
 
-    async def all(self, name: str, **values: Any) -> list[Row]:
+    def all(self, name: str, **values: Any) -> list[Row]:
         """Every row of a query."""
-        return await self._rows(QUERIES[name], values)
+        return self._rows(QUERIES[name], values)
 
-    async def volume_all(self, name: str, volume: int | None, **values: Any) -> list[Row]:
+    def volume_all(self, name: str, volume: int | None, **values: Any) -> list[Row]:
         """As `all`, on a full volume of the full text; None is the open one."""
-        return await self._rows(QUERIES[name] if volume is None else of_volume(name, volume), values)
+        return self._rows(QUERIES[name] if volume is None else of_volume(name, volume), values)
 
-    async def one(self, name: str, **values: Any) -> Row | None:
+    def one(self, name: str, **values: Any) -> Row | None:
         """The first row of a query."""
-        rows = await self.all(name, **values)
+        rows = self.all(name, **values)
         return rows[0] if rows else None
 
-    async def _rows(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
-        rows: Iterable[Any] = await self._connection.execute_fetchall(query.sql, query.bind(values))
-        return list(rows)
+    def _rows(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        return self._execute(query.sql, query.bind(values)).fetchall()
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection with its thread. All queries of a moment run there together: each change of threads costs more."""
+
+    async def read(self, ask: Callable[[Moment], _T]) -> _T:
+        """What is read in one moment."""
+        found: _T = await self._execute(_ask, self._conn, ask)  # type: ignore[no-untyped-call]
+        return found
+
+
+def _ask(connection: sqlite3.Connection, ask: Callable[[Moment], _T]) -> _T:
+    moment = Moment(connection)
+    moment.all("begin_read")
+    try:
+        return ask(moment)
+    finally:
+        connection.rollback()
 
 
 class Pool:
@@ -45,33 +65,28 @@ class Pool:
 
     def __init__(self, path: Path) -> None:
         self._uri = f"{path.resolve().as_uri()}?mode=ro"
-        self._free: list[aiosqlite.Connection] = []
+        self._free: list[_Connection] = []
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._closed = False
 
-    @asynccontextmanager
-    async def moment(self, *, queries: int) -> AsyncIterator[Moment]:
-        """A moment to read with so many queries; one alone needs no transaction to be consistent."""
+    async def read(self, ask: Callable[[Moment], _T]) -> _T:
+        """What is read in one moment; `ask` runs on a thread of its own. Raises StoreUnavailable, StoreClosed."""
         async with self._slots:
             if self._closed:
                 raise StoreClosed
-            connection: aiosqlite.Connection | None = None
+            connection: _Connection | None = None
             try:
                 connection = self._free.pop() if self._free else await self._open()
-                if queries > 1:
-                    await connection.execute_fetchall(QUERIES["begin_read"].sql)
-                yield Moment(connection)
+                return await connection.read(ask)
             except sqlite3.Error as error:
                 raise StoreUnavailable(reason=error) from error
             finally:
-                if connection is not None:
+                if connection is not None:  # who is cancelled leaves it at work, and the next one waits for it there
                     self._free.append(connection)
-                    if queries > 1:
-                        await connection.rollback()
 
-    async def _open(self) -> aiosqlite.Connection:
+    async def _open(self) -> _Connection:
         """A new connection. One whose reader is cancelled meanwhile is free for the next: its thread is its own."""
-        opening = asyncio.create_task(self._connect())
+        opening = asyncio.create_task(self._opened())
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -80,8 +95,11 @@ class Pool:
                 self._free.append(opening.result())
             raise
 
-    async def _connect(self) -> aiosqlite.Connection:
-        return await aiosqlite.connect(self._uri, uri=True, isolation_level=None)
+    async def _opened(self) -> _Connection:
+        connect = partial(sqlite3.connect, self._uri, uri=True, isolation_level=None)
+        connection = _Connection(connect, iter_chunk_size=1)
+        await connection
+        return connection
 
     async def close(self) -> None:
         """Ends every connection and its thread, once the reads under way are done."""

@@ -39,35 +39,15 @@ class Readers:
 
     async def job(self, job_id: str) -> JobView | None:
         """One job with what it emitted, what started it and what it started; None where there is none."""
-        async with self._pool.moment(queries=4) as moment:
-            row = await moment.one("view", id=job_id)
-            return None if row is None else await _view(moment, row)
+        return await self._pool.read(lambda moment: _job(moment, job_id))
 
     async def begun(self, job_id: str) -> tuple[Job, Event | None] | None:
         """The root of a job's run, or the job itself, and the event that started it; None where there is none."""
-        async with self._pool.moment(queries=2) as moment:
-            row = await moment.one("begun", id=job_id)
-            event = await moment.one("event", id=row[-1]) if row is not None else None
-        return None if row is None else (read_job(row), None if event is None else read_event(event))
+        return await self._pool.read(lambda moment: _begun(moment, job_id))
 
     async def tree(self, job_id: str) -> tuple[list[JobView], list[SkipView]]:
         """A job's whole run, root first and then its steps by age, and what it passed by; empty where there is none."""
-        async with self._pool.moment(queries=5) as moment:
-            row = await moment.one("view_root", id=job_id)
-            if row is None:
-                return [], []
-            root = await _view(moment, row)
-            steps = await moment.all("view_steps", root_id=root.id)
-            events: defaultdict[str | None, list[Event]] = defaultdict(list)
-            for found in await moment.all("emitted_in_run", root_id=root.id) if steps else ():
-                event = read_event(found)
-                events[event.job_id].append(event)
-            views = [root, *(read_view(step, tuple(events[step[0]]), None, ()) for step in steps)]
-            skips = await moment.all("skips", root_id=root.id)
-        return views, [
-            SkipView(parent_id=skip[0], step=skip[1], reason=skip[2], condition=skip[3], values=skip[4])
-            for skip in skips
-        ]
+        return await self._pool.read(lambda moment: _tree(moment, job_id))
 
     async def jobs(
         self,
@@ -78,8 +58,8 @@ class Readers:
         cursor: str | None = None,
     ) -> JobPage:
         """A page of jobs, newest first; `cursor` is that of the page before. None lets everything pass."""
-        async with self._pool.moment(queries=2) as moment:
-            return await list_jobs(moment, Wanted(plugin, command, states or frozenset(), limit, cursor))
+        wanted = Wanted(plugin, command, states or frozenset(), limit, cursor)
+        return await self._pool.read(lambda moment: list_jobs(moment, wanted))
 
     async def depth(self) -> dict[State, int]:
         """How many jobs stand in each state; every state is named."""
@@ -101,8 +81,7 @@ class Readers:
 
     async def logs(self, wanted: LogsWanted, now: Millis) -> LogPage:
         """A page of ended attempts, newest first. A search finds what was indexed."""
-        async with self._pool.moment(queries=6) as moment:
-            return await list_logs(moment, wanted, now)
+        return await self._pool.read(lambda moment: list_logs(moment, wanted, now))
 
     async def waiting(self, wanted: Purge, above: str, below: str, limit: int) -> list[str]:
         """The ids of the next jobs between two ids that wait and are wanted, oldest first."""
@@ -120,30 +99,19 @@ class Readers:
 
     async def backlog(self) -> Backlog:
         """What waits and runs now."""
-        async with self._pool.moment(queries=2) as moment:
-            return await backlog(moment)
+        return await self._pool.read(backlog)
 
     async def recent(self, since: Millis) -> Recent:
         """What has become of the jobs that were submitted since a time, and of all that have not ended."""
-        async with self._pool.moment(queries=3) as moment:
-            return await recent(moment, since)
+        return await self._pool.read(lambda moment: recent(moment, since))
 
     async def indexing(self) -> tuple[int, int]:
         """The row ids of the newest attempt, and of the last one that has its full text."""
-        async with self._pool.moment(queries=2) as moment:
-            newest = await moment.one("newest_attempt")
-            indexed = await moment.one("get_meta", key=INDEXED)
-        return newest[0] if newest else 0, int(indexed[0]) if indexed else 0
+        return await self._pool.read(_indexing)
 
     async def large_text(self) -> Words | None:
         """The words of the next attempt that has no full text, where it is a large one."""
-        async with self._pool.moment(queries=3) as moment:
-            indexed = await moment.one("get_meta", key=INDEXED)
-            row = await moment.one("unindexed", after=int(indexed[0]) if indexed else 0, limit=1)
-            if row is None or row[1] <= LARGE:
-                return None
-            (found,) = await moment.all("words", id=row[0])
-        return Words(**dict(zip(_WORDS, found, strict=True)))
+        return await self._pool.read(_large_text)
 
     async def journal(self, after: int, limit: int) -> list[Entry]:
         """The next rows of the journal behind a number, oldest first."""
@@ -175,15 +143,62 @@ class Readers:
         return rows[0][0] if rows else None
 
     async def _all(self, name: str, **values: str | int | None) -> Sequence[Row]:
-        async with self._pool.moment(queries=1) as moment:
-            return await moment.all(name, **values)
+        return await self._pool.read(lambda moment: moment.all(name, **values))
 
 
-async def _view(moment: Moment, row: Row) -> JobView:
+def _job(moment: Moment, job_id: str) -> JobView | None:
+    row = moment.one("view", id=job_id)
+    return None if row is None else _view(moment, row)
+
+
+def _begun(moment: Moment, job_id: str) -> tuple[Job, Event | None] | None:
+    row = moment.one("begun", id=job_id)
+    if row is None:
+        return None
+    event = moment.one("event", id=row[-1])
+    return read_job(row), None if event is None else read_event(event)
+
+
+def _tree(moment: Moment, job_id: str) -> tuple[list[JobView], list[SkipView]]:
+    row = moment.one("view_root", id=job_id)
+    if row is None:
+        return [], []
+    root = _view(moment, row)
+    steps = moment.all("view_steps", root_id=root.id)
+    events: defaultdict[str | None, list[Event]] = defaultdict(list)
+    for found in moment.all("emitted_in_run", root_id=root.id) if steps else ():
+        event = read_event(found)
+        events[event.job_id].append(event)
+    views = [root, *(read_view(step, tuple(events[step[0]]), None, ()) for step in steps)]
+    skips = moment.all("skips", root_id=root.id)
+    return views, [
+        SkipView(parent_id=skip[0], step=skip[1], reason=skip[2], condition=skip[3], values=skip[4]) for skip in skips
+    ]
+
+
+def _indexing(moment: Moment) -> tuple[int, int]:
+    newest = moment.one("newest_attempt")
+    return newest[0] if newest else 0, _indexed(moment)
+
+
+def _large_text(moment: Moment) -> Words | None:
+    row = moment.one("unindexed", after=_indexed(moment), limit=1)
+    if row is None or row[1] <= LARGE:
+        return None
+    (found,) = moment.all("words", id=row[0])
+    return Words(**dict(zip(_WORDS, found, strict=True)))
+
+
+def _indexed(moment: Moment) -> int:
+    row = moment.one("get_meta", key=INDEXED)
+    return int(row[0]) if row else 0
+
+
+def _view(moment: Moment, row: Row) -> JobView:
     job_id, cause_id = row[0], row[_CAUSE]
-    events = tuple(read_event(found) for found in await moment.all("emitted", job_id=job_id))
+    events = tuple(read_event(found) for found in moment.all("emitted", job_id=job_id))
     started: tuple[Started, ...] = ()
     if events:
-        started = tuple((found[0], found[1], found[2]) for found in await moment.all("started", job_id=job_id))
-    cause = await moment.one("event", id=cause_id) if cause_id is not None else None
+        started = tuple((found[0], found[1], found[2]) for found in moment.all("started", job_id=job_id))
+    cause = moment.one("event", id=cause_id) if cause_id is not None else None
     return read_view(row, events, None if cause is None else read_event(cause), started)
