@@ -100,6 +100,7 @@ class App:
     async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs) -> None:
         waiters = Waiters()
         store.listen(waiters.heard)
+        store.show(waiters.awaits)
         gateway = self._gateway(live, store, control, waiters, said)
         sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
         server = HttpServer(gateway, parts.MIDDLEWARE)

@@ -10,7 +10,8 @@ from ductile.errors import BadRequest
 from ductile.http.ask import Ask
 from ductile.model.clock import Millis
 from ductile.model.ids import new_id
-from ductile.model.job import ENDED, Accepted, State
+from ductile.model.job import ENDED, Accepted
+from ductile.model.signal import JobEnded
 
 Submit = Callable[[str], Awaitable[Accepted]]
 """Submits a job under this id; returns after its commit."""
@@ -63,22 +64,28 @@ def flag(ask: Ask, name: str) -> bool:
     raise BadRequest(reason=f"{name} must be true or false, not {text!r}")
 
 
-async def submit_and_wait(ask: Ask, submit: Submit, timeout: Millis) -> tuple[Accepted, bool]:  # noqa: ASYNC109 - ends in an answer, not in an error
-    """Submit and wait for the end. Returns what was accepted, and whether it has ended.
+async def submit_and_wait(
+    ask: Ask,
+    submit: Submit,
+    timeout: Millis,  # noqa: ASYNC109 - ends in an answer, not in an error
+    *,
+    shown: bool = False,
+) -> tuple[Accepted, JobEnded | None]:
+    """Submit and wait for the end. Returns what was accepted, and its end (`shown`: with the job) if it came in time.
 
     Raises TooManyWaiters before anything is submitted, or what `submit` raises.
     """
     waiters = ask.gateway.waiters
     with waiters.seat(ask.snapshot.api.max_concurrent_sync):
         job_id = new_id()
-        with waiters.expect(job_id) as ended:
+        with waiters.expect(job_id, shown=shown) as ended:
             accepted = await submit(job_id)
             if accepted.job_id == job_id:
                 return accepted, await in_time(ask, ended, timeout)
-        with waiters.expect(accepted.job_id) as ended:  # an earlier job stands for this one
+        with waiters.expect(accepted.job_id, shown=shown) as ended:  # an earlier job stands for this one
             view = await ask.gateway.store.job(accepted.job_id)
             if view is None or view.state in ENDED:
-                return accepted, view is not None
+                return accepted, None if view is None else JobEnded(view.id, view.state, view)
             return accepted, await in_time(ask, ended, timeout)
 
 
@@ -91,9 +98,9 @@ async def wait_for_end(ask: Ask, job_id: str, timeout: Millis) -> None:  # noqa:
             await in_time(ask, ended, timeout)
 
 
-async def in_time(ask: Ask, ended: asyncio.Future[State], timeout: Millis) -> bool:  # noqa: ASYNC109 - as above
-    """Whether the end came before the timeout, before the client left and before the gateway stopped."""
+async def in_time(ask: Ask, ended: asyncio.Future[JobEnded], timeout: Millis) -> JobEnded | None:  # noqa: ASYNC109 - as above
+    """The end, where it came before the timeout, before the client left and before the gateway stopped."""
     if not ended.done():
         either: set[asyncio.Future[Any]] = {ended, ask.gone()}
         await asyncio.wait(either, timeout=timeout / 1000, return_when=asyncio.FIRST_COMPLETED)
-    return ended.done() and not ended.cancelled()
+    return ended.result() if ended.done() and not ended.cancelled() else None

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
+from ductile.model.view import JobView
 
 
 class Ready(Struct, frozen=True):
@@ -32,6 +33,8 @@ class JobEnded(Struct, frozen=True):
 
     job_id: str
     state: State
+    view: JobView | None = None
+    """The job as it stands then, where somebody waits to be shown it."""
 
 
 class CancelRunning(Struct, frozen=True):

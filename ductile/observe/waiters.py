@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ductile.model.job import State
 from ductile.model.signal import JobEnded, Signal
 from ductile.observe.errors import TooManyWaiters
 
@@ -13,7 +12,8 @@ class Waiters:
     """Who waits for which job. `heard` is a listener of the store; everything happens on the loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[State]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[JobEnded]]] = {}
+        self._shown: set[str] = set()
         self._seats = 0
         self._closing = asyncio.Event()
 
@@ -25,7 +25,11 @@ class Waiters:
             if isinstance(signal, JobEnded):
                 for future in self._waiting.get(signal.job_id, ()):
                     if not future.done():
-                        future.set_result(signal.state)
+                        future.set_result(signal)
+
+    def awaits(self, job_id: str) -> bool:
+        """Whether somebody waits to be shown the job as it has ended. Any thread may ask."""
+        return job_id in self._shown
 
     def release(self) -> None:
         """Give up every wait, now and later: the gateway stops, and its callers are told that their jobs go on."""
@@ -45,12 +49,14 @@ class Waiters:
             self._seats -= 1
 
     @contextmanager
-    def expect(self, job_id: str) -> Iterator[asyncio.Future[State]]:
-        """A future of the state in which the job ends, from now on; cancelled when waiting is given up.
+    def expect(self, job_id: str, *, shown: bool = False) -> Iterator[asyncio.Future[JobEnded]]:
+        """A future of the job's end, from now on; `shown`: with the job. Cancelled when waiting is given up.
 
         Expect a new job before it is submitted. Of one that stands already, look at the store after this.
         """
-        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        if shown:
+            self._shown.add(job_id)
+        future: asyncio.Future[JobEnded] = asyncio.get_running_loop().create_future()
         if self._closing.is_set():
             future.cancel()
         self._waiting.setdefault(job_id, []).append(future)
@@ -61,3 +67,4 @@ class Waiters:
             futures.remove(future)
             if not futures:
                 del self._waiting[job_id]
+                self._shown.discard(job_id)

@@ -689,15 +689,15 @@ PRAGMA wal_checkpoint (TRUNCATE);
 DELETE FROM counts WHERE n = 0;
 
 -- name: view
--- Reads a job as it is shown.
-SELECT ${view_columns}
+-- Reads a job as it is shown, and whether it emitted anything.
+SELECT ${view_columns}, EXISTS (SELECT 1 FROM events AS e WHERE e.job_id = j.id) AS emitted
 FROM jobs AS j
 ${last_attempt}
 WHERE j.id = :id;
 
 -- name: view_root
--- Reads the root of a job's run as it is shown.
-SELECT ${view_columns}
+-- Reads the root of a job's run as it is shown, and whether it emitted anything.
+SELECT ${view_columns}, EXISTS (SELECT 1 FROM events AS e WHERE e.job_id = j.id) AS emitted
 FROM jobs AS j
 ${last_attempt}
 WHERE j.id = (SELECT asked.root_id FROM jobs AS asked WHERE asked.id = :id);

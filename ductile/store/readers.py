@@ -18,13 +18,12 @@ from ductile.store.listing import Wanted, list_jobs
 from ductile.store.logs import LogsWanted, list_logs
 from ductile.store.moment import Moment, Pool
 from ductile.store.purge import Purge
-from ductile.store.rows import Row, Started, read_attempt, read_entry, read_event, read_job, read_view
+from ductile.store.rows import Row, read_attempt, read_entry, read_event, read_job, read_view
 from ductile.store.verdicts import ABOVE, BELOW, read_verdict
+from ductile.store.view import view_job, view_row
 from ductile.store.volumes import INDEXED
 
 _WORDS = Words.__struct_fields__
-_CAUSE = -1
-"""Where `view_columns` has the id of the event that started a job."""
 
 
 class Readers:
@@ -39,7 +38,7 @@ class Readers:
 
     async def job(self, job_id: str) -> JobView | None:
         """One job with what it emitted, what started it and what it started; None where there is none."""
-        return await self._pool.read(lambda moment: _job(moment, job_id))
+        return await self._pool.read(lambda moment: view_job(moment, job_id))
 
     async def begun(self, job_id: str) -> tuple[Job, Event | None] | None:
         """The root of a job's run, or the job itself, and the event that started it; None where there is none."""
@@ -146,11 +145,6 @@ class Readers:
         return await self._pool.read(lambda moment: moment.all(name, **values))
 
 
-def _job(moment: Moment, job_id: str) -> JobView | None:
-    row = moment.one("view", id=job_id)
-    return None if row is None else _view(moment, row)
-
-
 def _begun(moment: Moment, job_id: str) -> tuple[Job, Event | None] | None:
     row = moment.one("begun", id=job_id)
     if row is None:
@@ -163,7 +157,7 @@ def _tree(moment: Moment, job_id: str) -> tuple[list[JobView], list[SkipView]]:
     row = moment.one("view_root", id=job_id)
     if row is None:
         return [], []
-    root = _view(moment, row)
+    root = view_row(moment, row)
     steps = moment.all("view_steps", root_id=root.id)
     events: defaultdict[str | None, list[Event]] = defaultdict(list)
     for found in moment.all("emitted_in_run", root_id=root.id) if steps else ():
@@ -192,13 +186,3 @@ def _large_text(moment: Moment) -> Words | None:
 def _indexed(moment: Moment) -> int:
     row = moment.one("get_meta", key=INDEXED)
     return int(row[0]) if row else 0
-
-
-def _view(moment: Moment, row: Row) -> JobView:
-    job_id, cause_id = row[0], row[_CAUSE]
-    events = tuple(read_event(found) for found in moment.all("emitted", job_id=job_id))
-    started: tuple[Started, ...] = ()
-    if events:
-        started = tuple((found[0], found[1], found[2]) for found in moment.all("started", job_id=job_id))
-    cause = moment.one("event", id=cause_id) if cause_id is not None else None
-    return read_view(row, events, None if cause is None else read_event(cause), started)

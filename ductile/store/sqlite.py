@@ -88,6 +88,10 @@ class Store(Readers):
         """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
         self._writer.listeners.append(listener)
 
+    def show(self, awaits: Callable[[str], bool]) -> None:
+        """Has the signal of a job's end show the job, where it is awaited; asked on the thread, about its id."""
+        self._writer.awaits = awaits
+
     def watch(self, watcher: Watcher) -> None:
         """Calls back on the loop with the size of each batch and the seconds that its commit took."""
         self._writer.watchers.append(watcher)

@@ -19,9 +19,10 @@ import structlog
 from msgspec import Struct
 
 from ductile.model.clock import Clock
-from ductile.model.signal import Signal
+from ductile.model.signal import JobEnded, Signal
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.tx import Tx
+from ductile.store.view import view_job
 
 BATCH_OPERATIONS = 512
 BATCH_SECONDS = 0.005
@@ -57,6 +58,8 @@ class Writer:
         self.watchers: list[Watcher] = []
         self.joiners: list[Callable[[], None]] = []
         """Called on the loop right before the thread gets what was asked for; what they write goes with it."""
+        self.awaits: Callable[[str], bool] = lambda _job_id: False
+        """Asked on the thread for each job that a commit has ended: whether somebody waits to be shown it."""
         self.trouble_at = -math.inf
         """When a caller was last told that nothing can be stored, by the monotonic clock."""
         self._connection = connection
@@ -277,7 +280,16 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - as in `_serve`
             self._fail(error)
             return ()
-        return signals
+        return [self._shown(signal) if type(signal) is JobEnded else signal for signal in signals]
+
+    def _shown(self, ended: JobEnded) -> JobEnded:
+        """The end of a job that somebody waits for, with the job: reading it elsewhere takes two changes of threads."""
+        if self.awaits(ended.job_id):
+            try:
+                return JobEnded(ended.job_id, ended.state, view_job(self._tx, ended.job_id))
+            except Exception:  # noqa: BLE001 - the end is durable: whoever misses the view reads it
+                _log.exception("store.view_failed")
+        return ended
 
     def _fail(self, error: Exception) -> None:
         """Every caller of the batch learns that nothing of it was stored; the log, unless it was so before."""

@@ -229,6 +229,7 @@ class Web:
         self.feed = Feed(store, lambda: live.snapshot.redactor, **feed)
         self.changed = asyncio.Event()
         store.listen(self.waiters.heard)
+        store.show(self.waiters.awaits)
         store.listen(lambda _: self.changed.set())
         self.gateway = Gateway(
             store=store,

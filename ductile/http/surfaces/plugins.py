@@ -14,6 +14,7 @@ from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
 from ductile.model.manifest import CommandType
 from ductile.model.route import Route
+from ductile.model.signal import JobEnded
 from ductile.model.snapshot import Snapshot
 from ductile.submit import find_command, submit_command
 
@@ -57,13 +58,15 @@ async def trigger(ask: Ask) -> Reply:
     wait = wait_asked(ask)
     if not wait:
         return accepted_reply(await submit(new_id()))
-    accepted, _ = await submit_and_wait(ask, submit, wait)
-    return await waited_reply(ask, accepted)
+    accepted, ended = await submit_and_wait(ask, submit, wait, shown=True)
+    return await waited_reply(ask, accepted, ended)
 
 
-async def waited_reply(ask: Ask, accepted: Accepted) -> Reply:
+async def waited_reply(ask: Ask, accepted: Accepted, ended: JobEnded | None) -> Reply:
     """200 with the job where it has ended, 202 with its state where it has not."""
-    view = await ask.gateway.store.job(accepted.job_id)
+    view = ended.view if ended is not None else None
+    if view is None:
+        view = await ask.gateway.store.job(accepted.job_id)
     if view is None or not may_read(ask, view):
         return accepted_reply(accepted)
     if view.state not in ENDED:

@@ -28,6 +28,23 @@ async def test_waiting_answers_with_the_finished_job(web: Web, query: str, heade
     }
 
 
+async def test_what_the_commit_shows_is_not_read_again(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(job_id: str) -> None:
+        pytest.fail(f"{job_id} is read")
+
+    monkeypatch.setattr(web.store, "job", read)
+    call = asyncio.create_task(web.post("/plugin/echo/poll?wait=30"))
+    await web.finish(await web.claim())
+    assert (await call).json["result"]["result"] == "done"
+
+
+async def test_what_the_commit_does_not_show_is_read(web: Web) -> None:
+    web.store.show(lambda _job_id: False)
+    call = asyncio.create_task(web.post("/plugin/echo/poll?wait=30"))
+    await web.finish(await web.claim())
+    assert (await call).json["result"]["result"] == "done"
+
+
 async def test_waiting_in_vain_answers_202_with_the_state_it_has_by_then(web: Web) -> None:
     answer = await web.post("/plugin/echo/poll?wait=0.01")
     assert (answer.status, answer.json["status"]) == (202, "queued")

@@ -12,8 +12,8 @@ async def test_everyone_who_expects_a_job_is_told_its_end() -> None:
     waiters = Waiters()
     with waiters.expect("a") as first, waiters.expect("a") as second, waiters.expect("b") as other:
         waiters.heard([Ready("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
-        assert await first is State.FAILED
-        assert await second is State.FAILED
+        assert await first == JobEnded("a", State.FAILED)
+        assert await second == JobEnded("a", State.FAILED)
         assert not other.done()
         waiters.heard([JobEnded("a", State.FAILED)])
 
@@ -24,6 +24,15 @@ async def test_an_end_that_nobody_expects_any_more_is_no_matter() -> None:
         future.cancel()
         waiters.heard([JobEnded("a", State.SUCCEEDED)])
     waiters.heard([JobEnded("a", State.SUCCEEDED)])
+
+
+async def test_a_job_is_shown_to_those_who_asked_for_that_as_long_as_they_wait() -> None:
+    waiters = Waiters()
+    with waiters.expect("a"), waiters.expect("b", shown=True):
+        with waiters.expect("b"):
+            pass
+        assert (waiters.awaits("a"), waiters.awaits("b")) == (False, True)
+    assert not waiters.awaits("b")
 
 
 async def test_places_are_limited_and_come_back() -> None:
