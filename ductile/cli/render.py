@@ -100,7 +100,7 @@ def cell(value: Any) -> str:
 
 
 def fields(values: Mapping[str, Any]) -> Iterator[str]:
-    """One `name: value` a line, aligned; what is null is left out, text of several lines and maps stand below."""
+    """One `name: value` a line, aligned. Null is left out; text of several lines, maps and sentences stand below."""
     shown = {one_line(name): value for name, value in values.items() if value is not None}
     width = max(map(len, shown), default=0) + 1
     for name, value in shown.items():
@@ -110,6 +110,9 @@ def fields(values: Mapping[str, Any]) -> Iterator[str]:
         elif _is_nested(value):
             yield f"{name}:"
             yield from (f"  {line}" for line in as_yaml(value).split("\n"))
+        elif isinstance(value, list) and any(" " in one for one in value if isinstance(one, str)):  # sentences
+            yield f"{name}:"
+            yield from (f"  {cell(one)}" for one in value)
         else:
             yield f"{name + ':':<{width}} {cell(value)}".rstrip()
 

@@ -47,7 +47,8 @@ def status(out: Out) -> None:
 @command(app, gateway=True, changes=True)
 def reload(out: Out) -> None:
     """Put the edited configuration into force. Exits with 78 if it is invalid; the old one then serves on."""
-    out.fields(out.ask(lambda client: client.reload(dry_run=out.dry_run)))
+    done = out.ask(lambda client: client.reload(dry_run=out.dry_run))
+    out.fields({name: value for name, value in done.items() if name != "warnings" or value}, document=done)
 
 
 @command(app, gateway=True, changes=True)

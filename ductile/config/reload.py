@@ -47,6 +47,8 @@ class ReloadResult(Struct, frozen=True, kw_only=True):
     """The parts that were added, changed or removed: `plugins.echo`, `service`, …"""
     changed: bool
     """False where the configuration is the one that serves already."""
+    warnings: list[str]
+    """What is wrong with it and keeps nothing else from working: `file:line:column: …`, quarantined plugins too."""
 
 
 class Reload(Struct, frozen=True, kw_only=True):
@@ -164,12 +166,20 @@ def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]
     if new is None:
         raise refused(compiled.problems)
     if new.config_hash == old.config_hash:
-        return old, ReloadResult(generation=old.generation, config_hash=old.config_hash, changes=[], changed=False)
+        return old, _result(old, [], changed=False)
     keys = fixed_keys_changed(old, new)
     if keys:
         raise RestartRequired(keys=keys)
-    return new, ReloadResult(
-        generation=new.generation, config_hash=new.config_hash, changes=changes(old, new), changed=True
+    return new, _result(new, changes(old, new), changed=True)
+
+
+def _result(serving: Snapshot, changes: list[str], *, changed: bool) -> ReloadResult:
+    return ReloadResult(
+        generation=serving.generation,
+        config_hash=serving.config_hash,
+        changes=changes,
+        changed=changed,
+        warnings=serving.redactor.value(list(serving.warnings)),
     )
 
 

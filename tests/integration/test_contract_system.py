@@ -91,6 +91,16 @@ def test_a_reload_says_what_it_did_and_an_unchanged_one_keeps_the_generation(gat
     assert gateway.run("added", "handle")["status"] == "succeeded"
 
 
+def test_a_reload_names_a_plugin_that_it_quarantines(gateway: Gateway) -> None:
+    furnish(gateway).start()
+    manifest = gateway.plugin("broken", SHELL) / "manifest.yaml"
+    manifest.write_text(f"{manifest.read_text()}\ncolour: red\n")
+    for answer in (gateway.post("/system/reload?dry_run=true"), gateway.post("/system/reload")):
+        (warning,) = (one for one in answer.body["warnings"] if "`colour`" in one)
+        assert "plugins/broken/manifest.yaml:" in warning
+        assert "plugin `broken` is quarantined: " in warning
+
+
 def test_an_invalid_configuration_is_422_with_every_place_and_the_old_one_serves(gateway: Gateway) -> None:
     furnish(gateway).start()
     gateway.configure(service={"max_wrkers": 3}, pipelines=[{"name": "p", "on": "x", "steps": [{"uses": "nothing"}]}])

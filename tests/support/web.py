@@ -114,12 +114,12 @@ class Live:
         self.causes.append(cause)
         if self.outcome is not None:
             raise self.outcome
-        return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True)
+        return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True, warnings=[])
 
     async def preview(self) -> ReloadResult:
         if self.outcome is not None:
             raise self.outcome
-        return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True)
+        return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True, warnings=[])
 
 
 def plugin(name: str = "echo", folder: Path = Path("/plugins/echo")) -> Plugin:

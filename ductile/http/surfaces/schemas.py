@@ -306,6 +306,7 @@ RELOADED = closed(
     config_hash=STRING,
     changed=BOOLEAN,
     changes=array(STRING),
+    warnings=array(STRING),
 )
 RELOADED_OR_PLANNED = {
     "anyOf": [
@@ -319,6 +320,7 @@ RELOADED_OR_PLANNED = {
             config_hash=STRING,
             changed=BOOLEAN,
             changes=array(STRING),
+            warnings=array(STRING),
         ),
     ]
 }

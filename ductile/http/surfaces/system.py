@@ -121,6 +121,7 @@ def compiled(result: ReloadResult) -> dict[str, Any]:
         "config_hash": result.config_hash,
         "changed": result.changed,
         "changes": result.changes,
+        "warnings": result.warnings,
     }
 
 

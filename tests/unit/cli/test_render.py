@@ -139,3 +139,10 @@ def test_what_json_libraries_stumble_over_is_shown_too() -> None:
     assert render.as_json(deep).count("[") == 401
     assert json.loads(render.as_json({"n": 10**30})) == {"n": 10**30}
     assert render.as_yaml({"n": 10**30}) == "n: 1000000000000000000000000000000"
+
+
+def test_sentences_stand_below_their_name_each_on_its_line_and_words_beside_it() -> None:
+    shown = list(
+        render.fields({"status": "ok", "changes": ["a.b", "c"], "warnings": ["a: is so", "b is\nso"], "no": []})
+    )
+    assert shown == ["status:   ok", "changes:  a.b, c", "warnings:", "  a: is so", "  b is\\nso", "no:       []"]

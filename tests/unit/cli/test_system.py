@@ -92,3 +92,14 @@ def test_who_holds_a_lock_is_seen(tmp_path: Path) -> None:
     with StateLock(tmp_path / "state.db"):
         assert presence.held_by(file) == str(os.getpid())
     assert presence.held_by(file) is None
+
+
+def test_a_reload_shows_people_its_warnings_where_there_are_any(gateway: FakeGateway, capsys: Captured) -> None:
+    gateway.answers["reload"] = {"status": "ok", "changes": ["plugins.a"], "warnings": []}
+    assert main(["system", "reload", "--format", "table"]) == 0
+    assert capsys.readouterr().out == "status:  ok\nchanges: plugins.a\n"
+    assert main(["system", "reload", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == []
+    gateway.answers["reload"] = {"status": "ok", "warnings": ["a.yaml:1:2: warning[x]: it is so"]}
+    assert main(["system", "reload", "--format", "table"]) == 0
+    assert capsys.readouterr().out == "status:   ok\nwarnings:\n  a.yaml:1:2: warning[x]: it is so\n"

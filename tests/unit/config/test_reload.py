@@ -28,6 +28,18 @@ def live(compile_yaml: Compile, tmp_path: Path, heard: list[bool]) -> Live:
     return live
 
 
+def add_broken(home: Path, line: str) -> None:
+    """A plugin whose manifest has one line too much."""
+    folder = home / "plugins/broken"
+    folder.mkdir()
+    (folder / "run").write_text("#!/bin/sh\n")
+    (folder / "run").chmod(0o755)
+    manifest = (
+        f"manifest_spec: ductile.plugin\nmanifest_version: 1\nname: broken\nversion: 1.0.0\nprotocol: 2\n{line}\n"
+    )
+    (folder / "manifest.yaml").write_text(f"{manifest}entrypoint: run\ncommands: [{{name: poll, type: write}}]\n")
+
+
 async def test_it_begins_with_what_the_first_snapshot_was_read_from(live: Live, tmp_path: Path) -> None:
     worker = tmp_path / "plugins/worker"
     assert {tmp_path / "config.yaml", worker / "manifest.yaml", worker / "run"} <= set(live.inputs.files)
@@ -43,6 +55,24 @@ async def test_a_reload_that_changes_something_is_heard(live: Live, tmp_path: Pa
     assert live.inputs.folders == (tmp_path / "more",)
     assert {tmp_path / ".env", tmp_path / "more/a.yaml"} <= set(live.inputs.files)
     assert heard == [True]
+
+
+async def test_a_reload_and_its_preview_tell_what_a_quarantine_is_for(live: Live, tmp_path: Path) -> None:
+    assert (await live.reload("api")).warnings == []
+    add_broken(tmp_path, "colour: red")
+    previewed = await live.preview()
+    for result in (previewed, await live.reload("api"), await live.reload("api")):
+        (warning,) = result.warnings
+        assert "plugin `broken` is quarantined: " in warning
+        assert "plugins/broken/manifest.yaml:" in warning
+
+
+async def test_a_warning_shows_no_secret_that_came_with_the_reload(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"{TEXT}plugins: {{worker: {{config: {{password: s3cr3t-of-mine}}}}}}\n")
+    add_broken(tmp_path, "s3cr3t-of-mine: 1")
+    (warning,) = (await live.reload("api")).warnings
+    assert "`[REDACTED]`" in warning
+    assert "s3cr3t" not in warning
 
 
 async def test_one_that_changes_nothing_is_heard_too(live: Live, heard: list[bool]) -> None:

@@ -14,6 +14,7 @@ async def test_a_reload_says_what_it_did(web: Web) -> None:
         "config_hash": "h2",
         "changed": True,
         "changes": ["plugins.echo"],
+        "warnings": [],
     }
     assert web.live.causes == ["api"]
 
