@@ -12,6 +12,15 @@ from ductile.document.scalar import typed
 WIDE = 10_000
 """Columns of a table that is not shown on a terminal, so that nothing is cut or wrapped for a program."""
 
+WORD = 40
+"""Columns of the longest word that a table never breaks: an id has 36."""
+
+FOLDED = 16
+"""Columns that text has at least."""
+
+GAP = 2
+"""Columns between two of a table."""
+
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
@@ -128,16 +137,30 @@ def listed(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool) -> Iterator[str]:
-    """Rows under headings, aligned, within so many columns of a terminal (None: as wide as they are)."""
-    from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most commands to run
+    """Rows under headings, aligned, within so many columns of a terminal (None: as wide as they are).
+
+    Text is folded to fit. An id or another short word is shown whole, even where the lines then become too long.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415 - rich takes longer to import than most commands to run
+    from rich.console import Console  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    shown = Table(*headings, box=None, pad_edge=False, header_style="bold" if bold else "")
+    shown = Table(box=None, pad_edge=False, padding=(0, GAP // 2), header_style="bold" if bold else "")
+    least = -GAP
+    for heading, cells in zip(headings, zip(*rows, strict=True) if rows else [()] * len(headings), strict=True):
+        widest = max(map(cell_len, (heading, *cells)))
+        whole = widest <= WORD and not any(" " in cell for cell in cells)
+        shown.add_column(heading, no_wrap=whole, overflow="fold")
+        least += (widest if whole else min(widest, FOLDED)) + GAP
     for row in rows:
         shown.add_row(*(Text(text) for text in row))
     console = Console(
-        highlight=False, width=width or WIDE, force_terminal=bold, no_color=not bold, legacy_windows=False
+        highlight=False,
+        width=max(width, least) if width else WIDE,
+        force_terminal=bold,
+        no_color=not bold,
+        legacy_windows=False,
     )
     with console.capture() as captured:
         console.print(shown)

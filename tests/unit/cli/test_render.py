@@ -146,3 +146,16 @@ def test_sentences_stand_below_their_name_each_on_its_line_and_words_beside_it()
         render.fields({"status": "ok", "changes": ["a.b", "c"], "warnings": ["a: is so", "b is\nso"], "no": []})
     )
     assert shown == ["status:   ok", "changes:  a.b, c", "warnings:", "  a: is so", "  b is\\nso", "no:       []"]
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 100])
+def test_a_table_shows_ids_whole_and_folds_text_without_losing_any(width: int) -> None:
+    job, text = "01a2020b-77a2-70d2-973d-07a7fb6a3233", " ".join(f"word{n}" for n in range(40))
+    lines = list(render.table(["JOB", "STATUS", "ERROR"], [[job, "failed", text]], width=width, bold=False))
+    assert lines[1].startswith(f"{job}  failed  word0")
+    assert " ".join(line[len(job) + 10 :].strip() for line in lines[1:]) == text
+    assert max(map(len, lines)) <= max(width, len(job) + 10 + 16)
+
+
+def test_a_table_without_rows_shows_its_headings() -> None:
+    assert list(render.table(["A", "B"], [], width=80, bold=False)) == ["A  B"]
