@@ -47,6 +47,10 @@ def new(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where its folder is made, such as a plugin root.")
     ] = Path(),
+    persistent: Annotated[
+        bool,
+        typer.Option("--persistent", help="Let its workers stay up (python, node): the author library comes with it."),
+    ] = False,
     build: Annotated[bool, typer.Option(help="Build a Go or Rust plugin at once.")] = True,
 ) -> None:
     """Make a working plugin: manifest, code, README, tests and a schema for the editor."""
@@ -58,7 +62,10 @@ def new(
         raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
     language = Language(lang)
     check_name(name)
-    files = plugin_files(name, language)
+    if persistent and TRADES[language].library is None:
+        known = " and ".join(one for one, trade in TRADES.items() if trade.library is not None)
+        raise UsageError(reason=f"--persistent needs an author library, which there is for {known}, not for {language}")
+    files = plugin_files(name, language, persistent=persistent)
     folder = check_place(name, directory) if out.dry_run else make(name, directory, files)
     missing = missing_programs(language)
     out.fields({"plugin": name, "folder": str(folder), "files": list(files), "missing": list(missing) or None})

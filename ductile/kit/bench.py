@@ -101,6 +101,10 @@ class Bench:
         own = plugin.timeouts.get(command or "") or max(plugin.timeouts.values())
         return own if self.limits.timeout is None else min(own, self.limits.timeout)
 
+    def over(self, runner: Runner) -> "Bench":
+        """The same over another runner."""
+        return Bench(runner, self._clock, self.limits, instance=self.instance)
+
     async def close(self) -> None:
         """Kill what still carries this bench's instance."""
         await asyncio.to_thread(sweep.kill_instance, self.instance)

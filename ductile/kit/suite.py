@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ductile.document.problem import did_you_mean
 from ductile.document.redact import Redactor
 from ductile.kit.bench import Bench, Exchange, Limits, Place
-from ductile.kit.cases import answers, ending, repeat, robust, whole
+from ductile.kit.cases import answers, ending, repeat, robust, warm, whole
 from ductile.kit.cases.talk import Lab, Talk, answered
 from ductile.kit.errors import BadSettings
 from ductile.kit.finding import Finding, Seen, Verdict, failed, skipped
@@ -46,6 +46,7 @@ ON_EACH_COMMAND: Mapping[str, tuple[str, Check]] = {
     "concurrency": (repeat.CONCURRENCY, repeat.concurrency),
     "deadline": (ending.DEADLINE, ending.deadline),
     "leftovers": (ending.LEFTOVERS, ending.leftovers),
+    "worker": (warm.WORKER, warm.worker),
 }
 ON_THE_WHOLE: Mapping[str, str] = {
     "manifest": whole.MANIFEST,
@@ -56,6 +57,8 @@ ON_THE_WHOLE: Mapping[str, str] = {
 }
 RULES: Mapping[str, str] = {**ON_THE_WHOLE, **{name: rule for name, (rule, _) in ON_EACH_COMMAND.items()}}
 """Every case, with what it asks of a plugin."""
+ON_WORKERS = frozenset({"worker"})
+"""Cases of what the manifest calls `lifecycle: persistent`."""
 UNANSWERED = frozenset({"answers", "output"})
 """Cases that look at a command which has not answered."""
 
@@ -219,7 +222,8 @@ class _Exam:
                 place=sent[0][1],
             )
             silent = answered(talk.first) is None
-            wanted = [case for case in ON_EACH_COMMAND if self._wanted(case, command.name)]
+            cases = [case for case in ON_EACH_COMMAND if manifest.lifecycle == "persistent" or case not in ON_WORKERS]
+            wanted = [case for case in cases if self._wanted(case, command.name)]
             seen = await asyncio.gather(*(_look(talk, case, room, silent=silent) for case in wanted))
         for case, (one, seconds) in zip(wanted, seen, strict=True):
             self._note(case, command.name, one, seconds)

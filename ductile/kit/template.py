@@ -14,6 +14,20 @@ from ductile.plugin.manifest_schema import manifest_schema
 SCHEMA = "manifest.schema.json"
 BUILD = "build.sh"
 _HOW_TO_BUILD = "`./{script}` builds `{entrypoint}`, which the manifest names: run it first, and after each change.\n\n"
+_WRONG = (
+    "A blank name is a permanent error (`retry: false`); a `greeting` that is no text ends with exit code 78, "
+    "which is never retried."
+)
+_WRONG_WHERE_IT_STAYS = "A blank name and a `greeting` that is no text are permanent errors (`retry: false`)."
+_SPOKEN = """\
+- A request comes on stdin, one JSON object: `command`, `payload`, `config`, `state`, and for `handle` the `event`.
+- The response goes to stdout: `status`, `result`, and if you like `events`, `state_updates`, `logs`, `error`, `retry`.
+  What you print on stderr is kept for people.
+"""
+_SPOKEN_BY = """\
+- `{library}` reads requests and writes responses, in workers and in single runs. It is yours to keep, and begins with
+  how it is used. What you print is kept for people.
+"""
 _SUFFIX = ".tmpl"
 _DOTTED = {"gitignore": ".gitignore"}
 """Names that packaging and linters would take for their own."""
@@ -38,11 +52,15 @@ class Trade(Struct, frozen=True, kw_only=True):
     programs: tuple[str, ...]
     """What must be on the PATH to build it, or to run it where nothing is built."""
     builds: bool = False
+    library: str | None = None
+    """The author library for plugins that stay up; None where there is none."""
 
 
 TRADES: Mapping[Language, Trade] = {
-    Language.PYTHON: Trade(entrypoint="run.py", test="python3 -m unittest", programs=("python3",)),
-    Language.NODE: Trade(entrypoint="run.mjs", test="node --test", programs=("node",)),
+    Language.PYTHON: Trade(
+        entrypoint="run.py", test="python3 -m unittest", programs=("python3",), library="ductile_plugin.py"
+    ),
+    Language.NODE: Trade(entrypoint="run.mjs", test="node --test", programs=("node",), library="ductile_plugin.mjs"),
     Language.BASH: Trade(entrypoint="run.sh", test="./test.sh", programs=("bash", "python3")),
     Language.GO: Trade(entrypoint="run", test="go test ./...", programs=("go",), builds=True),
     Language.RUST: Trade(entrypoint="run", test="cargo test", programs=("cargo",), builds=True),
@@ -60,19 +78,25 @@ class File(Struct, frozen=True, kw_only=True):
         return self.text.startswith("#!")
 
 
-def plugin_files(name: str, language: Language) -> dict[str, File]:
-    """Path below the plugin's folder → file."""
+def plugin_files(name: str, language: Language, *, persistent: bool = False) -> dict[str, File]:
+    """Path below the plugin's folder → file. `persistent`: with its author library, which the language must have."""
     trade = TRADES[language]
     words = {
         "@NAME@": name,
         "@ENTRYPOINT@": trade.entrypoint,
         "@TEST@": f"{trade.test:<54} # the tests in {language}",
+        "@LIFECYCLE@\n": "lifecycle: persistent # its workers stay up and answer request after request\n"
+        if persistent
+        else "",
+        "@WRONG@": _WRONG_WHERE_IT_STAYS if persistent else _WRONG,
+        "@SPOKEN@\n": _SPOKEN_BY.format(library=trade.library) if persistent else _SPOKEN,
         "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD, entrypoint=trade.entrypoint) if trade.builds else "",
     }
     root = files("ductile.kit") / "templates"
-    made = {
-        path: File(text=_filled(text, words)) for part in ("common", language) for path, text in _texts(root / part)
-    }
+    parts = ("common", language, f"persistent/{language}") if persistent else ("common", language)
+    made = {path: File(text=_filled(text, words)) for part in parts for path, text in _texts(root / part)}
+    if persistent and trade.library is not None:
+        made[trade.library] = File(text=(files("ductile.author") / trade.library).read_text(encoding="utf-8"))
     schema = json.dumps(manifest_schema(), indent=2, ensure_ascii=False)
     return {MANIFEST: made.pop(MANIFEST), SCHEMA: File(text=schema + "\n"), **dict(sorted(made.items()))}
 

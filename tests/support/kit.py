@@ -1,9 +1,9 @@
 """Fresh plugins, and ways to break them: what is replaced in which file, and the case that must find it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ductile.kit import show
 from ductile.kit.build import build, needs_build
@@ -11,8 +11,11 @@ from ductile.kit.finding import Verdict
 from ductile.kit.suite import Options, Report, examine
 from ductile.kit.template import TRADES, Language
 
-Fresh = Callable[[str, str], Path]
-"""Makes a new plugin of this language and name."""
+
+class Fresh(Protocol):
+    """Makes a new plugin of this language and name."""
+
+    def __call__(self, language: str, name: str, *, persistent: bool = False) -> Path: ...
 
 
 def built(folder: Path) -> Path:

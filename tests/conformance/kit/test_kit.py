@@ -36,6 +36,56 @@ def test_a_fresh_plugin_keeps_every_rule_and_its_own_tests_pass(fresh: Fresh, la
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize("language", [one for one, trade in TRADES.items() if trade.library is not None])
+def test_a_fresh_plugin_that_stays_up_keeps_every_rule_as_a_worker_too(fresh: Fresh, language: Language) -> None:
+    folder = fresh(language, "greeter", persistent=True)
+    report = examined(folder)
+    assert report.ok, text(report)
+    assert [(one.of, one.seen.verdict) for one in report.findings if one.case == "worker"] == [
+        (command, Verdict.PASSED) for command in ("greet", "handle", "health")
+    ]
+    ran = subprocess.run(TRADES[language].test, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+RUN = "    plugin.run()\n"
+AS_A_WORKER = "    import os, sys, threading\n\n    if 'DUCTILE_LIFECYCLE' in os.environ:\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            RUN,
+            f"{AS_A_WORKER}        sys.exit(3)\n{RUN}",
+            "The first request to a worker is answered by nothing that can be read (exit 3 without a response)",
+        ),
+        (
+            RUN,
+            f"{AS_A_WORKER}        sys.stdin = sys.stdin.buffer.readline()\n{RUN}",
+            "The first request to a worker is answered by nothing within 5 s",
+        ),
+        (
+            RUN,
+            f"{AS_A_WORKER}        threading.Thread(target=threading.Event().wait).start()\n{RUN}",
+            "Its stdin has ended, and within 0.5 s it has not (exit code -9).",
+        ),
+        (
+            "def health(request):\n",
+            "def health(request, asked=[]):\n    asked.append(1)\n    if asked[1:]:\n        raise Failure('again')\n",
+            "The second request to a worker is answered by the error `again`; in a run of its own it is `ok`.",
+        ),
+    ],
+)
+def test_a_bad_worker_is_told_what_it_does_wrong(fresh: Fresh, old: str, new: str, says: str) -> None:
+    folder = fresh("python", "broken", persistent=True)
+    replace(folder / "run.py", old, new)
+    skip = dict.fromkeys(("greet", "handle"), "one command is enough")
+    report = examined(folder, skip=skip, timeout=5_000, kill_grace=500)
+    assert failed(report) == {"worker"}, text(report)
+    assert says in text(report)
+
+
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.language}_{broken.way}")
 def test_a_plugin_that_is_broken_in_one_way_fails_the_case_that_is_meant_for_it(fresh: Fresh, broken: Break) -> None:
     folder = fresh(broken.language, "broken")

@@ -47,6 +47,12 @@ def test_new_makes_a_plugin_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert all((tmp_path / "hello" / path).is_file() for path in shown["files"])
 
 
+def test_new_makes_a_plugin_whose_workers_stay_up(tmp_path: Path) -> None:
+    made = ductile("plugin", "new", "hello", "--lang", "node", "--persistent", cwd=tmp_path)
+    assert made.returncode == 0
+    assert "ductile_plugin.mjs" in json.loads(made.stdout)["files"]
+
+
 def test_new_can_be_tried_without_making_anything(tmp_path: Path) -> None:
     tried = ductile("plugin", "new", "hello", "--lang", "rust", "--dry-run", cwd=tmp_path)
     assert tried.returncode == 0
@@ -57,6 +63,7 @@ def test_new_can_be_tried_without_making_anything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
+        (("new", "hello", "--lang", "go", "--persistent"), 2, "which there is for python and node, not for go"),
         (("new", "core", "--lang", "go"), 2, "`core` cannot be a plugin's name: it is reserved"),
         (("new", "x", "--lang", "cobol"), 2, "--lang must be one of python, node, bash, go, rust"),
         (("new", "x", "--lang", "go", "--dir", "nowhere"), 1, "there is no such folder. Nothing was touched"),

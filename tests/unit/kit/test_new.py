@@ -1,7 +1,9 @@
 """A plugin's folder is made whole, or nothing is touched."""
 
 import os
+import re
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from ductile.errors import DuctileError
 from ductile.kit.errors import BadNewName, FolderTaken, NotMade
 from ductile.kit.new import make
 from ductile.kit.subject import open_folder
-from ductile.kit.template import File, Language, plugin_files
+from ductile.kit.template import TRADES, File, Language, plugin_files
 
 FILES = {"a": File(text="one\n"), "sub/run.sh": File(text="#!/bin/sh\n")}
 
@@ -21,21 +23,35 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("language", [Language.PYTHON, Language.NODE, Language.BASH])
 def test_a_new_plugin_has_a_sound_manifest_and_an_entrypoint_that_can_be_trusted(tmp_path: Path, language: str) -> None:
-    files = plugin_files("hello", Language(language))
-    opened = open_folder(make("hello", tmp_path, files))
+    made = plugin_files("hello", Language(language))
+    opened = open_folder(make("hello", tmp_path, made))
     assert opened.loaded.problems == ()
     assert opened.loaded.executable is not None
     assert names(tmp_path) == ["hello"]
     assert {"manifest.yaml", "manifest.schema.json", "README.md"} <= set(names(opened.folder))
-    assert [
-        path for path, file in files.items() if "@" in file.text.replace("npm@", "") and "@NAME@" in file.text
-    ] == []
+    assert [path for path, file in made.items() if "@" in file.text.replace("npm@", "") and "@NAME@" in file.text] == []
 
 
-@pytest.mark.parametrize("language", Language)
-def test_no_word_of_a_template_is_left(language: Language) -> None:
-    texts = "".join(file.text for file in plugin_files("hello", language).values())
-    assert [word for word in ("@NAME@", "@ENTRYPOINT@", "@TEST@", "@BUILD@") if word in texts] == []
+@pytest.mark.parametrize(
+    ("language", "persistent"),
+    [*((language, False) for language in Language), (Language.PYTHON, True), (Language.NODE, True)],
+)
+def test_no_word_of_a_template_is_left(language: Language, *, persistent: bool) -> None:
+    texts = "".join(file.text for file in plugin_files("hello", language, persistent=persistent).values())
+    assert re.findall("@[A-Z]+@", texts) == []
+
+
+@pytest.mark.parametrize("language", [Language.PYTHON, Language.NODE])
+def test_a_plugin_that_stays_up_has_its_library_beside_it_and_says_so(tmp_path: Path, language: Language) -> None:
+    library = TRADES[language].library
+    assert library is not None
+    opened = open_folder(make("hello", tmp_path, plugin_files("hello", language, persistent=True)))
+    assert opened.loaded.problems == ()
+    assert opened.loaded.manifest is not None
+    assert opened.loaded.manifest.lifecycle == "persistent"
+    assert (opened.folder / library).read_text() == (files("ductile.author") / library).read_text()
+    assert library in (opened.folder / TRADES[language].entrypoint).read_text()
+    assert library not in plugin_files("hello", language)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
