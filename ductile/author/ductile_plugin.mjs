@@ -76,16 +76,16 @@ export function run(commands, { concurrency = 1 } = {}) {
 async function runOnce(commands) {
   const chunks = []
   for await (const chunk of process.stdin) chunks.push(chunk)
-  let answer
+  let fields
   try {
-    const fields = JSON.parse(Buffer.concat(chunks).toString())
+    fields = JSON.parse(Buffer.concat(chunks).toString())
     if (fields === null || typeof fields !== 'object' || Array.isArray(fields)) throw new Error('it is not an object')
-    answer = await respond(commands, new Request(fields, write))
   } catch (error) {
-    answer = failed(`the request cannot be read: ${error.message}`, false)
+    write(failed(`the request cannot be read: ${error.message}`, false))
+    process.exitCode = 1
+    return
   }
-  write(answer)
-  process.exitCode = answer.status === 'ok' ? 0 : 1
+  write(await respond(commands, new Request(fields, write)))
 }
 
 async function serve(commands, concurrency) {

@@ -23,7 +23,6 @@ import os
 import sys
 import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from io import TextIOWrapper
 from typing import Any, Callable, TextIO
 
@@ -128,9 +127,7 @@ class Plugin:
         except ValueError as error:
             send({"status": "error", "error": f"the request cannot be read: {error}", "retry": False})
             sys.exit(1)
-        answer = self.answer(Request(fields, send))
-        send(answer)
-        sys.exit(0 if answer["status"] == "ok" else 1)
+        send(self.answer(Request(fields, send)))
 
     def answer(self, request: Request) -> dict[str, Any]:
         """The response to a request."""
@@ -173,6 +170,8 @@ class Worker:
             for line in sys.stdin.buffer:
                 self._take(line, lambda job, *given: job(*given))
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most workers do without
+
         with ThreadPoolExecutor(self._concurrency) as pool:
             for line in sys.stdin.buffer:
                 self._take(line, pool.submit)

@@ -41,6 +41,7 @@ def test_a_fresh_plugin_that_stays_up_keeps_every_rule_as_a_worker_too(fresh: Fr
     folder = fresh(language, "greeter", persistent=True)
     report = examined(folder)
     assert report.ok, text(report)
+    assert "beside an answer" not in text(report), "it ends as one that has answered"
     assert [(one.of, one.seen.verdict) for one in report.findings if one.case == "worker"] == [
         (command, Verdict.PASSED) for command in ("greet", "handle", "health")
     ]
