@@ -9,14 +9,8 @@ import orjson
 
 from ductile.document.scalar import typed
 
-WIDE = 10_000
-"""Columns of a table that is not shown on a terminal, so that nothing is cut or wrapped for a program."""
-
-WORD = 40
-"""Columns of the longest word that a table never breaks: an id has 36."""
-
-FOLDED = 16
-"""Columns that text has at least."""
+FOLDED = 24
+"""Columns of what is not folded beside an id: times, and most names."""
 
 GAP = 2
 """Columns between two of a table."""
@@ -139,25 +133,28 @@ def listed(values: Mapping[str, Any]) -> Iterator[str]:
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool) -> Iterator[str]:
     """Rows under headings, aligned, within so many columns of a terminal (None: as wide as they are).
 
-    Text is folded to fit. An id or another short word is shown whole, even where the lines then become too long.
+    What is too long is folded. Ids are shown whole, even where the lines then become too long for the terminal.
     """
     from rich.cells import cell_len  # noqa: PLC0415 - rich takes longer to import than most commands to run
     from rich.console import Console  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
+    from ductile.model.ids import is_id  # noqa: PLC0415 - as above
+
     shown = Table(box=None, pad_edge=False, padding=(0, GAP // 2), header_style="bold" if bold else "")
-    least = -GAP
-    for heading, cells in zip(headings, zip(*rows, strict=True) if rows else [()] * len(headings), strict=True):
-        widest = max(map(cell_len, (heading, *cells)))
-        whole = widest <= WORD and not any(" " in cell for cell in cells)
+    columns = [(heading, *(row[n] for row in rows)) for n, heading in enumerate(headings)]
+    widths = [max(map(cell_len, column)) for column in columns]
+    ids = [any(column[1:]) and all(is_id(cell) for cell in column[1:] if cell) for column in columns]
+    for heading, whole in zip(headings, ids, strict=True):
         shown.add_column(heading, no_wrap=whole, overflow="fold")
-        least += (widest if whole else min(widest, FOLDED)) + GAP
+    gaps = GAP * len(columns)
+    least = sum(wide if whole else min(wide, FOLDED) for wide, whole in zip(widths, ids, strict=True)) + gaps
     for row in rows:
         shown.add_row(*(Text(text) for text in row))
     console = Console(
         highlight=False,
-        width=max(width, least) if width else WIDE,
+        width=max(width, least if any(ids) else 0) if width else sum(widths) + gaps,
         force_terminal=bold,
         no_color=not bold,
         legacy_windows=False,

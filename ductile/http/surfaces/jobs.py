@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
@@ -11,7 +10,7 @@ from ductile.http.documents import is_run, job_document, page_document, tree_doc
 from ductile.http.surfaces import examples, schemas
 from ductile.http.trigger import accepted_reply, origin, planned_reply
 from ductile.http.wait import flag, wait_asked, wait_for_end
-from ductile.model.ids import new_id
+from ductile.model.ids import is_id, new_id
 from ductile.model.job import ENDED, State
 from ductile.model.principal import ALL
 from ductile.model.route import Route
@@ -43,14 +42,6 @@ def job_id_of(ask: Ask) -> str:
     if not is_id(job_id):
         raise UnknownJob(job_id=job_id)
     return job_id.lower()
-
-
-def is_id(text: str) -> bool:
-    """Whether this is a UUID in its usual form."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 async def find_job(ask: Ask) -> JobView:

@@ -7,10 +7,11 @@ from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
 from ductile.http.log_documents import job_logs_document, logs_document
 from ductile.http.surfaces import schemas
-from ductile.http.surfaces.jobs import ALIASES, is_id, job_id_of, limit_of, may_read, sees_all, state_of
+from ductile.http.surfaces.jobs import ALIASES, job_id_of, limit_of, may_read, sees_all, state_of
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array, closed
 from ductile.http.wait import flag
 from ductile.model.clock import Millis, from_rfc3339
+from ductile.model.ids import is_id
 from ductile.model.job import Outcome, State
 from ductile.model.route import Parameter, Route
 from ductile.store.errors import UnknownJob

@@ -64,7 +64,7 @@ AS_A_WORKER = "    import os, sys, threading\n\n    if 'DUCTILE_LIFECYCLE' in os
         (
             RUN,
             f"{AS_A_WORKER}        sys.stdin = sys.stdin.buffer.readline()\n{RUN}",
-            "The first request to a worker is answered by nothing within 5 s",
+            "The first request to a worker is answered by nothing within 5",
         ),
         (
             RUN,
