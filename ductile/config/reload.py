@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ductile.config.compile import Compiled, compile_config
 from ductile.document.problem import Problem
@@ -146,8 +147,8 @@ class Live:
         compiled = await self._compile()
         self.inputs = compiled.inputs
         new, result = compared(old, compiled)
+        self.snapshot = new
         if result.changed:
-            self.snapshot = new
             for apply in self._followers:
                 apply(old, new)
         return result
@@ -161,12 +162,16 @@ class Live:
 
 
 def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]:
-    """The snapshot to serve, and what is new in it. Raises ReloadRefused or RestartRequired."""
+    """The snapshot to serve, and what is new in it. Raises ReloadRefused or RestartRequired.
+
+    Where nothing is new it is the old one, with the warnings as the files give rise to them now.
+    """
     new = compiled.snapshot
     if new is None:
         raise refused(compiled.problems)
     if new.config_hash == old.config_hash:
-        return old, _result(old, [], changed=False)
+        same = replace(old, warnings=new.warnings)
+        return same, _result(same, [], changed=False)
     keys = fixed_keys_changed(old, new)
     if keys:
         raise RestartRequired(keys=keys)

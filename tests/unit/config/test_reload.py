@@ -67,6 +67,16 @@ async def test_a_reload_and_its_preview_tell_what_a_quarantine_is_for(live: Live
         assert "plugins/broken/manifest.yaml:" in warning
 
 
+async def test_a_reload_that_changes_nothing_else_tells_the_warnings_of_now(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"# moved\n{TEXT}log_level: info\n")
+    first = await live.preview()
+    (tmp_path / "config.yaml").write_text(f"# moved\n# again\n{TEXT}log_level: info\n")
+    second = await live.reload("api")
+    (one,), (other,) = first.warnings, second.warnings
+    assert ("config.yaml:4:" in one, "config.yaml:5:" in other, second.changed) == (True, True, False)
+    assert live.snapshot.warnings == (other,)
+
+
 async def test_a_warning_shows_no_secret_that_came_with_the_reload(live: Live, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(f"{TEXT}plugins: {{worker: {{config: {{password: s3cr3t-of-mine}}}}}}\n")
     add_broken(tmp_path, "s3cr3t-of-mine: 1")
