@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -47,8 +48,10 @@ class _Connection(aiosqlite.Connection):
 
     async def read(self, ask: Callable[[Moment], _T]) -> _T:
         """What is read in one moment."""
-        found: _T = await self._execute(_ask, self._conn, ask)  # type: ignore[no-untyped-call]
-        return found
+        found: list[_T] = []
+        # The thread keeps what a call returns until its next one: nothing, rather than what was read.
+        await self._execute(lambda: found.append(_ask(self._conn, ask)))  # type: ignore[no-untyped-call]
+        return found.pop()
 
 
 def _ask(connection: sqlite3.Connection, ask: Callable[[Moment], _T]) -> _T:
@@ -65,7 +68,7 @@ class Pool:
 
     def __init__(self, path: Path) -> None:
         self._uri = f"{path.resolve().as_uri()}?mode=ro"
-        self._free: list[_Connection] = []
+        self._free: deque[_Connection] = deque()
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._closed = False
 
@@ -74,15 +77,21 @@ class Pool:
         async with self._slots:
             if self._closed:
                 raise StoreClosed
-            connection: _Connection | None = None
             try:
                 connection = self._free.pop() if self._free else await self._open()
-                return await connection.read(ask)
+                return await self._read_on(connection, ask)
             except sqlite3.Error as error:
                 raise StoreUnavailable(reason=error) from error
-            finally:
-                if connection is not None:  # who is cancelled leaves it at work, and the next one waits for it there
-                    self._free.append(connection)
+
+    async def _read_on(self, connection: _Connection, ask: Callable[[Moment], _T]) -> _T:
+        give_back = self._free.append
+        try:
+            return await connection.read(ask)
+        except asyncio.CancelledError:
+            give_back = self._free.appendleft  # it is still at work, so the last to be taken
+            raise
+        finally:
+            give_back(connection)
 
     async def _open(self) -> _Connection:
         """A new connection. One whose reader is cancelled meanwhile is free for the next: its thread is its own."""

@@ -284,11 +284,11 @@ class Writer:
 
     def _shown(self, ended: JobEnded) -> JobEnded:
         """The end of a job that somebody waits for, with the job: reading it elsewhere takes two changes of threads."""
-        if self.awaits(ended.job_id):
-            try:
+        try:
+            if self.awaits(ended.job_id):
                 return JobEnded(ended.job_id, ended.state, view_job(self._tx, ended.job_id))
-            except Exception:  # noqa: BLE001 - the end is durable: whoever misses the view reads it
-                _log.exception("store.view_failed")
+        except Exception:  # noqa: BLE001 - the end is durable: whoever misses the view reads it
+            _log.exception("store.view_failed")
         return ended
 
     def _fail(self, error: Exception) -> None:

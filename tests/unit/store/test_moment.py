@@ -3,11 +3,14 @@
 import asyncio
 import sqlite3
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ductile.store.meta import set_meta
+from ductile.store.moment import Moment
 from ductile.store.sqlite import Store
 
 
@@ -37,3 +40,45 @@ async def test_a_reader_that_is_cancelled_while_its_connection_opens_leaves_no_t
         if "connection" in thread.name:
             thread.join(10)
             assert not thread.is_alive()
+
+
+async def test_a_reader_that_is_cancelled_holds_nobody_up_while_another_connection_is_free(store: Store) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def slowly(moment: Moment) -> None:
+        at_work.set()
+        assert go_on.wait(10)
+        moment.all("depth")
+
+    pool = store._pool  # noqa: SLF001 - nothing public reads slowly
+    await asyncio.gather(*(pool.read(lambda moment: moment.all("depth")) for _ in range(3)))
+    reading = asyncio.create_task(pool.read(slowly))
+    await asyncio.to_thread(at_work.wait, 10)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    for _ in range(3):
+        assert await asyncio.wait_for(store.meta("x"), 10) is None
+    go_on.set()
+
+
+async def test_a_failed_reader_leaves_its_connection_to_the_next(store: Store) -> None:
+    def fail(moment: Moment) -> None:
+        moment.all("depth")
+        raise ZeroDivisionError
+
+    pool = store._pool  # noqa: SLF001 - as above
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            await pool.read(fail)
+    await store.write(set_meta, "x", "1")
+    assert await store.meta("x") == "1", "no transaction of theirs is open"
+
+
+async def test_a_thread_keeps_nothing_of_what_was_read(store: Store) -> None:
+    class Found:
+        """Something that a weak reference can point at."""
+
+    found = await store._pool.read(lambda _moment: Found())  # noqa: SLF001 - as above
+    left = weakref.ref(found)
+    del found
+    assert left() is None
