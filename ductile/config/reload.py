@@ -58,9 +58,14 @@ class Reload(Struct, frozen=True, kw_only=True):
     cause: str
     old: Snapshot
     new: Snapshot
-    """The same as the old one where nothing changed, and where it was refused."""
+    """Of the old one's generation where nothing changed; the old one where it was refused."""
     changes: Sequence[str] = ()
     refusal: DuctileError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether another configuration serves now."""
+        return self.new.generation != self.old.generation
 
 
 Witness = Callable[[Reload], Awaitable[None]]

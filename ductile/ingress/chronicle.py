@@ -60,11 +60,10 @@ def reloaded(reload: Reload) -> Note:
         errors = len(reload.refusal.details.get("errors", ()))
         told = {"cause": reload.cause, "message": reload.refusal.message, "errors": errors}
         return Note(kind=Kind.CONFIG_REFUSED, data=told)
-    changed = reload.new is not reload.old
     told = {
         "cause": reload.cause,
         "generation": reload.new.generation,
-        "changed": changed,
+        "changed": reload.changed,
         "changes": [*reload.changes],
     }
     return Note(kind=Kind.CONFIG_RELOADED, data=told)

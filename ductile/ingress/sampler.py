@@ -39,7 +39,7 @@ class Sampler:
             await asyncio.wait({self.task})
 
     async def _reloaded(self, reload: Reload) -> None:
-        result = "refused" if reload.refusal else "unchanged" if reload.new is reload.old else "changed"
+        result = "refused" if reload.refusal else "changed" if reload.changed else "unchanged"
         self._metrics.reloaded(result, self._clock() / 1000)
 
     async def _run(self) -> None:
