@@ -109,11 +109,24 @@ def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Inval
     return tuple(
         Invalid(
             path=_pointer(error.instance_path),
-            message=_short(error.message),
+            message=_short(_message(error)),
             schema_path=_pointer(error.schema_path),
         )
         for error in islice(errors, MAX_ERRORS)
     )
+
+
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong; where there are alternatives, with the first thing that keeps the value from each."""
+    kind = error.kind
+    if not isinstance(kind, jsonschema_rs.ValidationErrorKind.AnyOf | jsonschema_rs.ValidationErrorKind.OneOfNotValid):
+        return error.message
+    above = len(error.instance_path)
+    reasons = []
+    for first, *_ in kind.context:
+        below = _pointer(first.instance_path[above:])
+        reasons.append(f"{below}: {_message(first)}" if below else _message(first))
+    return f"none of the alternatives of `{error.schema_path[-1]}` fits: {'; '.join(dict.fromkeys(reasons))}"
 
 
 def _refuse(uri: str) -> Any:

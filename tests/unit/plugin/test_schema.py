@@ -119,3 +119,19 @@ def test_the_same_schema_is_compiled_once_whoever_has_it() -> None:
 
     assert compile_validator(schema()) is compile_validator(schema())
     assert compile_validator({"const": True}) is not compile_validator({"const": 1})
+
+
+def test_alternatives_are_told_with_what_keeps_the_value_from_each() -> None:
+    text = {"type": "string"}
+    named = {"type": "object", "required": ["name"], "properties": {"name": text}}
+    either = compile_validator({"type": "object", "properties": {"who": {"anyOf": [text, named]}}})
+    one = compile_validator({"type": "object", "properties": {"who": {"oneOf": [text, {"anyOf": [named, text]}]}}})
+    assert either({"who": "Ada"}) == either({"who": {"name": "Ada"}}) == ()
+    assert [invalid.message for invalid in either({"who": {"name": 5}})] == [
+        'none of the alternatives of `anyOf` fits: {"name":5} is not of type "string"; /name: 5 is not of type "string"'
+    ]
+    (invalid,) = one({"who": 5})
+    outer, inner = invalid.message.split("; none of the alternatives of `anyOf` fits: ")
+    assert outer == 'none of the alternatives of `oneOf` fits: 5 is not of type "string"'
+    assert inner == '5 is not of type "object"; 5 is not of type "string"'
+    assert invalid.path == "/who"
