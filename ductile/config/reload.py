@@ -175,7 +175,7 @@ def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]
     if new is None:
         raise refused(compiled.problems)
     if new.config_hash == old.config_hash:
-        same = replace(old, warnings=new.warnings)
+        same = old if new.warnings == old.warnings else replace(old, warnings=new.warnings)
         return same, _result(same, [], changed=False)
     keys = fixed_keys_changed(old, new)
     if keys:

@@ -1,5 +1,7 @@
 """The plugin as the worker that `lifecycle: persistent` makes of it."""
 
+from signal import SIGKILL
+
 from ductile.kit.cases.talk import Talk, same_outcome, told
 from ductile.kit.finding import Seen, failed, passed
 from ductile.kit.scratch import scratch
@@ -35,7 +37,10 @@ async def worker(talk: Talk) -> Seen:
     if kept.exit_code == 0:
         return passed()
     patience = talk.lab.bench.limits.kill_grace / 1000
+    said = f"it ends with exit code {kept.exit_code}"
+    if kept.exit_code == -SIGKILL:
+        said = f"it goes on, and has to be killed after {patience:g} s"
     return failed(
-        f"Its stdin has ended, and within {patience:g} s it has not (exit code {kept.exit_code}).",
+        f"When its stdin has ended, {said}.",
         "End with exit code 0 once stdin has, and leave no thread or handle that keeps the process alive.",
     )

@@ -69,7 +69,12 @@ AS_A_WORKER = "    import os, sys, threading\n\n    if 'DUCTILE_LIFECYCLE' in os
         (
             RUN,
             f"{AS_A_WORKER}        threading.Thread(target=threading.Event().wait).start()\n{RUN}",
-            "Its stdin has ended, and within 0.5 s it has not (exit code -9).",
+            "When its stdin has ended, it goes on, and has to be killed after 0.5 s.",
+        ),
+        (
+            RUN,
+            f"{AS_A_WORKER}        import atexit; atexit.register(os._exit, 3)\n{RUN}",
+            "When its stdin has ended, it ends with exit code 3.",
         ),
         (
             "def health(request):\n",

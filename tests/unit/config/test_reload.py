@@ -85,6 +85,12 @@ async def test_a_warning_shows_no_secret_that_came_with_the_reload(live: Live, t
     assert "s3cr3t" not in warning
 
 
+async def test_the_same_snapshot_serves_on_where_nothing_is_new(live: Live) -> None:
+    before = live.snapshot
+    await live.reload("api")
+    assert live.snapshot is before, "what was made from it is not made again"
+
+
 async def test_one_that_changes_nothing_is_heard_too(live: Live, heard: list[bool]) -> None:
     assert not (await live.reload("api")).changed
     assert heard == [True]
