@@ -92,7 +92,10 @@ def _compiled(schema: Mapping[str, Any]) -> Validator:
         raise _bad_schema(error) from None
 
     def validate(payload: Any) -> tuple[Invalid, ...]:
-        return () if compiled.is_valid(payload) else _all_invalid(compiled.iter_errors(payload))
+        try:
+            return () if compiled.is_valid(payload) else _all_invalid(compiled.iter_errors(payload))
+        except ValueError as error:  # it does not follow a payload into every depth
+            return (Invalid(path="", message=f"it is nested too deeply to be checked ({error})", schema_path=""),)
 
     return validate
 

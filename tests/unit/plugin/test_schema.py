@@ -135,3 +135,11 @@ def test_alternatives_are_told_with_what_keeps_the_value_from_each() -> None:
     assert outer == 'none of the alternatives of `oneOf` fits: 5 is not of type "string"'
     assert inner == '5 is not of type "object"; 5 is not of type "string"'
     assert invalid.path == "/who"
+
+
+def test_a_payload_that_is_nested_too_deeply_to_be_checked_is_invalid() -> None:
+    payload: Any = "x"
+    for _ in range(900):
+        payload = [payload]
+    (invalid,) = compile_validator({"type": "object", "additionalProperties": {"type": "string"}})({"deep": payload})
+    assert (invalid.path, "nested too deeply" in invalid.message) == ("", True)
