@@ -1,7 +1,7 @@
 """JSON Schemas of plugins: the compact form, and validators that never leave the machine."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -17,6 +17,11 @@ TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "s
 MAX_ERRORS = 20
 MAX_DEPTH = 100
 """Levels of a schema; documents that show it put their own around it, and JSON is written to 254 levels."""
+LISTED = 10
+"""Levels of a payload in which a schema that multiplies is asked what is wrong: each may take twice as long."""
+_UNTOLD = f"it does not fit; of more than {LISTED} levels it is not said where"
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+_ALTERNATIVES = frozenset({"anyOf", "oneOf"})
 _MAX_MESSAGE = 300
 """Characters; libraries repeat the offending value, which may be long."""
 
@@ -93,11 +98,29 @@ def _compiled(schema: Mapping[str, Any]) -> Validator:
 
     def validate(payload: Any) -> tuple[Invalid, ...]:
         try:
-            return () if compiled.is_valid(payload) else _all_invalid(compiled.iter_errors(payload))
+            if compiled.is_valid(payload):
+                return ()
+            if nests_deeper(payload, LISTED) and _multiplies(schema):
+                return (Invalid(path="", message=_UNTOLD, schema_path=""),)
+            return _all_invalid(compiled.iter_errors(payload))
         except ValueError as error:  # it does not follow a payload into every depth
             return (Invalid(path="", message=f"it is nested too deeply to be checked ({error})", schema_path=""),)
 
     return validate
+
+
+def _multiplies(schema: Mapping[str, Any]) -> bool:
+    """Whether alternatives may stand within alternatives: what is wrong is then looked for in each, level by level."""
+    keys = frozenset(_keys(schema))
+    return not keys.isdisjoint(_REFERENCES) and not keys.isdisjoint(_ALTERNATIVES)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from value
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for member in members:
+        yield from _keys(member)
 
 
 def nests_deeper(value: Any, levels: int) -> bool:

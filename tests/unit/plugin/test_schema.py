@@ -143,3 +143,21 @@ def test_a_payload_that_is_nested_too_deeply_to_be_checked_is_invalid() -> None:
         payload = [payload]
     (invalid,) = compile_validator({"type": "object", "additionalProperties": {"type": "string"}})({"deep": payload})
     assert (invalid.path, "nested too deeply" in invalid.message) == ("", True)
+
+
+def test_a_schema_that_multiplies_is_not_asked_where_a_deep_payload_is_wrong() -> None:
+    of = {"type": "array", "items": {"$ref": "#/$defs/node"}}
+    kinds = [{"type": "object", "properties": {"op": {"const": op}, "of": of}} for op in ("and", "or")]
+    check = compile_validator({"$ref": "#/$defs/node", "$defs": {"node": {"oneOf": kinds}}})
+
+    def nested(op: str, levels: int) -> dict[str, Any]:
+        node: dict[str, Any] = {"op": op}
+        for _ in range(levels):
+            node = {"op": "and", "of": [node]}
+        return node
+
+    assert check(nested("or", 60)) == ()
+    (shallow,) = check(nested("no", 3))
+    assert "none of the alternatives" in shallow.message
+    (deep,) = check(nested("no", 60))  # 2 ** 60 alternatives
+    assert (deep.path, "it does not fit" in deep.message) == ("", True)
