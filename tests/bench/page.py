@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import machine
 from bench.measure import number
-from bench.table import by_scenario, notes, ratio
+from bench.table import by_scenario, label, notes, number_notes, ratio
 
 WIDTH, LABELS, BAR, GAP = 960, 390, 13, 12
 STYLE = """
@@ -117,14 +117,16 @@ def _short(text: str) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     names = ("what", "figure", "spread", "bound", "", "ratio", "budget", "met")
     head = "".join(f"<th>{name}</th>" for name in names)
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(map(_row, rows))}</table></div>'
+    numbers = number_notes(rows)
+    body = "".join(_row(row, numbers) for row in rows)
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def _row(row: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
     met = {None: "", True: '<span class="yes">yes</span>', False: '<span class="no">no</span>'}[row["met"]]
     bound = f"{number(row['bound'])} {row['unit']}" if row["bound"] is not None else ""
     cells = (
-        f"<td>{escape(row['what'])}</td>",
+        f"<td>{escape(label(row, numbers))}</td>",
         f'<td class="n">{number(row["figure"])} {escape(row["unit"])}</td>',
         f'<td class="n">{row["spread"]:.0%}</td>',
         f'<td class="n">{escape(bound)}</td>',

@@ -43,13 +43,19 @@ def by_scenario(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str
     return found
 
 
+def number_notes(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Each note of the rows once, with its number from 1, in the order of the rows."""
+    return {note: number for number, note in enumerate(dict.fromkeys(row["note"] for row in rows if row["note"]), 1)}
+
+
+def label(row: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
+    """What the row measures, with the number of its note."""
+    return f"{row['what']} (note {numbers[row['note']]})" if row["note"] else str(row["what"])
+
+
 def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is to be said of rows, each thing once."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row["note"]:
-            found.setdefault(row["note"], []).append(row["what"])
-    return [f"{'; '.join(whats)}: {note}." for note, whats in found.items()]
+    """The notes below a table, a sentence each."""
+    return [f"Note {number}: {note}." for note, number in number_notes(rows).items()]
 
 
 def _unlike(found: Mapping[str, Any]) -> str | None:
@@ -64,13 +70,14 @@ def _unlike(found: Mapping[str, Any]) -> str | None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    table = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, rows)]
+    numbers = number_notes(rows)
+    table = [COLUMNS, tuple("---" for _ in COLUMNS), *(_cells(row, numbers) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], numbers: Mapping[str, int]) -> tuple[str, ...]:
     return (
-        escape(row["what"]),
+        escape(label(row, numbers)),
         f"{number(row['figure'])} {row['unit']}".strip(),
         f"{row['spread']:.0%}",
         escape(f"{number(row['bound'])} {row['unit']}: {row['bound_is']}") if row["bound"] is not None else "",

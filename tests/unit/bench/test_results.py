@@ -109,9 +109,9 @@ def test_the_table_has_every_row() -> None:
     assert "- Machine: Some <Processor>, 2 cores, Linux 6" in text
     cells = "500 /s | 160% | 1,000 /s: a bare loop | 0.500 (0.400 to 0.600) | ratio ≥ 0.500 | yes |"
     assert f"| jobs \\| at <once> | {cells}" in text
-    assert "| dropped requests | 0 | 0% |  |  | ≤ 0 | yes |" in text
+    assert "| dropped requests (note 1) | 0 | 0% |  |  | ≤ 0 | yes |" in text
     assert "| start | 12.5 ms | 0% |  |  | ≤ 10 ms | **no** |" in text
-    assert "dropped requests: of all." in text
+    assert "\nNote 1: of all." in text
 
 
 def test_the_table_says_where_rows_are_from_different_days_or_short() -> None:
