@@ -194,7 +194,7 @@ def _rewrite(wrong: Sequence[tuple[Block, str]]) -> None:
     for block, output in reversed(wrong):
         text = block.page.read_text()
         new = output
-        if block.language == "json":
+        if block.language == "json" and not _on_one_line(output):
             new = json.dumps(json.loads(output), indent=2, ensure_ascii=False) + "\n"
         elif not new.endswith("\n"):
             new += "\n"
@@ -205,13 +205,18 @@ def same(said: str, printed: str, language: str) -> bool:
     """Whether this is what the page says, but for what varies."""
     if language == "json":
         try:
-            return fits(_json(said), _json(printed))
+            return _on_one_line(said) == _on_one_line(printed) and fits(_json(said), _json(printed))
         except ValueError:
             return False
     lines = "\n".join(line.rstrip() for line in _steady(said).strip().splitlines())
     pattern = re.escape(lines).replace(REST, r"(?:.|\n)*?")
     real = "\n".join(line.rstrip() for line in _steady(printed).strip().splitlines())
     return re.fullmatch(re.sub(r"(\\ )+", r"\\ +", pattern), real) is not None
+
+
+def _on_one_line(text: str) -> bool:
+    """Whether a reader sees the value on one line; a page must show an answer as the command prints it."""
+    return "\n" not in text.strip()
 
 
 def _steady(text: str) -> str:
