@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.principal import Principal
+from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
 from ductile.plugin.discover import MANIFEST
@@ -87,6 +89,7 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
+    problems += _confusing_prefix(configuration.api, matcher, layers.marks)
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
     inputs = _inputs(layers, configuration, loaded.values())
@@ -183,6 +186,15 @@ def _checked(configuration: Configuration, marks: Marks) -> list[Problem]:
         message = "`inherit_env: [all]` gives every plugin every variable of the gateway, secrets too"
         problems.append(located("inherits_all", message, ("service", "inherit_env"), marks, severity="warning"))
     return problems
+
+
+def _confusing_prefix(api: ApiSection | None, matcher: Matcher, marks: Marks) -> list[Problem]:
+    """A path of `public_url` that could as well be one of the gateway's own."""
+    first = urlsplit(api.public_url or "").path.split("/")[1:2] if api else []
+    if not first or not matcher.begins(first[0]):
+        return []
+    message = f"`public_url` must not have the path `/{first[0]}`, which the gateway itself has; choose another one"
+    return [located("bad_value", message, ("api", "public_url"), marks)]
 
 
 def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
@@ -282,4 +294,10 @@ def _api(section: ApiSection | None) -> Api:
         max_body_size=written.max_body_size,
         allowed_origins=tuple(written.allowed_origins),
         metrics_public=written.metrics_public,
+        public_url=written.public_url or "",
+        prefix=urlsplit(written.public_url or "").path,
+        trusted_proxies=Proxies(
+            networks=tuple(parse_network(one) for one in written.trusted_proxies if one != UNIX_PEER),
+            unix=UNIX_PEER in written.trusted_proxies,
+        ),
     )

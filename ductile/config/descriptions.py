@@ -59,6 +59,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_body_size": "The largest body of a request.",
         "allowed_origins": "Web pages that may call, such as `https://tools.example.org`, or `*`.",
         "metrics_public": "Whether `/metrics` can be read without a token.",
+        "public_url": "Where clients reach the gateway behind a proxy; links and the OpenAPI document name it.",
+        "trusted_proxies": "Networks of the proxies that may say, in `X-Forwarded-For` or `Forwarded`, who calls; "
+        "`unix` for one that calls over a Unix socket.",
     },
     "Retry": {
         "max_attempts": _RETRIES,

@@ -29,6 +29,7 @@ from ductile.config.fields import (
 )
 from ductile.document.fields import Flag, show, wrong
 from ductile.model.clock import Millis
+from ductile.model.proxies import UNIX_PEER, parse_network
 
 SECOND: Millis = 1000
 MINUTE = 60 * SECOND
@@ -41,6 +42,10 @@ OWN_VARIABLES = frozenset({"DUCTILE_INSTANCE", "DUCTILE_JOB_ID", "DUCTILE_ATTEMP
 
 _ORIGIN = re.compile(r"https?://[^/?#\s@]+")
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
+_URL = re.compile(
+    r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>(/([A-Za-z0-9._~-])+)*/?)"
+)
+"""Of the characters of a path only those that every proxy leaves as they are."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 GONE = object()
@@ -110,6 +115,24 @@ def _origin(value: Any) -> str:
     raise wrong(message)
 
 
+def _public_url(value: Any) -> str:
+    match = _URL.fullmatch(value) if isinstance(value, str) else None
+    if match is None or ".." in match["path"].split("/") or int(match["port"] or 0) >= 2**16:
+        message = f"must be a URL such as `https://tools.example/ductile`, without query or user, not {show(value)}"
+        raise wrong(message)
+    return str(value).rstrip("/")
+
+
+def _proxy(value: Any) -> str:
+    try:
+        if value != UNIX_PEER:
+            parse_network(value if isinstance(value, str) else "")
+    except ValueError as error:
+        message = f"{error}, not {show(value)}"
+        raise wrong(message) from None
+    return str(value)
+
+
 def _variables(env: dict[str, str]) -> dict[str, str]:
     for name, value in env.items():
         if name in OWN_VARIABLES:
@@ -125,6 +148,8 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 
 
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValidator(_texts)]
+PublicUrl = Annotated[str, BeforeValidator(_public_url)]
+ProxyList = Annotated[list[Annotated[str, BeforeValidator(_proxy)]], BeforeValidator(_texts)]
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
 Names = Annotated[list[Name], BeforeValidator(_texts)]
 Listen = Annotated[
@@ -206,6 +231,8 @@ class ApiSection(Section):
     max_body_size: Size = MEGABYTE
     allowed_origins: Origins = []
     metrics_public: Flag = True
+    public_url: PublicUrl | None = None
+    trusted_proxies: ProxyList = []
     management_socket: NotYet = None
 
 

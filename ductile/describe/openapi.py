@@ -32,17 +32,33 @@ def openapi(snapshot: Snapshot, version: str) -> Json:
     """The whole document, in a fixed order."""
     schemas: Json = {}
     operations = [*commands(snapshot, schemas), *pipelines(snapshot, schemas), *control(snapshot, schemas)]
-    return document(operations, schemas, version, title="Ductile Gateway", tags=tags(snapshot, operations))
+    return document(
+        operations, schemas, version, server=server(snapshot), title="Ductile Gateway", tags=tags(snapshot, operations)
+    )
 
 
 def plugin_openapi(snapshot: Snapshot, name: str, version: str) -> Json:
     """The document of one plugin's commands."""
     schemas: Json = {}
     operations = list(commands(snapshot, schemas, only=name))
-    return document(operations, schemas, version, title=f"Ductile Gateway: {name}", tags=tags(snapshot, operations))
+    return document(
+        operations,
+        schemas,
+        version,
+        server=server(snapshot),
+        title=f"Ductile Gateway: {name}",
+        tags=tags(snapshot, operations),
+    )
 
 
-def document(operations: Iterable[Operation], schemas: Json, version: str, *, title: str, tags: list[Json]) -> Json:
+def server(snapshot: Snapshot) -> str:
+    """What the paths of the document stand below."""
+    return snapshot.api.public_url or "/"
+
+
+def document(
+    operations: Iterable[Operation], schemas: Json, version: str, *, server: str, title: str, tags: list[Json]
+) -> Json:
     """These operations, with the components they refer to."""
     paths: dict[str, Json] = {}
     taken: set[str] = set()
@@ -54,7 +70,7 @@ def document(operations: Iterable[Operation], schemas: Json, version: str, *, ti
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": ABOUT},
-        "servers": [{"url": "/", "description": "This gateway."}],
+        "servers": [{"url": server, "description": "This gateway."}],
         "tags": tags,
         "paths": paths,
         "components": {

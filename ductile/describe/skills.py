@@ -11,33 +11,36 @@ from ductile.model.snapshot import Snapshot
 def skills(snapshot: Snapshot) -> dict[str, Any]:
     """`{skills: […]}`: the commands by plugin name, then the pipelines by name."""
     commands = [
-        command_skill(name, command)
+        command_skill(name, command, snapshot.api.prefix)
         for name, plugin in sorted(snapshot.plugins.items())
         for command in plugin.manifest.commands.values()
     ]
-    return {"skills": commands + [pipeline_skill(graph) for _, graph in sorted(snapshot.pipelines.items())]}
+    return {
+        "skills": commands
+        + [pipeline_skill(graph, snapshot.api.prefix) for _, graph in sorted(snapshot.pipelines.items())]
+    }
 
 
-def command_skill(plugin: str, command: Command) -> dict[str, Any]:
-    """One plugin command."""
+def command_skill(plugin: str, command: Command, prefix: str = "") -> dict[str, Any]:
+    """One plugin command; the prefix is that of `api.public_url`."""
     return {
         "name": f"plugin.{plugin}.{command.name}",
         "kind": "plugin",
         "description": command.description,
-        "endpoint": f"/plugin/{plugin}/{command.name}",
+        "endpoint": f"{prefix}/plugin/{plugin}/{command.name}",
         "tier": command.type.upper(),
         "plugin": plugin,
         "command": command.name,
     }
 
 
-def pipeline_skill(graph: Graph) -> dict[str, Any]:
+def pipeline_skill(graph: Graph, prefix: str = "") -> dict[str, Any]:
     """One pipeline. `timeout_secs` is null where it sets none."""
     seconds = None if graph.timeout is None else graph.timeout / 1000
     return {
         "name": f"pipeline.{graph.name}",
         "kind": "pipeline",
-        "endpoint": f"/pipeline/{quote(graph.name, safe='')}",
+        "endpoint": f"{prefix}/pipeline/{quote(graph.name, safe='')}",
         "pipeline": graph.name,
         "trigger": graph.on or graph.on_hook,
         "execution_mode": "synchronous" if graph.synchronous else "asynchronous",

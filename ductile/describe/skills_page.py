@@ -96,6 +96,10 @@ def how(snapshot: Snapshot) -> str:
         "{body}": body.replace("'", "'\\''"),
     }
     page = HOW
+    if snapshot.api.public_url:
+        page = page.replace(
+            "\n## How", f"\nEvery path on this page stands below `{snapshot.api.public_url}`.\n\n## How", 1
+        )
     for place, text in texts.items():
         page = page.replace(place, text)
     return page

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from ductile.config.reload import Live
 from ductile.errors import BadRequest
+from ductile.http.client_address import address_of
 from ductile.http.errors import InvalidJson, UnsupportedMedia
 from ductile.http.representation import Documents
 from ductile.http.stream import Parts
@@ -78,15 +79,30 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Ask:
     """One request under way, bound to one snapshot; each middleware adds what it finds out."""
 
-    __slots__ = ("body", "gateway", "method", "path", "principal", "raw", "raw_path", "request_id", "route", "snapshot")
+    __slots__ = (
+        "_client_address",
+        "body",
+        "gateway",
+        "method",
+        "path",
+        "principal",
+        "raw",
+        "raw_path",
+        "request_id",
+        "route",
+        "snapshot",
+    )
 
     def __init__(self, gateway: Gateway, raw: BaseRequest) -> None:
         self.gateway = gateway
         self.raw = raw
         self.method = raw.method
-        self.raw_path: str = raw.rel_url.raw_path
-        """As the client wrote it, percent-encoded, without the query."""
         self.snapshot = gateway.live.snapshot
+        self.raw_path: str = raw.rel_url.raw_path
+        """As the client wrote it, percent-encoded, without the query and the prefix of `api.public_url`."""
+        prefix = self.snapshot.api.prefix
+        if prefix:
+            self.raw_path = without_prefix(self.raw_path, prefix)
         match = self.snapshot.matcher.match(self.method, self.raw_path)
         self.route: Route | None = match.route if match else None
         """None where nothing answers this method and path."""
@@ -95,6 +111,14 @@ class Ask:
         self.principal: Principal | None = None
         self.request_id = ""
         self.body = b""
+        self._client_address: str | None = None
+
+    @property
+    def client_address(self) -> str:
+        """Where the request comes from: an IP address, or `unix`; a trusted proxy says for whom it calls."""
+        if self._client_address is None:
+            self._client_address = address_of(self.raw, self.snapshot.api.trusted_proxies)
+        return self._client_address
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -140,6 +164,12 @@ class Ask:
         protocol: Any = self.raw.protocol
         future: asyncio.Future[None] = protocol.gone()
         return future
+
+
+def without_prefix(path: str, prefix: str) -> str:
+    """The path below the prefix; the whole path where a proxy has taken the prefix off already."""
+    rest = path.removeprefix(prefix)
+    return rest or "/" if len(rest) < len(path) and rest[:1] in ("", "/") else path
 
 
 def first_undecodable(body: bytes, offset: int) -> int:

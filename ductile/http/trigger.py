@@ -115,11 +115,16 @@ def planned_reply(accepted: Accepted, **more: Any) -> Reply:
     return Reply(body={**body, "job_id": accepted.job_id if stood else None, "dry_run": True, **more})
 
 
-def accepted_reply(accepted: Accepted, **more: Any) -> Reply:
+def location(ask: Ask, job_id: str) -> dict[str, str]:
+    """The header that says where to follow a job."""
+    return {"Location": ask.snapshot.api.link(f"/job/{job_id}")}
+
+
+def accepted_reply(ask: Ask, accepted: Accepted, **more: Any) -> Reply:
     """202 with the job's place; 200 where an earlier job stands for it, or has ended already."""
     body = {**accepted_document(accepted), **more}
     status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
-    return Reply(status=status, body=body, headers={"Location": f"/job/{accepted.job_id}"})
+    return Reply(status=status, body=body, headers=location(ask, accepted.job_id))
 
 
 def accepted_document(accepted: Accepted) -> dict[str, Any]:

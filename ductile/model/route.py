@@ -119,6 +119,10 @@ class Matcher:
         rows = tuple(row if row.under is None else row.under(row, api) for row in self._written)
         return self if rows == self.rows else Matcher(rows, written=self._written)
 
+    def begins(self, segment: str) -> bool:
+        """Whether a path of a row begins with this segment."""
+        return any(_segments(row.path)[0] == segment for row in self._written)
+
     def methods(self, path: str) -> Mapping[str, Match]:
         """Method → match for every row at this path; empty where there is none. `HEAD` stands wherever `GET` does."""
         rows, values = self._find(path)

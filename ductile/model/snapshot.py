@@ -15,6 +15,7 @@ from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.principal import Principal
+from ductile.model.proxies import NO_PROXIES, Proxies
 from ductile.model.route import Matcher
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
@@ -123,6 +124,15 @@ class Api(Struct, frozen=True, kw_only=True):
     """Bytes."""
     allowed_origins: tuple[str, ...]
     metrics_public: bool
+    public_url: str = ""
+    """Where clients reach the gateway, without a slash at its end; empty where that is where it listens."""
+    prefix: str = ""
+    """The path of `public_url`: `/ductile`. The gateway answers below it and without it."""
+    trusted_proxies: Proxies = NO_PROXIES
+
+    def link(self, path: str) -> str:
+        """A path of the gateway as clients must write it."""
+        return self.prefix + path
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

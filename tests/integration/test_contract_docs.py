@@ -1,55 +1,27 @@
 """The documentation page: it lists and explains the operations in a browser that reaches nothing but the gateway."""
 
 import re
-import shutil
-import subprocess
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from support.browser import found, opened
 from support.gateway import Gateway
 
 STATIC = Path(__file__).parents[2] / "ductile/http/static"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SPELLING = "escaping deep link whitespace with `_`"
-"""The page's library on every operation id with `_`, where somebody opens the page at one."""
-PATIENCE = 90
-"""Seconds that a browser may take on a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return found or pytest.skip(f"no browser is installed; any of {', '.join(BROWSERS)} would do")
+    return found()
 
 
 @pytest.fixture(scope="module")
 def seen(world: Gateway, browser: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
     """The page opened at one operation, as a browser has made it that finds no host but the gateway; its complaints."""
     host, port = world.address
-    ended = subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {host}",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-            f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-            f"http://{host}:{port}/docs#/shell/shell__say",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    said = [line for line in ended.stderr.splitlines() if "CONSOLE" in line and SPELLING not in line]
-    return ended.stdout, said
+    return opened(browser, host, f"http://{host}:{port}/docs#/shell/shell__say", tmp_path_factory.mktemp("browser"))
 
 
 def test_the_page_lists_every_operation_and_complains_of_nothing(world: Gateway, seen: tuple[str, list[str]]) -> None:

@@ -55,7 +55,7 @@ VARYING = [
     (re.compile(r"\b(duration_ms: +)\d+"), r"\1(number)"),
     (re.compile(r'("(?:duration_ms|uptime_seconds|p50|p95|p99)": ?)[\d.]+'), r"\1(number)"),
 ]
-KINDS = ("sh", "yaml", "json", "text", "python", "js", "ini", "dockerfile", "mermaid", "promql")
+KINDS = ("sh", "yaml", "json", "text", "python", "js", "ini", "dockerfile", "nginx", "mermaid", "promql")
 TIMEOUT = 100
 
 

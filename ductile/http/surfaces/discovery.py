@@ -1,5 +1,8 @@
 """Says what the gateway can do, to people and to agents."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ductile import __version__
 from ductile.describe.catalog import catalog, plugin_document
 from ductile.describe.openapi import openapi, plugin_openapi
@@ -21,25 +24,25 @@ TAGS = ("discovery",)
 
 async def index(ask: Ask) -> Reply:
     """Where to start."""
-    gateway = ask.gateway
+    gateway, link = ask.gateway, ask.snapshot.api.link
     return Reply(
         body={
             "name": "Ductile Gateway",
             "description": "Turns executables into dependable services, behind one durable queue.",
             "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
             "discovery": {
-                "health": "/healthz",
-                "skills": "/skills",
-                "plugins": "/plugins",
-                "openapi": "/openapi.json",
-                "ai_plugin": "/.well-known/ai-plugin.json",
+                "health": link("/healthz"),
+                "skills": link("/skills"),
+                "plugins": link("/plugins"),
+                "openapi": link("/openapi.json"),
+                "ai_plugin": link("/.well-known/ai-plugin.json"),
             },
         },
-        headers={"Link": '</docs>; rel="service-doc", </openapi.json>; rel="service-desc"'},
+        headers={"Link": f'<{link("/docs")}>; rel="service-doc", <{link("/openapi.json")}>; rel="service-desc"'},
     )
 
 
-AI_PLUGIN = {
+AI_PLUGIN: Mapping[str, Any] = {
     "schema_version": "v1",
     "name_for_human": "Ductile Gateway",
     "name_for_model": "ductile",
@@ -103,7 +106,9 @@ async def get_plugin_openapi(ask: Ask) -> Reply:
 
 async def get_ai_plugin(ask: Ask) -> Reply:
     """The manifest that agents look for."""
-    return conditional(ask, represent(ask.snapshot, AI_PLUGIN))
+    url = f"{ask.snapshot.api.public_url}{AI_PLUGIN['api']['url']}"
+    manifest = {**AI_PLUGIN, "api": {**AI_PLUGIN["api"], "url": url}}
+    return conditional(ask, represent(ask.snapshot, manifest))
 
 
 ROUTES = [

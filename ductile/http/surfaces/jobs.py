@@ -131,8 +131,9 @@ async def retry(ask: Ask) -> Reply:
     retried = await submit_retry(
         ask.gateway.store, ask.snapshot, job_id_of(ask), origin=origin(ask), new_job_id=new_id(), dry_run=dry_run
     )
-    reply = planned_reply if dry_run else accepted_reply
-    return reply(retried.accepted, retry_of=retried.retry_of)
+    if dry_run:
+        return planned_reply(retried.accepted, retry_of=retried.retry_of)
+    return accepted_reply(ask, retried.accepted, retry_of=retried.retry_of)
 
 
 ROUTES = [

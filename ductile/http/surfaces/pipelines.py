@@ -10,7 +10,7 @@ from ductile.http.documents import run_document
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import may_read, sees_all
-from ductile.http.trigger import LOCATION, RUN_MEMBERS, accepted_reply, origin, planned_reply, read_trigger
+from ductile.http.trigger import LOCATION, RUN_MEMBERS, accepted_reply, location, origin, planned_reply, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
@@ -41,9 +41,9 @@ async def trigger(ask: Ask) -> Reply:
     if flag(ask, "dry_run"):
         return await planned(ask, graph, payload, submit)
     if not wait:
-        return accepted_reply(await submit(job_id=new_id()))
+        return accepted_reply(ask, await submit(job_id=new_id()))
     accepted, ended = await submit_and_wait(ask, lambda job_id: submit(job_id=job_id), wait)
-    return await ended_reply(ask, accepted) if ended else still_running(accepted)
+    return await ended_reply(ask, accepted) if ended else still_running(ask, accepted)
 
 
 async def planned(
@@ -75,14 +75,14 @@ async def ended_reply(ask: Ask, accepted: Accepted) -> Reply:
     views, skips = await ask.gateway.store.tree(accepted.job_id)
     root = next((view for view in views if view.id == accepted.job_id), None)
     if root is None or not may_read(ask, root):
-        return accepted_reply(accepted)
+        return accepted_reply(ask, accepted)
     document = run_document(root, views, skips, ask.snapshot.redactor, full=sees_all(ask))
     if accepted.deduplicated:
         document["deduplicated"] = True
-    return Reply(body=document, headers={"Location": f"/job/{root.id}"})
+    return Reply(body=document, headers=location(ask, root.id))
 
 
-def still_running(accepted: Accepted) -> Reply:
+def still_running(ask: Ask, accepted: Accepted) -> Reply:
     """202: the run goes on without the caller."""
     body = {
         "job_id": accepted.job_id,
@@ -90,7 +90,7 @@ def still_running(accepted: Accepted) -> Reply:
         "timeout_exceeded": True,
         "message": "Pipeline still running after timeout.",
     }
-    return Reply(status=202, body=body, headers={"Location": f"/job/{accepted.job_id}"})
+    return Reply(status=202, body=body, headers=location(ask, accepted.job_id))
 
 
 ROUTES = [

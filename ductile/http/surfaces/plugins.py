@@ -8,7 +8,7 @@ from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import describe, may_read
-from ductile.http.trigger import LOCATION, accepted_reply, origin, planned_reply, read_trigger
+from ductile.http.trigger import LOCATION, accepted_reply, location, origin, planned_reply, read_trigger
 from ductile.http.wait import flag, submit_and_wait, wait_asked
 from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
@@ -57,7 +57,7 @@ async def trigger(ask: Ask) -> Reply:
         return planned_reply(await submit(new_id(), dry_run=True))
     wait = wait_asked(ask)
     if not wait:
-        return accepted_reply(await submit(new_id()))
+        return accepted_reply(ask, await submit(new_id()))
     accepted, ended = await submit_and_wait(ask, submit, wait, shown=True)
     return await waited_reply(ask, accepted, ended)
 
@@ -68,13 +68,13 @@ async def waited_reply(ask: Ask, accepted: Accepted, ended: JobEnded | None) -> 
     if view is None:
         view = await ask.gateway.store.job(accepted.job_id)
     if view is None or not may_read(ask, view):
-        return accepted_reply(accepted)
+        return accepted_reply(ask, accepted)
     if view.state not in ENDED:
-        return accepted_reply(replace(accepted, status=view.state))
+        return accepted_reply(ask, replace(accepted, status=view.state))
     document = await describe(ask, view)
     if accepted.deduplicated:
         document["deduplicated"] = True
-    return Reply(body=document, headers={"Location": f"/job/{view.id}"})
+    return Reply(body=document, headers=location(ask, view.id))
 
 
 ROUTES = [
