@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document: one path a plugin command and pipeline, then the control API, all from the route rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ductile.describe.answers import error_responses
@@ -32,33 +32,17 @@ def openapi(snapshot: Snapshot, version: str) -> Json:
     """The whole document, in a fixed order."""
     schemas: Json = {}
     operations = [*commands(snapshot, schemas), *pipelines(snapshot, schemas), *control(snapshot, schemas)]
-    return document(
-        operations, schemas, version, server=server(snapshot), title="Ductile Gateway", tags=tags(snapshot, operations)
-    )
+    return document(operations, schemas, version, snapshot, title="Ductile Gateway")
 
 
 def plugin_openapi(snapshot: Snapshot, name: str, version: str) -> Json:
     """The document of one plugin's commands."""
     schemas: Json = {}
     operations = list(commands(snapshot, schemas, only=name))
-    return document(
-        operations,
-        schemas,
-        version,
-        server=server(snapshot),
-        title=f"Ductile Gateway: {name}",
-        tags=tags(snapshot, operations),
-    )
+    return document(operations, schemas, version, snapshot, title=f"Ductile Gateway: {name}")
 
 
-def server(snapshot: Snapshot) -> str:
-    """What the paths of the document stand below."""
-    return snapshot.api.public_url or "/"
-
-
-def document(
-    operations: Iterable[Operation], schemas: Json, version: str, *, server: str, title: str, tags: list[Json]
-) -> Json:
+def document(operations: Sequence[Operation], schemas: Json, version: str, snapshot: Snapshot, *, title: str) -> Json:
     """These operations, with the components they refer to."""
     paths: dict[str, Json] = {}
     taken: set[str] = set()
@@ -70,8 +54,8 @@ def document(
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": ABOUT},
-        "servers": [{"url": server, "description": "This gateway."}],
-        "tags": tags,
+        "servers": [{"url": snapshot.api.public_url or "/", "description": "This gateway."}],
+        "tags": tags(snapshot, operations),
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),

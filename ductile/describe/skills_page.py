@@ -97,9 +97,8 @@ def how(snapshot: Snapshot) -> str:
     }
     page = HOW
     if snapshot.api.public_url:
-        page = page.replace(
-            "\n## How", f"\nEvery path on this page stands below `{snapshot.api.public_url}`.\n\n## How", 1
-        )
+        base = f"Every path on this page stands below `{snapshot.api.public_url}`."
+        page = page.replace("\n## How", f"\n{base}\n\n## How", 1)
     for place, text in texts.items():
         page = page.replace(place, text)
     return page

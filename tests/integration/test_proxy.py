@@ -14,7 +14,7 @@ import pytest
 from support.browser import found, opened
 from support.gateway import TOKEN, Gateway
 from support.pages import ROOT, blocks_of
-from support.world import furnish
+from support.world import furnish, head, speak
 
 from ductile.cli.report import matcher
 from ductile.config.compile import compile_config
@@ -141,9 +141,9 @@ def test_the_documentation_page_works_below_the_prefix(proxies: Mapping[str, int
 
 def test_without_the_prefix_it_answers_too(gateway: Gateway) -> None:
     assert gateway.call("GET", "/livez").status == 200
-    assert gateway._call("GET", PREFIX).status == 200
-    assert gateway._call("GET", f"{PREFIX}er/livez", token=TOKEN).status == 404
-    assert gateway._call("GET", f"{PREFIX}{PREFIX}/livez", token=TOKEN).status == 404
+    assert speak(gateway, head("GET", PREFIX)).startswith(b"HTTP/1.1 200")
+    assert speak(gateway, head("GET", f"{PREFIX}er/livez")).startswith(b"HTTP/1.1 404")
+    assert speak(gateway, head("GET", f"{PREFIX}{PREFIX}/livez")).startswith(b"HTTP/1.1 404")
 
 
 def test_the_log_names_the_client_whom_the_proxy_vouches_for(gateway: Gateway, proxies: Mapping[str, int]) -> None:
@@ -162,10 +162,8 @@ def test_the_log_names_the_client_whom_the_proxy_vouches_for(gateway: Gateway, p
 def test_a_prefix_that_is_a_path_of_the_gateway_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("api:\n  public_url: https://example.org/plugin/x\n")
     problems = compile_config(tmp_path / "config.yaml", {}, generation=1, matcher=matcher()).errors
-    assert [str(one) for one in problems] == [
-        "config.yaml:2:15: error[bad_value]: `public_url` must not have the path `/plugin`, which the gateway itself "
-        "has; choose another one"
-    ]
+    assert [(str(one.mark), one.path) for one in problems] == [("config.yaml:2:15", ("api", "public_url"))]
+    assert "must not have the path `/plugin`" in problems[0].message
 
 
 def test_a_client_that_is_no_proxy_is_itself(tmp_path: Path) -> None:

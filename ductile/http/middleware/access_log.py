@@ -10,7 +10,7 @@ _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def access_log(ask: Ask, reply: Reply, seconds: float) -> None:
-    """Log method, path, status, duration, who asked and from where. Neither query nor body: they may hold what is private."""
+    """Log method, path, status, duration, who asked and from where. Query and body may hold what is private."""
     status = reply.status
     if status < 400 and ask.snapshot.service.log_level != "debug":  # noqa: PLR2004 - the first status of an error
         return
