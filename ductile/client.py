@@ -231,9 +231,14 @@ class Client:
         found: dict[str, Any] = await self._gateway.call("GET", "/healthz", accept=frozenset({503}), has=("status",))
         return found
 
-    async def reload(self, *, dry_run: bool = False) -> dict[str, Any]:
-        """Read the configuration again. Raises Refused with `details.errors` where it is invalid."""
-        return await self._order("/system/reload", dry_run=dry_run)
+    async def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
+        """Read the configuration again. Raises Refused with `details.errors` where it is invalid.
+
+        One that leaves no token with `*`, or not the token of this client, is refused unless `force` is given.
+        """
+        query = {**dry(dry_run), **({"force": "true"} if force else {})}
+        answer: dict[str, Any] = await self._gateway.call("POST", "/system/reload", query=query, has=("status",))
+        return answer
 
     async def pause(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Claim nothing more."""

@@ -45,9 +45,15 @@ def status(out: Out) -> None:
 
 
 @command(app, gateway=True, changes=True)
-def reload(out: Out) -> None:
-    """Put the edited configuration into force. Exits with 78 if it is invalid; the old one then serves on."""
-    done = out.ask(lambda client: client.reload(dry_run=out.dry_run))
+def reload(
+    out: Out,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where it leaves no token with `*`, or not the one of this call.")
+    ] = False,
+) -> None:
+    """Put the edited configuration into force. Exits with 78 if it is refused; the old one then serves on."""
+    done = out.ask(lambda client: client.reload(dry_run=out.dry_run, force=force))
     out.fields({name: value for name, value in done.items() if name != "warnings" or value}, document=done)
 
 

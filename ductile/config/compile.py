@@ -12,11 +12,12 @@ from ductile.config.access import compile_principals
 from ductile.config.collector import collecting_later
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import NO_TEXTS, Layers, load_layers
+from ductile.config.lockout import TOKENS
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
 from ductile.config.secrets import compiled_secrets
 from ductile.config.sentences import located, marked, validate
 from ductile.config.wiring import Routes, compile_routes, compile_schedules
-from ductile.document.marks import Marks
+from ductile.document.marks import Marks, start_of
 from ductile.document.problem import Problem
 from ductile.document.redact import Redactor
 from ductile.flow.parse import parse_pipelines
@@ -25,7 +26,7 @@ from ductile.flow.value import json_faults
 from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
-from ductile.model.principal import Principal
+from ductile.model.principal import ALL, Principal
 from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
@@ -43,6 +44,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     inputs: Inputs = field(default_factory=Inputs)
     """Everything that was read for it."""
+    marks: Marks = field(default_factory=lambda: Marks(start_of("")))
+    """Where each value was written."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -95,9 +98,9 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     inputs = _inputs(layers, configuration, loaded.values())
     ordered = _in_order(problems, layers.names)
     if any(problem.severity == "error" for problem in ordered):
-        return Compiled(snapshot=None, problems=ordered, inputs=inputs)
+        return Compiled(snapshot=None, problems=ordered, inputs=inputs, marks=layers.marks)
     snapshot = _snapshot(configuration, parts, layers, ordered, inputs, generation=generation, matcher=matcher)
-    return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs)
+    return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks)
 
 
 def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> Inputs:
@@ -206,7 +209,10 @@ def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
         problems.append(located("no_plugins", message, ("plugin_roots",), marks, severity="warning"))
     if api and api.enabled and not api.auth.tokens:
         message = "there are no `api.auth.tokens`, so nobody may call"
-        problems.append(located("no_tokens", message, ("api", "auth", "tokens"), marks, severity="warning"))
+        problems.append(located("no_tokens", message, TOKENS, marks, severity="warning"))
+    elif api and api.enabled and not any(token and ALL in token.scopes for token in api.auth.tokens):
+        message = "no token has the scope `*`, so nobody may reload, pause or stop the gateway over HTTP"
+        problems.append(located("no_operator", message, TOKENS, marks, severity="warning"))
     return problems
 
 

@@ -37,6 +37,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "strict_mode": "Whether a plugin that cannot load keeps the gateway from starting, instead of only itself.",
         "allow_symlinks": "Whether plugin folders may be links inside a plugin root.",
         "watch": "Whether a change of a file that was read reloads the configuration.",
+        "settle": "How long no file may have changed before `watch` reloads, so that none is read half written.",
     },
     "StateSection": {
         "path": "The database, relative to this file; `data/state.db` when absent. One gateway at a time holds it.",

@@ -13,9 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ductile.config.compile import Compiled, compile_config
+from ductile.config.lockout import NOBODY, Asker, check_operators
 from ductile.document.problem import Problem
 from ductile.errors import DuctileError, Unprocessable
-from ductile.model.clock import Clock, rfc3339
+from ductile.model.clock import Clock, Millis, rfc3339
 from ductile.model.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,10 @@ class RestartRequired(Unprocessable):
     """A change of {keys} needs a restart; nothing was applied. Run `ductile system stop`, then start it again."""
 
     code = "restart_required"
+
+
+class FilesChanged(Exception):
+    """The files changed while they were read, so that what was read may be half of something."""
 
 
 class ReloadResult(Struct, frozen=True, kw_only=True):
@@ -66,6 +71,15 @@ class Reload(Struct, frozen=True, kw_only=True):
     def changed(self) -> bool:
         """Whether another configuration serves now."""
         return self.new.generation != self.old.generation
+
+
+Still = Callable[[], Awaitable[bool]]
+"""Whether the files are as they were when somebody asked for them to be read."""
+
+
+async def always() -> bool:
+    """They count as still."""
+    return True
 
 
 Witness = Callable[[Reload], Awaitable[None]]
@@ -108,18 +122,21 @@ class Live:
         """Tell `told` of every reload, once it is over."""
         self._witnesses.append(told)
 
-    async def reload(self, cause: str) -> ReloadResult:
+    async def reload(self, cause: str, asker: Asker = NOBODY, *, still: Still = always) -> ReloadResult:
         """Compile the configuration and let it serve.
 
-        Raises ReloadRefused with every located problem, or RestartRequired; both leave the old snapshot serving.
-        Reloads take turns, so each one answers for the files as they were after it was asked.
+        Raises ReloadRefused with every located problem, RestartRequired or OperatorLockedOut; all leave the old
+        snapshot serving. Raises FilesChanged, as if nothing had been asked, where the files are not `still` once they
+        are read. Reloads take turns, so each one answers for the files as they were after it was asked.
         """
         async with self._turn:
             old = self.snapshot
             for heard in self._heralds:
                 heard()
             try:
-                result = await self._reload()
+                result = await self._reload(asker, still)
+            except FilesChanged:
+                raise
             except Unprocessable as refusal:
                 errors = refusal.details.get("errors", [])
                 self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
@@ -142,16 +159,18 @@ class Live:
         for told in self._witnesses:
             await told(reload)
 
-    async def preview(self) -> ReloadResult:
+    async def preview(self, asker: Asker = NOBODY) -> ReloadResult:
         """What a reload would do now. Raises what it would raise; nothing is kept of it, not even an error."""
         async with self._turn:
-            return compared(self.snapshot, await self._compile())[1]
+            return compared(self.snapshot, await self._compile(), asker, self._clock())[1]
 
-    async def _reload(self) -> ReloadResult:
+    async def _reload(self, asker: Asker, still: Still) -> ReloadResult:
         old = self.snapshot
         compiled = await self._compile()
+        if not await still():
+            raise FilesChanged
         self.inputs = compiled.inputs
-        new, result = compared(old, compiled)
+        new, result = compared(old, compiled, asker, self._clock())
         self.snapshot = new
         if result.changed:
             for apply in self._followers:
@@ -166,8 +185,8 @@ class Live:
         )
 
 
-def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]:
-    """The snapshot to serve, and what is new in it. Raises ReloadRefused or RestartRequired.
+def compared(old: Snapshot, compiled: Compiled, asker: Asker, now: Millis) -> tuple[Snapshot, ReloadResult]:
+    """The snapshot to serve, and what is new in it. Raises ReloadRefused, RestartRequired or OperatorLockedOut.
 
     Where nothing is new it is the old one, with the warnings as the files give rise to them now.
     """
@@ -180,6 +199,7 @@ def compared(old: Snapshot, compiled: Compiled) -> tuple[Snapshot, ReloadResult]
     keys = fixed_keys_changed(old, new)
     if keys:
         raise RestartRequired(keys=keys)
+    check_operators(old, new, compiled.marks, asker, now)
     return new, _result(new, changes(old, new), changed=True)
 
 

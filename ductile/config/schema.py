@@ -189,6 +189,7 @@ class ServiceSection(Section):
     strict_mode: Flag = False
     allow_symlinks: Flag = False
     watch: Flag = False
+    settle: Span = 500
     admission: NotYet = None
 
 

@@ -12,7 +12,7 @@ from ductile.model.snapshot import Snapshot
 Json = dict[str, Any]
 
 DURATIONS = frozenset(
-    {"tick_interval", "dedupe_ttl", "job_log_retention", "job_queue_retention", "kill_grace", "drain_timeout"}
+    {"tick_interval", "dedupe_ttl", "job_log_retention", "job_queue_retention", "kill_grace", "drain_timeout", "settle"}
 )
 """The settings of `service` that are lengths of time."""
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import structlog
 
-from ductile.config.reload import WATCH, Live
+from ductile.config.reload import WATCH, FilesChanged, Live
 from ductile.errors import DuctileError
 from ductile.ingress.sight import Folders, Sight, look
 from ductile.model.snapshot import Snapshot
@@ -23,6 +23,12 @@ log = structlog.get_logger(__name__)
 
 QUIET = 100
 """Milliseconds without a change after which several count as one."""
+
+RESTLESS = "watch.settle"
+"""The notice that files go on changing."""
+
+TOLD_AFTER = 10_000
+"""Milliseconds of changes after which that is said."""
 
 LONGEST = 1000
 """Milliseconds after which a reload waits no longer for quiet."""
@@ -53,6 +59,8 @@ class Watch:
         self._news = asyncio.Event()
         """The configuration was read anew, or it is to stop watching."""
         self._sight: Sight | None = None
+        self._restless = 0
+        """How many times in a row something had changed again."""
         self.task: asyncio.Task[None] | None = None
         """The watching itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
@@ -92,12 +100,13 @@ class Watch:
                         watched = sight.folders
                         break
                     if (sight.inputs, sight.states) == seen:
+                        self._calm()
                         log.debug("waiting for changes")
                         await wakes.next()
-                    else:
+                    elif await self._is_still(sight):
                         seen = (sight.inputs, sight.states)
-                        await self._reload()
-                        await asyncio.sleep(QUIET / 1000)  # a file that is written all the time costs no more than this
+                        if not await self._reload(sight):
+                            seen = None
         self._tell(None)
 
     async def _look(self) -> Sight:
@@ -125,9 +134,46 @@ class Watch:
         finally:
             await wakes.close()
 
-    async def _reload(self) -> None:
-        with contextlib.suppress(DuctileError):  # logged, and kept for `/healthz`, by the reload itself
-            await self._live.reload(WATCH)
+    async def _is_still(self, sight: Sight) -> bool:
+        """Whether nothing changes for as long as `service.settle` says; a file may be written in several steps."""
+        await asyncio.sleep(self._live.snapshot.service.settle / 1000)
+        again = await self._look()
+        if (again.inputs, again.states) == (sight.inputs, sight.states):
+            self._calm()
+            return True
+        self._restless += 1
+        if self._restless * self._live.snapshot.service.settle >= TOLD_AFTER:
+            self._tell_restless(sight, again)
+        return False
+
+    def _calm(self) -> None:
+        self._restless = 0
+        self._live.notices.pop(RESTLESS, None)
+
+    def _tell_restless(self, before: Sight, after: Sight) -> None:
+        """Say that nothing is reloaded, and because of what."""
+        changed = sorted({str(path) for path, _ in set(before.states) ^ set(after.states)})
+        sentence = (
+            f"`service.watch` does not reload: {', '.join(changed[:3]) or 'what is read'} goes on changing. It waits "
+            f"until nothing has changed for `service.settle`; `ductile system reload` reloads now"
+        )
+        if RESTLESS not in self._live.notices:
+            log.warning(sentence)
+        self._live.notices[RESTLESS] = sentence
+
+    async def _reload(self, sight: Sight) -> bool:
+        """Read it; False where it changed meanwhile, so that nothing of it is in force."""
+
+        async def still() -> bool:
+            return (await asyncio.to_thread(look, sight.inputs)).states == sight.states
+
+        try:
+            await self._live.reload(WATCH, still=still)
+        except FilesChanged:
+            return False
+        except DuctileError:  # logged, and kept for `/healthz`, by the reload itself
+            return True
+        return True
 
     def _tell(self, failure: Exception | None) -> None:
         if failure is None:

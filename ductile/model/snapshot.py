@@ -110,6 +110,8 @@ class Service(Struct, frozen=True, kw_only=True):
     inherit_env: tuple[str, ...]
     watch: bool = False
     """Whether a change of what the configuration was read from reloads it."""
+    settle: Millis = 500
+    """How long nothing of it may have changed before it is read."""
 
 
 class Api(Struct, frozen=True, kw_only=True):

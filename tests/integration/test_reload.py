@@ -164,7 +164,7 @@ def test_a_new_token_works_and_an_old_one_stops_with_the_reload(running: Gateway
     fresh = {"name": "other", "token": "another-secret-token", "scopes": ["*"]}
     assert running.post("/system/reload", token="another-secret-token").status == 401
     running.configure(api={"auth": {"tokens": [fresh]}})
-    assert running.post("/system/reload").status == 200
+    assert running.post("/system/reload?force=true").status == 200
     assert running.post("/system/reload").status == 401
     assert running.post("/system/reload", token="another-secret-token").status == 200
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from ductile import parts
+from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.describe.openapi import openapi
 from ductile.document.redact import Redactor
@@ -109,14 +110,17 @@ class Live:
     outcome: Exception | None = None
     causes: list[str] = field(default_factory=list)
     notices: dict[str, str] = field(default_factory=dict)
+    askers: list[Asker] = field(default_factory=list)
 
-    async def reload(self, cause: str) -> ReloadResult:
+    async def reload(self, cause: str, asker: Asker) -> ReloadResult:
         self.causes.append(cause)
+        self.askers.append(asker)
         if self.outcome is not None:
             raise self.outcome
         return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True, warnings=[])
 
-    async def preview(self) -> ReloadResult:
+    async def preview(self, asker: Asker) -> ReloadResult:
+        self.askers.append(asker)
         if self.outcome is not None:
             raise self.outcome
         return ReloadResult(generation=2, config_hash="h2", changes=["plugins.echo"], changed=True, warnings=[])

@@ -49,6 +49,11 @@ DRY_RUN = Parameter(
     schema=BOOLEAN,
     description="Change nothing; answer 200 with what would be done and `dry_run: true`.",
 )
+FORCE_RELOAD = Parameter(
+    name="force",
+    schema=BOOLEAN,
+    description="Apply also a configuration that leaves no token with `*`, or not the one of this call.",
+)
 ASYNC = Parameter(name="async", schema=BOOLEAN, description="Do not wait for a synchronous pipeline.")
 
 JOB_FILTERS = (

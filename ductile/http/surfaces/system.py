@@ -5,15 +5,17 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import depth_of
+from ductile.http.middleware.authenticate import hashed
 from ductile.http.surfaces import schemas
 from ductile.http.wait import flag
 from ductile.model.clock import rfc3339
 from ductile.model.principal import ALL
-from ductile.model.route import Route
+from ductile.model.route import Parameter, Route
 
 LONGEST_REASON = 300
 """Characters of what a plugin said of its failure; `GET /job/{id}` has it whole."""
@@ -99,11 +101,12 @@ async def readyz(ask: Ask) -> Reply:
 async def reload(ask: Ask) -> Reply:
     """Read the configuration again; an invalid one changes nothing."""
     live = ask.gateway.live
+    asker = Asker(token_hash=hashed(ask.raw.headers.get("Authorization", "")), force=flag(ask, "force"))
     if flag(ask, "dry_run"):
         message = "The configuration is valid; nothing was changed."
-        return Reply(body={"status": "ok", "dry_run": True, "message": message, **compiled(await live.preview())})
+        return Reply(body={"status": "ok", "dry_run": True, "message": message, **compiled(await live.preview(asker))})
     with bound_contextvars(request_id=ask.request_id):
-        result = await live.reload("api")
+        result = await live.reload("api", asker)
     return Reply(
         body={
             "status": "ok",
@@ -159,7 +162,7 @@ def _probe(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> 
     )
 
 
-def _order(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> Route:
+def _order(path: str, summary: str, handler: Any, responses: dict[int, Any], *more: Parameter) -> Route:
     return Route(
         method="POST",
         path=path,
@@ -167,7 +170,7 @@ def _order(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> 
         summary=summary,
         scopes=(ALL,),
         tags=("system",),
-        parameters=(schemas.DRY_RUN,),
+        parameters=(schemas.DRY_RUN, *more),
         responses=responses,
     )
 
@@ -176,7 +179,13 @@ ROUTES = [
     _probe("/healthz", "How the gateway is", healthz, {200: schemas.HEALTH, 503: schemas.HEALTH}),
     _probe("/livez", "Whether the gateway answers", livez, {200: schemas.OK}),
     _probe("/readyz", "Whether the gateway takes work", readyz, {200: schemas.OK, 503: None}),
-    _order("/system/reload", "Read the configuration again", reload, {200: schemas.RELOADED_OR_PLANNED, 422: None}),
+    _order(
+        "/system/reload",
+        "Read the configuration again",
+        reload,
+        {200: schemas.RELOADED_OR_PLANNED, 422: None},
+        schemas.FORCE_RELOAD,
+    ),
     _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
     _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
     _order("/system/stop", "Stop gracefully", stop, {200: schemas.OK, 202: schemas.OK}),

@@ -20,7 +20,8 @@ def test_an_order_can_be_tried_without_being_carried_out(gateway: FakeGateway, v
     gateway.answers[verb] = {"dry_run": True}
     assert main(["system", verb, "--dry-run"]) == 0
     assert main(["system", verb]) == 0
-    assert gateway.calls == [(verb, (), {"dry_run": True}), (verb, (), {"dry_run": False})]
+    more = {"force": False} if verb == "reload" else {}
+    assert gateway.calls == [(verb, (), {"dry_run": True, **more}), (verb, (), {"dry_run": False, **more})]
     assert '"dry_run": true' in capsys.readouterr().out
 
 

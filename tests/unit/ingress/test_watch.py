@@ -1,7 +1,8 @@
 """The watcher beside a configuration that only counts what it is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from support.web import snapshot
 from watchfiles import Change, awatch
 
-from ductile.config.reload import Live, ReloadRefused
+from ductile.config.reload import FilesChanged, Live, ReloadRefused
 from ductile.ingress import watch
 from ductile.ingress.sight import Sight, look
 from ductile.ingress.watch import Wakes, Watch
@@ -20,20 +21,28 @@ from ductile.model.inputs import Inputs
 class FakeLive:
     def __init__(self, path: Path) -> None:
         base = snapshot(path)
-        self.snapshot = replace(base, service=replace(base.service, watch=True))
+        self.snapshot = replace(base, service=replace(base.service, watch=True, settle=20))
         self.inputs = Inputs(files=(path,))
         self.notices: dict[str, str] = {}
         self.reloads: list[str] = []
+        self.reading: Callable[[], object] = lambda: None
+        self.torn = 0
         self.read: Callable[[], Inputs] = lambda: self.inputs
         self.refuses = False
         self.asked = asyncio.Event()
+        self.hears: asyncio.AbstractEventLoop
         self.waits = False
         self._heard: list[Callable[[], None]] = []
 
     def listen(self, heard: Callable[[], None]) -> None:
         self._heard.append(heard)
 
-    async def reload(self, cause: str) -> None:
+    async def reload(self, cause: str, *, still: Callable[[], Awaitable[bool]]) -> None:
+        self.reading()
+        if not await still():
+            self.torn += 1
+            self.asked.set()
+            raise FilesChanged
         self.inputs = self.read()
         self.reloads.append(cause)
         self.waits = False
@@ -132,6 +141,42 @@ async def test_it_follows_what_others_reload(live: FakeLive, tmp_path: Path) -> 
     await live.reached(3)
 
 
+async def test_a_file_that_changes_while_it_is_read_is_read_again(live: FakeLive, tmp_path: Path) -> None:
+    await live.reached(1)
+    path = tmp_path / "config.yaml"
+    texts = iter(["half of", "half of it"])
+    live.reading = lambda: path.write_text(next(texts, "half of it"), encoding="utf-8")
+    path.write_text("h")
+    await live.until(lambda: live.torn >= 2)
+    live.reading = lambda: None
+    await live.reached(2)
+    assert len(live.reloads) == 2
+
+
+async def test_files_that_never_rest_are_not_read_and_that_is_told(
+    live: FakeLive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "TOLD_AFTER", 40)
+    await live.reached(1)
+    live.hears = asyncio.get_running_loop()
+    path, looks = tmp_path / "config.yaml", count()
+    write = path.write_text
+
+    def looked(inputs: Inputs) -> Sight:
+        write(f"step {next(looks)}")
+        live.hears.call_soon_threadsafe(live.asked.set)
+        return look(inputs)
+
+    monkeypatch.setattr(watch, "look", looked)
+    write("begun")
+    await live.until(lambda: "watch.settle" in live.notices)
+    assert "config.yaml goes on changing" in live.notices["watch.settle"]
+    assert len(live.reloads) == 1
+    monkeypatch.setattr(watch, "look", look)
+    await live.reached(2)
+    assert live.notices == {}
+
+
 async def test_switched_off_it_reads_nothing_and_on_again_it_reads_at_once(live: FakeLive, tmp_path: Path) -> None:
     await live.reached(1)
     live.switch(on=False)
@@ -163,7 +208,8 @@ async def test_notifications_are_open_before_it_looks_at_what_it_reads(
     await source.start()
     await live.reached(1)
     await source.stop()
-    assert did[:4] == ["looked", "opened", "looked", "read"]
+    assert did[:5] == ["looked", "opened", "looked", "looked", "looked"], "twice until it is still, once when read"
+    assert did[5] == "read"
 
 
 async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
