@@ -13,8 +13,8 @@ COPY ductile ductile
 RUN /opt/ductile/bin/pip install --no-build-isolation --no-deps . && /opt/ductile/bin/pip check
 
 FROM python:3.13-slim-bookworm
-# tini is process 1: it takes in what plugins leave behind when their parents end, which the gateway, being no init, does
-# not. Plugins in Bash and Python run as they are; for others, build an image from this one with what they need.
+# tini is process 1 and reaps what `docker exec` leaves behind; the gateway reaps what its plugins leave. Plugins in Bash
+# and Python run as they are; for others, build an image from this one with what they need.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tini \
  && rm -rf /var/lib/apt/lists/* \

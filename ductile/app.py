@@ -14,9 +14,11 @@ from ductile.config.compile import compile_config
 from ductile.config.reload import Live
 from ductile.dispatch.attempt import Attempts
 from ductile.dispatch.control import Control, PartFailed, on_signals, stopped_or_failed
+from ductile.dispatch.helper_replacements import HelperReplacements
 from ductile.dispatch.hooks import hooked
 from ductile.dispatch.loop import Dispatcher
 from ductile.dispatch.rescue import rescue
+from ductile.dispatch.stop_limit import StopLimit
 from ductile.errors import DuctileError
 from ductile.http.ask import Gateway
 from ductile.http.server import HttpServer
@@ -29,6 +31,7 @@ from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
+from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
 from ductile.store.sqlite import Store
@@ -53,7 +56,11 @@ def run(location: Path) -> int:
     announce(compiled.snapshot)
     try:
         with StateLock(compiled.snapshot.state_path) as lock:
-            asyncio.run(App(compiled.snapshot, location, environ, lock.instance).main())
+            app = App(compiled.snapshot, location, environ, lock.instance)
+            try:
+                asyncio.run(app.main())
+            finally:
+                app.stop_limit.cancel()
     except DuctileError as error:
         log.error(error.message, code=error.code)
         return 1
@@ -69,17 +76,21 @@ class App:
         self._environ = environ
         self._instance = instance
         self._metrics = Metrics(__version__)
+        self.stop_limit = StopLimit(instance)
 
     async def main(self) -> None:
         """Start everything, serve until asked to stop, then drain."""
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
         live = Live(self._first, self._location, self._environ, system_clock)
+        replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
+        children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(
             self._first.state_path, clock=system_clock, hooks=lambda ended: hooked(live.snapshot, ended, new_id)
         )
         try:
-            runners = {name: make() for name, make in parts.RUNNERS.items()}
+            children.adopt(self._instance)
+            runners = {name: make(children) for name, make in parts.RUNNERS.items()}
             attempts = Attempts(
                 store,
                 runners,
@@ -94,6 +105,7 @@ class App:
             await rescue(store, self._first, self._instance, system_clock())
             await self._serve(live, store, dispatcher, control, attempts.live)
         finally:
+            children.close()
             kill_instance(self._instance)
             await store.close()
 
@@ -116,9 +128,11 @@ class App:
         settle()
         failed = await stopped_or_failed(control, dispatcher.task, *(source.task for source in sources))
         log.info("stopping", running=dispatcher.running)
+        service = live.snapshot.service
+        self.stop_limit.begin((service.drain_timeout + service.kill_grace) / 1000)
         for source in sources:
             await source.stop()
-        await dispatcher.drain(live.snapshot.service.drain_timeout / 1000, control.hurry)
+        await dispatcher.drain(service.drain_timeout / 1000, control.hurry)
         waiters.release()
         await server.close(LAST_REQUESTS)
         log.info("stopped")

@@ -44,6 +44,7 @@ from ductile.ingress.watch import Watch
 from ductile.model.route import Route
 from ductile.observe.notify import Notifier
 from ductile.plugin.runner.call import Runner
+from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.runner.fork import Fork
 from ductile.plugin.runner.persistent import Persistent
 from ductile.plugin.runner.relay import Relay
@@ -100,9 +101,9 @@ CHORES: list[Callable[[Gateway], Source]] = [
 GATES: list[Gate] = [PluginPresent()]
 """Asked in order before an attempt starts; the first that holds a job decides."""
 
-RUNNERS: Mapping[str, Callable[[], Runner]] = {
-    "spawn": lambda: Relay(Spawn()),
-    "fork": lambda: Fork(Spawn()),
+RUNNERS: Mapping[str, Callable[[ChildProcesses], Runner]] = {
+    "spawn": lambda children: Relay(Spawn(children)),
+    "fork": lambda children: Fork(Spawn(children)),
     "persistent": Persistent,
 }
 """The ways to run a plugin, by the name that `plugins.<name>.runner` gives them."""

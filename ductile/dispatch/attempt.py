@@ -73,6 +73,8 @@ class Slot:
         self.leave = leave
         self.running: Running | None = None
         self.stopped: Stop | None = None
+        self.claimed = 0.0
+        """When its job was claimed, by the loop's clock: the deadline counts from there."""
         self.abandoned = asyncio.Event()
 
     def stop(self, reason: Stop) -> None:
@@ -123,6 +125,7 @@ class Attempts:
     async def run(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
         """Run the claimed attempt to its settlement."""
         job = claimed.job
+        slot.claimed = asyncio.get_running_loop().time()
         started_at = self._clock()
         graph, judged = await self._outcome(claimed, snapshot, slot)
         ending = Ending(
@@ -159,7 +162,7 @@ class Attempts:
             outcome = Outcome.LOST if slot.stopped is Stop.LOST else Outcome.CANCELLED
             return Judged(outcome=outcome, error=f"{outcome} before it started")
         said = Said(job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock())
-        call = self._call(said, snapshot, plugin, prepared)
+        call = self._call(said, snapshot, plugin, prepared, slot.claimed)
         self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
@@ -167,7 +170,7 @@ class Attempts:
         judged = await asyncio.to_thread(judge, execution, redact) if _large(execution) else judge(execution, redact)
         return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
 
-    def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared) -> Call:
+    def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared, claimed: float) -> Call:
         job = said.job
         return Call(
             job_id=job.id,
@@ -179,6 +182,7 @@ class Attempts:
             timeout=prepared.timeout,
             kill_grace=snapshot.service.kill_grace,
             instance=self._instance,
+            claimed=claimed,
             heard=partial(_hear, said),
             workers=plugin.workers,
         )

@@ -96,6 +96,12 @@ LAG = Metric(
     help="How much later than asked for the event loop woke its sampler.",
     buckets=FAST,
 )
+HELPERS = Metric(
+    name="ductile_helpers_replaced_total",
+    type=Type.COUNTER,
+    help="Helper processes that did not answer and were replaced: zygote, spawn_helper.",
+    labels=("helper",),
+)
 RELOADS = Metric(
     name="ductile_config_reloads_total",
     type=Type.COUNTER,
@@ -141,6 +147,7 @@ METRICS: tuple[Metric, ...] = (
     BATCH,
     READABLE,
     LAG,
+    HELPERS,
     RELOADS,
     GENERATION,
     RELOAD_OK,
@@ -183,6 +190,7 @@ class Metrics:
         self._commit_seconds = Histogram(COMMIT_SECONDS)
         self._batch = Histogram(BATCH)
         self._lag = Histogram(LAG)
+        self._helpers = Counter(HELPERS)
         self._reloads = Counter(RELOADS)
         self.reloaded_at = 0.0
         """When the last reload ended, in seconds since the epoch."""
@@ -192,6 +200,10 @@ class Metrics:
         self._attempts.add((plugin, command, outcome))
         self._attempt_seconds.add(seconds, (plugin, command))
         self._wait_seconds.add(waited, (plugin,))
+
+    def helper_replaced(self, helper: str) -> None:
+        """A helper process did not answer, and another one takes over."""
+        self._helpers.add((helper,))
 
     def answered(self, route: Route | None, method: str, status: int, seconds: float) -> None:
         """A request is about to be answered."""
@@ -247,5 +259,6 @@ class Metrics:
             self._commit_seconds,
             self._batch,
             self._lag,
+            self._helpers,
             self._reloads,
         )

@@ -41,9 +41,11 @@ class Call(Struct, frozen=True, kw_only=True):
     stdin: bytes
     """The request; the plugin may leave it unread."""
     timeout: Millis
-    """From the start to SIGTERM."""
+    """From the claim to SIGTERM, whatever the attempt waits for meanwhile."""
     kill_grace: Millis
     """From SIGTERM to SIGKILL."""
+    claimed: float = 0.0
+    """When it was claimed, by the loop's clock; 0 for a call that is claimed as it starts."""
     heard: Heard | None = None
     """Is told what the plugin says on its way, as it says it."""
     workers: WorkerRules = DEFAULT_WORKERS

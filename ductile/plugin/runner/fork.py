@@ -25,16 +25,40 @@ Key = tuple[Path, Path, Environment]
 """Entrypoint, working directory, and the variables that all its jobs share: what a zygote is good for."""
 
 
+class NeverBegun:
+    """An attempt that was stopped before it had a process."""
+
+    def __init__(self, reason: Stop, *, seconds: float, runner: str) -> None:
+        duration = round(seconds * 1000)
+        self._execution = Execution(exit_code=0, stdout=b"", stderr=b"", stop=reason, duration=duration, runner=runner)
+
+    async def wait(self) -> Execution:
+        """How it ended."""
+        return self._execution
+
+    def stop(self, reason: Stop) -> None:
+        """It is over."""
+
+
 class Forked:
     """An attempt on its way to a process: forked, or spawned where that cannot be."""
 
-    def __init__(self, call: Call, spawn: Spawn) -> None:
+    def __init__(self, call: Call, spawn: Spawn, *, runner: str) -> None:
         self.call = call
         self._spawn = spawn
+        self._runner = runner
         self._stop: Stop | None = None
-        self._process: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._claimed = call.claimed or self._loop.time()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._process: asyncio.Future[Process | NeverBegun] = self._loop.create_future()
 
-    async def process(self) -> Process:
+    @property
+    def open(self) -> bool:
+        """Whether it wants a process still."""
+        return not self._process.done()
+
+    async def process(self) -> Process | NeverBegun:
         """The process, once there is one. Raises SpawnFailed where there never is."""
         return await asyncio.shield(self._process)
 
@@ -43,10 +67,26 @@ class Forked:
         return await (await self.process()).wait()
 
     def stop(self, reason: Stop) -> None:
-        """Ends it, as soon as there is something to end."""
+        """Ends it: at once where nothing has begun, else as soon as there is something to end."""
         self._stop = self._stop or reason
-        if self._process.done() and self._process.exception() is None:
+        if self._deadline is not None:
+            self._never_begin(self._stop)
+        elif self._process.done() and self._process.exception() is None:
             self._process.result().stop(self._stop)
+
+    def queued(self) -> None:
+        """It waits where nothing of it can begin: its deadline counts all the same."""
+        self._deadline = self._loop.call_at(self._due, self.stop, Stop.TIMED_OUT)
+
+    @property
+    def _due(self) -> float:
+        return self._claimed + self.call.timeout / 1000
+
+    def asked(self) -> None:
+        """From now on it may begin at any time."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def begun(self, process: Process) -> None:
         """It has a process."""
@@ -56,15 +96,32 @@ class Forked:
 
     def refused(self, error: SpawnFailed) -> None:
         """It has none and gets none."""
+        self.asked()
+        if self._stop is not None:
+            self._never_begin(self._stop)
+            return
         self._process.set_exception(error)
         self._process.exception()  # whoever waits sees it; nobody has to
 
     def spawned(self) -> None:
         """It gets a fresh interpreter, since the zygote has not touched it."""
+        self.asked()
+        if not self.open:
+            return
+        if self._stop is None and self._loop.time() >= self._due:
+            self._stop = Stop.TIMED_OUT
+        if self._stop is not None:
+            self._never_begin(self._stop)
+            return
         try:
             self.begun(self._spawn.start(self.call))
         except SpawnFailed as error:
             self.refused(error)
+
+    def _never_begin(self, reason: Stop) -> None:
+        self.asked()
+        seconds = self._loop.time() - self._claimed
+        self._process.set_result(NeverBegun(reason, seconds=seconds, runner=self._runner))
 
 
 class Fork:
@@ -90,7 +147,7 @@ class Fork:
                 return self._spawn.start(call)
             except (OSError, ValueError, SpawnFailed):  # what keeps the interpreter from starting, a spawn explains
                 return self._spawn.start(call)
-        forked = Forked(call, self._spawn)
+        forked = Forked(call, self._spawn, runner="fork")
         zygote.fork(forked)
         return forked
 
@@ -110,7 +167,7 @@ class Fork:
         for zygote in {*self._zygotes.values(), *self._leaving}:
             zygote.kill()
         for zygote in {*self._zygotes.values(), *self._leaving}:
-            await zygote.gone.wait()
+            await zygote.gone.wait()  # that has a limit: see `Zygote.kill`
 
     def _hatch(self, call: Call, key: Key) -> Zygote:
         def left(zygote: Zygote, reason: str | None) -> None:
@@ -130,6 +187,7 @@ class Fork:
             left,
             entrypoint=os.fspath(call.executable),
             order=order,
+            children=self._spawn.children,
         )
 
     def _give_up(self, key: Key, reason: str) -> None:

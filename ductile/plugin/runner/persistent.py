@@ -11,6 +11,7 @@ import structlog
 from ductile.model.ids import new_id
 from ductile.plugin.environment import Environment
 from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.plugin.runner.refusal import explain
 from ductile.plugin.runner.request import Request
@@ -33,7 +34,8 @@ Key = tuple[Path, Path, Environment]
 class Persistent:
     """Hands each call to a worker of its plugin; the first call starts the first one."""
 
-    def __init__(self) -> None:
+    def __init__(self, children: ChildProcesses | None = None) -> None:
+        self._children = children or ChildProcesses()
         self._pools: dict[Key, Pool] = {}
         self._leaving: set[Pool] = set()
 
@@ -71,7 +73,7 @@ class Persistent:
             pool = None
         if pool is None:
             pool = self._pools[key] = Pool(
-                call, {**call.env.shared, "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied
+                call, {**call.env.shared, "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied, self._children
             )
         pool.submit(request)
 
@@ -89,8 +91,14 @@ class Pool:
     """The workers of one plugin instance under one configuration, and what waits for them."""
 
     def __init__(
-        self, call: Call, env: dict[str, str], stamp: tuple[int, ...] | None, emptied: Callable[["Pool"], None]
+        self,
+        call: Call,
+        env: dict[str, str],
+        stamp: tuple[int, ...] | None,
+        emptied: Callable[["Pool"], None],
+        children: ChildProcesses,
     ) -> None:
+        self._children = children
         self.stamp = stamp
         """The entrypoint as it was; another one gets other workers."""
         self._call = call
@@ -163,7 +171,7 @@ class Pool:
         staying = sum(1 for worker in self.workers if not worker.leaving)
         for _ in range(min(needed, self._call.workers.most - staying)):
             try:
-                worker = Worker(self._call, {**self._env, "DUCTILE_WORKER": new_id()}, self._changed)
+                worker = Worker(self._call, {**self._env, "DUCTILE_WORKER": new_id()}, self._changed, self._children)
             except SpawnFailed as error:
                 self._refuse(error)
                 return

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,9 @@ from msgspec import Struct
 from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
 from ductile.plugin.runner.capture import Capped, Ends
+from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses
 from ductile.plugin.runner.frames import Frames
+from ductile.plugin.runner.output_holders import end_holders
 
 LISTEN_SECONDS = 0.005
 """How long a pipe holds the output before the loop listens: most plugins are done by then, and cost half as much."""
@@ -27,8 +30,8 @@ _CHUNK = 65_536
 _DRAIN_READS = 32
 """Reads at once after the exit: twice the largest pipe, and an end where someone goes on writing."""
 
-UNKNOWN_EXIT = 255
-"""The exit code where somebody else has reaped the process."""
+DYING_MILLISECONDS = 20
+"""How long the loop is held up for the death of a killed process that it cannot watch: usually one takes less."""
 
 Reap = Callable[[int, Callable[[int], None]], None]
 """Takes the pidfd of a process that has exited, closes it, lets the process go, and tells its exit code, or minus the
@@ -52,20 +55,12 @@ class Started(Struct, frozen=True, kw_only=True):
     stdout: int
     stderr: int
     reap: Reap
+    children: ChildProcesses
+    number: int
+    """Of the attempt, as its processes are marked."""
     written: int = 0
     """Bytes of the request that the stdin has taken already."""
     runner: str = "spawn"
-
-
-def reap_child(pidfd: int, reaped: Callable[[int], None]) -> None:
-    """Reaps a child of this process."""
-    code = UNKNOWN_EXIT
-    with suppress(ChildProcessError):
-        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-        if status is not None:
-            code = status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
-    os.close(pidfd)
-    reaped(code)
 
 
 class Process:
@@ -82,6 +77,8 @@ class Process:
         self._stdin: int | None = started.stdin
         self._unwritten = memoryview(call.stdin)[started.written :]
         self._reaping = started.reap
+        self._children = started.children
+        self._number = started.number
         self._runner = started.runner
         self._stdout = Capped(STDOUT_LIMIT)
         self._stderr = Ends(STDERR_LIMIT)
@@ -89,7 +86,7 @@ class Process:
         self._frames = Frames(call.heard) if call.heard else None
         self._listening = False
         self._loop = asyncio.get_running_loop()
-        self._began = self._ended = self._loop.time()
+        self._began = self._ended = call.claimed or self._loop.time()
         self._gone = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._phase = _Phase.RUNNING
@@ -115,7 +112,16 @@ class Process:
         self._signal(signal.SIGKILL)
         self._close_all()
         self._phase = _Phase.REAPED
-        self._reaping(self._pidfd, self._reaped)
+        self._await_death()
+
+    def _await_death(self) -> None:
+        """Looks until what could not begin is dead: the loop cannot watch it."""
+        dead = select.poll()
+        dead.register(self._pidfd, select.POLLIN)
+        if dead.poll(DYING_MILLISECONDS):
+            self._reaping(self._pidfd, self._reaped)
+        else:
+            self._loop.call_later(LISTEN_SECONDS, self._await_death)
 
     async def wait(self) -> Execution:
         """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
@@ -134,14 +140,33 @@ class Process:
         if self._stop is not None or self._phase is not _Phase.RUNNING:
             return
         self._stop = reason
-        self._arm(self._call.kill_grace / 1000, lambda: self._signal(signal.SIGKILL))
+        self._arm(self._call.kill_grace / 1000, self._kill)
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a stopped process acts on SIGTERM only once it goes on
         self._listen()
 
+    def _kill(self) -> None:
+        self._arm(DEATH_SECONDS, self._give_up)
+        self._signal(signal.SIGKILL)
+
+    def _give_up(self) -> None:
+        """It does not die: it is inside the kernel, or another user's. It is reaped whenever it does."""
+        _log.error("a plugin's process does not die", job_id=self._call.job_id, pid=self.pid)
+        self._phase = _Phase.REAPED
+        self._loop.add_reader(self._pidfd, self._died_late)
+        self._exit_code = -signal.SIGKILL
+        self._children.end(self._number, lambda _: self._complete())
+
+    def _died_late(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        self._reaping(self._pidfd, lambda _: None)
+
     def _go_on(self) -> None:
-        self._arm(self._began + self._call.timeout / 1000 - self._loop.time(), lambda: self.stop(Stop.TIMED_OUT))
+        self._arm(self._until_deadline(), lambda: self.stop(Stop.TIMED_OUT))
         self._listen()
+
+    def _until_deadline(self) -> float:
+        return self._began + self._call.timeout / 1000 - self._loop.time()
 
     def _listen(self) -> None:
         if not self._listening:
@@ -218,23 +243,22 @@ class Process:
 
     def _reaped(self, exit_code: int) -> None:
         self._exit_code = exit_code
+        self._children.end(self._number, self._ended_orphans)
+
+    def _ended_orphans(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
+        """All that was left to the gateway is dead. What holds the output still is found by its variables."""
+        self._drain()
         if not self._outputs:
             self._complete()
             return
-        try:
-            swept = self._loop.run_in_executor(None, sweep.kill_job, self._call.instance, self._call.job_id)
-        except RuntimeError:  # the loop's threads are shut down: the sweep by instance comes after this
-            self._complete()
-        else:
-            swept.add_done_callback(self._swept)
+        end_holders(sweep.kill_job, self._call.instance, self._call.job_id, self._swept)
 
-    def _swept(self, swept: asyncio.Future[list[int]]) -> None:
-        if not swept.cancelled() and (error := swept.exception()) is not None:
-            _log.warning("sweep_failed", job_id=self._call.job_id, error=str(error))
+    def _swept(self) -> None:
         self._drain()
         self._complete()
 
     def _complete(self) -> None:
+        self._disarm()
         self._close_all()
         self._ended = self._loop.time()
         self._gone.set()

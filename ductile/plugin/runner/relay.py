@@ -50,7 +50,7 @@ class Relay:
         helper = self._helper or self._start_helper(call)
         if helper is None:
             return self._spawn.start(call)
-        forked = Forked(call, self._spawn)
+        forked = Forked(call, self._spawn, runner="spawn")
         helper.fork(forked)
         return forked
 
@@ -63,12 +63,20 @@ class Relay:
         for helper in helpers:
             helper.kill()
         for helper in helpers:
-            await helper.gone.wait()
+            await helper.gone.wait()  # that has a limit: see `Zygote.kill`
 
     def _start_helper(self, call: Call) -> Zygote | None:
         env = {"PATH": os.defpath, "DUCTILE_INSTANCE": call.instance}
         try:
-            self._helper = Zygote([sys.executable, "-IS"], call, env, self._left, entrypoint="", order=order)
+            self._helper = Zygote(
+                [sys.executable, "-IS"],
+                call,
+                env,
+                self._left,
+                entrypoint="",
+                order=order,
+                children=self._spawn.children,
+            )
         except (OSError, ValueError, SpawnFailed) as error:
             _log.warning("programs are started without a helper", reason=str(error))
             return None

@@ -32,12 +32,12 @@ class Request:
         self.taken = asyncio.Event()
         """A worker has it."""
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = call.claimed or self._loop.time()
         self._frames: list[bytes] = []
         self._size = 0
         self.stderr = Ends(STDERR_LIMIT)
         self._ended: asyncio.Future[Execution] = self._loop.create_future()
-        self._timer = self._loop.call_later(call.timeout / 1000, self.stop, Stop.TIMED_OUT)
+        self._timer = self._loop.call_at(self._began + call.timeout / 1000, self.stop, Stop.TIMED_OUT)
 
     @property
     def line(self) -> bytes:

@@ -4,13 +4,16 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec import Struct
+
 from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
-from ductile.plugin.runner.process import Process, Started, reap_child
+from ductile.plugin.runner.process import Process, Started
 from ductile.plugin.runner.refusal import explain, interpreter, is_program, shebang
 
 _ENV = "/usr/bin/env"
@@ -26,7 +29,8 @@ class Spawn:
     SIGCHLD be. PlatformUnsupported: the system has no pidfds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, children: ChildProcesses | None = None) -> None:
+        self.children = children or ChildProcesses()
         _require_pidfds()
         _reserve_standard_descriptors()
         _keep_descriptors()
@@ -35,7 +39,7 @@ class Spawn:
 
     def start(self, call: Call) -> Process:
         """Starts the call on the running loop. SpawnFailed: nothing runs, nothing is left open."""
-        process = Process(call, _spawn(call))
+        process = Process(call, _spawn(call, self.children))
         try:
             process.begin()
         except OSError as error:
@@ -50,21 +54,55 @@ class Spawn:
         """Nothing is kept warm."""
 
 
-def _spawn(call: Call) -> Started:
+def _spawn(call: Call, children: ChildProcesses) -> Started:
+    number = children.begin_attempt(call.job_id)
+    try:
+        opened = launch_with_pipes(call, call.variables)
+    except (OSError, ValueError, SpawnFailed) as error:
+        children.forget(number)
+        if isinstance(error, SpawnFailed):
+            raise
+        raise explain(call, error) from error
+    children.started(opened.pid)
+
+    def reap(pidfd: int, reaped: Callable[[int], None]) -> None:
+        reaped(children.reap(opened.pid, pidfd))
+
+    return Started(
+        pid=opened.pid,
+        pidfd=opened.pidfd,
+        stdin=opened.stdin,
+        stdout=opened.stdout,
+        stderr=opened.stderr,
+        reap=reap,
+        children=children,
+        number=number,
+    )
+
+
+class Opened(Struct, frozen=True):
+    """A process that has started, and the gateway's ends of its pipes."""
+
+    pid: int
+    pidfd: int
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+def launch_with_pipes(call: Call, env: Mapping[str, str]) -> Opened:
+    """Starts the plugin with a pipe for each standard stream. Raises what `launch` does, and leaves nothing open."""
     opened: list[int] = []
     try:
         for _ in range(3):
             opened.extend(os.pipe())
         stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = opened
-        pid, pidfd = launch(call, [str(call.executable)], call.variables, (stdin, stdout, stderr))
-    except SpawnFailed:
+        pid, pidfd = launch(call, [str(call.executable)], env, (stdin, stdout, stderr))
+    except BaseException:
         _close(opened)
         raise
-    except (OSError, ValueError) as error:
-        _close(opened)
-        raise explain(call, error) from error
     _close((stdin, stdout, stderr))
-    return Started(pid=pid, pidfd=pidfd, stdin=to_stdin, stdout=from_stdout, stderr=from_stderr, reap=reap_child)
+    return Opened(pid, pidfd, to_stdin, from_stdout, from_stderr)
 
 
 def launch(call: Call, argv: list[str], env: Mapping[str, str], descriptors: Sequence[int]) -> tuple[int, int]:

@@ -5,14 +5,18 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from functools import partial
+
+import structlog
 
 from ductile.plugin.runner import zygote as script
+from ductile.plugin.runner.answer_deadline import ANSWER_SECONDS, STOPPED, AnswerDeadline
 from ductile.plugin.runner.call import Call
-from ductile.plugin.runner.errors import SpawnFailed
-from ductile.plugin.runner.process import UNKNOWN_EXIT, Process, Started
+from ductile.plugin.runner.child_order import Asked, Dead, Order, Pipes, Waiting, start_otherwise, unread_orders
+from ductile.plugin.runner.child_processes import DEATH_SECONDS, ChildProcesses
+from ductile.plugin.runner.process import Process, Started
 from ductile.plugin.runner.refusal import explain
 from ductile.plugin.runner.spawn import launch
 
@@ -22,59 +26,13 @@ HELLO_SECONDS = 15.0
 IDLE_SECONDS = 300.0
 """How long a zygote without children is kept."""
 
+MESSAGES_AT_ONCE = 1_024
+"""Messages that are read before others have their turn on the loop: more than a channel holds."""
+
 _REASON = 500
 """Characters of an interpreter's own words that a reason quotes."""
 
-
-Order = Callable[[int, Call], bytes]
-"""The message that asks for the child of a number."""
-
-
-class Waiting(Protocol):
-    """An attempt that wants a process."""
-
-    call: Call
-
-    def begun(self, process: Process) -> None:
-        """Here it is."""
-
-    def refused(self, error: SpawnFailed) -> None:
-        """There is none, and the call may not be run otherwise."""
-
-    def spawned(self) -> None:
-        """There is none, and the call has not been touched."""
-
-
-class Pipes:
-    """The three pipes of a child that is still to be forked, with as much of the request as the first one takes."""
-
-    def __init__(self, call: Call) -> None:
-        self._open: list[int] = []
-        try:
-            for _ in range(3):
-                self._open.extend(os.pipe())
-            stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = self._open
-            self.childs = (stdin, stdout, stderr)
-            self.ours = (to_stdin, from_stdout, from_stderr)
-            os.set_blocking(to_stdin, False)
-            self.written = 0
-            with suppress(BlockingIOError):
-                self.written = os.write(to_stdin, call.stdin)
-        except OSError:
-            self.close()
-            raise
-
-    def hand_over(self) -> None:
-        """The child has its ends."""
-        for fd in self.childs:
-            os.close(fd)
-            self._open.remove(fd)
-
-    def close(self) -> None:
-        """Nobody gets them."""
-        for fd in self._open:
-            os.close(fd)
-        self._open.clear()
+_log = structlog.get_logger()
 
 
 class Zygote:
@@ -92,43 +50,56 @@ class Zygote:
         *,
         entrypoint: str,
         order: Order,
+        children: ChildProcesses,
     ) -> None:
         self._left = left
         self._order = order
+        self._processes = children
+        self._name = call.executable.parent.name if entrypoint else "programs"
         self._runner = "fork" if entrypoint else "spawn"
         self._loop = asyncio.get_running_loop()
         self._ready = False
         self._retired = False
         self._queue: deque[Waiting] = deque()
-        self._asked: dict[int, tuple[Waiting, Pipes]] = {}
-        self._reaping: dict[int, Callable[[int], None]] = {}
+        self._asked: dict[int, Asked] = {}
+        self._reaping: dict[int, Dead] = {}
         self._unreaped: deque[int] = deque()
         self.children = 0
         """Those that are not reaped yet."""
-        self._number = 0
+        self.number = children.begin_helper()
+        self._overdue: str | None = None
+        """Why it was ended, where it did not answer."""
         self.gone = asyncio.Event()
         self._errors = os.memfd_create("zygote-stderr")
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with theirs, open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123 - a descriptor is wanted
+            with open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123 - a descriptor is wanted
                 argv = [*interpreter, script.__file__, "3", entrypoint]
-                descriptors = (null.fileno(), null.fileno(), self._errors, theirs.fileno())
+                descriptors = (null.fileno(), null.fileno(), self._errors, self._theirs.fileno())
                 self.pid, self._pidfd = launch(call, argv, env, descriptors)
         except BaseException:
+            children.forget(self.number)
             self._channel.close()
+            self._theirs.close()
             os.close(self._errors)
             raise
+        children.started(self.pid)
         self._channel.settimeout(0)
         self._loop.add_reader(self._channel, self._heard)
         self._loop.add_reader(self._pidfd, self._ended)
-        self._timer = self._loop.call_later(HELLO_SECONDS, self._late)
+        self._timer: asyncio.TimerHandle | None = None
+        self._answers = AnswerDeadline(self.pid, owed=self._owed, overdue=self._replace)
+        self._answers.expect()
 
     def fork(self, waiting: Waiting) -> None:
         """Asks for a child for this attempt, now or once the interpreter is up."""
         if not self._ready or self._queue:
+            waiting.queued()
             self._queue.append(waiting)
-        else:
-            self._ask(waiting)
+        elif not self._ask(waiting):
+            waiting.queued()
+            self._queue.append(waiting)
+            self._loop.add_writer(self._channel, self._flush)
 
     def retire(self) -> None:
         """Takes no more calls and ends with its last child."""
@@ -139,41 +110,59 @@ class Zygote:
 
     def kill(self) -> None:
         """Ends it now."""
+        self._retired = True
         if not self.gone.is_set():
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self._arm(DEATH_SECONDS, self._give_up)
 
     def hang_up(self) -> None:
         """Closes the channel, upon which it ends by itself."""
         self._channel.shutdown(socket.SHUT_RDWR)
 
+    def _owed(self) -> Mapping[Hashable, float]:
+        """The answers that it has owed for the longest."""
+        if not self._ready:
+            return {"hello": HELLO_SECONDS}
+        oldest = (next(iter(self._asked), None), *list(self._reaping)[:1])
+        return {answer: ANSWER_SECONDS for answer in oldest if answer is not None}
+
+    def _replace(self, reason: str) -> None:
+        """It does not answer: its children go on without it, and what it was asked for is started otherwise."""
+        kind = "zygote" if self._runner == "fork" else "spawn_helper"
+        _log.warning("helper replaced", helper=kind, plugin=self._name, pid=self.pid, reason=reason)
+        self._processes.tell_replaced(kind, reason)
+        self._overdue = reason
+        self.retire()
+        self.kill()
+
     def _end_if_idle(self) -> None:
         if self._retired and not (self.children or self._queue or self._asked or self._reaping):
             self.kill()
 
-    def _late(self) -> None:
-        os.pwrite(self._errors, f"it was not up within {HELLO_SECONDS:.0f} s\n".encode(), 0)
-        self.kill()
-
     def _ask(self, waiting: Waiting) -> bool:
         """Whether it could be asked; else it stays in the queue until the channel takes more."""
+        if not waiting.open:
+            return True
         call = waiting.call
         try:
             pipes = Pipes(call)
         except OSError as error:
             waiting.refused(explain(call, error))
             return True
-        self._number += 1
+        number = self._processes.begin_attempt(call.job_id)
         try:
-            socket.send_fds(self._channel, [self._order(self._number, call)], pipes.childs)
-        except BlockingIOError:
+            socket.send_fds(self._channel, [self._order(number, call)], pipes.childs)
+        except OSError as error:
             pipes.close()
-            return False
-        except OSError:  # it is dead, which is heard of presently; nothing has reached it
-            pipes.close()
-            waiting.spawned()
+            self._processes.forget(number)
+            if isinstance(error, BlockingIOError):
+                return False
+            waiting.spawned()  # it is dead, which is heard of presently; nothing has reached it
             return True
         pipes.hand_over()
-        self._asked[self._number] = (waiting, pipes)
+        waiting.asked()
+        self._asked[number] = Asked(waiting, pipes)
+        self._answers.expect()
         return True
 
     def _flush(self) -> None:
@@ -194,29 +183,42 @@ class Zygote:
         self._loop.remove_writer(self._channel)
 
     def _heard(self) -> None:
-        while True:
+        """Reads what it answers. What is no answer comes from a plugin that writes into the channel."""
+        for _ in range(MESSAGES_AT_ONCE):
             try:
                 kind, *fields = self._channel.recv(script.MESSAGE).split(b"\0")
             except BlockingIOError:
                 return
             except OSError:
                 kind, fields = b"", []
-            if kind == b"H":
-                self._ready = True
-                self._rest()
-                self._flush()
-            elif kind == b"P":
-                self._forked(int(fields[0]), int(fields[1]))
-            elif kind == b"X":
-                self._unforked(int(fields[0]))
-            elif kind == b"E":
-                self._reaped(int(fields[0]), int(fields[1]))
-            else:
+            try:
+                if not self._answered(kind, fields):
+                    self._loop.remove_reader(self._channel)
+                    return
+            except (KeyError, IndexError, ValueError):
                 self._loop.remove_reader(self._channel)
+                self._replace("something else speaks for it")
                 return
 
+    def _answered(self, kind: bytes, fields: Sequence[bytes]) -> bool:
+        """Takes one answer; whether more may come. Raises KeyError, IndexError or ValueError where it is none."""
+        if kind == b"H":
+            self._ready = True
+            self._rest()
+            self._flush()
+        elif kind == b"P":
+            self._forked(int(fields[0]), int(fields[1]))
+        elif kind == b"X":
+            self._unforked(int(fields[0]))
+        elif kind == b"E":
+            self._reaped(int(fields[0]), int(fields[1]))
+        else:
+            return False
+        return True
+
     def _forked(self, number: int, pid: int) -> None:
-        waiting, pipes = self._asked.pop(number)
+        asked = self._asked.pop(number)
+        waiting, pipes = asked.waiting, asked.pipes
         to_stdin, from_stdout, from_stderr = pipes.ours
         try:
             pidfd = os.pidfd_open(pid)
@@ -225,13 +227,10 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
             pipes.close()
             self.children += 1
-            self._reap(pid, lambda _: None)
+            self._reap(pid, -1, lambda _: None)
+            self._processes.end(number, lambda _: None)
             waiting.refused(explain(waiting.call, error))
             return
-
-        def reap(pidfd: int, reaped: Callable[[int], None]) -> None:
-            os.close(pidfd)
-            self._reap(pid, reaped)
 
         started = Started(
             pid=pid,
@@ -239,11 +238,14 @@ class Zygote:
             stdin=to_stdin,
             stdout=from_stdout,
             stderr=from_stderr,
-            reap=reap,
+            reap=partial(self._reap, pid),
+            children=self._processes,
+            number=number,
             written=pipes.written,
             runner=self._runner,
         )
         self.children += 1
+        self._processes.expect(pid)
         process = Process(waiting.call, started)
         try:
             process.begin()
@@ -255,62 +257,94 @@ class Zygote:
 
     def _unforked(self, number: int) -> None:
         """It could not; where the entrypoint has changed beyond what it can follow, the next call gets a new one."""
-        waiting, pipes = self._asked.pop(number)
-        pipes.close()
-        waiting.spawned()
+        asked = self._asked.pop(number)
+        self._processes.forget(number)
+        asked.pipes.close()
+        asked.waiting.spawned()
         if self._runner == "fork":
             self.retire()
 
-    def _reap(self, pid: int, reaped: Callable[[int], None]) -> None:
+    def _reap(self, pid: int, pidfd: int, reaped: Callable[[int], None]) -> None:
         """Lets go of a dead child; until then its pid and its group are nobody else's."""
-        if self.gone.is_set():  # it has left its children to init
+        if self.gone.is_set():  # it has left its children to the gateway
             self.children -= 1
-            reaped(UNKNOWN_EXIT)
+            reaped(self._processes.reap(pid, pidfd))
             return
-        self._reaping[pid] = reaped
+        self._reaping[pid] = Dead(pidfd, reaped)
         self._unreaped.append(pid)
+        self._answers.expect()
         if len(self._unreaped) == 1:
             self._flush()
 
     def _reaped(self, pid: int, code: int) -> None:
+        dead = self._reaping.pop(pid)
         self.children -= 1
-        self._reaping.pop(pid)(code)
+        self._processes.reaped(pid, dead.pidfd)
+        dead.reaped(code)
         self._end_if_idle()
         if not self.children:
             self._rest()
 
     def _rest(self) -> None:
-        self._timer.cancel()
-        self._timer = self._loop.call_later(IDLE_SECONDS, self._idle)
+        if not self._retired:
+            self._arm(IDLE_SECONDS, self._idle)
 
     def _idle(self) -> None:
         if not (self.children or self._queue or self._asked):
             self.retire()
 
+    def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, callback)
+
     def _ended(self) -> None:
         """The interpreter is dead, as it was asked to be or not."""
-        self._heard()
-        self._timer.cancel()
         self._loop.remove_reader(self._pidfd)
+        given_up = self.gone.is_set()
+        if not given_up:
+            self._heard()
+        self._processes.reap(self.pid, self._pidfd)
+        if not given_up:
+            self._let_go()
+
+    def _give_up(self) -> None:
+        """It does not die, being inside the kernel; it is reaped whenever it does."""
+        _log.error("a helper does not die", pid=self.pid)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Does without it: nothing waits for it any more."""
+        self._answers.stop()
+        if self._timer is not None:
+            self._timer.cancel()
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
-        os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
-        os.close(self._pidfd)
+        untouched = set(unread_orders(self._theirs))
         self._channel.close()
-        reason = None if self._ready else self._words()
+        self._theirs.close()
+        reason = None if self._ready or self._overdue == STOPPED else self._words()
         os.close(self._errors)
         self.gone.set()
         self._left(self, reason)
-        for reaped in tuple(self._reaping.values()):
-            reaped(UNKNOWN_EXIT)
+        for pid, dead in tuple(self._reaping.items()):
+            dead.reaped(self._processes.reap(pid, dead.pidfd))
+        self.children -= len(self._reaping)
         self._reaping.clear()
-        for waiting, pipes in self._asked.values():
-            pipes.close()
-            waiting.refused(SpawnFailed(reason="the interpreter it is forked from has died", transient=True))
+        self._processes.end(self.number, lambda _: None)
+        for number, asked in self._asked.items():
+            asked.pipes.close()
+            if number in untouched:
+                self._processes.forget(number)
+                asked.waiting.spawned()
+            else:
+                self._processes.end(number, partial(start_otherwise, asked.waiting))
         self._asked.clear()
         while self._queue:
             self._queue.popleft().spawned()
 
     def _words(self) -> str:
+        if self._overdue is not None:
+            return self._overdue
         said = os.pread(self._errors, 65_536, 0).decode(errors="replace").strip()
         return said[-_REASON:] or "its interpreter ended at once"

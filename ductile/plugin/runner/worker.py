@@ -19,14 +19,15 @@ import structlog
 from ductile.plugin import sweep
 from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Stop
 from ductile.plugin.runner.capture import Ends
+from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses, Work
 from ductile.plugin.runner.feed import Feed
 from ductile.plugin.runner.frames import FRAMES
-from ductile.plugin.runner.process import UNKNOWN_EXIT, reap_child
+from ductile.plugin.runner.output_holders import end_holders
 from ductile.plugin.runner.pulse import MISSED, Pulse
 from ductile.plugin.runner.request import Request
-from ductile.plugin.runner.spawn import launch
-
-PROTOCOL = 2
+from ductile.plugin.runner.spawn import launch_with_pipes
+from ductile.plugin.runner.worker_age import is_worn
+from ductile.plugin.runner.worker_greeting import read_greeting
 
 HELLO_SECONDS = 30.0
 """How long a worker may take to say that it is ready."""
@@ -46,7 +47,10 @@ class Worker:
     `changed` is told when it is ready, has room again, takes no more, or is gone.
     """
 
-    def __init__(self, call: Call, env: Mapping[str, str], changed: Callable[["Worker"], None]) -> None:
+    def __init__(
+        self, call: Call, env: Mapping[str, str], changed: Callable[["Worker"], None], children: ChildProcesses
+    ) -> None:
+        self._children = children
         self._changed = changed
         self._rules = call.workers
         self._name = call.executable.parent.name
@@ -67,6 +71,8 @@ class Worker:
         """What it wrote on stderr before it was ready."""
         self.gone = asyncio.Event()
         self._guilty: Request | None = None
+        self._work: Work | None = None
+        """The request whose mark its new processes carry, where it takes one at a time."""
         self._pulse = Pulse(lambda: self.recycle(f"it has said nothing for {MISSED} heartbeats"))
         self._line = bytearray()
         self._read_bytes = 0
@@ -74,19 +80,16 @@ class Worker:
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(HELLO_SECONDS, self._silent)
 
     def _open(self, call: Call, env: Mapping[str, str]) -> None:
-        opened: list[int] = []
+        self._number = self._children.begin_helper(self._id)
         try:
-            for _ in range(3):
-                opened.extend(os.pipe())
-            stdin, to_stdin, self._stdout, stdout, self._stderr, stderr = opened
-            self.pid, self._pidfd = launch(call, [os.fspath(call.executable)], env, (stdin, stdout, stderr))
+            opened = launch_with_pipes(call, env)
         except BaseException:
-            for fd in opened:
-                os.close(fd)
+            self._children.forget(self._number)
             raise
-        for fd in (stdin, stdout, stderr):
-            os.close(fd)
-        self._feed = Feed(to_stdin)
+        self.pid, self._pidfd = opened.pid, opened.pidfd
+        self._stdout, self._stderr = opened.stdout, opened.stderr
+        self._children.started(self.pid)
+        self._feed = Feed(opened.stdin)
         self._outputs = {self._stdout, self._stderr}
         for fd in self._outputs:
             os.set_blocking(fd, False)
@@ -105,6 +108,8 @@ class Worker:
         request.taken.set()
         self.requests[request.id] = request
         self.served += 1
+        if self.concurrency == 1:
+            self._work = self._children.begin_work(request.call.job_id, self.pid)
         self._beat()
         self._feed.send(request.line)
 
@@ -134,6 +139,7 @@ class Worker:
     def kill(self) -> None:
         """Kills it and its group."""
         if self.exit_code is None:
+            self._arm(DEATH_SECONDS, self._give_up)
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
@@ -201,17 +207,15 @@ class Worker:
             self._noted(line)
 
     def _greeted(self, hello: Mapping[str, Any]) -> None:
-        concurrency = hello.get("concurrency", 1)
-        heartbeat = hello.get("heartbeat")
         if hello.get("ready") is not True:
             self._noted(orjson.dumps(hello))
             return
-        if hello.get("protocol") != PROTOCOL or not _positive(concurrency) or isinstance(concurrency, float):
+        greeting = read_greeting(hello)
+        if greeting is None:
             self.said.take(b"the worker's first line must have `protocol: 2` and `concurrency` of 1 or more\n")
             self.recycle("its first line is no greeting of protocol 2")
             return
-        self.concurrency = concurrency
-        self._pulse.interval = heartbeat if _positive(heartbeat) else None
+        self.concurrency, self._pulse.interval = greeting.concurrency, greeting.heartbeat
         self._disarm()
         self._changed(self)
 
@@ -248,19 +252,19 @@ class Worker:
 
     def _freed(self) -> None:
         """A request has ended: it has room, or has served long enough."""
+        self._end_work()
         self._beat()
-        if self.leaving or self._worn():
+        age = self._loop.time() - self._born
+        if self.leaving or is_worn(self._rules, served=self.served, seconds=age, pid=self.pid):
             self.retire()
         else:
             self._changed(self)
 
-    def _worn(self) -> bool:
-        rules = self._rules
-        return (
-            (rules.max_jobs is not None and self.served >= rules.max_jobs)
-            or (rules.max_age is not None and (self._loop.time() - self._born) * 1000 >= rules.max_age)
-            or (rules.max_rss is not None and _resident(self.pid) > rules.max_rss)
-        )
+    def _end_work(self) -> None:
+        """What it started for its request ends with that."""
+        work, self._work = self._work, None
+        if work is not None:
+            self._children.end_work(work, self._number)
 
     # ------------------------------------------------------------------ its end
 
@@ -280,7 +284,15 @@ class Worker:
         self._drain()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        reap_child(self._pidfd, self._reaped)
+        code = self._children.reap(self.pid, self._pidfd)
+        if not self.gone.is_set():  # it was not given up before
+            self._reaped(code)
+
+    def _give_up(self) -> None:
+        """It does not die: it is inside the kernel, or another user's. It is reaped whenever it does."""
+        _log.error("a worker does not die", plugin=self._name, pid=self.pid)
+        self.leaving = True
+        self._reaped(-signal.SIGKILL)
 
     def _drain(self) -> None:
         """Reads what is in the pipes, up to an end where someone goes on writing."""
@@ -294,16 +306,22 @@ class Worker:
     def _reaped(self, code: int) -> None:
         self.exit_code = code
         self._feed.close()
-        swept = self._loop.run_in_executor(None, sweep.kill_worker, self._instance, self._id)
-        swept.add_done_callback(lambda _: self._swept())
+        self._end_work()
+        self._children.end(self._number, self._ended_orphans)
 
-    def _swept(self) -> None:
+    def _ended_orphans(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
+        """All that was left to the gateway is dead. What holds the output still is found by its variables."""
         self._drain()
-        self._complete()
+        if not self._outputs:
+            self._complete()
+            return
+        end_holders(sweep.kill_worker, self._instance, self._id, self._complete)
 
     def _complete(self) -> None:
         if self.gone.is_set():
             return
+        self._disarm()
+        self._drain()
         for fd in tuple(self._outputs):
             self._loop.remove_reader(fd)
             os.close(fd)
@@ -326,16 +344,3 @@ class Worker:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory that the process holds; 0 where it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123 - after each answer
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        return 0

@@ -6,7 +6,8 @@ of the standard library that the entrypoint names. It speaks datagrams over the 
 second is the entrypoint, empty where it only starts programs. Fields are separated by NULs:
 
     from the gateway  F id job_id attempt  with the child's stdin, stdout and stderr: fork
-                      S id path variable…  with the same: start a program (for a busy `spawn` runner: see there)
+                      S id path variable…  with the same: start a program (for a busy `spawn` runner: see there);
+                                           either carries the id as its mark
                       R pid                the child is dead and its group killed: reap it
     to the gateway    H                    ready
                       P id pid             forked
@@ -23,6 +24,13 @@ import _socket
 import gc
 import os
 import sys
+
+try:
+    import resource
+except ImportError:  # an interpreter that was built without it
+    resource = None  # type: ignore[assignment]
+else:
+    del sys.modules["resource"]  # a script finds what a fresh interpreter has imported, and no more
 
 TYPE_CHECKING = False  # importing typing would cost more than all the rest
 if TYPE_CHECKING:
@@ -42,6 +50,8 @@ ENV_START = 50
 """The field of /proc/self/stat with the address of the first variable (proc(5))."""
 ONLY_AST = 0x400
 """The flag of `compile` that returns a syntax tree: `ast.PyCF_ONLY_AST`, without importing `ast`."""
+RLIMIT_LOCKS, LEAST_HARD = 10, 1 << 62
+"""The limit that is the mark of a gateway's processes, and what it is at least there: see process_mark."""
 OLDEST = (3, 9)
 NEVER_EARLY = frozenset({"antigravity", "idlelib", "test", "this", "tkinter", "turtle", "turtledemo", "__main__"})
 """Modules that do something when they are imported."""
@@ -267,6 +277,7 @@ def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
             _, status = os.waitpid(int(fields[1]), 0)
             channel.send(b"E\0%s\0%d" % (fields[1], os.waitstatus_to_exitcode(status)))
             continue
+        set_mark(fields[1])
         pid = spawn(fields[2], fields[3:], fds) if fields[0] == b"S" else fork(entrypoint)
         if pid == 0:
             channel.close()
@@ -275,6 +286,12 @@ def serve(channel: _socket.socket, entrypoint: Entrypoint) -> None:
         for fd in fds:  # before it is told: whoever hears of the child must find its pipes held by nobody else
             os.close(fd)
         channel.send(b"X\0" + fields[1] if pid is None else b"P\0%s\0%d" % (fields[1], pid))
+
+
+def set_mark(number: bytes) -> None:
+    """What is started from now on carries this number, where the gateway's processes carry one."""
+    if resource is not None and (hard := resource.getrlimit(RLIMIT_LOCKS)[1]) >= LEAST_HARD:
+        resource.setrlimit(RLIMIT_LOCKS, (int(number), hard))
 
 
 def spawn(path: bytes, variables: list[bytes], fds: list[int]) -> int | None:

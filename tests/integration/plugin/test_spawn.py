@@ -69,10 +69,10 @@ async def test_a_plugin_killed_by_a_signal_shows_its_number(spawn: Runner, scrip
 
 
 async def test_a_plugin_past_its_deadline_is_ended(spawn: Runner, script: Script, make_call: MakeCall) -> None:
-    execution = await run(spawn, make_call(script("#!/bin/sh\nexec sleep 60\n"), timeout=20))
+    execution = await run(spawn, make_call(script("#!/bin/sh\nexec sleep 60\n"), timeout=500))
     assert execution.stop is Stop.TIMED_OUT
     assert execution.exit_code == -signal.SIGTERM
-    assert execution.duration >= 20
+    assert execution.duration >= 500
 
 
 async def test_a_stopped_plugin_may_still_answer_within_the_grace(

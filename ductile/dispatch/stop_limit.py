@@ -1,0 +1,40 @@
+"""The last resort of a stop: a gateway that was asked to end does so within its time, whatever holds it up."""
+
+import os
+import threading
+
+import structlog
+
+from ductile.plugin.sweep import kill_instance
+
+MARGIN_SECONDS = 15.0
+"""What a stop may take beyond `drain_timeout` and `kill_grace`: open requests get 5 s, processes that do not die 5 s."""
+
+log = structlog.get_logger(__name__)
+
+
+class StopLimit:
+    """Ends this process where a stop takes too long: in a thread of its own, since the event loop may be what hangs.
+
+    Nothing is lost by it: whatever was accepted is on disk, and the next start treats running attempts as lost.
+    """
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self._timer: threading.Timer | None = None
+
+    def begin(self, seconds: float) -> None:
+        """The stop has begun, and may take so many seconds and the margin."""
+        self._timer = threading.Timer(seconds + MARGIN_SECONDS, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """The stop has ended by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self) -> None:
+        log.critical("the stop takes too long; the gateway is ended, and its running attempts are lost")
+        kill_instance(self._instance)
+        os._exit(1)
