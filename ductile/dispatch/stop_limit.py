@@ -8,7 +8,7 @@ import structlog
 from ductile.plugin.sweep import kill_instance
 
 MARGIN_SECONDS = 15.0
-"""What a stop may take beyond `drain_timeout` and `kill_grace`: open requests get 5 s, processes that do not die 5 s."""
+"""What a stop may take beyond `drain_timeout` and `kill_grace`: open requests and dying processes get 5 s each."""
 
 log = structlog.get_logger(__name__)
 

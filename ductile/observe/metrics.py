@@ -191,6 +191,8 @@ class Metrics:
         self._batch = Histogram(BATCH)
         self._lag = Histogram(LAG)
         self._helpers = Counter(HELPERS)
+        for helper in ("zygote", "spawn_helper"):  # there before the first one, so that an alert sees it rise
+            self._helpers.add((helper,), 0)
         self._reloads = Counter(RELOADS)
         self.reloaded_at = 0.0
         """When the last reload ended, in seconds since the epoch."""
