@@ -17,6 +17,8 @@ from ductile.connection import UNIX, Connection
 __all__ = ["UNIX", "Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
 MARKDOWN = "text/markdown"
+PLANNED = ("dry_run", "would")
+"""Members of every answer to a dry run."""
 
 
 class Client:
@@ -268,7 +270,9 @@ class Client:
         return await self._gateway.raw(method, path, body=body, headers=headers, each=each)
 
     async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._gateway.call("POST", path, query=dry(dry_run), has=("status",))
+        answer: dict[str, Any] = await self._gateway.call(
+            "POST", path, query=dry(dry_run), has=PLANNED if dry_run else ("status",)
+        )
         return answer
 
     async def _trigger(
@@ -285,8 +289,9 @@ class Client:
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         body = orjson.dumps({"payload": payload or {}, **options})
+        has = PLANNED if "dry_run" in query else ("job_id", "status")
         answer: dict[str, Any] = await self._gateway.call(
-            "POST", path, query=query, body=body, headers=headers, wait=wait, has=("job_id", "status")
+            "POST", path, query=query, body=body, headers=headers, wait=wait, has=has
         )
         return answer
 

@@ -26,8 +26,23 @@ class DuctileError(Exception):
         return str(self)
 
     def public_details(self) -> dict[str, Any]:
-        """What an HTTP answer shows under ``details``: JSON values only."""
-        return self.details
+        """What an HTTP answer shows under ``details``: JSON values only.
+
+        A ``hint`` continues the message (`; did you mean `x`?`). Here it is a sentence, and left out if empty.
+        """
+        if "hint" not in self.details:
+            return self.details
+        others = {name: value for name, value in self.details.items() if name != "hint"}
+        hint = sentence(self.details["hint"])
+        return {**others, "hint": hint} if hint else others
+
+
+def sentence(clause: str) -> str:
+    """A clause that continues a message as a sentence of its own: `; did you mean `x`?` as `Did you mean `x`?`."""
+    text = clause.lstrip(" ;:,")
+    if not text:
+        return ""
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.?!' else '.'}"
 
 
 def _worded(value: Any) -> Any:

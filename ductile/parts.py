@@ -18,6 +18,7 @@ from ductile.http.middleware.locate import locate
 from ductile.http.middleware.measure import measure
 from ductile.http.middleware.observe import observed
 from ductile.http.middleware.origins import origins
+from ductile.http.middleware.query import check_query
 from ductile.http.middleware.request_id import request_id
 from ductile.http.surfaces import (
     analytics,
@@ -75,6 +76,7 @@ MIDDLEWARE: list[Middleware] = [
     authenticate,
     locate,
     authorize,
+    check_query,
     body,
 ]
 """What stands around every handler, the outermost first."""

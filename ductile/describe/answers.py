@@ -6,6 +6,7 @@ from typing import Any
 
 from ductile.describe.embed import lift
 from ductile.describe.sample import KNOWN, sample
+from ductile.errors import DuctileError
 from ductile.model.route import Route
 
 Json = dict[str, Any]
@@ -42,47 +43,6 @@ DESCRIPTIONS: Mapping[int, str] = {
     500: "Internal error",
     503: "Not now",
 }
-EXAMPLES: Mapping[int, tuple[str, str, Json]] = {
-    400: (
-        "invalid_payload",
-        "The payload does not fit the input schema of echo.poll: /times: 9 is greater than the maximum of 3.",
-        {"errors": [{"path": "/times", "message": "9 is greater than the maximum of 3", "schema_path": "/maximum"}]},
-    ),
-    401: ("unauthorized", "This needs a valid credential; send `Authorization: Bearer <token>`.", {}),
-    403: (
-        "forbidden",
-        "The credential lacks a scope this needs: one of plugin:rw, plugin:echo:rw.",
-        {"required_scopes": ["plugin:rw", "plugin:echo:rw"]},
-    ),
-    404: (
-        "unknown_job",
-        f"There is no job {KNOWN['job_id']}; it never was, or retention has removed it.",
-        {"job_id": KNOWN["job_id"]},
-    ),
-    409: (
-        "idempotency_conflict",
-        "The idempotency key 'order-17' was used with another body; use a new key for a new request.",
-        {"key": "order-17", "job_id": KNOWN["job_id"]},
-    ),
-    413: (
-        "body_too_large",
-        "The body is larger than 1048576 bytes (api.max_body_size); send less.",
-        {"limit": 1048576},
-    ),
-    415: ("unsupported_media_type", "The body must be plain JSON, not text/plain.", {"found": "text/plain"}),
-    422: (
-        "reload_refused",
-        "The configuration was refused for an error; the old one serves on.",
-        {"errors": [{"file": "config.yaml", "line": 3, "column": 3, "code": "unknown_key", "message": "…"}]},
-    ),
-    500: ("internal_error", "Something unexpected went wrong inside the gateway.", {}),
-    503: (
-        "plugin_unavailable",
-        "Plugin 'echo' is disabled: it is disabled by `enabled: false`. Mend it, then POST /system/reload.",
-        {"plugin": "echo", "kind": "disabled", "reason": "it is disabled by `enabled: false`"},
-    ),
-}
-"""Status → code, message and details of an error that it may be."""
 HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": "`Bearer`."},
     429: {"Retry-After": "Seconds after which the same call may succeed."},
@@ -106,11 +66,9 @@ def answers(row: Route, schemas: Json) -> Json:
 
 def expected_errors(row: Route) -> set[int]:
     """The statuses of the errors that a row may answer without saying so."""
-    statuses = {500}
+    statuses = {400, 500}  # 400: a query parameter that the row does not declare
     if row.scopes is not None:
         statuses |= {401, 403}
-    if row.request is not None or any(parameter.where != "path" for parameter in row.parameters):
-        statuses.add(400)
     if row.method != "GET":
         statuses |= {413, 415, 503}  # 503: what changes something waits for the store, which may be out of order
     return statuses
@@ -148,18 +106,21 @@ def description(status: int) -> str:
     return DESCRIPTIONS.get(status) or HTTPStatus(status).phrase
 
 
-def error_responses(statuses: Iterable[int], schemas: Json) -> Json:
-    """The components for the errors among these statuses."""
+def error_responses(statuses: Iterable[int], schemas: Json, examples: Mapping[int, DuctileError]) -> Json:
+    """The components for the errors among these statuses; `examples`: status → an error that has it."""
     shape = lift(ERROR, schemas)
-    return {f"Error{status}": error_response(status, shape) for status in sorted(statuses) if status >= FIRST_ERROR}
+    return {
+        f"Error{status}": error_response(status, shape, examples.get(status))
+        for status in sorted(statuses)
+        if status >= FIRST_ERROR
+    }
 
 
-def error_response(status: int, shape: Json) -> Json:
-    """An error in the one shape."""
+def error_response(status: int, shape: Json, error: DuctileError | None) -> Json:
+    """An error in the one shape, with this error as the example."""
     content: Json = {"schema": shape}
-    if status in EXAMPLES:
-        error, message, details = EXAMPLES[status]
-        body = {"error": error, "message": message, "code": status, "details": details}
+    if error is not None:
+        body = {"error": error.code, "message": error.message, "code": status, "details": error.public_details()}
         content["example"] = {**body, "request_id": KNOWN["request_id"]}
     return {"description": description(status), **headers(HEADERS.get(status, {})), "content": {JSON: content}}
 

@@ -5,9 +5,12 @@ from typing import Any
 
 from ductile.describe.answers import error_responses
 from ductile.describe.operations import Operation, commands, control, pipelines
+from ductile.errors import DuctileError
 from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
+Errors = Mapping[int, DuctileError]
+"""Status → an error that has it, which stands as the example of that answer."""
 
 ABOUT = """\
 Every plugin command and every pipeline is one `POST` that becomes a durable job: what was answered `202` is never lost.
@@ -28,21 +31,23 @@ TAGS: Mapping[str, str] = {
 SECURITY = {"BearerAuth": {"type": "http", "scheme": "bearer"}}
 
 
-def openapi(snapshot: Snapshot, version: str) -> Json:
+def openapi(snapshot: Snapshot, version: str, errors: Errors) -> Json:
     """The whole document, in a fixed order."""
     schemas: Json = {}
     operations = [*commands(snapshot, schemas), *pipelines(snapshot, schemas), *control(snapshot, schemas)]
-    return document(operations, schemas, version, snapshot, title="Ductile Gateway")
+    return document(operations, schemas, version, snapshot, errors, title="Ductile Gateway")
 
 
-def plugin_openapi(snapshot: Snapshot, name: str, version: str) -> Json:
+def plugin_openapi(snapshot: Snapshot, name: str, version: str, errors: Errors) -> Json:
     """The document of one plugin's commands."""
     schemas: Json = {}
     operations = list(commands(snapshot, schemas, only=name))
-    return document(operations, schemas, version, snapshot, title=f"Ductile Gateway: {name}")
+    return document(operations, schemas, version, snapshot, errors, title=f"Ductile Gateway: {name}")
 
 
-def document(operations: Sequence[Operation], schemas: Json, version: str, snapshot: Snapshot, *, title: str) -> Json:
+def document(
+    operations: Sequence[Operation], schemas: Json, version: str, snapshot: Snapshot, errors: Errors, *, title: str
+) -> Json:
     """These operations, with the components they refer to."""
     paths: dict[str, Json] = {}
     taken: set[str] = set()
@@ -50,7 +55,7 @@ def document(operations: Sequence[Operation], schemas: Json, version: str, snaps
         operation["operationId"] = unique(operation["operationId"], taken)
         paths.setdefault(path, {})[method] = operation
     statuses = {int(status) for path in paths.values() for one in path.values() for status in one["responses"]}
-    responses = error_responses(statuses, schemas)
+    responses = error_responses(statuses, schemas, errors)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": ABOUT},

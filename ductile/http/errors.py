@@ -30,6 +30,12 @@ class InvalidJson(BadRequest):
     code = "invalid_json"
 
 
+class UnknownParameter(BadRequest):
+    """{route} takes no query parameter {parameter!r}{hint} (known are: {known})."""
+
+    code = "unknown_parameter"
+
+
 class CannotListen(DuctileError):
     """The API cannot listen at {address} (api.listen): {reason}."""
 

@@ -109,10 +109,14 @@ def idempotency(ask: Ask, key: str) -> Idempotency:
 
 
 def planned_reply(accepted: Accepted, **more: Any) -> Reply:
-    """200 with what would have been done. Only a job that stood already has an id."""
+    """200 with what would have been done. Only a job that stood already has an id; there is no status."""
     stood = accepted.deduplicated or accepted.replayed
-    body = accepted_document(accepted)
-    return Reply(body={**body, "job_id": accepted.job_id if stood else None, "dry_run": True, **more})
+    would = f"start a job of {accepted.plugin}.{accepted.command}"
+    if stood:
+        would = f"answer with job {accepted.job_id}, which stands for this call"
+    body = {name: value for name, value in accepted_document(accepted).items() if name != "status"}
+    planned = {"dry_run": True, "would": would, **body, "job_id": accepted.job_id if stood else None}
+    return Reply(body={**planned, **more})
 
 
 def location(ask: Ask, job_id: str) -> dict[str, str]:

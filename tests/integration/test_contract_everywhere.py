@@ -1,12 +1,15 @@
 """What holds for every request: credentials, scopes, the shape of errors, request ids, bodies."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from blake3 import blake3
 from support.gateway import TOKEN, Gateway
 from support.world import TIME, UUID, head, is_error, speak, token
+
+from ductile import parts
 
 PUBLIC = ["/", "/healthz", "/plugins", "/skills", "/openapi.json", "/.well-known/ai-plugin.json", "/livez", "/readyz"]
 NO_JOB = "00000000-0000-0000-0000-000000000000"
@@ -270,3 +273,31 @@ def test_requests_in_one_packet_are_answered_one_by_one(world: Gateway) -> None:
     heard = speak(world, first + first + head("GET", "/livez"))
     assert heard.count(b"HTTP/1.1 202 ") == 2
     assert heard.endswith(b'{"status":"ok"}')
+
+
+ROWS = [row for surface in parts.SURFACES for row in surface]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path}")
+def test_a_query_parameter_that_a_route_does_not_declare_is_refused(world: Gateway, row: Any) -> None:
+    path = re.sub(r"{(\w+)}", lambda name: {"plugin": "shell", "command": "handle"}.get(name[1], "x"), row.path)
+    answer = world.call(row.method, f"{path}?wiat=1")
+    assert is_error(answer, 400, "unknown_parameter"), answer.raw
+    assert answer.body["details"]["parameter"] == "wiat"
+    if "wait" in {parameter.name for parameter in row.parameters}:
+        assert answer.body["details"]["hint"] == "Did you mean `wait`?"
+
+
+def test_a_query_parameter_is_refused_after_the_credential_and_before_anything_happens(world: Gateway) -> None:
+    before = world.get("/jobs")["total"]
+    assert is_error(world.post("/plugin/shell/handle?dryrun=true"), 400, "unknown_parameter")
+    assert is_error(world.call("POST", "/plugin/shell/handle?dryrun=true", token=None), 401, "unauthorized")
+    assert is_error(world.call("GET", "/nowhere?a=1"), 404, "not_found")
+    assert world.call("GET", "/livez?").status == 200
+    assert world.get("/jobs")["total"] == before
+
+
+def test_a_hint_is_a_sentence_or_is_left_out(world: Gateway) -> None:
+    assert world.post("/plugin/shel/handle").body["details"]["hint"] == "Did you mean `shell`?"
+    assert world.post("/plugin/shell/handel").body["details"]["hint"] == "Did you mean `handle`?"
+    assert "hint" not in world.post("/plugin/zzzzzz/handle").body["details"]

@@ -14,6 +14,7 @@ from ductile.http.conditional import HEADERS, conditional
 from ductile.http.middleware.authorize import require
 from ductile.http.representation import JSON, represent
 from ductile.http.surfaces import schemas
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.route import Route
 from ductile.model.snapshot import Snapshot
 from ductile.submit import find_plugin
@@ -61,12 +62,12 @@ AI_PLUGIN: Mapping[str, Any] = {
 
 def openapi_of(snapshot: Snapshot) -> object:
     """The OpenAPI document of a snapshot, under this version's number."""
-    return openapi(snapshot, __version__)
+    return openapi(snapshot, __version__, ERROR_EXAMPLES)
 
 
 def plugin_openapi_of(snapshot: Snapshot, name: str) -> object:
     """The same of one plugin."""
-    return plugin_openapi(snapshot, name, __version__)
+    return plugin_openapi(snapshot, name, __version__, ERROR_EXAMPLES)
 
 
 def plugin_of(snapshot: Snapshot, name: str) -> object:

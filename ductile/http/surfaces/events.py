@@ -57,7 +57,9 @@ async def send(ask: Ask) -> Reply:
         return Reply(status=202, body={"event_id": received.event_id, "started": started})
     event_id = received.event_id if received.replayed else None
     would = [one if "deduplicated" in one else {**one, "job_id": None} for one in started]
-    return Reply(body={"event_id": event_id, "started": would, "dry_run": True})
+    return Reply(
+        body={"dry_run": True, "would": f"start {len(would)} jobs and runs", "event_id": event_id, "started": would}
+    )
 
 
 def started_document(started: StartedJob) -> dict[str, Any]:
@@ -170,7 +172,7 @@ SENT_EVENT: schemas.Schema = {
 NOT_YET = {**schemas.NULLABLE_ID, "description": "Null in a dry run, where one would be made."}
 SENT_ANSWER = schemas.closed(
     "SentAnswer",
-    {"dry_run": schemas.BOOLEAN},
+    {"dry_run": schemas.BOOLEAN, "would": schemas.STRING},
     event_id=NOT_YET,
     started=schemas.array(
         schemas.closed(

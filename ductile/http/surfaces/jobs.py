@@ -115,12 +115,16 @@ def limit_of(text: str, most: int) -> int:
     return min(int(digits), most) if len(digits) <= len(str(most)) else most
 
 
+CANCEL_WOULD = {True: "cancel the job at once", False: "stop what runs, and cancel the job then"}
+"""Whether the job has ended with the cancel → what a dry run of it says."""
+
+
 async def cancel(ask: Ask) -> Reply:
     """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
     job_id, store = job_id_of(ask), ask.gateway.store
     if flag(ask, "dry_run"):
         state = await store.rehearse(cancel_job, job_id)
-        return Reply(body={"job_id": job_id, "status": state, "dry_run": True})
+        return Reply(body={"dry_run": True, "would": CANCEL_WOULD[state in ENDED], "job_id": job_id})
     state = await store.write(cancel_job, job_id)
     return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
 
@@ -174,7 +178,7 @@ ROUTES = [
         tags=("jobs",),
         scopes=("jobs:rw",),
         parameters=(schemas.DRY_RUN,),
-        responses={200: schemas.CANCELLED, 202: schemas.CANCELLED, 404: None, 409: None},
+        responses={200: schemas.CANCELLED_OR_PLANNED, 202: schemas.CANCELLED, 404: None, 409: None},
     ),
     Route(
         method="POST",

@@ -55,7 +55,9 @@ async def planned(
         return planned_reply(accepted)
     steps = entry_steps(ask.snapshot, graph.name, payload)
     return planned_reply(
-        accepted, steps=[{"step": step.node, "plugin": step.plugin, "command": step.command} for step in steps]
+        accepted,
+        would=f"start a run of {graph.name}",
+        steps=[{"step": step.node, "plugin": step.plugin, "command": step.command} for step in steps],
     )
 
 

@@ -6,7 +6,7 @@ from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Reply
 from ductile.http.surfaces import schemas
-from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, closed
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, closed
 from ductile.http.wait import flag
 from ductile.model.ids import new_id
 from ductile.model.job import State
@@ -30,7 +30,9 @@ async def purge(ask: Ask) -> Reply:
     while job_ids := await store.waiting(wanted, above, below, BATCH):
         purged += await change(purge_jobs, job_ids)
         above = job_ids[-1]
-    return Reply(body={"purged": purged, **({"dry_run": True} if dry_run else {})})
+    if dry_run:
+        return Reply(body={"dry_run": True, "would": f"cancel {purged} jobs", "purged": purged})
+    return Reply(body={"purged": purged})
 
 
 def read_purge(body: dict[str, Any]) -> Purge:
@@ -77,7 +79,7 @@ is open is cancelled.""",
         scopes=(ALL,),
         parameters=(schemas.DRY_RUN,),
         request=REQUEST,
-        responses={200: closed("Purged", {"dry_run": BOOLEAN}, purged=INTEGER), 400: None},
+        responses={200: closed("Purged", {"dry_run": BOOLEAN, "would": STRING}, purged=INTEGER), 400: None},
         request_examples={"all": {}, "what a plugin that is gone has left": {"plugin": "echo", "state": "held"}},
     ),
 ]

@@ -12,6 +12,7 @@ STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
 TRUE: Schema = {"type": "boolean", "const": True}
+WOULD: Schema = {"type": "string", "description": "What the call would do without `dry_run`."}
 OBJECT: Schema = {"type": "object"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 ID: Schema = {"type": "string", "format": "uuid"}
@@ -111,8 +112,8 @@ PLANNED = closed(
         "steps": array(closed(step=STRING, plugin=STRING, command=STRING)),
     },
     dry_run=TRUE,
+    would=WOULD,
     job_id={**NULLABLE_ID, "description": "The job that would answer for this one; null where one would be made."},
-    status=STATE,
     plugin=STRING,
     command=STRING,
 )
@@ -213,7 +214,8 @@ JOB_ROW = closed(
     attempt=INTEGER,
 )
 JOB_PAGE = closed("JobPage", {"total_capped": BOOLEAN}, jobs=array(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID)
-CANCELLED = closed("Cancelled", {"dry_run": BOOLEAN}, job_id=ID, status=STATE)
+CANCELLED = closed("Cancelled", job_id=ID, status=STATE)
+CANCELLED_OR_PLANNED = {"anyOf": [CANCELLED, closed("CancelPlanned", dry_run=TRUE, would=WOULD, job_id=ID)]}
 
 INDEX = closed(
     "Index",
@@ -283,7 +285,8 @@ CONFIG_VIEW = closed(
         closed("RouteView", event_type=STRING, source=NULLABLE_STRING, to=STRING, hook=BOOLEAN),
     ),
 )
-OK = closed("Status", {"generation": INTEGER, "dry_run": BOOLEAN}, status=STRING)
+OK = closed("Status", {"generation": INTEGER}, status=STRING)
+STOP_PLANNED = closed("StopPlanned", dry_run=TRUE, would=WOULD)
 HEALTH = closed(
     "Health",
     status={"type": "string", "enum": ["ok", "degraded"]},
@@ -320,6 +323,7 @@ RELOADED_OR_PLANNED = {
             "ReloadPlanned",
             status=STRING,
             dry_run=TRUE,
+            would=WOULD,
             message=STRING,
             generation=INTEGER,
             config_hash=STRING,
@@ -329,4 +333,4 @@ RELOADED_OR_PLANNED = {
         ),
     ]
 }
-PAUSED = closed("Paused", {"changed": BOOLEAN, "dry_run": BOOLEAN}, status=STRING, paused=BOOLEAN)
+PAUSED = closed("Paused", {"changed": BOOLEAN, "dry_run": BOOLEAN, "would": STRING}, status=STRING, paused=BOOLEAN)

@@ -104,7 +104,9 @@ async def reload(ask: Ask) -> Reply:
     asker = Asker(token_hash=hashed(ask.raw.headers.get("Authorization", "")), force=flag(ask, "force"))
     if flag(ask, "dry_run"):
         message = "The configuration is valid; nothing was changed."
-        return Reply(body={"status": "ok", "dry_run": True, "message": message, **compiled(await live.preview(asker))})
+        result = await live.preview(asker)
+        would = f"put {', '.join(result.changes)} into force" if result.changes else "change nothing"
+        return Reply(body={"status": "ok", "dry_run": True, "would": would, "message": message, **compiled(result)})
     with bound_contextvars(request_id=ask.request_id):
         result = await live.reload("api", asker)
     return Reply(
@@ -142,7 +144,11 @@ async def switch(ask: Ask, change: Callable[[], Awaitable[None]], *, paused: boo
     """Pause or resume; a dry run says whether that would change anything."""
     body = {"status": "ok", "paused": paused}
     if flag(ask, "dry_run"):
-        return Reply(body={**body, "changed": ask.gateway.control.paused is not paused, "dry_run": True})
+        would = "stop claiming jobs" if paused else "claim jobs again"
+        changed = ask.gateway.control.paused is not paused
+        return Reply(
+            body={**body, "changed": changed, "dry_run": True, "would": would if changed else "change nothing"}
+        )
     with bound_contextvars(request_id=ask.request_id):
         await change()
     return Reply(body=body)
@@ -151,7 +157,7 @@ async def switch(ask: Ask, change: Callable[[], Awaitable[None]], *, paused: boo
 async def stop(ask: Ask) -> Reply:
     """Stop gracefully, after this answer."""
     if flag(ask, "dry_run"):
-        return Reply(body={"status": "stopping", "dry_run": True})
+        return Reply(body={"dry_run": True, "would": "stop the gateway gracefully"})
     ask.gateway.control.request_stop()
     return Reply(status=202, body={"status": "stopping"})
 
@@ -188,5 +194,5 @@ ROUTES = [
     ),
     _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
     _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
-    _order("/system/stop", "Stop gracefully", stop, {200: schemas.OK, 202: schemas.OK}),
+    _order("/system/stop", "Stop gracefully", stop, {200: schemas.STOP_PLANNED, 202: schemas.OK}),
 ]

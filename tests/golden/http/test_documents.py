@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import SCHEMA, plugin, snapshot
 
-from ductile.describe.answers import EXAMPLES, FIRST_ERROR
+from ductile.describe.answers import FIRST_ERROR
 from ductile.describe.config_view import config_view
 from ductile.describe.embed import accepts
 from ductile.describe.openapi import openapi
 from ductile.describe.skills import skills
 from ductile.describe.skills_page import skills_page
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.manifest import Command, CommandType
 from ductile.model.snapshot import Snapshot
 
@@ -46,7 +47,7 @@ def pretty(value: Any) -> bytes:
 
 
 DOCUMENTS = {
-    "openapi.json": lambda: pretty(openapi(small(), "1.0.0")),
+    "openapi.json": lambda: pretty(openapi(small(), "1.0.0", ERROR_EXAMPLES)),
     "skills.json": lambda: pretty(skills(small())),
     "skills.md": lambda: skills_page(small()).encode(),
     "config-view.json": lambda: pretty(config_view(small())),
@@ -108,7 +109,7 @@ def test_every_error_has_an_example_and_the_one_shape(document: Any) -> None:
         content = response["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Error"}
         assert content["example"]["code"] == int(name.removeprefix("Error")) >= FIRST_ERROR
-    assert {int(name.removeprefix("Error")) for name in document["components"]["responses"]} <= set(EXAMPLES)
+    assert {int(name.removeprefix("Error")) for name in document["components"]["responses"]} <= set(ERROR_EXAMPLES)
 
 
 def test_what_needs_a_credential_documents_401_and_403(document: Any) -> None:

@@ -282,7 +282,7 @@ def test_a_purge_asks_first_and_a_no_or_ctrl_c_changes_nothing(cli: Cli) -> None
                 shown.type(keys)
                 assert shown.end() == code
             assert cli("queue", "stats").json["queue"]["queue_depth"] == 2
-        assert cli("queue", "purge", "--dry-run").json == {"purged": 2, "dry_run": True}
+        assert cli("queue", "purge", "--dry-run").json == {"dry_run": True, "would": "cancel 2 jobs", "purged": 2}
         with cli.at_terminal("queue", "purge", "--plugin", "gate") as shown:
             shown.until("[y/N]")
             shown.type("y\r")

@@ -14,6 +14,7 @@ from ductile.describe.catalog import plugin_document
 from ductile.describe.embed import accepts, embed
 from ductile.describe.openapi import openapi, plugin_openapi
 from ductile.describe.skills_page import skills_page
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.errors import BadSchema
@@ -109,7 +110,7 @@ def references(value: Any) -> Iterator[str]:
 @pytest.mark.parametrize("schema", ODD.values(), ids=ODD)
 def test_the_document_stays_valid_and_whole(schema: Any) -> None:
     gateway = with_schemas(schema)
-    document = orjson.loads(orjson.dumps(plugin_openapi(gateway, "echo", "1")))
+    document = orjson.loads(orjson.dumps(plugin_openapi(gateway, "echo", "1", ERROR_EXAMPLES)))
     OpenAPIV31SpecValidator(document).validate()
     for reference in references(document):
         where, kind, name = reference.removeprefix("#/").split("/")
@@ -168,7 +169,9 @@ def test_a_default_that_its_schema_refuses_is_left_out(name: str) -> None:
 
 def test_all_of_them_together_leave_the_whole_document_valid() -> None:
     plugins = {f"p{n}": with_schemas(schema, f"p{n}").plugins[f"p{n}"] for n, schema in enumerate(ODD.values())}
-    OpenAPIV31SpecValidator(orjson.loads(orjson.dumps(openapi(replace(snapshot(), plugins=plugins), "1")))).validate()
+    OpenAPIV31SpecValidator(
+        orjson.loads(orjson.dumps(openapi(replace(snapshot(), plugins=plugins), "1", ERROR_EXAMPLES)))
+    ).validate()
 
 
 def test_a_schema_that_nests_as_deep_as_may_be_can_still_be_shown() -> None:
@@ -176,7 +179,7 @@ def test_a_schema_that_nests_as_deep_as_may_be_can_still_be_shown() -> None:
     for _ in range(MAX_DEPTH // 2 - 1):
         deep = {"type": "object", "properties": {"a": deep}}
     gateway = with_schemas(deep)
-    for shown in (openapi(gateway, "1"), plugin_document(gateway.plugins["echo"])):
+    for shown in (openapi(gateway, "1", ERROR_EXAMPLES), plugin_document(gateway.plugins["echo"])):
         orjson.dumps(gateway.redactor.value(shown))
     skills_page(gateway)
     with pytest.raises(BadSchema, match="nests deeper than 100 levels"):
@@ -185,7 +188,7 @@ def test_a_schema_that_nests_as_deep_as_may_be_can_still_be_shown() -> None:
 
 def test_names_that_would_meet_are_told_apart() -> None:
     node = {"type": "object", "properties": {"n": {"$ref": "#"}}}
-    document = json.loads(orjson.dumps(openapi(with_schemas(node, "a", "a__b", "a__poll"), "1")))
+    document = json.loads(orjson.dumps(openapi(with_schemas(node, "a", "a__b", "a__poll"), "1", ERROR_EXAMPLES)))
     OpenAPIV31SpecValidator(document).validate()
     ids = [one["operationId"] for path in document["paths"].values() for one in path.values()]
     assert len(set(ids)) == len(ids)
@@ -195,7 +198,7 @@ def test_names_that_would_meet_are_told_apart() -> None:
 
 
 def test_a_plugin_may_be_named_as_a_tag_of_ours() -> None:
-    document = openapi(with_schemas({}, "jobs", "system"), "1")
+    document = openapi(with_schemas({}, "jobs", "system"), "1", ERROR_EXAMPLES)
     names = [tag["name"] for tag in document["tags"]]
     assert len(set(names)) == len(names)
     assert next(tag for tag in document["tags"] if tag["name"] == "jobs")["description"].startswith("Echoes. What was")
@@ -205,7 +208,7 @@ def test_a_pipeline_of_any_name_has_a_path() -> None:
     base = snapshot()
     names = ["a/b", "{x}", "é ü", "%2F", "..", "sync"]
     graphs = {name: replace(base.pipelines["sync"], name=name) for name in names}
-    document = json.loads(orjson.dumps(openapi(replace(base, pipelines=graphs), "1")))
+    document = json.loads(orjson.dumps(openapi(replace(base, pipelines=graphs), "1", ERROR_EXAMPLES)))
     OpenAPIV31SpecValidator(document).validate()
     assert {"/pipeline/a%2Fb", "/pipeline/%7Bx%7D", "/pipeline/%C3%A9%20%C3%BC", "/pipeline/%252F"} <= set(
         document["paths"]

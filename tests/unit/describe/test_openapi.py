@@ -7,6 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import SCHEMA, snapshot
 
 from ductile.describe.openapi import openapi
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Snapshot
 
@@ -19,7 +20,7 @@ def with_schema(schema: dict[str, Any]) -> Snapshot:
 
 
 def document(of: Snapshot | None = None) -> dict[str, Any]:
-    return orjson.loads(orjson.dumps(openapi(of or snapshot(), "1.0")))
+    return orjson.loads(orjson.dumps(openapi(of or snapshot(), "1.0", ERROR_EXAMPLES)))
 
 
 def test_an_independent_validator_finds_nothing_wrong() -> None:
@@ -27,7 +28,9 @@ def test_an_independent_validator_finds_nothing_wrong() -> None:
 
 
 def test_it_is_the_same_every_time() -> None:
-    assert orjson.dumps(openapi(snapshot(), "1.0")) == orjson.dumps(openapi(snapshot(), "1.0"))
+    assert orjson.dumps(openapi(snapshot(), "1.0", ERROR_EXAMPLES)) == orjson.dumps(
+        openapi(snapshot(), "1.0", ERROR_EXAMPLES)
+    )
 
 
 def test_every_command_pipeline_and_control_route_has_a_path() -> None:
