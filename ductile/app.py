@@ -56,7 +56,7 @@ def run(location: Path) -> int:
     announce(compiled.snapshot)
     try:
         with StateLock(compiled.snapshot.state_path) as lock:
-            app = App(compiled.snapshot, location, environ, lock.instance)
+            app = App(compiled.snapshot, location, environ, lock)
             try:
                 asyncio.run(app.main())
             finally:
@@ -70,13 +70,14 @@ def run(location: Path) -> int:
 class App:
     """The running gateway: what stands in each part, and the order in which they start and stop."""
 
-    def __init__(self, snapshot: Snapshot, location: Path, environ: Mapping[str, str], instance: str) -> None:
+    def __init__(self, snapshot: Snapshot, location: Path, environ: Mapping[str, str], lock: StateLock) -> None:
         self._first = snapshot
         self._location = location
         self._environ = environ
-        self._instance = instance
+        self._lock = lock
+        self._instance = lock.instance
         self._metrics = Metrics(__version__)
-        self.stop_limit = StopLimit(instance)
+        self.stop_limit = StopLimit(lock.instance)
 
     async def main(self) -> None:
         """Start everything, serve until asked to stop, then drain."""
@@ -143,6 +144,7 @@ class App:
         return Gateway(
             store=store,
             live=live,
+            lock=self._lock,
             control=control,
             waiters=waiters,
             said=said,

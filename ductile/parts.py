@@ -8,6 +8,7 @@ from ductile.dispatch.gates.present import PluginPresent
 from ductile.dispatch.log_index import LogIndex
 from ductile.dispatch.retention import Retention
 from ductile.dispatch.space import Space
+from ductile.dispatch.store_guard import StoreGuard
 from ductile.http.ask import Gateway, Middleware
 from ductile.http.middleware.access_log import access_log
 from ductile.http.middleware.authenticate import authenticate
@@ -93,6 +94,7 @@ CHORES: list[Callable[[Gateway], Source]] = [
     lambda gateway: gateway.feed,
     lambda gateway: Sampler(gateway.metrics, gateway.store, gateway.live, gateway.clock),
     lambda gateway: LogIndex(gateway.store),
+    lambda gateway: StoreGuard(gateway.store, gateway.lock.renew, gateway.live.notices),
     lambda gateway: Space(gateway.store, lambda: gateway.live.snapshot, gateway.live.notices),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
     # The last one: it says that all are ready.

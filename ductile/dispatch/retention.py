@@ -12,6 +12,7 @@ import structlog
 from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
+from ductile.store.patience import Patience
 from ductile.store.retention import free_text, give_back, trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.sqlite import Store
 
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 EVERY = 600.0
 """Seconds between two rounds."""
+
+RETRY_SECONDS = 5.0
+"""Until a round that failed begins anew: on a full disk trimming is what makes room."""
 
 LONGEST = 0.010
 """Seconds that one transaction trims while nobody waits for it, and a slice more."""
@@ -49,6 +53,7 @@ class Retention:
         self._current = current
         self._clock = clock
         self._pace = Pace(store)
+        self._patience = Patience("retention waits for the store")
         self._changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         """The trimming itself, once started; it ends with `stop`, or by a failure that the app must see."""
@@ -71,12 +76,16 @@ class Retention:
     async def _run(self) -> None:
         while True:
             self._changed.clear()
+            pause = EVERY
             try:
                 await self.round()
             except StoreUnavailable as unavailable:
-                log.error("retention waits for the store", reason=unavailable.message)
+                self._patience.waits(unavailable)
+                pause = RETRY_SECONDS
+            else:
+                self._patience.goes_on()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), EVERY)
+                await asyncio.wait_for(self._changed.wait(), pause)
 
     async def round(self) -> None:
         """Trim all that is too old by now."""
@@ -116,7 +125,7 @@ class Pace:
         while await self._store.log_size() > LONGEST_LOG:  # noqa: ASYNC110 - nobody tells of a file
             await asyncio.sleep(AGAIN)
         began = time.monotonic()
-        result = await self._store.write(operation, *args, stopwatch(self._crowded))
+        result = await self._store.write(operation, *args, stopwatch(self._crowded, self._limit))
         if self._crowded_at > began - LATELY:
             await asyncio.sleep((SHARE - 1) * (time.monotonic() - began))
         return result
@@ -128,8 +137,14 @@ class Pace:
             self._crowded_at = now
         return self._crowded_at > now - LATELY
 
+    def _limit(self) -> float:
+        """Seconds of a transaction at most: none on a full disk, where a slice must fit into what is left."""
+        return math.inf if self._store.shortage is None else 0.0
 
-def stopwatch(awaited: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
+
+def stopwatch(
+    awaited: Callable[[], bool] = lambda: False, limit: Callable[[], float] = lambda: math.inf
+) -> Callable[[], bool]:
     """Says when a batch has taken long enough for those who wait for it; the time begins with the first question."""
     began_at = math.inf
 
@@ -137,6 +152,6 @@ def stopwatch(awaited: Callable[[], bool] = lambda: False) -> Callable[[], bool]
         nonlocal began_at
         now = time.monotonic()
         began_at = min(began_at, now)
-        return now - began_at >= (BRIEF if awaited() else LONGEST)
+        return now - began_at >= min(BRIEF if awaited() else LONGEST, limit())
 
     return enough

@@ -56,6 +56,8 @@ class Space:
         """Measure, and let new work in or keep it out."""
         try:
             room = await self._store.room()
+            if await self._store.keep_reserve(room):
+                room = await self._store.room()
         except (Unavailable, OSError) as error:
             log.error("the room of the state cannot be measured", reason=str(error))
             return

@@ -49,11 +49,19 @@ class Control(Protocol):
         """Begin the graceful stop; returns at once."""
 
 
+class Lock(Protocol):
+    """What keeps a second gateway from the state."""
+
+    def renew(self) -> bool:
+        """Makes the lock file anew where it was deleted; whether it did. Blocking. Raises OSError."""
+
+
 class Gateway(Struct, frozen=True, kw_only=True):
     """What the handlers work with."""
 
     store: Store
     live: Live
+    lock: Lock
     control: Control
     waiters: Waiters
     said: LiveLogs

@@ -127,6 +127,11 @@ PLUGINS = Metric(
 )
 PAUSED = Metric(name="ductile_paused", type=Type.GAUGE, help="1 while the gateway is paused.")
 FULL = Metric(name="ductile_storage_full", type=Type.GAUGE, help="1 while no new work is taken for want of room.")
+UNSAFE = Metric(
+    name="ductile_storage_unsafe",
+    type=Type.GAUGE,
+    help="1 while no new work is taken because the files of the state are lost or damaged.",
+)
 
 METRICS: tuple[Metric, ...] = (
     BUILD,
@@ -155,6 +160,7 @@ METRICS: tuple[Metric, ...] = (
     PLUGINS,
     PAUSED,
     FULL,
+    UNSAFE,
 )
 """Every metric of Ductile's own; beside them stand those of the process (`process_*`)."""
 

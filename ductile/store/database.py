@@ -5,6 +5,8 @@ import sqlite3
 from importlib.resources import files
 from pathlib import Path
 
+import structlog
+
 from ductile.store.errors import (
     CorruptDatabase,
     DatabaseTooNew,
@@ -14,6 +16,9 @@ from ductile.store.errors import (
     StoreError,
 )
 from ductile.store.queries import QUERIES
+from ductile.store.reserve import release_reserve
+
+log = structlog.get_logger(__name__)
 
 APPLICATION_ID = 1148543860
 """`Duct` in the header of a database that is ours."""
@@ -32,7 +37,20 @@ def migrations() -> dict[int, str]:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """The writing connection, to a database of the newest schema. Blocking. Raises a kind of `StoreError`."""
+    """The writing connection, to a database of the newest schema. Blocking. Raises a kind of `StoreError`.
+
+    On a full disk the reserve makes room for it.
+    """
+    try:
+        return _open(path)
+    except StateUnreachable as error:
+        if not release_reserve(path):
+            raise
+        log.warning("store.reserve_used", reason=error.message)
+    return _open(path)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_private(path)

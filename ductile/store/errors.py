@@ -16,6 +16,20 @@ class StorageFull(StoreUnavailable):
     retry_after = 30
 
 
+class StorageLost(StoreUnavailable):
+    """The state database is not at its path any more: {reason}. Nothing is stored until this is mended: {remedy}."""
+
+    code = "storage_lost"
+    retry_after = 30
+
+
+class StorageDamaged(StoreUnavailable):
+    """The state database is damaged or its disk fails: {reason}. No new work is taken; restore a backup."""
+
+    code = "storage_damaged"
+    retry_after = 30
+
+
 class StoreClosed(Unavailable):
     """The gateway is stopping and stores nothing any more; try again once it is back."""
 

@@ -1,4 +1,4 @@
-"""One gateway a state database: a lock beside it, and the identity that its processes carry."""
+"""One gateway a state database: a lock on it and one beside it, and the identity that its processes carry."""
 
 import fcntl
 import os
@@ -32,8 +32,25 @@ def read_mounts() -> str:
     return ""
 
 
+def read_locks() -> str:
+    """The locks of this machine, a line each; empty where the system does not tell."""
+    with suppress(OSError):
+        return Path("/proc/locks").read_text("ascii", errors="replace")
+    return ""
+
+
+def lock_holder(file: os.stat_result, locks: str) -> str | None:
+    """The process that holds a `flock` on the file; None where the table names none."""
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    for line in locks.splitlines():
+        fields = line.split()
+        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == place:  # noqa: PLR2004 - the columns of proc(5)
+            return fields[4]
+    return None
+
+
 class StateLock:
-    """Holds `<state>.lock` for as long as the gateway runs; `<state>.instance` names the installation.
+    """Locks `<state>.lock` and the database for as long as the gateway runs; `<state>.instance` names the installation.
 
     The instance is bound to the lock file itself, so a copied folder becomes an instance of its own.
     """
@@ -46,27 +63,50 @@ class StateLock:
         self._identity = path.with_name(f"{path.name}.instance")
         self._mounts = mounts
         self._descriptor: int | None = None
+        self._database: int | None = None
 
     def acquire(self) -> None:
         """Takes the lock. Raises `StateLocked`, `StateOnNetwork` or `StateUnreachable`."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._refuse_network()
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+            descriptor = self._open(self._file)
         except OSError as error:
             raise StateUnreachable(path=self._path, reason=error) from error
         try:
             self._lock(descriptor)
+            self._lock_database()
             self.instance = self._identify(os.fstat(descriptor))
+        except OSError as error:
+            self._close(descriptor)
+            raise StateUnreachable(path=self._path, reason=error) from error
         except BaseException:
-            os.close(descriptor)
+            self._close(descriptor)
             raise
         self._descriptor = descriptor
+
+    def renew(self) -> bool:
+        """Makes a lock file anew where it was deleted or replaced; whether it did. Blocking. Raises OSError."""
+        if self._descriptor is None or self._stands(self._descriptor):
+            return False
+        descriptor = self._open(self._file)
+        try:
+            self._lock(descriptor)
+            self._write(self.instance, os.fstat(descriptor))
+        except StateLocked:  # by a gateway that finds the database itself locked, and ends
+            os.close(descriptor)
+            return False
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        return True
 
     def release(self) -> None:
         """Gives the lock back. The file stays: deleting it would let two gateways hold one each."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            self._close(self._descriptor)
             self._descriptor = None
 
     def __enter__(self) -> Self:
@@ -78,14 +118,44 @@ class StateLock:
     ) -> None:
         self.release()
 
+    @staticmethod
+    def _open(path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+
+    def _close(self, descriptor: int) -> None:
+        os.close(descriptor)
+        if self._database is not None:
+            os.close(self._database)
+            self._database = None
+
+    def _stands(self, descriptor: int) -> bool:
+        with suppress(OSError):
+            return os.path.samestat(self._file.stat(), os.fstat(descriptor))
+        return False
+
     def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "?"
             raise StateLocked(path=self._path, pid=pid) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        pid_line = f"{os.getpid()}\n".encode("ascii")
+        with suppress(OSError):  # a full disk: the lock holds all the same, and only its holder is not named
+            os.pwrite(descriptor, pid_line, 0)
+            os.ftruncate(descriptor, len(pid_line))
+
+    def _lock_database(self) -> None:
+        """Locks the database itself, so that a deleted lock file lets no second gateway in.
+
+        `flock` and SQLite's own locks do not meet. The descriptor is closed behind every connection of the process:
+        closing it would drop the locks of SQLite.
+        """
+        self._database = self._open(self._path)
+        try:
+            fcntl.flock(self._database, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = lock_holder(os.fstat(self._database), read_locks()) or "?"
+            raise StateLocked(path=self._path, pid=pid) from None
 
     def _identify(self, lock: os.stat_result) -> str:
         """The instance that this lock file belongs to; a new one where none, or another lock file's, is written."""
@@ -96,11 +166,12 @@ class StateLock:
             if known == bound and isinstance(instance, str):
                 return instance
         instance = str(uuid4())
-        self._write(orjson.dumps({"instance": instance, **bound}))
+        self._write(instance, lock)
         return instance
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, instance: str, lock: os.stat_result) -> None:
         """All or nothing: plugins left by a crash are found by what stands here."""
+        content = orjson.dumps({"instance": instance, "device": lock.st_dev, "inode": lock.st_ino})
         draft = self._identity.with_name(f"{self._identity.name}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
         try:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
+from ductile.store.damage import Damage
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.queries import QUERIES, Query, of_volume
 from ductile.store.rows import Row
@@ -66,7 +67,15 @@ def _ask(connection: sqlite3.Connection, ask: Callable[[Moment], _T]) -> _T:
 class Pool:
     """At most `CONNECTIONS` connections, opened as they are needed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        damage: Damage | None = None,
+        lost: Callable[[], StoreUnavailable | None] = lambda: None,
+    ) -> None:
+        self._damage = damage or Damage()
+        self._lost = lost
         self._uri = f"{path.resolve().as_uri()}?mode=ro"
         self._free: deque[_Connection] = deque()
         self._slots = asyncio.Semaphore(CONNECTIONS)
@@ -81,6 +90,7 @@ class Pool:
                 connection = self._free.pop() if self._free else await self._open()
                 return await self._read_on(connection, ask)
             except sqlite3.Error as error:
+                self._damage.note(error)
                 raise StoreUnavailable(reason=error) from error
 
     async def _read_on(self, connection: _Connection, ask: Callable[[Moment], _T]) -> _T:
@@ -105,17 +115,24 @@ class Pool:
             raise
 
     async def _opened(self) -> _Connection:
+        lost = self._lost()
+        if lost is not None:  # another file may stand at the path
+            raise lost
         connect = partial(sqlite3.connect, self._uri, uri=True, isolation_level=None)
         connection = _Connection(connect, iter_chunk_size=1)
         await connection
         return connection
+
+    async def renew(self) -> None:
+        """Ends the connections that nobody uses: what they have in memory may be what a damaged file held."""
+        while self._free:
+            await self._free.pop().close()
 
     async def close(self) -> None:
         """Ends every connection and its thread, once the reads under way are done."""
         self._closed = True
         for _ in range(CONNECTIONS):
             await self._slots.acquire()
-        while self._free:
-            await self._free.pop().close()
+        await self.renew()
         for _ in range(CONNECTIONS):
             self._slots.release()

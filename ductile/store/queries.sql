@@ -69,6 +69,10 @@ LEFT JOIN attempts AS a
     ON a.job_id = j.id
     AND a.attempt = (SELECT max(last.attempt) FROM attempts AS last WHERE last.job_id = j.id)
 
+-- name: find_damage
+-- Reads every page of the database. `ok`, or the first thing that is wrong.
+PRAGMA quick_check(1);
+
 -- name: configure_writer
 -- Sets up the writer's connection: durable at every commit, and the only one that checkpoints. Only an empty database
 -- takes the vacuum's mode, and only before its journal's.

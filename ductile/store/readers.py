@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import orjson
 
@@ -29,8 +28,8 @@ _WORDS = Words.__struct_fields__
 class Readers:
     """What can be asked of the database."""
 
-    def __init__(self, path: Path) -> None:
-        self._pool = Pool(path)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def close(self) -> None:
         """Ends the reading connections."""

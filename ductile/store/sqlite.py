@@ -4,18 +4,23 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from ductile.model.clock import Clock, Millis
 from ductile.model.signal import Ready
 from ductile.model.view import LogPage
+from ductile.store.damage import Damage, find_damage
 from ductile.store.database import open_database
-from ductile.store.errors import LogsNotIndexed, StorageFull, StoreUnavailable
+from ductile.store.database_files import DatabaseFiles
+from ductile.store.errors import LogsNotIndexed, StateUnreachable, StorageDamaged, StorageFull, StoreUnavailable
 from ductile.store.fulltext import index_attempts
 from ductile.store.logs import LogsWanted
 from ductile.store.meta import set_meta
+from ductile.store.moment import Pool
 from ductile.store.readers import Readers
+from ductile.store.reserve import keep_reserve
 from ductile.store.room import Room, log_size, measured
 from ductile.store.tx import Hooks, Tx
 from ductile.store.writer import Listener, Watcher, Writer
@@ -36,10 +41,12 @@ _T = TypeVar("_T")
 class Store(Readers):
     """The durable queue. Everything read comes from `Readers`; everything written is an operation on a `Tx`."""
 
-    def __init__(self, path: Path, writer: Writer) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
+        super().__init__(Pool(path, damage=damage, lost=lambda: files.lost))
         self._writer = writer
         self._path = path
+        self._files = files
+        self._damage = damage
         self._ahead: set[str] = set()
         """Lanes that are ready as soon as what is asked for now is written."""
         self.join(self._foretell)
@@ -50,7 +57,13 @@ class Store(Readers):
     async def open(cls, path: Path, *, clock: Clock, hooks: Hooks | None = None) -> Self:
         """Opens (makes, migrates) the database on the running loop. Raises a kind of `StoreError`."""
         connection = await asyncio.to_thread(open_database, path)
-        return cls(path, Writer(connection, Tx(connection, hooks), clock))
+        try:
+            files = DatabaseFiles(path)
+        except OSError as error:
+            connection.close()
+            raise StateUnreachable(path=path, reason=error) from error
+        damage = Damage()
+        return cls(path, Writer(connection, Tx(connection, hooks), clock, files, damage), files, damage)
 
     def write(
         self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
@@ -72,13 +85,46 @@ class Store(Readers):
         return self._writer.awaited()
 
     def admit(self) -> None:
-        """Asked before new work is written. Raises `StorageFull` where there is no room for it."""
+        """Asked before new work is written. Raises `StorageFull`, `StorageLost` or `StorageDamaged`."""
+        fault = self.fault()
+        if fault is not None:
+            raise fault
         if self.shortage is not None:
             raise StorageFull(reason=self.shortage)
+
+    def fault(self) -> StoreUnavailable | None:
+        """What is wrong with the files of the database, where the last commit or read has found something."""
+        if self._files.lost is not None:
+            return self._files.lost
+        return None if self._damage.reason is None else StorageDamaged(reason=self._damage.reason)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the open files are no longer those at the paths."""
+        return self._files.lost is not None
+
+    def on_damage(self, notice: Callable[[], object]) -> None:
+        """Calls back where SQLite tells of a damaged file or a failing disk, on any thread."""
+        self._damage.on_note = notice
+
+    async def check_files(self) -> None:
+        """Holds the open files against their paths, and reads the whole database where it is said to be damaged."""
+        if self._files.check(fully=True) is not None:
+            with suppress(StoreUnavailable):  # the writing thread saves what was accepted, and looks again
+                await self.write(_change_nothing)
+        if self.lost or self._damage.reason is None:
+            return
+        self._damage.reason = await asyncio.to_thread(find_damage, self._path)
+        if self._damage.reason is None:
+            await self._pool.renew()
 
     async def room(self) -> Room:
         """How much room the state takes, and how much there is."""
         return await asyncio.to_thread(measured, self._path, await self.held_bytes())
+
+    async def keep_reserve(self, room: Room) -> bool:
+        """Makes the reserve, or deletes it where hardly any room is left; whether it did either. Raises OSError."""
+        return await asyncio.to_thread(keep_reserve, self._path, room)
 
     async def log_size(self) -> int:
         """Bytes of the write-ahead log: it grows beyond the usual while a reader keeps it from being written back."""
@@ -147,6 +193,8 @@ class Store(Readers):
 
         A full disk may still take a page where it takes no job: after a failure the probe is as large as a job.
         """
+        if self.fault() is not None:
+            return False
         size = ROOM if time.monotonic() - self._writer.trouble_at < TROUBLE else 16
         try:
             await self.write(set_meta, "commit_probe", secrets.token_hex(size // 2))
@@ -158,3 +206,8 @@ class Store(Readers):
         """Writes what waits, then closes every connection and ends every thread."""
         await super().close()
         await self._writer.close()
+        self._files.close()
+
+
+def _change_nothing(_tx: Tx) -> None:
+    """An operation for the sake of what comes with its commit: files are checked, and saved where they are lost."""

@@ -20,6 +20,8 @@ from msgspec import Struct
 
 from ductile.model.clock import Clock
 from ductile.model.signal import JobEnded, Signal
+from ductile.store.damage import Damage
+from ductile.store.database_files import DatabaseFiles
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.tx import Tx
 from ductile.store.view import view_job
@@ -53,7 +55,9 @@ class _Write(Struct):
 class Writer:
     """Owns the writing connection. Made on the event loop whose callers it answers."""
 
-    def __init__(self, connection: sqlite3.Connection, tx: Tx, clock: Clock) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, tx: Tx, clock: Clock, files: DatabaseFiles, damage: Damage
+    ) -> None:
         self.listeners: list[Listener] = []
         self.watchers: list[Watcher] = []
         self.joiners: list[Callable[[], None]] = []
@@ -65,6 +69,8 @@ class Writer:
         self._connection = connection
         self._tx = tx
         self._clock = clock
+        self._files = files
+        self._damage = damage
         self._loop = asyncio.get_running_loop()
         self._outbox: list[_Write] = []
         self._handing_over = False
@@ -158,6 +164,8 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - whatever kills the thread must reach its callers, not hang them
             self._crash = error
         finally:
+            self._files.check(fully=True)
+            self._files.secure(self._connection, self._clock)
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._call(self._end)
@@ -231,7 +239,7 @@ class Writer:
                 raise
             if tx.changes == changes:
                 tx.forget(mark)
-                write.error = _told(error)
+                write.error = self._damage.caller_error(error)
             else:
                 self._again()
 
@@ -262,7 +270,7 @@ class Writer:
         except Exception as error:
             if not tx.open:
                 raise
-            write.error = _told(error)
+            write.error = self._damage.caller_error(error)
         if write.rehearsed or write.error is not None:
             tx.undo(mark)
         else:
@@ -274,6 +282,7 @@ class Writer:
             return ()
         began = time.perf_counter()
         try:
+            self._files.check_before_commit()
             signals = self._tx.commit()
             self._took = time.perf_counter() - began
             self._failure = ""
@@ -298,8 +307,13 @@ class Writer:
             _log.error("store.batch_failed", operations=len(self._batch), error=self._failure)
         with suppress(sqlite3.Error):
             self._tx.rollback()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                self._tx.empty_wal()  # the next batch has its room
+        self._files.secure(self._connection, self._clock)
+        self._damage.note(error)
+        told = error if isinstance(error, StoreUnavailable) else StoreUnavailable(reason=str(error))
         for write in self._batch:
-            write.error = StoreUnavailable(reason=str(error))
+            write.error = told
 
     def _call(self, callback: Callable[..., None], *args: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -332,9 +346,3 @@ class Writer:
                 write.error = StoreUnavailable(reason=f"its writing thread has died ({self._crash!r})")
             self._answer(waiting, (), None)
         self._stopped.set()
-
-
-def _told(error: Exception) -> Exception:
-    """What the caller is told: where SQLite could not do its work, rather than the operation being wrong, that."""
-    trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
-    return StoreUnavailable(reason=str(error)) if trouble else error

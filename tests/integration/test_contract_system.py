@@ -27,6 +27,7 @@ HEALTH = {
     "circuits_open",
     "plugins_unhealthy",
     "paused",
+    "storage",
     "warnings",
 }
 

@@ -17,6 +17,8 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.model.view import JobView
 from ductile.plugin.runner.call import Call, Execution, Stop
+from ductile.store.damage import Damage
+from ductile.store.database_files import DatabaseFiles
 from ductile.store.errors import StoreUnavailable
 from ductile.store.insert import insert_start
 from ductile.store.sqlite import Store
@@ -71,8 +73,8 @@ class Clock:
 class FaultyStore(Store):
     """A store whose writes of the operations in `broken` fail, and whose answers of those in `late` wait."""
 
-    def __init__(self, path: Path, writer: Writer) -> None:
-        super().__init__(path, writer)
+    def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
+        super().__init__(path, writer, files, damage)
         self.broken: set[str] = set()
         self.late: dict[str, asyncio.Event] = {}
         self.written: list[str] = []

@@ -34,6 +34,7 @@ from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
+from ductile.store.lock import StateLock
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
 from support.conformity import Conformity, Seen
@@ -238,6 +239,7 @@ class Web:
         self.gateway = Gateway(
             store=store,
             live=live,
+            lock=StateLock(Path("state.db")),
             control=self.control,
             waiters=self.waiters,
             said=LiveLogs(),

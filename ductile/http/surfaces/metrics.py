@@ -39,6 +39,7 @@ async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
         m.PLUGINS: plugins(snapshot),
         m.PAUSED: {(): gateway.control.paused},
         m.FULL: {(): gateway.store.shortage is not None},
+        m.UNSAFE: {(): gateway.store.fault() is not None},
         m.READABLE: {(): 1},
     }
     try:

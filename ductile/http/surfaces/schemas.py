@@ -303,6 +303,10 @@ HEALTH = closed(
     circuits_open=array(STRING),
     plugins_unhealthy=array(closed(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)),
     paused=BOOLEAN,
+    storage={
+        "type": "string",
+        "enum": ["ok", "storage_full", "storage_lost", "storage_damaged", "store_unavailable"],
+    },
     warnings=array(STRING),
 )
 RELOADED = closed(

@@ -16,6 +16,9 @@ from ductile.http.wait import flag
 from ductile.model.clock import rfc3339
 from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
+from ductile.store.errors import StorageFull, StoreUnavailable
+
+OK = "ok"
 
 LONGEST_REASON = 300
 """Characters of what a plugin said of its failure; `GET /job/{id}` has it whole."""
@@ -28,29 +31,47 @@ class NotReady(Unavailable):
 
 
 async def healthz(ask: Ask) -> Reply:
-    """How the gateway is; 503 when the store cannot commit."""
-    commits = await ask.gateway.store.commits()
-    document = await health(ask, commits=commits)
+    """How the gateway is; 503 when the store cannot be written or read."""
+    storage = await storage_state(ask)
+    document = await health(ask, storage=storage)
+    usable = document["queue_depth"] is not None
     return Reply(
-        status=200 if commits else 503,
+        status=200 if usable else 503,
         body=ask.snapshot.redactor.value(document),
-        headers={} if commits else {"Retry-After": "1"},
+        headers={} if usable else {"Retry-After": "1"},
     )
 
 
-async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
+async def storage_state(ask: Ask) -> str:
+    """`ok`, or the code of the error that new work is refused with."""
+    store = ask.gateway.store
+    commits = await store.commits()
+    fault = store.fault()
+    if fault is not None:
+        return fault.code
+    if not commits:
+        return StoreUnavailable.code
+    return OK if store.shortage is None else StorageFull.code
+
+
+async def health(ask: Ask, *, storage: str) -> dict[str, Any]:
     """The document of `/healthz`."""
     gateway, snapshot = ask.gateway, ask.snapshot
     quarantined = [
         {"name": one.name, "reason": one.reason} for one in snapshot.unusable.values() if one.kind == "quarantined"
     ]
-    unhealthy = await unhealthy_plugins(ask) if commits else []
-    sound = commits and not quarantined and not unhealthy and gateway.live.last_error is None
-    sound = sound and gateway.store.shortage is None
+    unhealthy: list[dict[str, Any]] = []
+    depth = None
+    if storage in {OK, StorageFull.code}:
+        try:
+            unhealthy, depth = await unhealthy_plugins(ask), depth_of(await gateway.store.depth())
+        except StoreUnavailable as unavailable:
+            storage = (gateway.store.fault() or unavailable).code
+    sound = storage == OK and not quarantined and not unhealthy and gateway.live.last_error is None
     return {
         "status": "ok" if sound else "degraded",
         "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
-        "queue_depth": depth_of(await gateway.store.depth()) if commits else None,
+        "queue_depth": depth,
         "plugins_loaded": len(snapshot.plugins),
         "config_path": str(snapshot.root),
         "binary_path": gateway.binary_path,
@@ -62,6 +83,7 @@ async def health(ask: Ask, *, commits: bool) -> dict[str, Any]:
         "circuits_open": [],
         "plugins_unhealthy": unhealthy,
         "paused": gateway.control.paused,
+        "storage": storage,
         "warnings": [*snapshot.warnings, *gateway.live.notices.values()],
     }
 
@@ -91,7 +113,11 @@ async def readyz(ask: Ask) -> Reply:
     """Whether work is taken: a snapshot serves, the store commits, and no stop was asked for."""
     if ask.gateway.control.draining:
         raise NotReady(reason="it is stopping")
-    if not await ask.gateway.store.commits():
+    commits = await ask.gateway.store.commits()
+    fault = ask.gateway.store.fault()
+    if fault is not None:
+        raise NotReady(reason=fault.message)
+    if not commits:
         raise NotReady(reason="its store cannot commit")
     if ask.gateway.store.shortage is not None:
         raise NotReady(reason=ask.gateway.store.shortage)

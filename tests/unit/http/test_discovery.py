@@ -83,6 +83,7 @@ async def test_healthz_has_every_field(web: Web) -> None:
         "circuits_open": [],
         "plugins_unhealthy": [],
         "paused": False,
+        "storage": "ok",
         "warnings": ["config.yaml:3:1: warning[legacy]: old"],
     }
     assert SECRET not in str(answer.json)

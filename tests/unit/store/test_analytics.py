@@ -11,12 +11,13 @@ from ductile.model.job import Outcome, State
 from ductile.store import analytics
 from ductile.store.analytics import Recent
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
+from ductile.store.moment import Pool
 from ductile.store.readers import Readers
 
 
 @pytest.fixture
 async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(bench.path)
+    readers = Readers(Pool(bench.path))
     yield readers
     await readers.close()
 

@@ -19,6 +19,7 @@ from ductile.store.errors import LogsNotIndexed
 from ductile.store.fulltext import index_attempts
 from ductile.store.insert import insert_start
 from ductile.store.logs import DAY, HOUR, LogsWanted, days
+from ductile.store.moment import Pool
 from ductile.store.queries import QUERIES
 from ductile.store.readers import Readers
 from ductile.store.search import translate
@@ -29,7 +30,7 @@ NOW = 1_700_000_000_000
 
 @pytest.fixture
 async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(bench.path)
+    readers = Readers(Pool(bench.path))
     yield readers
     await readers.close()
 

@@ -9,13 +9,14 @@ from ductile.model.ids import new_id
 from ductile.model.job import State
 from ductile.model.signal import CancelRunning, JobEnded
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
+from ductile.store.moment import Pool
 from ductile.store.purge import Purge, purge
 from ductile.store.readers import Readers
 
 
 @pytest.fixture
 async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(bench.path)
+    readers = Readers(Pool(bench.path))
     yield readers
     await readers.close()
 

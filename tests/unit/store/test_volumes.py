@@ -14,6 +14,7 @@ from ductile.store import volumes
 from ductile.store.database import migrations
 from ductile.store.fulltext import index_attempts, indexed
 from ductile.store.logs import LogsWanted
+from ductile.store.moment import Pool
 from ductile.store.readers import Readers
 from ductile.store.retention import free_text, trim_attempts
 from ductile.store.search import translate
@@ -31,7 +32,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(bench.path)
+    readers = Readers(Pool(bench.path))
     yield readers
     await readers.close()
 
@@ -276,7 +277,7 @@ async def test_the_full_text_of_a_database_of_the_version_before_becomes_a_volum
     index_all(bench)
 
     assert full(bench) == [(1, 9)]
-    readers = Readers(bench.path)
+    readers = Readers(Pool(bench.path))
     assert await found(readers, "word") == ended[::-1]
     await readers.close()
     bench.close()
