@@ -122,7 +122,10 @@ def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loa
     places: dict[str, int] = {}
     for index, root in enumerate(configuration.plugin_roots):
         places.setdefault(root, index)
-    plugins = load_plugins([Path(root) for root in places], allow_symlinks=configuration.service.allow_symlinks)
+    service = configuration.service
+    plugins = load_plugins(
+        [Path(root) for root in places], allow_symlinks=service.allow_symlinks, trusted_owners=service.trusted_owners
+    )
     numbers = list(places.values())
     problems = [marked(_renumbered(problem, numbers), marks) for problem in plugins.problems]
     wanted = {entry.uses or name for name, entry in configuration.plugins.items() if entry.enabled}
@@ -286,7 +289,8 @@ def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Grap
 
 
 def _service(section: ServiceSection) -> Service:
-    return Service(**{**section.model_dump(exclude={"admission"}), "inherit_env": tuple(section.inherit_env)})
+    lists = {"inherit_env": tuple(section.inherit_env), "trusted_owners": tuple(section.trusted_owners)}
+    return Service(**{**section.model_dump(exclude={"admission"}), **lists})
 
 
 def _api(section: ApiSection | None) -> Api:

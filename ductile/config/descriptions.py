@@ -36,6 +36,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "inherit_env": "Variables of the gateway that every plugin gets besides the usual ones; `all` for every one.",
         "strict_mode": "Whether a plugin that cannot load keeps the gateway from starting, instead of only itself.",
         "allow_symlinks": "Whether plugin folders may be links inside a plugin root.",
+        "trusted_owners": "Users, besides root and the gateway's own, whose plugin files may run.",
         "watch": "Whether a change of a file that was read reloads the configuration.",
         "settle": "How long no file may have changed before `watch` reloads, so that none is read half written.",
     },

@@ -1,6 +1,7 @@
 """What each section of the configuration may hold. Pipelines are the flow's own models."""
 
 import os
+import pwd
 import re
 from typing import Annotated, Any, ClassVar
 
@@ -115,6 +116,19 @@ def _origin(value: Any) -> str:
     raise wrong(message)
 
 
+def _owner(value: Any) -> int:
+    """The id of a user; a name or a number in text is looked up."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32:
+        return value
+    if isinstance(value, str) and value.isdecimal() and int(value) < 2**32:
+        return int(value)
+    try:
+        return pwd.getpwnam(value).pw_uid
+    except (KeyError, TypeError, ValueError):
+        message = f"must be a user of this machine, by name or number, not {show(value)}"
+        raise wrong(message) from None
+
+
 def _public_url(value: Any) -> str:
     match = _URL.fullmatch(value) if isinstance(value, str) else None
     if match is None or ".." in match["path"].split("/") or int(match["port"] or 0) >= 2**16:
@@ -148,6 +162,9 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
 
 
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValidator(_texts)]
+Owners = Annotated[
+    list[Annotated[int, BeforeValidator(_owner, json_schema_input_type=str | int)]], BeforeValidator(_texts)
+]
 PublicUrl = Annotated[str, BeforeValidator(_public_url)]
 ProxyList = Annotated[list[Annotated[str, BeforeValidator(_proxy)]], BeforeValidator(_texts)]
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
@@ -188,6 +205,7 @@ class ServiceSection(Section):
     inherit_env: Names = []
     strict_mode: Flag = False
     allow_symlinks: Flag = False
+    trusted_owners: Owners = []
     watch: Flag = False
     settle: Span = 500
     admission: NotYet = None

@@ -108,6 +108,8 @@ class Service(Struct, frozen=True, kw_only=True):
     strict_mode: bool
     allow_symlinks: bool
     inherit_env: tuple[str, ...]
+    trusted_owners: tuple[int, ...] = ()
+    """User ids besides root's and the gateway's own whose plugins may run."""
     watch: bool = False
     """Whether a change of what the configuration was read from reloads it."""
     settle: Millis = 500

@@ -1,7 +1,7 @@
 """Loads plugins: discovery, manifest, trust. A plugin with an error is kept, with its reasons, and does not run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,7 +13,8 @@ from ductile.model.manifest import Manifest
 from ductile.plugin.discover import Found, discover
 from ductile.plugin.parse import parse_manifest
 from ductile.plugin.schema import compile_validator, expand_schema
-from ductile.plugin.trust import Untrusted, check_manifest, executable_of
+from ductile.plugin.trust import check_manifest, executable_of
+from ductile.plugin.trusted_path import Untrusted, check_way, gateway_owners
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -51,13 +52,22 @@ class Plugins(Struct, frozen=True, kw_only=True):
     """Of the roots and of duplicate names, not of single plugins."""
 
 
-def load_plugins(roots: Sequence[Path], *, allow_symlinks: bool) -> Plugins:
-    """Every plugin below the roots. The first one to have a name keeps it; a later one is reported and left out."""
+def load_plugins(
+    roots: Sequence[Path], *, allow_symlinks: bool, trusted_owners: Collection[int] = frozenset()
+) -> Plugins:
+    """Every plugin below the roots. The first one to have a name keeps it; a later one is reported and left out.
+
+    Files of `trusted_owners` (user ids) may run besides root's and the gateway's own. What stands below a root that
+    somebody else may change is not trusted.
+    """
     discovery = discover(roots, allow_symlinks=allow_symlinks)
+    owners = gateway_owners().union(trusted_owners)
+    untrusted = {root: _untrusted(root, owners) for root in roots}
     first: dict[str, Loaded] = {}
     problems = list(discovery.problems)
     for found in discovery.found:
-        loaded = load_plugin(found, allow_symlinks=allow_symlinks)
+        untrusted_way = untrusted[found.root] or _untrusted(found.folder, owners)
+        loaded = load_plugin(found, allow_symlinks=allow_symlinks, owners=owners, untrusted_way=untrusted_way)
         kept = first.setdefault(loaded.name, loaded)
         if kept is not loaded:
             message = f"a second plugin is named `{loaded.name}` and is left out; the first is {kept.folder}"
@@ -66,17 +76,36 @@ def load_plugins(roots: Sequence[Path], *, allow_symlinks: bool) -> Plugins:
     return Plugins(loaded=tuple(first.values()), problems=tuple(problems))
 
 
-def load_plugin(found: Found, *, allow_symlinks: bool) -> Loaded:
-    """The plugin in a folder: its manifest, and its executable if it can be trusted."""
+def _untrusted(path: Path, owners: frozenset[int]) -> str | None:
+    """Why the way to a folder cannot be trusted."""
+    try:
+        check_way(str(path.absolute()), owners)
+    except Untrusted as error:
+        return str(error)
+    except OSError as error:
+        return f"{path} cannot be looked at: {error.strerror}"
+    return None
+
+
+def load_plugin(
+    found: Found, *, allow_symlinks: bool, owners: frozenset[int] | None = None, untrusted_way: str | None = None
+) -> Loaded:
+    """The plugin in a folder: its manifest, and its executable if it can be trusted.
+
+    `owners` are the users whose files may run; root and the gateway's own user where None. `untrusted_way` says why
+    the way to the folder is not to be trusted.
+    """
+    owners = gateway_owners() if owners is None else owners
     document = read_document(found.manifest_path)
     manifest, problems = parse_manifest(document)
     executable: Path | None = None
     untrusted = Mark(document.file, 1, 1)
     try:
-        _check_manifest_file(found, allow_symlinks=allow_symlinks)
+        _check_way(untrusted_way)
+        _check_manifest_file(found, owners, allow_symlinks=allow_symlinks)
         if manifest is not None:
             untrusted = document.marks.of(("entrypoint",))
-            executable = executable_of(found.folder, manifest.entrypoint, allow_symlinks=allow_symlinks)
+            executable = executable_of(found.folder, manifest.entrypoint, allow_symlinks=allow_symlinks, owners=owners)
     except (Untrusted, OSError) as error:
         executable = None
         problems = (*problems, Problem(code="untrusted", message=str(error), mark=untrusted))
@@ -89,7 +118,12 @@ def load_plugin(found: Found, *, allow_symlinks: bool) -> Loaded:
     )
 
 
-def _check_manifest_file(found: Found, *, allow_symlinks: bool) -> None:
+def _check_way(untrusted: str | None) -> None:
+    if untrusted is not None:
+        raise Untrusted(untrusted)
+
+
+def _check_manifest_file(found: Found, owners: frozenset[int], *, allow_symlinks: bool) -> None:
     path = found.manifest_path
     if os.path.islink(path):  # noqa: PTH114  # a thousand plugins: what Path asks takes three times as long
         if not allow_symlinks:
@@ -99,7 +133,7 @@ def _check_manifest_file(found: Found, *, allow_symlinks: bool) -> None:
             message = "the manifest is a symbolic link that leads out of the plugin root"
             raise Untrusted(message)
     if os.path.exists(path):  # noqa: PTH110  # as above
-        check_manifest(found.folder, path)
+        check_manifest(found.folder, path, owners)
 
 
 def _name(value: object, folder: Path, manifest: Manifest | None) -> str:

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-_WORLD_WRITABLE = stat.S_IWOTH
+from ductile.plugin.trusted_path import Untrusted, check_entry
+
 _SHEBANG_LENGTH = 256
 """Bytes the kernel reads of a `#!` line."""
 
 
-class Untrusted(Exception):
-    """Carries the sentence that says why, and what to do."""
-
-
-def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool) -> Path:
-    """The file to run, with links resolved. Raises Untrusted."""
+def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool, owners: frozenset[int]) -> Path:
+    """The file to run, with links resolved; it and the folders to it belong to one of the owners. Raises Untrusted."""
     named = PurePosixPath(entrypoint)
     if named.is_absolute() or ".." in named.parts:
         _refuse(f"the entrypoint `{entrypoint}` must be a path inside the plugin folder, without `..`")
@@ -37,13 +34,13 @@ def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool) -> Pat
         _refuse(f"the entrypoint `{entrypoint}` leads out of the plugin folder")
     _check_file(resolved, entrypoint)
     _check_interpreter(resolved, entrypoint)
-    _check_not_world_writable(inside, resolved)
+    _check_entries(inside, resolved, owners)
     return Path(resolved)
 
 
-def check_manifest(folder: Path, path: Path) -> None:
-    """Refuses a manifest that everybody may write, or whose folder. Raises Untrusted."""
-    _check_not_world_writable(str(folder), str(path))
+def check_manifest(folder: Path, path: Path, owners: frozenset[int]) -> None:
+    """Refuses a manifest that somebody else may change, or whose folder. Raises Untrusted."""
+    _check_entries(str(folder), str(path), owners)
 
 
 def _resolved(inside: str, parts: tuple[str, ...]) -> str:
@@ -56,11 +53,10 @@ def _resolved(inside: str, parts: tuple[str, ...]) -> str:
     return path
 
 
-def _check_not_world_writable(folder: str, path: str) -> None:
-    """Refuses a folder or what is in it if everybody may write it, or a folder between. Raises Untrusted."""
+def _check_entries(folder: str, path: str, owners: frozenset[int]) -> None:
+    """Refuses a folder or what is in it if somebody else may change it, or a folder between. Raises Untrusted."""
     for one in (folder, *_between(folder, path), path):
-        if os.stat(one).st_mode & _WORLD_WRITABLE:  # noqa: PTH116  # as above
-            _refuse(f"everybody may write {one}; run `chmod o-w {one}`")
+        check_entry(one, os.stat(one), owners)  # noqa: PTH116  # as above
 
 
 def _between(folder: str, path: str) -> Iterator[str]:

@@ -43,6 +43,7 @@ EFFECTIVE: dict[str, Any] = {
     "service.allow_symlinks": True,
     "service.watch": True,
     "service.settle": "2s",
+    "service.trusted_owners": [4711],
     "state.path": "other.db",
     "state.max_size": "2GB",
     "api.enabled": False,
