@@ -66,7 +66,7 @@ class Zygote:
         self._unreaped: deque[int] = deque()
         self.children = 0
         """Those that are not reaped yet."""
-        self.number = children.begin_helper()
+        number = children.begin_helper()
         self._overdue: str | None = None
         """Why it was ended, where it did not answer."""
         self.gone = asyncio.Event()
@@ -78,12 +78,13 @@ class Zygote:
                 descriptors = (null.fileno(), null.fileno(), self._errors, self._theirs.fileno())
                 self.pid, self._pidfd = launch(call, argv, env, descriptors)
         except BaseException:
-            children.forget(self.number)
+            children.forget(number)
             self._channel.close()
             self._theirs.close()
             os.close(self._errors)
             raise
         children.started(self.pid)
+        children.forget(number)  # it starts nothing under its own number: what carries that is no process of it
         self._channel.settimeout(0)
         self._loop.add_reader(self._channel, self._heard)
         self._loop.add_reader(self._pidfd, self._ended)
@@ -331,7 +332,6 @@ class Zygote:
             dead.reaped(self._processes.reap(pid, dead.pidfd))
         self.children -= len(self._reaping)
         self._reaping.clear()
-        self._processes.end(self.number, lambda _: None)
         for number, asked in self._asked.items():
             asked.pipes.close()
             if number in untouched:
