@@ -1,8 +1,8 @@
 """`if`: conditions as data. `check` finds what is wrong with one at load, `evaluate` decides it.
 
 A condition is `{path, op, value?}`, `{all: […]}`, `{any: […]}` or `{not: …}`. A missing path compares as null, and so
-does a null: it equals `null`, differs from anything else, and makes an operator on numbers or text false. Such an
-operator on a value of another type is an error. `exists` takes `value: false` to ask the opposite; without a value
+does a null: it equals `null`, differs from anything else, and makes an operator on numbers, text or lists false. Such
+an operator on a value of another type is an error. `exists` takes `value: false` to ask the opposite; without a value
 it means true.
 """
 
@@ -48,12 +48,11 @@ _NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lte": operator.le,
 }
 _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
-    "contains": lambda found, wanted: wanted.casefold() in found.casefold(),
     "startswith": lambda found, wanted: found.casefold().startswith(wanted.casefold()),
     "endswith": lambda found, wanted: found.casefold().endswith(wanted.casefold()),
     "regex": lambda found, wanted: _compiled(wanted).fullmatch(found) is not None,
 }
-OPS: Final = ("exists", *_ANY, *_NUMBERS, *_TEXTS)
+OPS: Final = ("exists", *_ANY, *_NUMBERS, "contains", *_TEXTS)
 _GROUPS: Final = ("all", "any", "not")
 _PREDICATE: Final = ("path", "op", "value")
 
@@ -105,11 +104,30 @@ def _compare(path: str, op: str, found: Any, wanted: Any) -> bool:
         return _ANY[op](value, wanted)
     if value is None:
         return False
+    if op == "contains":
+        return _contains(path, value, wanted)
     fits = is_number(value) if op in _NUMBERS else isinstance(value, str)
     if not fits:
         needs = "a number" if op in _NUMBERS else "text"
         raise ConditionError(path=path, op=op, needs=needs, found=kind_of(value))
     return (_NUMBERS.get(op) or _TEXTS[op])(value, wanted)
+
+
+def _contains(path: str, found: Any, wanted: Any) -> bool:
+    """Whether a list has an item that equals `wanted`, or a text has it as a part; texts compare without case."""
+    if isinstance(found, list):
+        return any(_same_folded(item, wanted) for item in found)
+    if not isinstance(found, str):
+        raise ConditionError(path=path, op="contains", needs="text or a list", found=kind_of(found))
+    if not isinstance(wanted, str):
+        raise ConditionError(path=path, op="contains", needs="a list", found=kind_of(found))
+    return wanted.casefold() in found.casefold()
+
+
+def _same_folded(one: Any, other: Any) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return one.casefold() == other.casefold()
+    return same(one, other)
 
 
 def check(condition: Any, roots: Collection[str] = ROOTS, at: Path = ()) -> tuple[Problem, ...]:

@@ -198,7 +198,7 @@ class PipelineModel(_Written):
     from_plugin: Text | None = None
     condition: dict[str, Any] | None = Field(default=None, alias="if")
     max_depth: Annotated[int, Field(ge=0)] = 0
-    execution_mode: Literal["async", "synchronous"] = "async"
+    execution_mode: Literal["async", "asynchronous", "synchronous"] = "async"
     timeout: Duration | None = None
     steps: Annotated[list[StepModel], Field(min_length=1)]
 

@@ -8,18 +8,21 @@ from ductile.model.job import State
 
 COMPLETED: Final = "job.completed"
 
-_MORE: Mapping[State, str] = {
-    State.FAILED: "job.failed",
-    State.TIMED_OUT: "job.timed_out",
-    State.DEAD: "job.dead",
+FAILED: Final = "job.failed"
+
+_BAD_ENDS: Mapping[State, tuple[str, ...]] = {
+    State.FAILED: (FAILED,),
+    State.TIMED_OUT: (FAILED, "job.timed_out"),
+    State.DEAD: (FAILED, "job.dead"),
 }
+"""The signals of each bad end: `job.failed` at all of them, so that one hook hears of every one."""
 _WORDS: Mapping[State, str] = {State.SUCCEEDED: "succeeded", State.CANCELLED: "cancelled"}
 """How a message calls an end; every other one has failed."""
 
 
 def signals_of(state: State) -> tuple[str, ...]:
     """The signals of this end, `job.completed` first."""
-    return (COMPLETED, _MORE[state]) if state in _MORE else (COMPLETED,)
+    return (COMPLETED, *_BAD_ENDS.get(state, ()))
 
 
 def hook_payload(

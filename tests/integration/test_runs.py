@@ -324,6 +324,16 @@ def test_a_hook_fires_for_a_root_whose_plugin_asked_for_it_and_its_runs_fire_non
     assert len(gateway.jobs(plugin="pipeline", command="alarm")) == 1
 
 
+def test_a_hook_on_failures_hears_of_a_job_whose_attempts_are_used_up(cast: Cast) -> None:
+    retry = {"max_attempts": 2, "backoff_base": "1ms"}
+    cast.part("loud", status="error", error="disk full", settings={"notify_on_complete": True, "retry": retry})
+    cast.part("alert")
+    gateway = cast.start({"name": "alarm", "on-hook": "job.failed", "steps": steps("alert")})
+    gateway.run("loud", "act")
+    [request] = gateway.until(lambda: cast.requests("alert"))
+    assert (request["event"]["type"], request["payload"]["status"]) == ("job.failed", "dead")
+
+
 def test_a_run_fires_a_hook_that_speaks_of_its_failed_step(cast: Cast) -> None:
     cast.part("a")
     cast.part("loud", status="error", error="disk full", retry=False, settings={"notify_on_complete": True})

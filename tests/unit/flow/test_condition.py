@@ -105,7 +105,7 @@ def test_letters_fold_beyond_ascii() -> None:
         ("payload.status", "gt", 1, "text"),
         ("payload.yes", "gte", 0, "true or false"),
         ("payload.n", "contains", "3", "a number"),
-        ("payload.items", "contains", "a", "a list"),
+        ("payload.status", "contains", 3, "text"),
         ("payload.o", "regex", ".*", "a mapping"),
     ],
 )
@@ -162,7 +162,7 @@ BAD = [
     ({"path": "payload.a", "op": "in", "value": "x"}, ("value",), "needs a list"),
     ({"path": "payload.a", "op": "gt", "value": "3"}, ("value",), "needs a number"),
     ({"path": "payload.a", "op": "gt", "value": True}, ("value",), "needs a number"),
-    ({"path": "payload.a", "op": "contains", "value": 3}, ("value",), "needs text"),
+    ({"path": "payload.a", "op": "startswith", "value": 3}, ("value",), "needs text"),
     ({"path": "payload.a", "op": "regex", "value": "("}, ("value",), "no regular expression"),
     ({"path": "payload.a", "op": "regex", "value": r"(a)\1"}, ("value",), "no regular expression"),
     ({"path": "payload.a", "op": "exists", "value": "yes"}, ("value",), "`exists` takes"),
@@ -240,3 +240,23 @@ def test_neq_is_always_the_opposite_of_eq_and_in_agrees(found: Any, wanted: Any)
     assert evaluate({"path": "payload.a", "op": "neq", "value": wanted}, scope).holds is not equal
     assert evaluate({"path": "payload.a", "op": "in", "value": [wanted]}, scope).holds is equal
     assert evaluate({"path": "payload.a", "op": "eq", "value": found}, scope).holds
+
+
+@pytest.mark.parametrize(
+    ("items", "wanted", "holds"),
+    [
+        (["Prod", "eu"], "prod", True),
+        (["production"], "prod", False),
+        (["Straße"], "STRASSE", True),
+        ([1, 2.0], 2, True),
+        ([True], 1, False),
+        ([{"a": [1]}], {"a": [1]}, True),
+        ([None], None, True),
+        ([["x"]], "x", False),
+        ([], "", False),
+    ],
+)
+def test_a_list_contains_an_item_that_equals_the_value(items: Any, wanted: Any, holds: Any) -> None:
+    condition = {"path": "payload.items", "op": "contains", "value": wanted}
+    assert check(condition) == ()
+    assert evaluate(condition, Scope(payload={"items": items})).holds is holds

@@ -20,6 +20,12 @@ def pipeline(**changes: Any) -> Any:
     }
 
 
+def test_asynchronous_is_another_word_for_async() -> None:
+    (model,), problems = parse_pipelines([pipeline(execution_mode="asynchronous")])
+    assert problems == ()
+    assert model.execution_mode == "asynchronous"
+
+
 def test_a_pipeline_with_everything_is_read() -> None:
     raw = pipeline(
         from_plugin="echo",
@@ -61,7 +67,7 @@ def test_a_pipeline_with_everything_is_read() -> None:
             {"execution_mode": "asynch"},
             "bad_value",
             ("execution_mode",),
-            "must be `async` or `synchronous`, not `asynch`",
+            "must be `async`, `asynchronous` or `synchronous`, not `asynch`",
         ),
         ({"name": 5}, "bad_value", ("name",), "must be text, not a number; put it in quotes"),
         ({"name": ""}, "bad_value", ("name",), "no name"),

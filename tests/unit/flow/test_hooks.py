@@ -14,11 +14,11 @@ from ductile.model.job import ENDED, State
         (State.SUCCEEDED, ("job.completed",)),
         (State.CANCELLED, ("job.completed",)),
         (State.FAILED, ("job.completed", "job.failed")),
-        (State.TIMED_OUT, ("job.completed", "job.timed_out")),
-        (State.DEAD, ("job.completed", "job.dead")),
+        (State.TIMED_OUT, ("job.completed", "job.failed", "job.timed_out")),
+        (State.DEAD, ("job.completed", "job.failed", "job.dead")),
     ],
 )
-def test_every_end_completes_and_a_failure_says_which(state: Any, signals: Any) -> None:
+def test_every_end_completes_every_bad_end_fails_and_says_which(state: Any, signals: Any) -> None:
     assert signals_of(state) == signals
 
 
