@@ -26,6 +26,7 @@ from ductile.flow.value import json_faults
 from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
+from ductile.model.output import OutputRules
 from ductile.model.principal import ALL, Principal
 from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Matcher
@@ -289,8 +290,9 @@ def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Grap
 
 
 def _service(section: ServiceSection) -> Service:
+    values = section.model_dump(exclude={"admission", "output"})
     lists = {"inherit_env": tuple(section.inherit_env), "trusted_owners": tuple(section.trusted_owners)}
-    return Service(**{**section.model_dump(exclude={"admission"}), **lists})
+    return Service(**{**values, **lists, "output": OutputRules(**section.output.model_dump())})
 
 
 def _api(section: ApiSection | None) -> Api:

@@ -6,6 +6,17 @@ LATER = "Not in this version."
 
 _RETRIES = "How often a job is tried in all."
 
+_OUTPUT = {
+    "max_stdout_bytes": "Bytes of stdout that an attempt may write.",
+    "max_stderr_bytes": "Bytes of stderr that are kept of an attempt, from both ends; the rest is read and dropped.",
+    "max_lines": "Progress reports, log frames and lines of plain text that an attempt may write.",
+    "max_log_entries": "Log entries that an attempt may make.",
+    "max_log_bytes": "Bytes of all log entries of an attempt together.",
+    "max_events": "Events in one response.",
+    "max_event_bytes": "Bytes of all events of a response together, the `result` counted in each.",
+    "max_idle_bytes": "Bytes that a worker may write while it has no request; then it is replaced.",
+}
+
 DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Configuration": {
         "include": "More files, and folders of which every *.yaml is read. Maps merge, lists append.",
@@ -37,9 +48,12 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "strict_mode": "Whether a plugin that cannot load keeps the gateway from starting, instead of only itself.",
         "allow_symlinks": "Whether plugin folders may be links inside a plugin root.",
         "trusted_owners": "Users, besides root and the gateway's own, whose plugin files may run.",
+        "output": "What the output of one attempt may cost; one that goes beyond is ended and fails for good.",
         "watch": "Whether a change of a file that was read reloads the configuration.",
         "settle": "How long no file may have changed before `watch` reloads, so that none is read half written.",
     },
+    "OutputSection": _OUTPUT,
+    "PluginOutputSection": _OUTPUT,
     "StateSection": {
         "path": "The database, relative to this file; `data/state.db` when absent. One gateway at a time holds it.",
         "max_size": "What the database and its log may take; beyond it new work is refused with `storage_full`, and "
@@ -95,6 +109,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "timeout": "The longest any of its commands may take.",
         "timeouts": "The longest one command may take, by its name.",
         "runner": "How it is run: a process for each job, a fork of a warm interpreter, or workers that stay.",
+        "output": "What its output may cost, where that differs from `service.output`.",
         "workers": "When a worker that stays is replaced.",
     },
     "RouteEntry": {

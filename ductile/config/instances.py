@@ -15,6 +15,7 @@ from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import Manifest
 from ductile.model.names import NAME, RESERVED_NAMES
+from ductile.model.output import OutputRules
 from ductile.model.snapshot import Plugin, Unusable, Validator
 from ductile.model.workers import WorkerRules
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
@@ -176,6 +177,7 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
             max_age=entry.workers.max_age,
             max_rss=entry.workers.max_rss,
         ),
+        output=OutputRules(**{**shelf.service.output.model_dump(), **entry.output.model_dump(exclude_none=True)}),
         validators=_validators(base, manifest, shelf),
     )
 

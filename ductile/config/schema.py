@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from ductile.config.address_checks import check_origin, check_proxy, check_unique, read_address, read_public_url
 from ductile.config.fields import (
     Count,
     Duration,
@@ -30,7 +31,7 @@ from ductile.config.fields import (
 )
 from ductile.document.fields import Flag, show, wrong
 from ductile.model.clock import Millis
-from ductile.model.proxies import UNIX_PEER, parse_network
+from ductile.model.output import DEFAULT_OUTPUT
 
 SECOND: Millis = 1000
 MINUTE = 60 * SECOND
@@ -41,12 +42,6 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
 OWN_VARIABLES = frozenset({"DUCTILE_INSTANCE", "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
 """What every plugin is started with; nobody else may set them."""
 
-_ORIGIN = re.compile(r"https?://[^/?#\s@]+")
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
-_URL = re.compile(
-    r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>(/([A-Za-z0-9._~-])+)*/?)"
-)
-"""Of the characters of a path only those that every proxy leaves as they are."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 GONE = object()
@@ -91,31 +86,6 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _once(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    if not addresses or len(set(addresses)) < len(addresses):
-        message = "names an address twice" if addresses else "must name at least one address"
-        raise wrong(message)
-    return addresses
-
-
-def _address(value: Any) -> str:
-    if isinstance(value, str):
-        if value.startswith("unix:/") and len(value) > len("unix:/"):
-            return value
-        match = _ADDRESS.fullmatch(value)
-        if match and int(match["port"]) < 2**16:
-            return f"{match['host'] or '0.0.0.0'}:{int(match['port'])}"  # noqa: S104  # `:8080` asks for every interface
-    message = f"must be `host:port` or `unix:/path`, not {show(value)}"
-    raise wrong(message)
-
-
-def _origin(value: Any) -> str:
-    if isinstance(value, str) and (value == "*" or _ORIGIN.fullmatch(value)):
-        return value
-    message = f"must be `*` or an origin such as `https://app.example:8443`, without a path, not {show(value)}"
-    raise wrong(message)
-
-
 def _owner(value: Any) -> int:
     """The id of a user; a name or a number in text is looked up."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32:
@@ -127,24 +97,6 @@ def _owner(value: Any) -> int:
     except (KeyError, TypeError, ValueError):
         message = f"must be a user of this machine, by name or number, not {show(value)}"
         raise wrong(message) from None
-
-
-def _public_url(value: Any) -> str:
-    match = _URL.fullmatch(value) if isinstance(value, str) else None
-    if match is None or ".." in match["path"].split("/") or int(match["port"] or 0) >= 2**16:
-        message = f"must be a URL such as `https://tools.example/ductile`, without query or user, not {show(value)}"
-        raise wrong(message)
-    return str(value).rstrip("/")
-
-
-def _proxy(value: Any) -> str:
-    try:
-        if value != UNIX_PEER:
-            parse_network(value if isinstance(value, str) else "")
-    except ValueError as error:
-        message = f"{error}, not {show(value)}"
-        raise wrong(message) from None
-    return str(value)
 
 
 def _variables(env: dict[str, str]) -> dict[str, str]:
@@ -161,17 +113,17 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
     return env
 
 
-Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], BeforeValidator(_texts)]
+Origins = Annotated[list[Annotated[str, BeforeValidator(check_origin)]], BeforeValidator(_texts)]
 Owners = Annotated[
     list[Annotated[int, BeforeValidator(_owner, json_schema_input_type=str | int)]], BeforeValidator(_texts)
 ]
-PublicUrl = Annotated[str, BeforeValidator(_public_url)]
-ProxyList = Annotated[list[Annotated[str, BeforeValidator(_proxy)]], BeforeValidator(_texts)]
+PublicUrl = Annotated[str, BeforeValidator(read_public_url)]
+ProxyList = Annotated[list[Annotated[str, BeforeValidator(check_proxy)]], BeforeValidator(_texts)]
 Texts = Annotated[list[Text], BeforeValidator(_texts)]
 Names = Annotated[list[Name], BeforeValidator(_texts)]
 Listen = Annotated[
-    tuple[Annotated[str, BeforeValidator(_address)], ...],
-    AfterValidator(_once),
+    tuple[Annotated[str, BeforeValidator(read_address)], ...],
+    AfterValidator(check_unique),
     BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
 ]
 Variables = Annotated[dict[Text, Text], AfterValidator(_variables), BeforeValidator(_maps)]
@@ -185,6 +137,34 @@ class EnvironmentVars(Section):
 
     noun = "`environment_vars`"
     include: Texts = []
+
+
+class OutputSection(Section):
+    """What the output of one plugin may cost; an attempt that goes beyond is ended and fails for good."""
+
+    noun = "`output`"
+    max_stdout_bytes: Size = DEFAULT_OUTPUT.max_stdout_bytes
+    max_stderr_bytes: Size = DEFAULT_OUTPUT.max_stderr_bytes
+    max_lines: Count = DEFAULT_OUTPUT.max_lines
+    max_log_entries: Count = DEFAULT_OUTPUT.max_log_entries
+    max_log_bytes: Size = DEFAULT_OUTPUT.max_log_bytes
+    max_events: Count = DEFAULT_OUTPUT.max_events
+    max_event_bytes: Size = DEFAULT_OUTPUT.max_event_bytes
+    max_idle_bytes: Size = DEFAULT_OUTPUT.max_idle_bytes
+
+
+class PluginOutputSection(Section):
+    """The same for one plugin: what is absent is as `service.output` says."""
+
+    noun = "`output`"
+    max_stdout_bytes: Size | None = None
+    max_stderr_bytes: Size | None = None
+    max_lines: Count | None = None
+    max_log_entries: Count | None = None
+    max_log_bytes: Size | None = None
+    max_events: Count | None = None
+    max_event_bytes: Size | None = None
+    max_idle_bytes: Size | None = None
 
 
 class ServiceSection(Section):
@@ -208,6 +188,7 @@ class ServiceSection(Section):
     trusted_owners: Owners = []
     watch: Flag = False
     settle: Span = 500
+    output: OutputSection = OutputSection()
     admission: NotYet = None
 
 
@@ -310,6 +291,7 @@ class PluginEntry(Section):
     timeouts: Annotated[dict[str, Span], BeforeValidator(_maps)] = {}
     runner: Runner = "auto"
     workers: WorkersSection = WorkersSection()
+    output: PluginOutputSection = PluginOutputSection()
     circuit_breaker: NotYet = None
     max_outstanding_polls: NotYet = None
     run_as: NotYet = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec import to_builtins
 
 from ductile.document.redact import MASK, Redactor, is_display_secret
 from ductile.document.units import written
@@ -24,11 +24,9 @@ def config_view(snapshot: Snapshot) -> Json:
 
 
 def _view(snapshot: Snapshot) -> Json:
-    listen = snapshot.api.listen
+    listen, service = snapshot.api.listen, to_builtins(snapshot.service)
     return {
-        "service": {
-            name: written(value) if name in DURATIONS else value for name, value in asdict(snapshot.service).items()
-        },
+        "service": {name: written(value) if name in DURATIONS else value for name, value in service.items()},
         "api": {
             "enabled": snapshot.api.enabled,
             "listen": listen[0] if len(listen) == 1 else list(listen),

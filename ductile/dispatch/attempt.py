@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from msgspec.structs import replace
@@ -13,11 +13,11 @@ from ductile.dispatch.errors import DefinitionMissing
 from ductile.dispatch.judge import Judged, judge
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.retry import chance
-from ductile.dispatch.settle import Ending, settlement
+from ductile.dispatch.settle import Ending, EventsTooLarge, settlement
 from ductile.errors import DuctileError
 from ductile.flow.pinned import load_graph
 from ductile.model.clock import Clock
-from ductile.model.encode import Unencodable
+from ductile.model.encode import Unencodable, encode
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Claimed, Job, Outcome
@@ -34,8 +34,14 @@ from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
 
-LARGE_OUTPUT = 256 * 1024
-"""Bytes of stdout above which reading and redacting them leaves the event loop."""
+LARGE_OUTPUT_BYTES = 16 * 1024
+"""Bytes of stdout above which reading and redacting them leaves the event loop: a millisecond's work."""
+
+HUGE_OUTPUT_BYTES = 256 * 1024
+"""Beyond this one is read at a time: threads that compute take turns with the loop, and each makes its turns rarer."""
+
+MANY_EVENTS = 20
+"""Events above which their settlement is made off the loop."""
 
 DEFINITIONS = 1024
 """Pinned definitions kept in memory; the rest are read again when needed."""
@@ -43,6 +49,11 @@ DEFINITIONS = 1024
 SETTLE_RETRY = 1.0
 """Seconds between tries to settle while the store cannot commit: a finished attempt is not forgotten."""
 
+
+LOG_COST_BYTES = 64
+"""A log entry costs what so many bytes of stdout cost."""
+
+T = TypeVar("T")
 
 Settled = Callable[[str, str, str, float, float], None]
 """Told of each attempt: plugin, command, outcome, the seconds it took, and those that its job waited for it."""
@@ -108,6 +119,9 @@ class Attempts:
         self._graphs: dict[str, Graph] = {}
         self._environments: dict[tuple[int, str], Environment] = {}
         """(generation, plugin instance) → its variables."""
+        self._huge = asyncio.Semaphore(1)
+        self._plain_text: dict[str, int] = {}
+        """Plugin → the generation in which it was last warned of."""
         self.live = LiveLogs()
         """What the running attempts have said so far."""
 
@@ -166,8 +180,9 @@ class Attempts:
         self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
-        redact = snapshot.redactor.text
-        judged = await asyncio.to_thread(judge, execution, redact) if _large(execution) else judge(execution, redact)
+        judged = await self._apart(_size(execution), judge, execution, snapshot.redactor.text, plugin.output)
+        if judged.plain_lines:
+            self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
         return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
 
     def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared, claimed: float) -> Call:
@@ -185,7 +200,27 @@ class Attempts:
             claimed=claimed,
             heard=partial(_hear, said),
             workers=plugin.workers,
+            output=plugin.output,
         )
+
+    async def _apart(self, size: int, function: Callable[..., T], *args: Any) -> T:
+        """Calls the function, in a thread where the output is large."""
+        if size <= LARGE_OUTPUT_BYTES:
+            return function(*args)
+        if size <= HUGE_OUTPUT_BYTES:
+            return await asyncio.to_thread(function, *args)
+        async with self._huge:
+            return await asyncio.to_thread(function, *args)
+
+    def _warn_of_plain_text(self, generation: int, job: Job, lines: int) -> None:
+        """Once a plugin and generation."""
+        if self._plain_text.get(job.plugin) != generation:
+            self._plain_text[job.plugin] = generation
+            log.warning(
+                "a plugin prints plain text on stdout: the lines became log entries; notes belong on stderr",
+                **about(job),
+                lines=lines,
+            )
 
     def _environment(self, plugin: Plugin, snapshot: Snapshot) -> Environment:
         key = snapshot.generation, plugin.name
@@ -214,7 +249,11 @@ class Attempts:
     async def _settle(self, ending: Ending, slot: Slot) -> None:
         """Settle as it ended, or as a permanent failure where that cannot be written: no attempt stays unsettled."""
         try:
-            await self._write(await _value(ending), ending, slot)
+            judged = ending.judged
+            size = _size(judged.execution)
+            if judged.response is not None and len(judged.response.events) > MANY_EVENTS:
+                size = max(size, LARGE_OUTPUT_BYTES + 1)
+            await self._write(await self._apart(size, settlement, ending, new_id), ending, slot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
             await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), ending, slot)
 
@@ -258,24 +297,25 @@ def _hear(said: Said, frame: Mapping[str, Any]) -> None:
     """Takes a frame of a running attempt."""
     if "log" in frame:
         said.logs.append(read_log(frame["log"]))
+        return
+    try:
+        encode(frame["progress"])
+    except Unencodable as error:
+        said.logs.append({"level": "warning", "message": f"a progress report cannot be shown: {error}"})
     else:
         said.progress = frame["progress"]
 
 
-def _large(execution: Execution | None) -> bool:
-    return execution is not None and len(execution.stdout) > LARGE_OUTPUT
-
-
-async def _value(ending: Ending) -> Settlement:
-    if _large(ending.judged.execution):
-        return await asyncio.to_thread(settlement, ending, new_id)
-    return settlement(ending, new_id)
+def _size(execution: Execution | None) -> int:
+    return 0 if execution is None else len(execution.stdout) + LOG_COST_BYTES * len(execution.logs)
 
 
 def _fault(ending: Ending, error: Exception) -> str:
     """What to say of an ending that cannot be settled as it is."""
     if isinstance(error, StateTooLarge):
         return error.message
+    if isinstance(error, EventsTooLarge):
+        return f"protocol error: {error.message}"
     if isinstance(error, Unencodable | RecursionError):
         return f"protocol error: the response cannot be carried on: {error}"
     job = ending.claimed.job

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ductile.dispatch.judge import Judged
 from ductile.dispatch.retry import Rules, Verdict, decide
+from ductile.errors import DuctileError
 from ductile.flow import starts
 from ductile.flow.advance import advance
 from ductile.flow.match import started_by
@@ -18,6 +19,7 @@ from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, Job, Outcome, State
 from ductile.model.order import Child, Note, Settlement, Skip, Start, StateUpdate
+from ductile.model.output import excess
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.protocol import Response
 
@@ -35,6 +37,12 @@ class Ending(Struct, frozen=True, kw_only=True):
     started_at: Millis
     ended_at: Millis
     chance: float
+
+
+class EventsTooLarge(DuctileError):
+    """The response has {excess}; give events smaller payloads, or the response a smaller `result`."""
+
+    code = "events_too_large"
 
 
 class _Flow(Struct, frozen=True, kw_only=True):
@@ -118,7 +126,7 @@ def _flow(ending: Ending, verdict: Verdict, new_id: NewId) -> _Flow:
     job, response = ending.claimed.job, ending.judged.response
     if response is None or verdict.state is State.CANCELLED:
         return _Flow()
-    events = [_event(ending, emitted, new_id) for emitted in response.events]
+    events = _events(ending, response, new_id)
     parts = [_started(ending, event, payload, new_id) for event, payload in events]
     if ending.judged.outcome is Outcome.SUCCEEDED and ending.graph is not None and job.step is not None:
         onward = ending.graph.nodes[job.step].next
@@ -134,6 +142,19 @@ def _flow(ending: Ending, verdict: Verdict, new_id: NewId) -> _Flow:
         starts=tuple(start for part in parts for start in part.starts),
         notes=tuple(note for part in parts for note in part.notes),
     )
+
+
+def _events(ending: Ending, response: Response, new_id: NewId) -> list[tuple[Event, Mapping[str, Any]]]:
+    """The events of the response. Raises EventsTooLarge: a large result stands in each of them."""
+    limit = ending.snapshot.plugins[ending.claimed.job.plugin].output.max_event_bytes
+    events: list[tuple[Event, Mapping[str, Any]]] = []
+    size = 0
+    for emitted in response.events:
+        events.append(_event(ending, emitted, new_id))
+        size += len(events[-1][0].payload)
+        if size > limit:
+            raise EventsTooLarge(excess=excess("max_event_bytes", limit, "of events, the result counted in each"))
+    return events
 
 
 def _event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:

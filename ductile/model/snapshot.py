@@ -14,6 +14,7 @@ from ductile.model.clock import Millis
 from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
+from ductile.model.output import DEFAULT_OUTPUT, OutputRules
 from ductile.model.principal import Principal
 from ductile.model.proxies import NO_PROXIES, Proxies
 from ductile.model.route import Matcher
@@ -54,6 +55,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
     runner_reason: str = ""
     """Why it is this one."""
     workers: WorkerRules = DEFAULT_WORKERS
+    output: OutputRules = DEFAULT_OUTPUT
     validators: Mapping[str, Validator]
     """Command → the check of its `input_schema`, where it has one."""
     init_hash: str | None = None
@@ -110,6 +112,7 @@ class Service(Struct, frozen=True, kw_only=True):
     inherit_env: tuple[str, ...]
     trusted_owners: tuple[int, ...] = ()
     """User ids besides root's and the gateway's own whose plugins may run."""
+    output: OutputRules = DEFAULT_OUTPUT
     watch: bool = False
     """Whether a change of what the configuration was read from reloads it."""
     settle: Millis = 500

@@ -1,8 +1,7 @@
 """Protocol 2: the request a plugin reads on stdin and the response it writes on stdout."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -12,26 +11,27 @@ from ductile.errors import DuctileError
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.event import Emitted
 from ductile.model.job import Claimed
+from ductile.model.output import DEFAULT_OUTPUT, OutputRules, excess
 from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.frames import FRAMES
+from ductile.plugin.stdout import OverBudget, PlainText, Unreadable, shown, split_stdout
+
+__all__ = [
+    "PROTOCOL",
+    "OverBudget",
+    "Response",
+    "Unreadable",
+    "Unwritable",
+    "read_log",
+    "read_logs",
+    "read_response",
+    "write_request",
+]
 
 PROTOCOL = 2
 
 _DEFAULT_ERROR = "The plugin reported an error without saying which."
-_SPACE = re.compile(r"[ \t\n\r]*")
-_SHOWN = 80
-"""Characters of a wrong value that a reason shows."""
-
-
-class Unreadable(DuctileError):
-    """The plugin's output is no protocol-2 response: {reason}."""
-
-    code = "protocol_error"
-    status = 502
-
-    def __init__(self, *, reason: str) -> None:
-        super().__init__(reason=reason)
-        self.reason = reason
+_NOTHING = object()
 
 
 class Unwritable(DuctileError):
@@ -52,7 +52,9 @@ class Response(Struct, frozen=True, kw_only=True):
     events: tuple[Emitted, ...] = ()
     state_updates: Mapping[str, Any] | None = None
     logs: tuple[Mapping[str, Any], ...] = ()
-    """`{level, message}`, both text; those of `log` frames first."""
+    """`{level, message}`, both text; those of `log` frames and of lines of plain text first."""
+    plain_lines: int = 0
+    """How many lines of plain text stood before the response."""
 
 
 def write_request(
@@ -89,15 +91,14 @@ def write_request(
         raise Unwritable(plugin=plugin.name, reason=error) from error
 
 
-def read_response(stdout: bytes) -> Response:
+def read_response(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> Response:
     """The last JSON value of stdout; objects before it with `progress` or `log` as their only member are frames.
 
-    A member that is null counts as absent, and unknown members are ignored. Logs are taken as they come: text becomes
-    `{level: info, message}`, and a level or message of another kind becomes text. Raises Unreadable for all else that
-    the protocol does not allow.
+    Lines of plain text before it are log entries. A member that is null counts as absent, and unknown members are
+    ignored. Logs are taken as they come: text becomes `{level: info, message}`, and a level or message of another kind
+    becomes text. Raises Unreadable for all else that the protocol does not allow, OverBudget for what is too much.
     """
-    *frames, value = _values(stdout)
-    logs = [read_log(frame["log"]) for frame in frames if "log" in _frame(frame)]
+    *before, value = split_stdout(stdout, rules)
     if not isinstance(value, dict):
         raise Unreadable(reason=f"the response is {_kind(value)}, not an object")
     status = value.get("status")
@@ -110,6 +111,9 @@ def read_response(stdout: bytes) -> Response:
     error = _member(value, "error", str, "text") or None
     retry = _member(value, "retry", bool, "true or false")
     events = _member(value, "events", list, "a list") or ()
+    if len(events) > rules.max_events:
+        raise OverBudget(reason=f"`events` has {len(events):,}, {excess('max_events', rules.max_events, 'events')}")
+    logs = _member(value, "logs", list, "a list") or ()
     return Response(
         ok=ok,
         result=result,
@@ -117,54 +121,38 @@ def read_response(stdout: bytes) -> Response:
         retry=retry is not False,
         events=tuple(_event(index, event) for index, event in enumerate(events)),
         state_updates=_member(value, "state_updates", dict, "an object"),
-        logs=(*logs, *map(read_log, _member(value, "logs", list, "a list") or ())),
+        logs=_logs(before, logs, rules),
+        plain_lines=sum(isinstance(part, PlainText) for part in before),
     )
 
 
-def _values(stdout: bytes) -> list[Any]:
-    """All JSON values of stdout, at least one."""
+def read_logs(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> tuple[Mapping[str, Any], ...]:
+    """The log entries before a response; none where that cannot be told."""
     try:
-        return [orjson.loads(stdout)]
-    except orjson.JSONDecodeError as error:
-        first = error
-    try:
-        text = stdout.decode()
-    except UnicodeDecodeError as error:
-        raise Unreadable(reason=f"stdout is not UTF-8: byte {error.start} is 0x{stdout[error.start]:02x}") from None
-    values = list(_split(text))
-    if not values:
-        raise Unreadable(reason="stdout is empty") from first
-    return values
+        *before, _ = split_stdout(stdout, rules)
+        return _logs(before, (), rules)
+    except Unreadable:
+        return ()
 
 
-def _split(text: str) -> Iterator[Any]:
-    """The values of concatenated JSON. json finds where each ends, orjson decodes it: one rule for NaN and the like."""
-    decoder = json.JSONDecoder()
-    at = _end_of_space(text, 0)
-    while at < len(text):
-        try:
-            end = decoder.raw_decode(text, at)[1]
-            yield orjson.loads(text[at:end])
-        except ValueError as error:
-            message = getattr(error, "msg", str(error))
-            raise Unreadable(
-                reason=f"stdout is not JSON: {message} at character {at + 1}, near {_shown(text[at:])}"
-            ) from None
-        except RecursionError:
-            raise Unreadable(reason="stdout is nested too deeply") from None
-        at = _end_of_space(text, end)
-
-
-def _end_of_space(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
+def _logs(before: list[Any], own: Sequence[Any], rules: OutputRules) -> tuple[Mapping[str, Any], ...]:
+    """What was logged before the response, and then the response's own `logs`."""
+    said = [part.text if isinstance(part, PlainText) else _frame(part).get("log", _NOTHING) for part in before]
+    entries = [entry for entry in said if entry is not _NOTHING]
+    limit = rules.max_log_entries
+    if len(entries) + len(own) > limit:
+        raise OverBudget(reason=f"it wrote {excess('max_log_entries', limit, 'log entries')}")
+    logs = tuple(read_log(entry) for entry in chain(entries, own))
+    if sum(len(log["message"]) + len(log["level"]) for log in logs) > rules.max_log_bytes:
+        raise OverBudget(reason=f"its log entries are {excess('max_log_bytes', rules.max_log_bytes, 'of text')}")
+    return logs
 
 
 def _frame(value: Any) -> Mapping[str, Any]:
     if isinstance(value, dict) and len(value) == 1 and not FRAMES.isdisjoint(value):
         return value
     raise Unreadable(
-        reason=f"before the response there is {_shown(_json(value))}; "
+        reason=f"before the response there is {shown(_json(value))}; "
         'only `{"progress": …}` and `{"log": …}` may stand there, and notes for people belong on stderr'
     )
 
@@ -172,7 +160,7 @@ def _frame(value: Any) -> Mapping[str, Any]:
 def _bad_status(status: Any) -> str:
     if status is None:
         return "the response has no `status`"
-    return f"`status` is {_shown(_json(status))}, not `ok` or `error`"
+    return f"`status` is {shown(_json(status))}, not `ok` or `error`"
 
 
 def _member(value: Mapping[str, Any], name: str, kind: type, words: str, where: str = "") -> Any:
@@ -213,7 +201,7 @@ def _json(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:
-        raise Unreadable(reason=f"a value in it cannot be shown again: {error}") from None
+        return f"[a value that cannot be shown again: {error}]"
 
 
 def _kind(value: Any) -> str:
@@ -227,10 +215,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     return "a list" if isinstance(value, list) else "a number"
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ NOT_YET = {"not": {}}
 SECTIONS: Mapping[str, str] = {
     "EnvironmentVars": "environment_vars",
     "ServiceSection": "service",
+    "OutputSection": "service.output",
     "StateSection": "state",
     "ApiSection": "api",
     "Auth": "api.auth",
@@ -28,6 +29,7 @@ SECTIONS: Mapping[str, str] = {
     "Retry": "plugins.NAME.retry",
     "ScheduleEntry": "plugins.NAME.schedules[]",
     "WorkersSection": "plugins.NAME.workers",
+    "PluginOutputSection": "plugins.NAME.output",
     "RouteEntry": "routes[]",
 }
 ELSEWHERE = {"PipelineModel", "StepModel", "Condition"}

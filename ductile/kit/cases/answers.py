@@ -7,13 +7,14 @@ from ductile.kit.bench import Exchange
 from ductile.kit.cases.talk import Talk, answered, as_json, seconds, told, why
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe, misfit
+from ductile.model.output import DEFAULT_OUTPUT
 from ductile.plugin.protocol import Response
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Stop
+from ductile.plugin.runner.call import Stop
 
 ANSWERS = "A command answers a request that it should know with one JSON object on stdout, whose `status` is `ok`."
 RESULT = "`result` fits `output_schema`, and an answer is what the case in `tests/` expects."
 EVENTS = "A command emits the events that its manifest names under `values.emit`, and no others."
-OUTPUT = f"A plugin writes at most {STDOUT_LIMIT // 1024**2} MiB to stdout."
+OUTPUT = f"A plugin writes at most {DEFAULT_OUTPUT.max_stdout_bytes // 1024**2} MiB to stdout."
 
 _MEBIBYTE = 1024 * 1024
 
@@ -143,12 +144,12 @@ async def output(talk: Talk) -> Seen:
     for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
         execution = exchange.execution
         if execution.stop is Stop.FLOODED:
-            said = f"{_asked(probe)} it wrote more than {STDOUT_LIMIT // _MEBIBYTE} MiB to stdout and was ended."
+            said = f"{_asked(probe)} {execution.fault}, and was ended."
             said += f" It had run for {seconds(execution.duration)}."
             fix = "Write large results to a file and answer with its path; look for a loop that prints."
             return failed(said, fix, exchange)
-        if len(execution.stdout) > STDOUT_LIMIT // 2:
+        if len(execution.stdout) > DEFAULT_OUTPUT.max_stdout_bytes // 2:
             remarks.append(f"{len(execution.stdout) / _MEBIBYTE:.1f} MiB of stdout")
-        if len(execution.stderr) >= STDERR_LIMIT:
-            remarks.append(f"stderr is longer than the {STDERR_LIMIT // 1024} KiB that are kept")
+        if len(execution.stderr) >= DEFAULT_OUTPUT.max_stderr_bytes:
+            remarks.append(f"stderr is longer than the {DEFAULT_OUTPUT.max_stderr_bytes // 1024} KiB that are kept")
     return passed(*dict.fromkeys(remarks))

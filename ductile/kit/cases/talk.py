@@ -6,7 +6,7 @@ import orjson
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ductile.dispatch.judge import STDERR_TAIL
+from ductile.dispatch.judge import STDERR_SHOWN
 from ductile.kit.bench import Bench, Exchange, Place
 from ductile.kit.probes import Probe
 from ductile.kit.request import Ask
@@ -14,6 +14,7 @@ from ductile.kit.scratch import scratch
 from ductile.model.manifest import Command, CommandType, Manifest
 from ductile.plugin.protocol import Response
 from ductile.plugin.runner.call import Stop
+from ductile.plugin.stdout import cut_middle
 
 
 class Lab(Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ def told(exchange: Exchange) -> str:
 
 def why(exchange: Exchange) -> str:
     """Why there is no answer, without the end of stderr, which is shown beside it."""
-    return (exchange.judged.error or "").removesuffix(f": {_stderr(exchange)[-STDERR_TAIL:]}")
+    return (exchange.judged.error or "").removesuffix(f": {cut_middle(_stderr(exchange), STDERR_SHOWN)}")
 
 
 def _stderr(exchange: Exchange) -> str:

@@ -2,20 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from ductile.model.clock import Millis
+from ductile.model.output import DEFAULT_OUTPUT, OutputRules
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 from ductile.plugin.environment import Environment
 from ductile.plugin.runner.frames import Heard
-
-STDOUT_LIMIT = 10 * 1024 * 1024
-"""Bytes of stdout that one attempt may write."""
-
-STDERR_LIMIT = 64 * 1024
-"""Bytes of stderr that are kept; the rest is read and dropped."""
 
 
 class Stop(StrEnum):
@@ -50,6 +45,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Is told what the plugin says on its way, as it says it."""
     workers: WorkerRules = DEFAULT_WORKERS
     """Of a persistent plugin."""
+    output: OutputRules = DEFAULT_OUTPUT
+    """What it may print."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -63,12 +60,23 @@ class Execution(Struct, frozen=True, kw_only=True):
     exit_code: int
     """The exit code, or minus the signal that killed it."""
     stdout: bytes
-    """At most `STDOUT_LIMIT` bytes; with `Stop.FLOODED` there were more."""
+    """At most `max_stdout_bytes`; with `Stop.FLOODED` there may have been more."""
     stderr: bytes
-    """At most `STDERR_LIMIT` bytes: the beginning and the end, with a note of what was cut between them."""
+    """At most `max_stderr_bytes`: the beginning and the end, with a note of what was cut between them."""
     stop: Stop | None
     """Why it was ended; None where it ended by itself."""
     duration: Millis
+    before_stop: int = 0
+    """Bytes of `stdout` that had come before the stop: an answer in them was in time."""
+    fault: str | None = None
+    """What the runner found wrong: with `Stop.FLOODED` the budget that was used up, with `broken` the answer's fault,
+    else what became of the worker."""
+    broken: bool = False
+    """It answered something that is no answer, as `fault` says: a protocol error."""
+    logs: tuple[Any, ...] = ()
+    """Log entries that are not in `stdout`, as they came."""
+    plain_lines: int = 0
+    """How many of them were lines of plain text."""
     runner: str = "spawn"
     """The runner that did it: `fork` spawns where it cannot fork."""
 

@@ -15,9 +15,14 @@ class Capped:
         self.overflowed = self.overflowed or len(chunk) > room
         self._kept += chunk if len(chunk) <= room else chunk[:room]
 
-    def value(self) -> bytes:
-        """What was kept."""
-        return bytes(self._kept)
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def release(self) -> bytes:
+        """What was kept; nothing is, from now on."""
+        value = bytes(self._kept)
+        self._kept = bytearray()
+        return value
 
 
 class Ends:

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from ductile.plugin.runner.budget import Budget
+
 FRAMES = frozenset({"progress", "log"})
 """The only member of a frame."""
 
@@ -18,20 +20,33 @@ Heard = Callable[[Mapping[str, Any]], None]
 class Frames:
     """Takes stdout piece by piece, and tells of each line that is a frame."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: Heard | None, budget: Budget) -> None:
         self._heard = heard
+        self._budget = budget
         self._line = bytearray()
         self._skipping = False
 
-    def take(self, chunk: bytes) -> None:
-        """Takes what was read next."""
+    def take(self, chunk: bytes) -> int:
+        """Takes what was read next; how many lines of it had to be looked at."""
+        if b"{" not in chunk and not self._line:
+            end = chunk.rfind(b"\n")
+            self._skipping = self._skipping if end < 0 else False
+            self._begin(chunk[end + 1 :])
+            return 0
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             if self._skipping:
                 self._skipping = False
             else:
-                self._look(bytes(self._line + line))
+                self._look(bytes(self._line + line) if self._line else line)
             self._line.clear()
+        self._begin(rest)
+        return len(lines)
+
+    def _begin(self, rest: bytes) -> None:
+        """Keeps what has come of a line that goes on."""
+        if self._skipping:
+            return
         self._line += rest
         if len(self._line) > LONGEST:
             self._line.clear()
@@ -45,4 +60,6 @@ class Frames:
         except orjson.JSONDecodeError:
             return
         if isinstance(value, dict) and len(value) == 1 and not FRAMES.isdisjoint(value):
-            self._heard(value)
+            self._budget.add_frame(len(line), log="log" in value)
+            if self._heard is not None and self._budget.fault is None:
+                self._heard(value)

@@ -117,6 +117,7 @@ class Pool:
 
     def submit(self, request: Request) -> None:
         """Hands it to the worker with the fewest requests that has room, else lets it wait for one."""
+        request.why_waiting = self._why_waiting
         self._waiting.append(request)
         self._hand_out()
 
@@ -154,6 +155,14 @@ class Pool:
             self._resting.pop(worker, None)
             worker.take(self._waiting.popleft())
         self._grow()
+
+    def _why_waiting(self) -> str:
+        """What a request that no worker has yet waits for."""
+        if any(worker.concurrency for worker in self.workers):
+            return "all its workers were busy"
+        if self.workers:
+            return "no worker had said hello yet"
+        return "no worker had been started, since the last ones failed"
 
     def _least_busy(self) -> Worker | None:
         """The one with room that has the fewest requests; of those that rest the last, so that the others may leave."""
@@ -201,11 +210,11 @@ class Pool:
             self._failures += 1
             self._backoff = self._backoff or self._loop.call_later(wait, self._again)
         if not worker.concurrency and not any(one.concurrency for one in self.workers):
-            code, said = worker.exit_code or 0, worker.said.value()
+            code, said = worker.exit_code or 0, worker.dialogue.said.value()
             while self._waiting:
                 request = self._waiting.popleft()
                 request.stderr.take(said)
-                request.end(exit_code=code)
+                request.end(exit_code=code, fault=worker.fault, broken=worker.broken)
 
     def _refuse(self, error: SpawnFailed) -> None:
         while self._waiting:

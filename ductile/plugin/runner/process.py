@@ -12,11 +12,13 @@ import structlog
 from msgspec import Struct
 
 from ductile.plugin import sweep
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.budget import Budget
+from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.plugin.runner.capture import Capped, Ends
 from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses
 from ductile.plugin.runner.frames import Frames
 from ductile.plugin.runner.output_holders import end_holders
+from ductile.plugin.runner.read_size import ReadSize
 
 LISTEN_SECONDS = 0.005
 """How long a pipe holds the output before the loop listens: most plugins are done by then, and cost half as much."""
@@ -80,10 +82,13 @@ class Process:
         self._children = started.children
         self._number = started.number
         self._runner = started.runner
-        self._stdout = Capped(STDOUT_LIMIT)
-        self._stderr = Ends(STDERR_LIMIT)
+        self._stdout = Capped(call.output.max_stdout_bytes)
+        self._stderr = Ends(call.output.max_stderr_bytes)
         self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
-        self._frames = Frames(call.heard) if call.heard else None
+        self._budget = Budget(call.output)
+        self._frames = Frames(call.heard, self._budget)
+        self._read_size = ReadSize(_CHUNK)
+        self._before_stop = 0
         self._listening = False
         self._loop = asyncio.get_running_loop()
         self._began = self._ended = call.claimed or self._loop.time()
@@ -92,6 +97,7 @@ class Process:
         self._phase = _Phase.RUNNING
         self._stop: Stop | None = None
         self._exit_code = UNKNOWN_EXIT
+        self._execution: Execution | None = None
 
     def begin(self) -> None:
         """Writes the request and watches for the end. OSError: the loop could not take it; `abandon` it."""
@@ -126,20 +132,25 @@ class Process:
     async def wait(self) -> Execution:
         """How it ended, once no process of it is left. May be called again, and cancelled without harm."""
         await self._gone.wait()
-        return Execution(
-            exit_code=self._exit_code,
-            stdout=self._stdout.value(),
-            stderr=self._stderr.value(),
-            stop=self._stop,
-            duration=round((self._ended - self._began) * 1000),
-            runner=self._runner,
-        )
+        if self._execution is None:
+            self._execution = Execution(
+                exit_code=self._exit_code,
+                stdout=self._stdout.release(),
+                stderr=self._stderr.value(),
+                stop=self._stop,
+                fault=self._budget.fault,
+                before_stop=self._before_stop,
+                duration=round((self._ended - self._began) * 1000),
+                runner=self._runner,
+            )
+        return self._execution
 
     def stop(self, reason: Stop) -> None:
         """Ends it: SIGTERM, `kill_grace`, SIGKILL. The first reason counts; once it has exited this does nothing."""
         if self._stop is not None or self._phase is not _Phase.RUNNING:
             return
         self._stop = reason
+        self._before_stop = len(self._stdout)
         self._arm(self._call.kill_grace / 1000, self._kill)
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a stopped process acts on SIGTERM only once it goes on
@@ -193,8 +204,10 @@ class Process:
 
     def _read(self, fd: int) -> bool:
         """Reads once; whether there may be more at once."""
+        output = self._outputs[fd]
+        live = output is self._stdout and self._phase is _Phase.RUNNING
         try:
-            chunk = os.read(fd, _CHUNK)
+            chunk = os.read(fd, self._read_size.bytes if live else _CHUNK)
         except BlockingIOError:
             return False
         except OSError:
@@ -202,11 +215,12 @@ class Process:
         if not chunk:
             self._close_output(fd)
             return False
-        output = self._outputs[fd]
+        if output is self._stdout:
+            self._budget.add_bytes(len(chunk))
+        if live and self._stop is not Stop.FLOODED:
+            self._read_size.follow(chunk, self._frames.take(chunk))
         output.take(chunk)
-        if self._frames is not None and output is self._stdout and self._phase is _Phase.RUNNING:
-            self._frames.take(chunk)
-        if self._stdout.overflowed:
+        if self._budget.fault is not None:
             self._flooded()
         return True
 

@@ -22,8 +22,17 @@ class Pulse:
         if self.interval is not None and at_work:
             self._due = self._loop.call_later(MISSED * self.interval, self._hung)
 
+    def close(self) -> None:
+        """It is gone; whoever was to be told is let go."""
+        self.stop()
+        self._hung = _nobody
+
     def stop(self) -> None:
         """Nothing is expected of it."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+
+def _nobody() -> None:
+    """Nobody is told any more."""

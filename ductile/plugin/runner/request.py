@@ -1,13 +1,12 @@
 """One attempt in the hands of a worker, or on its way to one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-import orjson
-
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.budget import Budget
+from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.plugin.runner.capture import Ends
 
 
@@ -29,13 +28,16 @@ class Request:
         self.id = f"{call.job_id}/{call.attempt}"
         self.stopped: Stop | None = None
         self.worker: Handler | None = None
+        self.why_waiting: Callable[[], str] | None = None
+        """What keeps it from a worker, in words."""
         self.taken = asyncio.Event()
         """A worker has it."""
         self._loop = asyncio.get_running_loop()
         self._began = call.claimed or self._loop.time()
-        self._frames: list[bytes] = []
-        self._size = 0
-        self.stderr = Ends(STDERR_LIMIT)
+        self.budget = Budget(call.output)
+        self._logs: list[Any] = []
+        self._plain_lines = 0
+        self.stderr = Ends(call.output.max_stderr_bytes)
         self._ended: asyncio.Future[Execution] = self._loop.create_future()
         self._timer = self._loop.call_at(self._began + call.timeout / 1000, self.stop, Stop.TIMED_OUT)
 
@@ -65,7 +67,7 @@ class Request:
         self.stopped = reason
         self._timer.cancel()
         if self.worker is None:
-            self.end(stop=reason)
+            self.end(stop=reason, fault=self.why_waiting() if self.why_waiting else None)
             return
         self._timer = self._loop.call_later(self.call.kill_grace / 1000, self._overdue)
         self.worker.cancel(self)
@@ -74,28 +76,47 @@ class Request:
         if self.worker is not None:
             self.worker.recycle(f"it did not end {self.id} within the grace", guilty=self)
 
-    def take(self, value: Mapping[str, Any]) -> None:
-        """Tells of a frame and keeps it, as long as there is room."""
+    def take_frame(self, value: Mapping[str, Any], length: int) -> None:
+        """Takes a frame that was a line of `length` bytes; beyond the budget it is only counted."""
+        self.budget.add_frame(length, log="log" in value)
+        if self.budget.fault is not None:
+            return
         if self.call.heard is not None:
             self.call.heard(value)
-        frame = orjson.dumps(value) + b"\n"
-        self._size += len(frame)
-        if self._size <= STDOUT_LIMIT:
-            self._frames.append(frame)
+        if "log" in value:
+            self._logs.append(value["log"])
 
-    def end(self, *, stdout: bytes = b"", exit_code: int = 0, stop: Stop | None = None) -> None:
+    def take_text(self, text: str, length: int) -> None:
+        """Takes a line of plain text as a log entry."""
+        self._plain_lines += 1
+        self.take_frame({"log": text}, length)
+
+    def end(
+        self,
+        *,
+        stdout: bytes = b"",
+        exit_code: int = 0,
+        stop: Stop | None = None,
+        fault: str | None = None,
+        broken: bool = False,
+    ) -> None:
         """It has ended; the first end counts. An answer that comes after a stop is one that came too late."""
         if not self.open:
             return
         self._timer.cancel()
+        self.worker = self.why_waiting = None  # neither holds the other any longer: what they hold is free at once
         self._ended.set_result(
             Execution(
                 exit_code=exit_code,
-                stdout=b"".join((*self._frames, stdout)),
+                stdout=stdout,
                 stderr=self.stderr.value(),
                 stop=stop or self.stopped,
                 duration=round((self._loop.time() - self._began) * 1000),
                 runner="persistent",
+                fault=self.budget.fault or fault,
+                broken=broken,
+                logs=tuple(self._logs),
+                plain_lines=self._plain_lines,
             )
         )
 
@@ -103,6 +124,7 @@ class Request:
         """It never began."""
         if self.open:
             self._timer.cancel()
+            self.worker = self.why_waiting = None
             self._ended.set_exception(error)
             self._ended.exception()  # whoever waits sees it; nobody has to
 

@@ -11,23 +11,21 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
-import orjson
 import structlog
 
 from ductile.plugin import sweep
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Stop
-from ductile.plugin.runner.capture import Ends
+from ductile.plugin.runner.call import Call, Stop
 from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses, Work
+from ductile.plugin.runner.dialogue import Dialogue
 from ductile.plugin.runner.feed import Feed
-from ductile.plugin.runner.frames import FRAMES
+from ductile.plugin.runner.idle_output import IdleOutput
 from ductile.plugin.runner.output_holders import end_holders
 from ductile.plugin.runner.pulse import MISSED, Pulse
+from ductile.plugin.runner.read_size import ReadSize
 from ductile.plugin.runner.request import Request
 from ductile.plugin.runner.spawn import launch_with_pipes
 from ductile.plugin.runner.worker_age import is_worn
-from ductile.plugin.runner.worker_greeting import read_greeting
 
 HELLO_SECONDS = 30.0
 """How long a worker may take to say that it is ready."""
@@ -35,8 +33,10 @@ HELLO_SECONDS = 30.0
 _CHUNK = 262_144
 """Bytes a read."""
 
-_DRAIN_READS = 64
-"""Reads of what a dead worker has left in its pipes."""
+_DRAIN_BYTES = 4 * 1024 * 1024
+"""How much is read of what a dead worker has left in its pipes: more than they hold, and an end where somebody goes on
+writing."""
+
 
 _log = structlog.get_logger()
 
@@ -58,25 +58,26 @@ class Worker:
         self._grace = call.kill_grace / 1000
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
-        self.requests: dict[str, Request] = {}
-        self.concurrency = 0
-        """Requests that it takes at once; 0 until it is ready."""
         self.leaving = False
         self.failed = False
         """It ended though nobody asked it to."""
         self.served = 0
         self.exit_code: int | None = None
         """Once it is gone."""
-        self.said = Ends(STDERR_LIMIT)
-        """What it wrote on stderr before it was ready."""
+        self.fault: str | None = None
+        """Why it was ended; None where nothing was found wrong with it."""
+        self.broken = False
+        """The fault is one of the plugin that another worker would have, too."""
         self.gone = asyncio.Event()
         self._guilty: Request | None = None
         self._work: Work | None = None
         """The request whose mark its new processes carry, where it takes one at a time."""
         self._pulse = Pulse(lambda: self.recycle(f"it has said nothing for {MISSED} heartbeats"))
-        self._line = bytearray()
+        self._read_size = ReadSize(_CHUNK)
         self._read_bytes = 0
         self._open(call, env)
+        idle = IdleOutput(self._name, self.pid, call.output.max_idle_bytes, self._loop.time)
+        self.dialogue = Dialogue(self, call.output, idle)
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(HELLO_SECONDS, self._silent)
 
     def _open(self, call: Call, env: Mapping[str, str]) -> None:
@@ -95,18 +96,28 @@ class Worker:
             os.set_blocking(fd, False)
         self._loop.add_reader(self._pidfd, self._exited)
         self._loop.add_reader(self._stdout, self._read_answers)
-        self._loop.add_reader(self._stderr, self._read_notes)
+        self._loop.add_reader(self._stderr, self.read_notes)
+
+    @property
+    def requests(self) -> Mapping[str, Request]:
+        """Those that it has, by id."""
+        return self.dialogue.requests
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that it takes at once; 0 until it is ready."""
+        return self.dialogue.concurrency
 
     @property
     def has_room(self) -> bool:
         """Whether it can take a request now."""
-        return not self.leaving and len(self.requests) < self.concurrency
+        return not self.leaving and len(self.dialogue.requests) < self.dialogue.concurrency
 
     def take(self, request: Request) -> None:
         """Hands a request over."""
         request.worker = self
         request.taken.set()
-        self.requests[request.id] = request
+        self.dialogue.begin(request)
         self.served += 1
         if self.concurrency == 1:
             self._work = self._children.begin_work(request.call.job_id, self.pid)
@@ -126,11 +137,15 @@ class Worker:
             self._feed.close()
             self._arm(self._grace, self.kill)
 
-    def recycle(self, reason: str, guilty: Request | None = None) -> None:
-        """Ends it now: what else it was asked is lost, through no fault of its own."""
+    def recycle(self, reason: str, guilty: Request | None = None, *, broken: bool = False) -> None:
+        """Ends it now: what else it was asked is lost, through no fault of its own.
+
+        `broken`: the plugin is at fault, and another worker would be the same.
+        """
         if self.gone.is_set() or self._guilty is not None:
             return
         _log.warning("worker recycled", plugin=self._name, pid=self.pid, reason=reason)
+        self.fault, self.broken = reason, broken
         self._guilty = guilty
         self.leaving = True
         self.kill()
@@ -146,39 +161,22 @@ class Worker:
     # ------------------------------------------------------------------ what comes out
 
     def _read_answers(self) -> None:
-        chunk = self._read(self._stdout)
-        if not chunk:
-            return
-        self._beat()
-        self._line += chunk
-        if b"\n" in chunk:
-            *lines, rest = self._line.split(b"\n")
-            self._line = bytearray(rest)
-            for line in lines:
-                if len(line) > STDOUT_LIMIT:
-                    self._flooded()
-                    return
-                self._heard(bytes(line))
-        if len(self._line) > STDOUT_LIMIT:
-            self._line.clear()
-            self._flooded()
+        chunk = self._read(self._stdout, self._read_size.bytes)
+        if chunk:
+            self._beat()
+            self._read_size.follow(chunk, self.dialogue.take_output(chunk))
 
-    def _read_notes(self) -> None:
-        chunk = self._read(self._stderr)
-        if not chunk:
-            return
-        self._beat()
-        if not self.concurrency:
-            self.said.take(chunk)
-        for request in self.requests.values():
-            request.stderr.take(chunk)
-        if not self.requests and self.concurrency:
-            self._note(chunk)
+    def read_notes(self) -> None:
+        """Reads what it has written on stderr."""
+        chunk = self._read(self._stderr, _CHUNK) if self._stderr in self._outputs else b""
+        if chunk:
+            self._beat()
+            self.dialogue.take_notes(chunk)
 
-    def _read(self, fd: int) -> bytes:
+    def _read(self, fd: int, size: int) -> bytes:
         """What stands in the pipe; empty where there is nothing now, or nothing more for ever."""
         try:
-            chunk = os.read(fd, _CHUNK)
+            chunk = os.read(fd, size)
         except BlockingIOError:
             return b""
         except OSError:
@@ -190,67 +188,13 @@ class Worker:
         self._read_bytes += len(chunk)
         return chunk
 
-    def _heard(self, line: bytes) -> None:
-        """One line of stdout."""
-        if not line.strip():
-            return
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            self._noted(line)
-            return
-        if isinstance(value, dict) and not self.concurrency:
-            self._greeted(value)
-        elif isinstance(value, dict) and "id" in value:
-            self._answered(value, line)
-        elif not isinstance(value, dict) or value.keys() != {"heartbeat"}:
-            self._noted(line)
-
-    def _greeted(self, hello: Mapping[str, Any]) -> None:
-        if hello.get("ready") is not True:
-            self._noted(orjson.dumps(hello))
-            return
-        greeting = read_greeting(hello)
-        if greeting is None:
-            self.said.take(b"the worker's first line must have `protocol: 2` and `concurrency` of 1 or more\n")
-            self.recycle("its first line is no greeting of protocol 2")
-            return
-        self.concurrency, self._pulse.interval = greeting.concurrency, greeting.heartbeat
+    def greeted(self, heartbeat: float | None) -> None:
+        """It is ready."""
+        self._pulse.interval = heartbeat
         self._disarm()
         self._changed(self)
 
-    def _answered(self, value: dict[str, Any], line: bytes) -> None:
-        request = self.requests.get(value["id"]) if isinstance(value["id"], str) else None
-        if request is None:
-            _log.warning("worker answered nobody", plugin=self._name, pid=self.pid, id=str(value["id"])[:100])
-            return
-        if len(value) == 2 and not FRAMES.isdisjoint(value):  # noqa: PLR2004 - the id and itself
-            del value["id"]
-            request.take(value)
-            return
-        if self._stderr in self._outputs:
-            self._read_notes()  # what it noted before it answered
-        del self.requests[request.id]
-        request.end(stdout=line)
-        self._freed()
-
-    def _noted(self, line: bytes) -> None:
-        """A line for people: a log entry of what is at work, else of the gateway."""
-        text = line.decode(errors="replace")
-        for request in self.requests.values():
-            request.take({"log": text})
-        if not self.requests:
-            self._note(line)
-
-    def _note(self, words: bytes) -> None:
-        _log.info("worker said", plugin=self._name, pid=self.pid, words=words[:2_000].decode(errors="replace"))
-
-    def _flooded(self) -> None:
-        for request in tuple(self.requests.values()):
-            request.stopped = request.stopped or Stop.FLOODED
-        self.recycle("it wrote a line of more than 10 MiB")
-
-    def _freed(self) -> None:
+    def answered(self) -> None:
         """A request has ended: it has room, or has served long enough."""
         self._end_work()
         self._beat()
@@ -269,11 +213,10 @@ class Worker:
     # ------------------------------------------------------------------ its end
 
     def _beat(self) -> None:
-        self._pulse.beat(at_work=bool(self.requests))
+        self._pulse.beat(at_work=bool(self.dialogue.requests))
 
     def _silent(self) -> None:
-        self.said.take(f"it was not ready within {HELLO_SECONDS:.0f} s\n".encode())
-        self.recycle(f"it was not ready within {HELLO_SECONDS:.0f} s")
+        self.recycle(f"the worker did not say hello within {HELLO_SECONDS:g} s")
 
     def _exited(self) -> None:
         """It is dead and not reaped; what it wrote is in the pipes."""
@@ -281,7 +224,6 @@ class Worker:
         self._disarm()
         self.failed = not self.leaving or not self.concurrency
         self.leaving = True
-        self._drain()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         code = self._children.reap(self.pid, self._pidfd)
@@ -294,15 +236,6 @@ class Worker:
         self.leaving = True
         self._reaped(-signal.SIGKILL)
 
-    def _drain(self) -> None:
-        """Reads what is in the pipes, up to an end where someone goes on writing."""
-        for _ in range(_DRAIN_READS):
-            before = self._read_bytes
-            for fd in tuple(self._outputs):
-                (self._read_answers if fd == self._stdout else self._read_notes)()
-            if self._read_bytes == before:
-                return
-
     def _reaped(self, code: int) -> None:
         self.exit_code = code
         self._feed.close()
@@ -311,29 +244,49 @@ class Worker:
 
     def _ended_orphans(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
         """All that was left to the gateway is dead. What holds the output still is found by its variables."""
-        self._drain()
-        if not self._outputs:
+        self._drain(self._read_bytes + _DRAIN_BYTES, self._end_holders)
+
+    def _end_holders(self) -> None:
+        if self._outputs:
+            end_holders(sweep.kill_worker, self._instance, self._id, self._held_no_more)
+        else:
             self._complete()
-            return
-        end_holders(sweep.kill_worker, self._instance, self._id, self._complete)
+
+    def _held_no_more(self) -> None:
+        self._drain(self._read_bytes + _DRAIN_BYTES, self._complete)
+
+    def _drain(self, most: int, then: Callable[[], None]) -> None:
+        """Reads what is in the pipes, a piece in a turn of the loop, up to an end where somebody goes on writing."""
+        before = self._read_bytes
+        for fd in tuple(self._outputs):
+            (self._read_answers if fd == self._stdout else self.read_notes)()
+        if before < self._read_bytes < most:
+            self._loop.call_soon(self._drain, most, then)
+        else:
+            then()
 
     def _complete(self) -> None:
         if self.gone.is_set():
             return
         self._disarm()
-        self._drain()
         for fd in tuple(self._outputs):
             self._loop.remove_reader(fd)
             os.close(fd)
         self._outputs.clear()
-        self._pulse.stop()
+        self._pulse.close()
         self.gone.set()
         code = self.exit_code if self.exit_code is not None else UNKNOWN_EXIT
-        alone = len(self.requests) == 1 and self._guilty is None
-        for request in self.requests.values():
+        requests, rest = self.dialogue.close()
+        alone = len(requests) == 1
+        for request in requests:
             crashed = request is self._guilty or request.stopped is not None or alone
-            request.end(stdout=bytes(self._line) if alone else b"", exit_code=code, stop=None if crashed else Stop.LOST)
-        self.requests.clear()
+            request.end(
+                stdout=rest if alone else b"",
+                exit_code=code,
+                stop=None if crashed else Stop.LOST,
+                fault=self.fault if crashed else None,
+            )
+        self._guilty = None
         self._changed(self)
 
     def _arm(self, seconds: float, callback: Callable[[], None]) -> None:

@@ -1,30 +1,37 @@
 """The persistent runner against real workers: the author libraries', and badly behaved ones."""
 
 import asyncio
+import gc
 import json
 import os
 import shutil
 import signal
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.processes import MakeCall, Script, assert_no_children, descriptors, is_alive
 
 import ductile.author
+from ductile.dispatch.judge import judge
 from ductile.model.ids import new_id
+from ductile.model.job import Outcome
+from ductile.model.output import DEFAULT_OUTPUT
 from ductile.model.workers import WorkerRules
-from ductile.plugin.protocol import read_response
+from ductile.plugin.protocol import Response, read_response
 from ductile.plugin.runner import persistent as pools
 from ductile.plugin.runner import worker as workers
-from ductile.plugin.runner.call import STDOUT_LIMIT, Call, Execution, Stop
+from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.plugin.runner.fork import Fork
 from ductile.plugin.runner.persistent import Persistent
 from ductile.plugin.runner.spawn import Spawn
 
+STDOUT_BYTES = DEFAULT_OUTPUT.max_stdout_bytes
 AUTHOR = Path(ductile.author.__file__).parent
 PYTHON = f"#!{sys.executable} -IS\n"
 HELLO = "import json, os, sys, time\nprint(json.dumps({'ready': True, 'protocol': 2%s}), flush=True)\n"
@@ -56,6 +63,13 @@ def ask(make_call: MakeCall) -> MakeCall:
         return make_call(executable, **{"stdin": json.dumps(request).encode() + b"\n", **changes})
 
     return call
+
+
+def response_of(execution: Execution) -> Response:
+    """As the gateway understands it: with what was logged on the way."""
+    response = judge(execution, str)
+    assert response.response is not None, response
+    return replace(response.response, logs=(*response.logs, *response.response.logs))
 
 
 def answer(execution: Execution) -> Any:
@@ -162,8 +176,8 @@ async def test_the_same_functions_answer_in_both_lifecycles(
 ) -> None:
     plugin = library()
     for command in ("echo", "fail", "fail-hard", "nothing", "unspeakable", "missing"):
-        once = read_response((await run(Spawn(), ask(plugin, command))).stdout)
-        kept = read_response((await run(persistent, ask(plugin, command))).stdout)
+        once = response_of(await run(Spawn(), ask(plugin, command)))
+        kept = response_of(await run(persistent, ask(plugin, command)))
         for one in (once, kept):
             if isinstance(one.result, dict):
                 one.result.pop("pid", None)
@@ -183,7 +197,7 @@ async def test_a_request_that_is_none_gets_an_error_answer(library: Any, ask: Ma
 async def test_what_a_plugin_says_on_its_way_is_kept_with_its_answer(
     persistent: Persistent, library: Any, ask: MakeCall
 ) -> None:
-    response = read_response((await run(persistent, ask(library(), payload={"word": "x"}))).stdout)
+    response = response_of(await run(persistent, ask(library(), payload={"word": "x"})))
     assert response.logs == ({"level": "info", "message": "looked"},)
     assert [(event.type, event.payload, event.dedupe_key) for event in response.events] == [
         ("seen", {"word": "x"}, "key")
@@ -268,18 +282,18 @@ async def test_of_several_that_a_dead_worker_had_none_is_blamed(
         ("sys.stderr.write('cannot start'); sys.exit(3)", b"cannot start"),
         ('print(\'{"ready": true, "protocol": 9}\', flush=True); time.sleep(60)', b"protocol: 2"),
         ('print(\'{"ready": true, "protocol": 2, "concurrency": 0}\', flush=True); time.sleep(60)', b"concurrency"),
-        ("time.sleep(60)", b"not ready within"),
+        ("time.sleep(60)", b"did not say hello within"),
     ],
 )
 async def test_a_worker_that_does_not_come_up_fails_what_waits_for_it_with_its_words(
     persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch, *, body: str, why: bytes
 ) -> None:
-    if b"not ready" in why:
+    if b"hello" in why:
         monkeypatch.setattr(workers, "HELLO_SECONDS", 0.05)
     plugin = script(PYTHON + "import sys, time\n" + body + "\n")
     execution = await run(persistent, ask(plugin))
     assert execution.exit_code != 0
-    assert why in execution.stderr
+    assert why in str(execution.fault).encode() + execution.stderr
 
 
 async def test_a_worker_that_keeps_failing_is_started_ever_more_slowly(
@@ -316,15 +330,91 @@ async def test_other_lines_of_stdout_are_logs_of_what_is_at_work(
     plugin = script(
         PYTHON + LOOP + '    print(\'just a word\\n\\n[1, 2]\\n{"no": "id"}\', flush=True)\n    ' + OK % "1"
     )
-    response = read_response((await run(persistent, ask(plugin))).stdout)
+    response = response_of(await run(persistent, ask(plugin)))
     assert [log["message"] for log in response.logs] == ["just a word", "[1, 2]", '{"no": "id"}']
 
 
-async def test_an_answer_to_nobody_changes_nothing(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+async def test_a_second_answer_changes_nothing(persistent: Persistent, script: Script, ask: MakeCall) -> None:
     plugin = script(
-        PYTHON + LOOP + '    print(\'{"id": "other/1", "status": "ok", "result": 0}\', flush=True)\n    ' + OK % "1"
+        PYTHON + HELLO % "" + "old = None\nfor line in sys.stdin:\n    r = json.loads(line)\n"
+        "    if old: print(json.dumps({'id': old, 'status': 'ok', 'result': 0}), flush=True)\n"
+        "    old = r['id']\n    " + OK % "1"
     )
-    assert answer(await run(persistent, ask(plugin))) == 1
+    assert [answer(await run(persistent, ask(plugin))) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"id": "other/1", "status": "ok", "result": 0}', "its `id` is of no request"),
+        ('{"status": "ok", "result": 0}', "it has no `id`"),
+        ('{"id": null, "status": "ok", "result": 0}', "its `id` is of no request"),
+        ('{"id": 7, "status": "ok", "result": 0}', "its `id` is of no request"),
+        ('{"id": ID, "status": "ok", "resu', "stdout is not JSON: unexpected end of data"),
+        ('{"id": ID, "status": "ok", "result": nul}', "stdout is not JSON: invalid literal"),
+        ('{"status": "ok", ', "stdout is not JSON"),
+        ("{'id': ID, 'status': 'ok', 'result': 0}", "stdout is not JSON"),
+        ('{"id": ID, "status": "fine"}', "`status` is"),
+        ('{"id": ID, "status": "ok"}', "needs a `result`"),
+    ],
+)
+async def test_an_answer_that_is_none_fails_its_request_at_once(
+    persistent: Persistent, script: Script, ask: MakeCall, line: str, why: str
+) -> None:
+    plugin = script(
+        PYTHON + LOOP + f"    print({line!r}.replace('ID', json.dumps(r['id'])), flush=True); time.sleep(60)\n"
+    )
+    judged = judge(await asyncio.wait_for(run(persistent, ask(plugin)), 20), str)
+    assert (judged.outcome, judged.retry) == (Outcome.FAILED, False)
+    assert why in str(judged.error)
+    assert str(judged.error).startswith("protocol error: ")
+    assert judged.stdout
+
+
+async def test_a_frame_that_nests_deeply_hides_no_answer_of_the_same_read(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    deep = "[" * 300 + "]" * 300
+    plugin = script(
+        PYTHON + HELLO % ", 'concurrency': 2" + "a, b = (json.loads(sys.stdin.readline())['id'] for _ in range(2))\n"
+        f'lines = [\'{{"id":"\' + a + \'","progress":{deep}}}\', \'{{"id":"\' + a + \'","log":{deep}}}\']\n'
+        "lines += [json.dumps({'id': i, 'status': 'ok', 'result': 1}) for i in (a, b)]\n"
+        "print('\\n'.join(lines), flush=True)\nsys.stdin.read()\n"
+    )
+    executions = await asyncio.wait_for(asyncio.gather(run(persistent, ask(plugin)), run(persistent, ask(plugin))), 20)
+    assert [answer(one) for one in executions] == [1, 1]
+    assert any("cannot be shown" in log["message"] for one in executions for log in judge(one, str).logs)
+
+
+async def test_a_greeting_that_never_comes_is_told_with_what_came_instead(
+    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "HELLO_SECONDS", 0.3)
+    plugin = script(PYTHON + "import time\nprint('Welcome to my plugin', flush=True)\ntime.sleep(60)\n")
+    judged = judge(await run(persistent, ask(plugin)), str)
+    assert judged.error == "the worker did not say hello within 0.3 s: Welcome to my plugin"
+    late = judge(await run(persistent, ask(plugin, timeout=50)), str)
+    assert "no worker had said hello yet" in str(late.error) or "no worker had been started" in str(late.error)
+
+
+async def test_a_crash_costs_no_memory_that_waits_for_the_collector(
+    persistent: Persistent, script: Script, ask: MakeCall
+) -> None:
+    plugin = script(PYTHON + LOOP + "    sys.stdout.write('x' * 1_000_000); sys.stdout.flush(); os._exit(3)\n")
+    gc.collect()
+    gc.disable()
+    try:
+        request = persistent.start(ask(plugin))
+        await request.taken.wait()
+        held = [weakref.ref(request), weakref.ref(request.worker), weakref.ref(request.worker.dialogue)]  # type: ignore[union-attr,attr-defined]
+        execution = await request.wait()
+        assert (execution.exit_code, len(execution.stdout)) == (3, 1_000_000)
+        del request, execution
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert [ref() for ref in held] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 async def test_a_late_answer_of_one_attempt_does_not_settle_the_next(
@@ -350,7 +440,7 @@ async def test_a_line_of_more_than_the_limit_ends_the_worker(
     persistent: Persistent, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(
-        PYTHON + LOOP + f"    sys.stdout.write('x' * {STDOUT_LIMIT + 1}); sys.stdout.flush(); time.sleep(60)\n"
+        PYTHON + LOOP + f"    sys.stdout.write('x' * {STDOUT_BYTES + 1}); sys.stdout.flush(); time.sleep(60)\n"
     )
     assert (await run(persistent, ask(plugin))).stop is Stop.FLOODED
 

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 from support.processes import MakeCall, Script, assert_no_children, descriptors, is_alive, watching
 
+from ductile.model.output import DEFAULT_OUTPUT
 from ductile.plugin import sweep
 from ductile.plugin.runner import process
-from ductile.plugin.runner.call import STDERR_LIMIT, STDOUT_LIMIT, Call, Execution, Runner, Stop
+from ductile.plugin.runner.call import Call, Execution, Runner, Stop
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
 from ductile.plugin.runner.spawn import Spawn
 
 PYTHON = f"#!{sys.executable} -IS\n"
 ANSWER = '{"status":"ok","result":"done"}'
+STDOUT_BYTES, STDERR_BYTES = DEFAULT_OUTPUT.max_stdout_bytes, DEFAULT_OUTPUT.max_stderr_bytes
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ async def test_a_flood_of_stdout_ends_the_plugin_and_keeps_what_is_allowed(
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec yes\n")))
     assert execution.stop is Stop.FLOODED
     assert execution.exit_code == -signal.SIGTERM
-    assert len(execution.stdout) == STDOUT_LIMIT
+    assert len(execution.stdout) == STDOUT_BYTES
 
 
 async def test_a_flood_is_read_on_until_a_plugin_that_ignores_sigterm_ends(
@@ -151,19 +153,23 @@ async def test_a_flood_is_read_on_until_a_plugin_that_ignores_sigterm_ends(
 ) -> None:
     plugin = script("#!/bin/sh\ntrap '' TERM\nhead -c 20000000 /dev/zero\nexit 4\n")
     execution = await run(spawn, make_call(plugin))
-    assert (execution.stop, execution.exit_code, len(execution.stdout)) == (Stop.FLOODED, 4, STDOUT_LIMIT)
+    assert (execution.stop, execution.exit_code, len(execution.stdout)) == (
+        Stop.FLOODED,
+        4,
+        STDOUT_BYTES,
+    )
 
 
 async def test_stdout_may_fill_its_limit_exactly(spawn: Runner, script: Script, make_call: MakeCall) -> None:
-    execution = await run(spawn, make_call(script(f"#!/bin/sh\nexec head -c {STDOUT_LIMIT} /dev/zero\n")))
-    assert (execution.stop, execution.exit_code, len(execution.stdout)) == (None, 0, STDOUT_LIMIT)
+    execution = await run(spawn, make_call(script(f"#!/bin/sh\nexec head -c {STDOUT_BYTES} /dev/zero\n")))
+    assert (execution.stop, execution.exit_code, len(execution.stdout)) == (None, 0, STDOUT_BYTES)
 
 
 async def test_a_flood_of_stderr_is_cut_and_fails_nothing(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     plugin = script(f"#!/bin/sh\necho first >&2; head -c 50000000 /dev/zero >&2; echo last >&2; echo '{ANSWER}'\n")
     execution = await run(spawn, make_call(plugin))
     assert (execution.exit_code, execution.stop, execution.stdout) == (0, None, f"{ANSWER}\n".encode())
-    assert len(execution.stderr) <= STDERR_LIMIT
+    assert len(execution.stderr) <= STDERR_BYTES
     assert execution.stderr.startswith(b"first\n")
     assert execution.stderr.endswith(b"last\n")
     assert b"bytes are left out here" in execution.stderr
@@ -485,6 +491,7 @@ import asyncio, os, pathlib
 from ductile.plugin.environment import Environment
 from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.spawn import Spawn
+
 async def main():
     for number in (0, 1, 2):
         os.close(number)

@@ -61,7 +61,7 @@ def test_the_default_of_every_setting_means_what_it_says(tmp_path: Path) -> None
     (tmp_path / "config.yaml").write_text("")
     first = load_layers(tmp_path / "config.yaml", {"DUCTILE_SERVICE__MAX_WORKERS": "3"})
     for one in below(effective(first), ("service",)):
-        name = f"DUCTILE_SERVICE__{str(one.path[1]).upper()}"
+        name = "DUCTILE_" + "__".join(str(part).upper() for part in one.path)
         value = str(one.value).lower() if isinstance(one.value, bool | list) else str(one.value)
         again = load_layers(tmp_path / "config.yaml", {name: value})
         [same] = below(effective(again), one.path)

@@ -1,8 +1,10 @@
 """What an execution means."""
 
+from typing import Any
+
 import pytest
 
-from ductile.dispatch.judge import STDERR_TAIL, Judged, judge
+from ductile.dispatch.judge import STDERR_SHOWN, Judged, judge
 from ductile.document.redact import Redactor
 from ductile.model.job import Outcome
 from ductile.plugin.runner.call import Execution, Stop
@@ -11,8 +13,10 @@ SECRET = "s3cr3t-of-the-house"
 OK = b'{"status": "ok", "result": 1}'
 
 
-def judged(stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"", stop: Stop | None = None) -> Judged:
-    execution = Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=stop, duration=1500)
+def judged(
+    stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"", stop: Stop | None = None, **more: Any
+) -> Judged:
+    execution = Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=stop, duration=1500, **more)
     return judge(execution, Redactor([SECRET]).text)
 
 
@@ -59,7 +63,7 @@ def test_a_protocol_error_is_permanent_and_keeps_what_was_printed(stdout: bytes)
 
 
 def test_a_flood_is_a_protocol_error() -> None:
-    ended = judged(b"x" * 100, stop=Stop.FLOODED)
+    ended = judged(b"x" * 100, stop=Stop.FLOODED, fault="it wrote more than 10 MiB on stdout")
     assert (ended.outcome, ended.retry) == (Outcome.FAILED, False)
     assert "10 MiB" in str(ended.error)
 
@@ -88,7 +92,7 @@ def test_a_stop_decides_whatever_was_answered_in_the_grace(stop: Stop, outcome: 
 
 @pytest.mark.parametrize("exit_code", [0, 1, -9, 78])
 def test_an_error_that_quotes_what_was_printed_holds_no_part_of_a_secret(exit_code: int) -> None:
-    cut = b"x" * 70 + SECRET.encode() + b"y" * (STDERR_TAIL - len(SECRET) // 2)
+    cut = b"x" * 70 + SECRET.encode() + b"y" * (STDERR_SHOWN - len(SECRET) // 2)
     error = str(judged(cut, exit_code=exit_code, stderr=cut).error)
     assert all(part not in error for part in (SECRET[:5], SECRET[-5:]))
 
@@ -97,3 +101,42 @@ def test_what_is_wrong_with_output_that_holds_a_secret_is_told_of_the_redacted_o
     assert "near '[REDACTED]'" in str(judged(SECRET.encode()).error)
     assert judged(b'{"%s": 1}' % SECRET.encode()).error == "protocol error: the response has no `status`"
     assert judged(b'{"status": "ok", "result": 1} "%s"' % SECRET.encode()).error is not None
+
+
+def test_an_answer_before_the_deadline_is_told_and_not_run_again() -> None:
+    ended = judged(OK, stop=Stop.TIMED_OUT, before_stop=len(OK))
+    assert (ended.outcome, ended.retry, ended.response) == (Outcome.TIMED_OUT, False, None)
+    assert "it had answered, and did not end; close what it holds open" in str(ended.error)
+    assert ended.stdout == OK.decode()
+
+
+def test_half_an_answer_at_the_deadline_or_a_whole_one_after_it_is_run_again() -> None:
+    for stdout, before in ((OK[:10], 10), (OK, 0), (OK, 10)):
+        ended = judged(stdout, stop=Stop.TIMED_OUT, before_stop=before)
+        assert (ended.outcome, ended.retry) == (Outcome.TIMED_OUT, True)
+        assert "instead of a response it printed" in str(ended.error)
+
+
+def test_plain_text_before_the_response_is_logged_and_counted() -> None:
+    ended = judged(b"starting\n{'a': 1}\n[INFO] on\n" + OK)
+    assert ended.response is not None
+    assert [log["message"] for log in ended.response.logs] == ["starting", "{'a': 1}", "[INFO] on"]
+    assert (ended.outcome, ended.plain_lines) == (Outcome.SUCCEEDED, 3)
+
+
+def test_logs_before_a_crash_are_kept() -> None:
+    ended = judged(b'{"log": "one"}\ntwo\n{"progress": 1}\n', exit_code=1)
+    assert [log["message"] for log in ended.logs] == ["one", "two"]
+
+
+def test_a_long_error_keeps_both_its_ends() -> None:
+    ended = judged(b"", exit_code=1, stderr=b"FIRST " + b"x" * 5_000 + b" LAST")
+    assert str(ended.error).startswith("exit 1 without a response: FIRST xx")
+    assert "characters cut" in str(ended.error)
+    assert str(ended.error).endswith("xx LAST")
+
+
+def test_what_is_kept_of_an_unreadable_stdout_is_bounded() -> None:
+    ended = judged(b"<" + b"x" * 9_900_000 + b">", exit_code=1)
+    assert len(str(ended.stdout)) < 66_000
+    assert str(ended.stdout)[0] + str(ended.stdout)[-1] == "<>"

@@ -1,4 +1,5 @@
 import math
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +14,9 @@ from msgspec.structs import replace
 from ductile.model.event import Emitted, Event
 from ductile.model.job import Claimed, Job, State
 from ductile.model.manifest import Manifest
+from ductile.model.output import OutputRules
 from ductile.model.snapshot import Plugin
-from ductile.plugin.protocol import Unreadable, Unwritable, read_response, write_request
+from ductile.plugin.protocol import OverBudget, Unreadable, Unwritable, read_response, write_request
 
 PLUGIN = Plugin(
     name="mail_work",
@@ -213,7 +215,7 @@ def test_logs_are_taken_as_they_come_those_of_frames_first() -> None:
     [
         (b"", "stdout is empty"),
         (b" \n\t", "stdout is empty"),
-        (b"hello", "stdout is not JSON: Expecting value at character 1, near 'hello'"),
+        (b"hello", "stdout is not JSON: it printed no response, but plain text: 'hello'"),
         (b"\xff{}", "stdout is not UTF-8: byte 0 is 0xff"),
         (b'{"status":"ok","result":"\xff"}', "stdout is not UTF-8: byte 25 is 0xff"),
         (b'{"status":"ok","result":NaN}', "stdout is not JSON"),
@@ -222,7 +224,10 @@ def test_logs_are_taken_as_they_come_those_of_frames_first() -> None:
         (b'{"progress":NaN}{"status":"ok","result":1}', "stdout is not JSON"),
         (b'{"status":"ok","result":"\\ud800"}', "stdout is not JSON"),
         (b'{"status":"ok","result":1', "stdout is not JSON"),
-        (b'{"status":"ok","result":1} bye', "stdout is not JSON: Expecting value at character 28, near 'bye'"),
+        (
+            b'{"status":"ok","result":1} bye',
+            "stdout is not JSON: after the last JSON value it printed 'bye', and the response comes last",
+        ),
         (b'{"status":"ok","result":1}\xc2\xa0{}', "stdout is not JSON"),
         (b"1" * 5_000 + b" 1", "stdout is not JSON"),
         (b"[1]", "the response is a list, not an object"),
@@ -272,3 +277,54 @@ def test_a_reason_with_braces_is_shown_as_it_is() -> None:
 def test_numbers_keep_what_a_double_holds() -> None:
     response = read_response(b'{"status":"ok","result":[1e308,123456789012345678901234567890]}')
     assert all(math.isfinite(number) for number in response.result)
+
+
+def test_plain_text_before_the_response_becomes_log_entries_in_their_place() -> None:
+    stdout = b'one\n{"log": "two"}\n\xff three\r\n{"level": \n{\n  "status": "ok",\n  "result": 1\n}\n'
+    response = read_response(stdout)
+    assert [log["message"] for log in response.logs] == ["one", "two", "\ufffd three", '{"level":']
+    assert response.plain_lines == 3
+
+
+def test_a_log_entry_that_nests_too_deeply_hides_nothing_else() -> None:
+    stdout = b'{"log": %s}\n{"log": "seen"}\n{"status": "ok", "result": 1}' % (b"[" * 600 + b"]" * 600)
+    logs = read_response(stdout).logs
+    assert "cannot be shown again" in logs[0]["message"]
+    assert logs[1]["message"] == "seen"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "setting"),
+    [
+        (b'{"progress":1}\n' * 11, "max_lines"),
+        (b"word\n" * 11, "max_lines"),
+        (b'{"log":1}\n' * 6, "max_log_entries"),
+        (b"word\n" * 6, "max_log_entries"),
+        (b'{"log":"%s"}\n' % (b"x" * 200), "max_log_bytes"),
+        (b"", "max_events"),
+    ],
+)
+def test_what_is_too_much_names_its_setting(stdout: bytes, setting: str) -> None:
+    rules = OutputRules(max_lines=10, max_log_entries=5, max_log_bytes=100, max_events=2)
+    events = [{"type": "a"}] * (3 if setting == "max_events" else 2)
+    with pytest.raises(OverBudget, match=f"service.output.{setting}"):
+        read_response(stdout + answered(status="ok", result=1, events=events), rules)
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        b"[\n" * 200_000,
+        b'{"\n' * 200_000,
+        b'"\\"' * 200_000,
+        b"[1,\n" * 900 + b"x" * 100_000,
+        b'{"a":"' + b'\\"' * 300_000,
+        b"\n" * 500_000,
+    ],
+)
+def test_no_output_costs_more_than_its_length_times_a_few(stdout: bytes) -> None:
+    """What would be quadratic takes minutes at this size; a linear reading takes a fraction of a second."""
+    began = time.process_time()
+    with pytest.raises(Unreadable):
+        read_response(stdout)
+    assert time.process_time() - began < 5

@@ -20,7 +20,7 @@ def test_capped_keeps_the_beginning_however_it_is_cut(data: bytes, sizes: list[i
     for chunk in chunks:
         capped.take(chunk)
     whole = b"".join(chunks)
-    assert capped.value() == whole[:LIMIT]
+    assert capped.release() == whole[:LIMIT]
     assert capped.overflowed is (len(whole) > LIMIT)
 
 

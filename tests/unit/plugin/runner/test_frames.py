@@ -5,6 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ductile.model.output import DEFAULT_OUTPUT
+from ductile.plugin.runner.budget import Budget
 from ductile.plugin.runner.frames import LONGEST, Frames
 
 OUTPUT = b"""{"log": "one"}
@@ -25,7 +27,7 @@ EXPECTED: list[Any] = [
 @given(st.lists(st.integers(0, len(OUTPUT))))
 def test_frames_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
     heard: list[Any] = []
-    frames = Frames(heard.append)
+    frames = Frames(heard.append, Budget(DEFAULT_OUTPUT))
     at = 0
     for cut in [*sorted(cuts), len(OUTPUT)]:
         frames.take(OUTPUT[at:cut])
@@ -35,7 +37,7 @@ def test_frames_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
 
 def test_a_line_without_end_costs_bounded_memory_and_hides_none_after_it() -> None:
     heard: list[Any] = []
-    frames = Frames(heard.append)
+    frames = Frames(heard.append, Budget(DEFAULT_OUTPUT))
     for _ in range(100):
         frames.take(b"x" * LONGEST)
         assert len(frames._line) <= LONGEST  # noqa: SLF001 - what is bounded

@@ -1,0 +1,96 @@
+"""A line of a worker's stdout, and what it means."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
+from msgspec import json as msgspec_json
+
+from ductile.plugin.runner.frames import FRAMES
+
+LARGE_BYTES = 65_536
+"""Beyond this an answer's `id` is looked up without making values of all the rest: that is done once, off the loop."""
+
+_ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,200})"')
+_OBJECT = re.compile(rb'\s*\{\s*(["}]|$)')
+
+
+class Text(Struct, frozen=True):
+    """A line that is not for the gateway: plain text, or JSON of another kind."""
+
+
+class Object(Struct, frozen=True):
+    """An object without `id`."""
+
+    value: Mapping[str, Any]
+
+
+class Frame(Struct, frozen=True):
+    """`{"id", "log"}` or `{"id", "progress"}`."""
+
+    id: Any
+    value: Mapping[str, Any]
+
+
+class Answer(Struct, frozen=True):
+    """An object with an `id`, which is the response to a request."""
+
+    id: Any
+
+
+class Broken(Struct, frozen=True):
+    """It begins as an object does and is none: an answer to the request of this `id`, where one can be read."""
+
+    id: str | None
+
+
+Message = Text | Object | Frame | Answer | Broken
+
+
+class _Head(Struct):
+    """The members that tell what a large object is."""
+
+    id: Any = UNSET
+    status: Raw | UnsetType = UNSET
+    log: Raw | UnsetType = UNSET
+    progress: Raw | UnsetType = UNSET
+
+
+def read_message(line: bytes) -> Message:
+    """What the line says; of a large answer only its `id` is read."""
+    if len(line) > LARGE_BYTES and (answer := _large_answer(line)) is not None:
+        return answer
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _broken(line)
+    if not isinstance(value, dict):
+        return Text()
+    if "id" not in value:
+        return Object(value)
+    if len(value) == 2 and not FRAMES.isdisjoint(value):  # noqa: PLR2004 - the id and itself
+        return Frame(value.pop("id"), value)
+    return Answer(value["id"])
+
+
+def _large_answer(line: bytes) -> Answer | None:
+    try:
+        head = msgspec_json.decode(line, type=_Head)
+    except (DecodeError, RecursionError):
+        return None
+    frame = head.log is not UNSET or head.progress is not UNSET
+    return None if head.id is UNSET or (frame and head.status is UNSET) else Answer(head.id)
+
+
+def _broken(line: bytes) -> Text | Broken:
+    found = _ID.search(line)
+    if found is not None and line.lstrip()[:1] == b"{":
+        return Broken(found[1].decode(errors="replace"))
+    return Broken(None) if _OBJECT.match(line) or (line.lstrip().startswith(b"{'") and b"'status'" in line) else Text()
+
+
+def is_answer(value: Mapping[str, Any]) -> bool:
+    """Whether an object without `id` was meant as an answer, and is no line of a log in JSON."""
+    return value.get("status") in ("ok", "error") or "result" in value

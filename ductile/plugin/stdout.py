@@ -1,0 +1,174 @@
+"""The stdout of a one-shot plugin, taken apart: JSON values, and lines of plain text between them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from ductile.errors import DuctileError
+from ductile.model.output import OutputRules, excess
+
+_SPACE = re.compile(rb"[ \t\n\r]*")
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+"""A string (to the very end where nothing closes it, so that nothing is looked at twice) or a bracket."""
+_OPENS, _CLOSES = b"{[", b"}]"
+_LIKE_OBJECT = re.compile(rb'\{\s*(["}]|$)')
+
+MAX_DEPTH = 1024
+"""Levels that a value may nest to be read at all."""
+
+_SCANS = 4
+"""How often the whole may be looked through for the ends of values that do not end on their line."""
+
+_SHOWN_CHARACTERS = 80
+"""Characters of a wrong value that a reason shows."""
+
+
+class Unreadable(DuctileError):
+    """The plugin's output is no protocol-2 response: {reason}."""
+
+    code = "protocol_error"
+    status = 502
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class OverBudget(Unreadable):
+    """The plugin's output is more than it may be: {reason}."""
+
+
+class PlainText(Struct, frozen=True):
+    """A line that is no JSON, and where it begins."""
+
+    line: bytes
+    at: int
+
+    @property
+    def text(self) -> str:
+        """The line as a log message."""
+        return self.line.decode(errors="replace").rstrip("\r")
+
+
+def split_stdout(stdout: bytes, rules: OutputRules) -> list[Any]:
+    """All JSON values of stdout in their order, with lines of plain text before the last of them as `PlainText`.
+
+    The last is always a JSON value. Raises Unreadable, OverBudget.
+    """
+    try:
+        return [orjson.loads(stdout)]  # nothing but the response, as most plugins write
+    except orjson.JSONDecodeError:
+        pass
+    parts: list[Any] = []
+    for part in _parts(stdout):
+        parts.append(part)
+        if len(parts) > rules.max_lines:
+            raise OverBudget(reason=f"it wrote {excess('max_lines', rules.max_lines, 'lines before its response')}")
+    if not parts:
+        raise Unreadable(reason="stdout is empty")
+    if isinstance(parts[-1], PlainText):
+        raise Unreadable(reason=_no_response(stdout, parts))
+    return parts
+
+
+def _parts(stdout: bytes) -> Iterator[Any]:
+    scanned, at = 0, _skip_space(stdout, 0)
+    while at < len(stdout):
+        end = stdout.find(b"\n", at)
+        end = len(stdout) if end < 0 else end
+        try:
+            yield orjson.loads(memoryview(stdout)[at:end])
+        except orjson.JSONDecodeError:
+            reach = 0
+            if stdout[at] in _OPENS and scanned < _SCANS * len(stdout):
+                reach, looked = _end_of_value(stdout, at)
+                scanned += looked
+            try:
+                yield orjson.loads(memoryview(stdout)[at:reach])
+                end = reach
+            except orjson.JSONDecodeError:
+                yield PlainText(stdout[at:end].rstrip(), at)
+        at = _skip_space(stdout, end)
+
+
+def _end_of_value(stdout: bytes, at: int) -> tuple[int, int]:
+    """Where the brackets that open at `at` are all closed, or `at` where they never are; and how much was looked at."""
+    depth = 0
+    for token in _TOKEN.finditer(stdout, at):
+        first = token[0][0]
+        if first in _OPENS:
+            depth += 1
+            if depth > MAX_DEPTH:
+                return at, token.end() - at
+        elif first in _CLOSES:
+            depth -= 1
+            if depth <= 0:
+                return token.end(), token.end() - at
+    return at, len(stdout) - at
+
+
+def _skip_space(stdout: bytes, at: int) -> int:
+    match = _SPACE.match(stdout, at)
+    return match.end() if match else at
+
+
+def _no_response(stdout: bytes, parts: list[Any]) -> str:
+    """Why the last part is no response."""
+    last: PlainText = parts[-1]
+    try:
+        stdout.decode()
+    except UnicodeDecodeError as error:
+        return f"stdout is not UTF-8: byte {error.start} is 0x{stdout[error.start]:02x}"
+    if stdout[last.at] in _OPENS and (fault := _fault(stdout, last.at)):
+        return fault
+    if all(isinstance(part, PlainText) for part in parts):
+        return f"stdout is not JSON: it printed no response, but plain text: {ends(_joined(parts))}"
+    return f"stdout is not JSON: after the last JSON value it printed {ends(last.text)}, and the response comes last"
+
+
+def _joined(parts: list[Any]) -> str:
+    """The first and the last lines are enough to be shown."""
+    few = parts if len(parts) <= _SHOWN_CHARACTERS else [*parts[: _SHOWN_CHARACTERS // 2], *parts[-40:]]
+    return "\n".join(part.text for part in few)
+
+
+def _fault(stdout: bytes, at: int) -> str | None:
+    """What breaks the JSON that begins here; None where it only begins like JSON."""
+    rest = memoryview(stdout)[at:]
+    try:
+        orjson.loads(rest)
+    except orjson.JSONDecodeError as error:
+        if "depth" in error.msg or "ecursion" in error.msg:
+            return "stdout is nested too deeply"
+        if stdout[at] == ord("{") and not looks_like_object(stdout[at : at + _SHOWN_CHARACTERS]):
+            return None
+        where = len(stdout[:at].decode()) + error.pos
+        near = bytes(rest).decode()[max(0, error.pos - 20) :]
+        return f"stdout is not JSON: {error.msg.split(':')[0]} at character {where + 1}, near {shown(near)}"
+    return None
+
+
+def looks_like_object(line: bytes) -> bool:
+    """Whether a line begins as a JSON object does, so that it was meant to be one."""
+    return _LIKE_OBJECT.match(line) is not None
+
+
+def shown(text: str) -> str:
+    """The beginning of a text, in quotes."""
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
+
+
+def ends(text: str, limit: int = 2 * _SHOWN_CHARACTERS) -> str:
+    """Both ends of a text, in quotes."""
+    return repr(cut_middle(text, limit))
+
+
+def cut_middle(text: str, limit: int) -> str:
+    """The text, or its two ends with a note of how much was cut between them."""
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit // 2], text[len(text) - (limit - limit // 2) :]
+    return f"{head} … {len(text) - limit:,} characters cut … {tail}"
