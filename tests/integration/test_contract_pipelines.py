@@ -94,12 +94,23 @@ def test_a_wait_that_is_asked_for_overrides_the_pipelines_timeout(world: Gateway
     assert (answer.status, answer.body["status"]) == (200, "succeeded")
 
 
-def test_several_entries_cannot_be_waited_for_synchronously(world: Gateway) -> None:
+def test_a_synchronous_pipeline_that_begins_with_a_split_is_waited_for(world: Gateway) -> None:
     answer = world.post("/pipeline/wide")
-    assert is_error(answer, 400, "bad_request")
-    assert "?async=true" in answer.body["message"]
-    assert runs(world, "wide") == 0
+    assert (answer.status, answer.body["status"]) == (200, "succeeded")
+    assert answer.body["result"] == {"left": RESPONSE, "right": RESPONSE}
     assert world.post("/pipeline/wide?async=true").status == 202
+
+
+def test_every_branch_of_a_split_is_waited_for_also_where_one_fails(world: Gateway) -> None:
+    early = world.post("/pipeline/torn", {"gate": "torn"})
+    assert (early.status, early.body["timeout_exceeded"]) == (202, True)
+    assert world.get(f"/job/{early.body['job_id']}")["status"] == "running"
+    opened(world, "torn")
+    answer = world.post("/pipeline/torn?wait=20", {"gate": "torn"})
+    assert (answer.status, answer.body["status"], answer.body["error"]) == (200, "failed", "no luck")
+    states = {row["step"]: row["status"] for row in answer.body["tree"]}
+    assert states == {None: "failed", "bad": "failed", "deep": "succeeded", "gated": "succeeded"}
+    world.until(lambda: world.get(f"/job/{early.body['job_id']}")["status"] == "failed")
 
 
 def test_what_a_run_emits_is_always_routed_so_there_is_nothing_to_say_about_it(world: Gateway) -> None:

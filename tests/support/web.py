@@ -22,6 +22,7 @@ from ductile.flow.dsl import PipelineModel
 from ductile.flow.pipeline import compile_pipelines
 from ductile.http.ask import Gateway
 from ductile.http.server import HttpServer
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.job import Claimed, Outcome, State
 from ductile.model.manifest import Command, CommandType, Manifest
 from ductile.model.order import Settlement
@@ -288,7 +289,9 @@ class Web:
     def _openapi(self) -> Any:
         """The document of the snapshot that serves; None where a test has taken that away."""
         serves = self.live.snapshot
-        return orjson.loads(orjson.dumps(openapi(serves, "0.9"))) if isinstance(serves, Snapshot) else None
+        return (
+            orjson.loads(orjson.dumps(openapi(serves, "0.9", ERROR_EXAMPLES))) if isinstance(serves, Snapshot) else None
+        )
 
     async def post(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
         return await self.call("POST", path, body, **kwargs)

@@ -82,6 +82,20 @@ PIPELINES = [
         "steps": [{"split": [{"id": "left", "uses": "shell"}, {"id": "right", "uses": "shell"}]}],
     },
     {
+        "name": "torn",
+        "on": "torn.go",
+        "execution_mode": "synchronous",
+        "timeout": "300ms",
+        "steps": [
+            {
+                "split": [
+                    {"split": [{"id": "bad", "uses": "fail"}, {"id": "deep", "uses": "shell"}]},
+                    {"id": "gated", "uses": "gate"},
+                ]
+            }
+        ],
+    },
+    {
         "name": "gated",
         "on": "gated.go",
         "steps": [

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import run_document
 from ductile.http.middleware.authorize import require
@@ -26,8 +25,6 @@ async def trigger(ask: Ask) -> Reply:
     require(ask, "plugin:rw", f"pipeline:{graph.name}")
     payload, options = read_trigger(ask, RUN_MEMBERS)
     wait = wait_for(ask, graph)
-    if wait and graph.synchronous and len(entry_steps(ask.snapshot, graph.name, payload)) > 1:
-        raise BadRequest(reason=f"pipeline {graph.name!r} starts with several steps at once; use ?async=true")
     submit = partial(
         submit_pipeline,
         ask.gateway.store,

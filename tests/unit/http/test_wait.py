@@ -180,11 +180,15 @@ async def test_a_synchronous_pipeline_need_not_be_waited_for(web: Web) -> None:
     assert (await web.post("/pipeline/sync?async=perhaps")).status == 400
 
 
-async def test_several_entries_cannot_be_waited_for_synchronously(web: Web) -> None:
-    answer = await web.post("/pipeline/wide")
-    assert answer.status == 400
-    assert "?async=true" in answer.json["message"]
-    assert await web.count() == 0
+async def test_a_synchronous_pipeline_that_begins_with_a_split_is_waited_for(web: Web) -> None:
+    call = asyncio.create_task(web.post("/pipeline/wide"))
+    await web.finish(await web.claim())
+    last = await web.claim()
+    assert not call.done()
+    await web.finish(last)
+    answer = await call
+    assert (answer.status, answer.json["status"]) == (200, "succeeded")
+    assert {step: one["result"] for step, one in answer.json["result"].items()} == {"left": "done", "right": "done"}
     assert (await web.post("/pipeline/wide?async=true")).status == 202
 
 
