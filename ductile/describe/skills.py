@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from ductile.describe.dialect import plain
 from ductile.model.graph import Graph
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Snapshot
@@ -22,7 +23,7 @@ def skills(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def command_skill(plugin: str, command: Command, prefix: str = "") -> dict[str, Any]:
-    """One plugin command; the prefix is that of `api.public_url`."""
+    """One plugin command; `input_schema` is null where anything is taken. The prefix is that of `api.public_url`."""
     return {
         "name": f"plugin.{plugin}.{command.name}",
         "kind": "plugin",
@@ -31,6 +32,7 @@ def command_skill(plugin: str, command: Command, prefix: str = "") -> dict[str, 
         "tier": command.type.upper(),
         "plugin": plugin,
         "command": command.name,
+        "input_schema": plain(command.input_schema),
     }
 
 

@@ -72,13 +72,19 @@ A call that was accepted can still fail as a job: then the HTTP status is `200` 
 
 def skills_page(snapshot: Snapshot) -> str:
     """How to call, then each skill."""
-    sections = [
-        section
+    sections = [section for _, section in skill_sections(snapshot)]
+    return "\n".join([how(snapshot), "## Skills\n", *(sections or ["There are none yet.\n"])])
+
+
+def skill_sections(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """The name and the section of each skill, in the order of the list."""
+    commands = [
+        (f"plugin.{name}.{command.name}", command_section(plugin, command))
         for name, plugin in sorted(snapshot.plugins.items())
-        for section in (command_section(plugin, command) for command in plugin.manifest.commands.values())
+        for command in plugin.manifest.commands.values()
     ]
-    runs = [pipeline_section(graph) for _, graph in sorted(snapshot.pipelines.items())]
-    return "\n".join([how(snapshot), "## Skills\n", *(sections + runs or ["There are none yet.\n"])])
+    runs = [(f"pipeline.{name}", pipeline_section(graph)) for name, graph in sorted(snapshot.pipelines.items())]
+    return [*commands, *runs]
 
 
 def how(snapshot: Snapshot) -> str:

@@ -23,7 +23,7 @@ DIED = "lost: the gateway died or was stopped while this attempt ran"
 
 async def rescue(store: Store, snapshot: Snapshot, instance: str, now: Millis) -> int:
     """Kill what still runs of this instance and settle every running attempt as lost; returns how many there were."""
-    killed = kill_instance(instance)
+    killed = kill_instance(instance, log_unknown=True)
     jobs = await store.running()
     for job in jobs:
         await store.write(settle, _lost(job, snapshot, now))

@@ -41,9 +41,12 @@ class Carried(Struct, frozen=True):
     mark: int = 0
 
 
-def kill_instance(instance: str) -> list[int]:
-    """Kills every process that carries this gateway's instance or its mark; returns their pids."""
-    return _kill(Carried((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance)))
+def kill_instance(instance: str, *, log_unknown: bool = False) -> list[int]:
+    """Kills every process that carries this gateway's instance or its mark; returns their pids.
+
+    `log_unknown`: the log says how many processes do not show whose they are.
+    """
+    return _kill(Carried((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance)), log_unknown=log_unknown)
 
 
 def kill_job(instance: str, job_id: str) -> list[int]:
@@ -72,7 +75,7 @@ def _entry(name: str, value: str) -> bytes:
     return f"\0{name}={value}\0".encode()
 
 
-def _kill(carried: Carried) -> list[int]:
+def _kill(carried: Carried, *, log_unknown: bool = False) -> list[int]:
     """Scans until nothing is found: what a victim forked before it died carries the same."""
     killed: list[int] = []
     until = time.monotonic() + _DEATH_SECONDS
@@ -85,7 +88,9 @@ def _kill(carried: Carried) -> list[int]:
             empty = 0 if victims else empty + 1
             if empty == _EMPTY_SCANS or not _await_death(victims.values(), until):
                 break
-    scan.tell()
+    scan.log_refused()
+    if log_unknown:
+        scan.log_unknown()
     return killed
 
 
@@ -133,11 +138,14 @@ class _Scan:
             return False
         return all(entry in environ for entry in self._carried.entries)
 
-    def tell(self) -> None:
-        """Says what is left, for an operator to look at."""
+    def log_refused(self) -> None:
+        """Names the leftovers that this user may not end, for an operator to look at."""
         if self._refused:
             _log.error("leftovers of plugins belong to another user, and cannot be ended", pids=sorted(self._refused))
-        if self._unknown and self._carried.mark:
+
+    def log_unknown(self) -> None:
+        """Says how many processes do not show whose they are."""
+        if self._unknown:
             _log.info(
                 "processes of other users do not show whose they are; none carries this gateway's mark",
                 processes=len(self._unknown),

@@ -10,7 +10,7 @@ from support.world import SAY, is_error, opened, token
 
 def test_the_index_says_where_to_start(world: Gateway) -> None:
     index = world.get("/", token=None)
-    assert set(index) == {"name", "description", "uptime_seconds", "discovery"}
+    assert set(index) == {"name", "description", "uptime_seconds", "discovery", "agents"}
     assert index["name"] == "Ductile Gateway"
     assert isinstance(index["uptime_seconds"], int)
     assert index["discovery"] == {
@@ -44,6 +44,7 @@ def test_skills_lists_commands_and_pipelines(world: Gateway) -> None:
         "tier": "WRITE",
         "plugin": "shell",
         "command": "say",
+        "input_schema": world.get("/plugin/shell")["commands"][2]["input_schema"],
     }
     assert skills["plugin.shell.peek"]["tier"] == "READ"
     assert skills["pipeline.line"] == {

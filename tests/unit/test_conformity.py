@@ -8,6 +8,7 @@ from support.conformity import Conformity, Seen
 from support.web import snapshot
 
 from ductile.describe.openapi import openapi
+from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 
 JOB = "/job/01979d6e-8c3b-7a41-9d2f-0c6a5b1e4f70"
 WRONG = {"error": "x", "message": "x", "code": 404, "details": {}, "request_id": "x"}
@@ -20,7 +21,7 @@ def seen(status: int, body: Any, media: str = "application/json") -> Seen:
 
 @pytest.fixture
 def conformity() -> Conformity:
-    return Conformity(lambda: json.loads(json.dumps(openapi(snapshot(), "1.0"))))
+    return Conformity(lambda: json.loads(json.dumps(openapi(snapshot(), "1.0", ERROR_EXAMPLES))))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +64,9 @@ def test_what_is_not_documented_fails(conformity: Conformity, method: str, path:
 
 
 def test_a_document_that_has_become_old_is_asked_for_again() -> None:
-    old = json.loads(json.dumps(openapi(snapshot(), "1.0")))
+    old = json.loads(json.dumps(openapi(snapshot(), "1.0", ERROR_EXAMPLES)))
     del old["paths"]["/livez"]
-    documents = [old, json.loads(json.dumps(openapi(snapshot(), "1.0")))]
+    documents = [old, json.loads(json.dumps(openapi(snapshot(), "1.0", ERROR_EXAMPLES)))]
     conformity = Conformity(lambda: documents.pop(0))
     conformity.check("GET", "/readyz", seen(200, {"status": "ok"}))
     conformity.check("GET", "/livez", seen(200, {"status": "ok"}))

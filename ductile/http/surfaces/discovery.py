@@ -1,26 +1,40 @@
 """Says what the gateway can do, to people and to agents."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from ductile import __version__
 from ductile.describe.catalog import catalog, plugin_document
 from ductile.describe.openapi import openapi, plugin_openapi
+from ductile.describe.skill_index import search_page, search_skills, skill_document, skill_index, skill_section
 from ductile.describe.skills import skills
-from ductile.describe.skills_page import skills_page
+from ductile.document.problem import did_you_mean
+from ductile.errors import BadRequest, NotFound
 from ductile.http.accept import preferred
 from ductile.http.ask import Ask, Reply
 from ductile.http.conditional import HEADERS, conditional
 from ductile.http.middleware.authorize import require
-from ductile.http.representation import JSON, represent
+from ductile.http.representation import JSON, made, represent
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
-from ductile.model.route import Route
+from ductile.model.route import Parameter, Route
 from ductile.model.snapshot import Snapshot
 from ductile.submit import find_plugin
 
 MARKDOWN = "text/markdown"
 TAGS = ("discovery",)
+FORMATS = {"json": JSON, "markdown": MARKDOWN}
+FORMAT = Parameter(
+    name="format",
+    schema={"type": "string", "enum": list(FORMATS)},
+    description="The form of the answer; it wins over the header `Accept`.",
+)
+QUERY = Parameter(
+    name="q",
+    schema={"type": "string"},
+    description="Words that a skill's name, description or event must have, all of them, in any case.",
+)
 
 
 async def index(ask: Ask) -> Reply:
@@ -31,6 +45,15 @@ async def index(ask: Ask) -> Reply:
             "name": "Ductile Gateway",
             "description": "Turns executables into dependable services, behind one durable queue.",
             "uptime_seconds": (gateway.clock() - gateway.started_at) // 1000,
+            "agents": {
+                "skills": link("/skills?format=markdown"),
+                "find": link("/skills?q=WORDS&format=markdown"),
+                "read": link("/skills/NAME?format=markdown"),
+                "authenticate": "Send `Authorization: Bearer <token>` with every call; discovery needs none.",
+                "call": 'POST {"payload": {…}} to the endpoint of the skill, with the header `Prefer: wait=30`.',
+                "follow": f"202 means that the job goes on: GET {link('/job/JOB_ID')}?wait=30 until it has ended.",
+                "result": "succeeded: the answer is `result.result`. Any other end: `last_error` says why.",
+            },
             "discovery": {
                 "health": link("/healthz"),
                 "skills": link("/skills"),
@@ -88,10 +111,44 @@ async def get_plugin(ask: Ask) -> Reply:
 
 
 async def get_skills(ask: Ask) -> Reply:
-    """Plugin commands and pipelines in one list, as JSON or as a page."""
-    wanted = preferred(ask.raw.headers.getall("Accept", ()), (JSON, MARKDOWN))
-    build = skills_page if wanted == MARKDOWN else skills
-    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, build, media=wanted), Vary="Accept")
+    """Plugin commands and pipelines in one list, as JSON or as a page; all of them, or those with the words of `q`."""
+    media, query = media_of(ask), ask.query.get("q")
+    if query is None:
+        build = skill_index if media == MARKDOWN else skills
+        document = await ask.gateway.documents.get(ask.snapshot, build, media=media)
+    else:
+        search = search_page if media == MARKDOWN else search_skills
+        document = await asyncio.to_thread(made, ask.snapshot, search, (query,), media)  # too many queries to keep
+    return conditional(ask, document, Vary="Accept")
+
+
+async def get_skill(ask: Ask) -> Reply:
+    """One skill, as JSON or as a page. Raises UnknownSkill."""
+    name, media = ask.path["name"], media_of(ask)
+    build = skill_section if media == MARKDOWN else skill_document
+    try:
+        document = await ask.gateway.documents.get(ask.snapshot, build, name, media=media)
+    except KeyError:
+        known = [skill["name"] for skill in skills(ask.snapshot)["skills"]]
+        raise UnknownSkill(skill=name, hint=did_you_mean(name, known)) from None
+    return conditional(ask, document, Vary="Accept")
+
+
+def media_of(ask: Ask) -> str:
+    """The media type of the answer: as `format` says, else as `Accept` prefers. Raises BadRequest."""
+    name = ask.query.get("format")
+    if name is None:
+        return preferred(ask.raw.headers.getall("Accept", ()), (JSON, MARKDOWN))
+    if name not in FORMATS:
+        hint = did_you_mean(name, FORMATS)
+        raise BadRequest(reason=f"format must be {' or '.join(FORMATS)}, not {name!r}{hint}")
+    return FORMATS[name]
+
+
+class UnknownSkill(NotFound):
+    """No skill is named {skill!r}{hint} (GET /skills lists them)."""
+
+    code = "unknown_skill"
 
 
 async def get_openapi(ask: Ask) -> Reply:
@@ -157,12 +214,28 @@ ROUTES = [
         path="/skills",
         handler=get_skills,
         summary="Plugin commands and pipelines, for agents",
-        description="`Accept: text/markdown` gives a page that also says how to call, follow and understand them.",
+        description="`format=markdown` or `Accept: text/markdown` gives a page that also says how to call, follow and "
+        "understand them. A page of many skills has a line for each, and `/skills/{name}` the whole of one.",
         scopes=None,
         tags=TAGS,
+        parameters=(QUERY, FORMAT),
         responses={200: schemas.SKILLS, 304: None},
         media=(JSON, MARKDOWN),
         headers={**HEADERS, "Vary": "`Accept`: there is a page for JSON and one in Markdown."},
+    ),
+    Route(
+        method="GET",
+        path="/skills/{name}",
+        operation_id="get_skill",
+        handler=get_skill,
+        summary="One skill, with what it takes",
+        description="`format=markdown` or `Accept: text/markdown` gives it as a section of the page of all skills.",
+        scopes=None,
+        tags=TAGS,
+        parameters=(FORMAT,),
+        responses={200: schemas.SKILL, 304: None, 404: None},
+        media=(JSON, MARKDOWN),
+        headers={**HEADERS, "Vary": "`Accept`: there is a document in JSON and one in Markdown."},
     ),
     Route(
         method="GET",

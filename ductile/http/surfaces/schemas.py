@@ -222,6 +222,9 @@ INDEX = closed(
     name=STRING,
     description=STRING,
     uptime_seconds=INTEGER,
+    agents=closed(
+        skills=STRING, find=STRING, read=STRING, authenticate=STRING, call=STRING, follow=STRING, result=STRING
+    ),
     discovery=closed(health=STRING, skills=STRING, plugins=STRING, openapi=STRING, ai_plugin=STRING),
 )
 PLUGINS = closed(
@@ -251,6 +254,7 @@ SKILL = closed(
         "tier": {"type": "string", "enum": ["READ", "WRITE"]},
         "plugin": STRING,
         "command": STRING,
+        "input_schema": {"type": ["object", "null"], "description": "A JSON Schema; null where anything is taken."},
         "pipeline": STRING,
         "trigger": NULLABLE_STRING,
         "execution_mode": {"type": "string", "enum": ["synchronous", "asynchronous"]},

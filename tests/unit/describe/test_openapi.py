@@ -73,6 +73,7 @@ def test_operation_ids_are_unique_and_public_routes_need_no_credential() -> None
         "get_metrics",
         "get_plugin_openapi_json",
         "get_plugins",
+        "get_skill",
         "get_skills",
         "get_openapi_json",
         "get_well_known_ai_plugin_json",

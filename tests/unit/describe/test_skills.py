@@ -22,6 +22,7 @@ def test_a_command_is_a_skill_of_its_tier() -> None:
         "tier": "READ",
         "plugin": "echo",
         "command": "peek",
+        "input_schema": None,
     }
     assert by_name["plugin.echo.poll"]["tier"] == "WRITE"
 

@@ -1,0 +1,91 @@
+"""The skills page of a gateway with many skills: how to call in a few lines, then one line a skill."""
+
+from typing import Any
+
+from ductile.describe.skills import skills
+from ductile.describe.skills_page import code, line_of, skill_sections, skills_page, words
+from ductile.model.job import ENDED, State
+from ductile.model.snapshot import Snapshot
+
+Json = dict[str, Any]
+
+MAX_SECTIONS_BYTES = 3_000
+"""Bytes of sections up to which a page shows each skill whole; a longer page shows a line a skill."""
+MAX_ABOUT_CHARACTERS = 40
+"""Characters of a skill's description in its line."""
+
+HOW = """\
+# Ductile Gateway: skills
+
+Each skill is one HTTP call that becomes a durable job.
+
+- **Find**: `GET {prefix}/skills?q=WORDS&format=markdown` shows the skills that have these words, with their parameters.
+- **Read**: `GET {prefix}/skills/NAME?format=markdown` shows one skill.
+- **Authenticate**: send `Authorization: Bearer <token>` with every call. This page needs no token.
+- **Call**: `POST` to the endpoint of the skill, with the body `{"payload": {…}}` and the header `Prefer: wait=30`.
+  `200` is the ended job. `202` is a job that goes on: `GET {prefix}/job/{job_id}?wait=30` until `status` is one of
+  {ended}.
+- **Understand**: `status: "succeeded"`: the answer is `result.result`. Any other end: `last_error` says why.
+- **Errors** have `error`, `message` and `details`; `message` says what to do. 400: mend the body. 401, 403: use another
+  token. 404: use another name. 503: wait as many seconds as `Retry-After` says, then send the same call again.
+
+## Skills
+"""
+
+
+def skill_index(snapshot: Snapshot) -> str:
+    """Each skill whole where that is short, else a line for each."""
+    found = skills(snapshot)["skills"]
+    sections = "\n".join(section for _, section in skill_sections(snapshot))
+    if len(sections.encode()) <= MAX_SECTIONS_BYTES:
+        return skills_page(snapshot)
+    ended = words(state for state in State if state in ENDED)
+    how = HOW.replace("{prefix}", snapshot.api.prefix).replace("{ended}", ended)
+    return "\n".join([how, *map(line_of_skill, found), ""])
+
+
+def line_of_skill(skill: Json) -> str:
+    """The skill's name, its tier and the beginning of its description; of a pipeline the event that starts it."""
+    name = f"- {code(line_of(skill['name']))}"
+    if skill["kind"] == "pipeline":
+        return f"{name}: started by {code(skill['trigger'])} too" if skill["trigger"] else name
+    about = line_of(skill["description"])
+    if len(about) > MAX_ABOUT_CHARACTERS:
+        about = f"{about[:MAX_ABOUT_CHARACTERS]}…"
+    return f"{name} ({skill['tier']}){f': {about}' if about else ''}"
+
+
+def matches(skill: Json, query: str) -> bool:
+    """Whether the skill's name or description has every word of the query, in any case."""
+    text = f"{skill['name']} {skill.get('description', '')} {skill.get('trigger') or ''}".casefold()
+    return all(word in text for word in query.casefold().split())
+
+
+def search_skills(snapshot: Snapshot, query: str) -> Json:
+    """`{skills: […]}`: those that have every word of the query."""
+    return {"skills": [skill for skill in skills(snapshot)["skills"] if matches(skill, query)]}
+
+
+def search_page(snapshot: Snapshot, query: str) -> str:
+    """The same as a page: whole where that is short, else a line for each."""
+    found = search_skills(snapshot, query)["skills"]
+    if not found:
+        index = f"{snapshot.api.prefix}/skills?format=markdown"
+        return f"No skill has the words {code(query)}. `GET {index}` lists every skill.\n"
+    names = {skill["name"] for skill in found}
+    sections = "\n".join(section for name, section in skill_sections(snapshot) if name in names)
+    if len(sections.encode()) <= MAX_SECTIONS_BYTES:
+        return sections
+    how = f"`GET {snapshot.api.prefix}/skills/NAME?format=markdown` shows one skill with its parameters."
+    return "\n".join([how, "", *map(line_of_skill, found), ""])
+
+
+def skill_document(snapshot: Snapshot, name: str) -> Json:
+    """One skill of the list. KeyError: there is none of this name."""
+    found: dict[str, Json] = {skill["name"]: skill for skill in skills(snapshot)["skills"]}
+    return found[name]
+
+
+def skill_section(snapshot: Snapshot, name: str) -> str:
+    """The same as a page. KeyError as above."""
+    return dict(skill_sections(snapshot))[name]
