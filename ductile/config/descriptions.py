@@ -119,7 +119,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "PipelineModel": {
         "name": "Its name; `POST /pipeline/<name>` runs it.",
-        "on": "The type of the events that start it.",
+        "on": "The type of the events that start it. Without `on` and `on-hook` only a call starts it.",
         "on-hook": "The signal that starts it, sent for plugins with `notify_on_complete`.",
         "from_plugin": "Only events of this plugin start it.",
         "if": "Only events for which this holds start it; it sees payload and context.",

@@ -17,7 +17,7 @@ from ductile.config.legacy import ANY, TABLE, Old
 from ductile.config.schema import Configuration, Section
 from ductile.config.sentences import section_at
 from ductile.flow.condition import OPS
-from ductile.flow.dsl import PipelineModel
+from ductile.flow.dsl import TRIGGERS, PipelineModel
 
 Json = dict[str, Any]
 
@@ -126,7 +126,11 @@ def _pipeline_definitions() -> Json:
         definitions[name] = {**_plain({**one, "properties": {}}), "properties": properties}
     ways = [{"required": [key]} for key in ("uses", "call", "steps", "split")]
     definitions["StepModel"] |= {"oneOf": ways}
-    definitions["PipelineModel"] |= {"oneOf": [{"required": ["on"]}, {"required": ["on-hook"]}]}
+    triggered = {"anyOf": [{"required": [key]} for key in TRIGGERS]}
+    definitions["PipelineModel"] |= {
+        "not": {"required": [*TRIGGERS]},
+        "dependentSchemas": {"if": triggered, "from_plugin": triggered},
+    }
     return {**definitions, "Condition": CONDITION}
 
 

@@ -29,6 +29,8 @@ from ductile.model.event import STEP_SUCCEEDED
 
 FORMS: Final = ("uses", "call", "steps", "split", "relay")
 """What a step can be; exactly one of them stands in it."""
+TRIGGERS: Final = ("on", "on-hook")
+"""What starts a pipeline by itself; one without either is only called."""
 LATER: Final = frozenset({"relay", "for_each", "concurrency", "join", "approve", "wait", "retry", "on_error"})
 """Keys that the language has and this version does not."""
 
@@ -241,23 +243,28 @@ class PipelineModel(_Written):
 
     @classmethod
     def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
-        """One trigger; a condition that looks at payload and context alone."""
+        """One trigger at the most; what chooses among events stands beside one; a condition of payload and context."""
         yield from _empty(raw, ("on", "on-hook", "from_plugin", "if", "timeout"))
         if "on" in raw and "on-hook" in raw:
             yield Problem(code="bad_value", message="a pipeline has `on` or `on-hook`, not both", path=("on-hook",))
-        elif (
-            "on" not in raw
-            and "on-hook" not in raw
-            and not any(did_you_mean(str(key), ("on", "on-hook")) for key in raw)
-        ):
-            yield Problem(
-                code="missing", message="a pipeline needs `on` with an event type, or `on-hook` with a signal"
-            )
+        elif not any(key in TRIGGERS or did_you_mean(str(key), TRIGGERS) for key in raw):
+            yield from _choosing_nothing(raw)
         if raw.get("on") == STEP_SUCCEEDED:
             message = f"`{STEP_SUCCEEDED}` only continues a run and starts nothing; choose another event type"
             yield Problem(code="bad_value", message=message, path=("on",))
         if isinstance(raw.get("if"), Mapping):
             yield from condition.check(raw["if"], condition.PIPELINE_ROOTS, ("if",))
+
+
+def _choosing_nothing(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """The keys that choose among events, in a pipeline that no event starts."""
+    for key in ("from_plugin", "if"):
+        if key in raw:
+            message = (
+                f"`{key}` chooses among the events that start a pipeline, and none starts this: "
+                "give it `on` or `on-hook`, or take the key out"
+            )
+            yield Problem(code="bad_value", message=message, path=(key,))
 
 
 def _every(steps: Sequence[StepModel], at: Path) -> Iterator[tuple[StepModel, Path]]:

@@ -113,6 +113,18 @@ def test_every_branch_of_a_split_is_waited_for_also_where_one_fails(world: Gatew
     world.until(lambda: world.get(f"/job/{early.body['job_id']}")["status"] == "failed")
 
 
+@pytest.mark.parametrize(("pipeline", "step"), [("helper", "only"), ("caller", "sub/only")])
+def test_a_pipeline_without_a_trigger_runs_when_it_is_called(world: Gateway, pipeline: str, step: str) -> None:
+    answer = world.post(f"/pipeline/{pipeline}?wait=20", {"n": 1})
+    assert (answer.status, answer.body["status"]) == (200, "succeeded")
+    assert [row["step"] for row in answer.body["tree"]] == [None, step]
+    assert answer.body["result"]["result"]["event"]["type"] == "api.trigger"
+    definition = world.get(f"/pipeline/{pipeline}")
+    assert (definition["on"], definition["on_hook"]) == (None, None)
+    again = world.post(f"/job/{answer.body['job_id']}/retry")
+    assert world.until(lambda: world.get(f"/job/{again.body['job_id']}")["status"] == "succeeded")
+
+
 def test_what_a_run_emits_is_always_routed_so_there_is_nothing_to_say_about_it(world: Gateway) -> None:
     answer = world.post("/pipeline/later", {"payload": {}, "route": False})
     assert is_error(answer, 400, "bad_request")

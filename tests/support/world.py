@@ -104,6 +104,8 @@ PIPELINES = [
         ],
     },
     {"name": "picky", "on": "picky.go", "steps": [{"id": "claims", "uses": "shell", "baggage": {"id": "payload.id"}}]},
+    {"name": "helper", "steps": [{"id": "only", "uses": "echo"}]},
+    {"name": "caller", "execution_mode": "synchronous", "steps": [{"id": "sub", "call": "helper"}]},
     one("breaks", "fail", execution_mode="synchronous"),
     one("slow", "gate", execution_mode="synchronous", timeout="100ms"),
     one("later", "shell"),

@@ -97,7 +97,7 @@ def test_an_unknown_key_and_a_value_of_the_wrong_kind_are_marked() -> None:
         {"service": {"name": 5}},
         {"api": {"listen": 80}},
         {"plugins": {"a": {"schedules": [{"command": "poll"}]}}},
-        {"pipelines": [{"name": "a", "steps": [{"uses": "b"}]}]},
+        {"pipelines": [{"name": "a", "from_plugin": "c", "steps": [{"uses": "b"}]}]},
         {"pipelines": [{"name": "a", "on": "x", "steps": []}]},
         {"pipelines": [{"name": "a", "on": "x", "steps": [{"uses": "b", "call": "c"}]}]},
         {"pipelines": [{"name": "a", "on": "x", "steps": [{"uses": "b", "if": {"path": "payload.a", "op": "is"}}]}]},

@@ -136,7 +136,8 @@ def test_a_mistake_in_a_step_is_one_problem(step: Any, code: Any, path: Any, wor
     ("raw", "words"),
     [
         ({"on": "x", "steps": [STEP]}, "needs `name`"),
-        ({"name": "p", "steps": [STEP]}, "needs `on`"),
+        ({"name": "p", "from_plugin": "echo", "steps": [STEP]}, "`from_plugin` chooses among the events"),
+        ({"name": "p", "if": {"path": "payload.x", "op": "exists"}, "steps": [STEP]}, "`if` chooses among the events"),
         ({"name": "p", "on": "x"}, "needs `steps`"),
         ({"nam": "p", "on": "x", "steps": [STEP]}, "did you mean `name`"),
         ({"name": "p", "on_hook": "job.failed", "steps": [STEP]}, "did you mean `on-hook`"),
