@@ -117,7 +117,12 @@ class App:
         gateway = self._gateway(live, store, control, waiters, said)
         sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
         server = HttpServer(gateway, parts.MIDDLEWARE)
-        for apply in (dispatcher.apply, *(source.apply for source in sources), lambda _, new: announce(new)):
+        for apply in (
+            dispatcher.apply,
+            server.apply,
+            *(source.apply for source in sources),
+            lambda _, new: announce(new),
+        ):
             live.follow(apply)
         if self._first.api.enabled:
             await server.start(self._first.api.listen)

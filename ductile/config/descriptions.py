@@ -71,6 +71,17 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "listen": "`host:port` or `unix:/path`, or a list of them. A change needs a restart.",
         "auth": "Who may call.",
         "max_concurrent_sync": "Callers that wait for a result at once; the next one gets 503.",
+        "max_waits_per_principal": "Of them, callers of one principal without the scope `*`; the next one gets 429. "
+        "Default: half of `max_concurrent_sync`. A fifth of the places is kept for principals with `*`.",
+        "max_streams_per_principal": "Clients of one principal that follow events; those with `*` are not counted.",
+        "max_connections": "Connections at once. Default: half of the file descriptors, 10,000 at most. Beyond it the "
+        "one that does the least is closed.",
+        "max_connections_per_address": "Connections of one address; trusted proxies and Unix sockets are not counted. "
+        "Default: seven eighths of `max_connections`.",
+        "header_timeout": "The time for the head of a connection's first request.",
+        "body_timeout": "The time for the body of a request.",
+        "write_timeout": "The time after which a client is cut off that takes less than 1 KB a second of its answer.",
+        "keepalive_timeout": "How long a connection may be idle. A change needs a restart.",
         "max_sync_timeout": "The longest anyone may wait for a result.",
         "max_body_size": "The largest body of a request.",
         "allowed_origins": "Web pages that may call, such as `https://tools.example.org`, or `*`.",

@@ -227,6 +227,14 @@ class ApiSection(Section):
     listen: Listen = (DEFAULT_LISTEN,)
     auth: Auth = Auth()
     max_concurrent_sync: Count = 10
+    max_waits_per_principal: Count | None = None
+    max_streams_per_principal: Count = 200
+    max_connections: Count | None = None
+    max_connections_per_address: Count | None = None
+    header_timeout: Span = 10 * SECOND
+    body_timeout: Span = 30 * SECOND
+    write_timeout: Span = 30 * SECOND
+    keepalive_timeout: Span = 75 * SECOND
     max_sync_timeout: Span = 5 * MINUTE
     max_body_size: Size = MEGABYTE
     allowed_origins: Origins = []

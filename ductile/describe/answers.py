@@ -36,6 +36,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     403: "Insufficient scope",
     404: "Not found",
     409: "Conflict",
+    408: "Body too slow",
     413: "Body too large",
     415: "Not JSON",
     422: "Refused",
@@ -68,9 +69,9 @@ def expected_errors(row: Route) -> set[int]:
     """The statuses of the errors that a row may answer without saying so."""
     statuses = {400, 500}  # 400: a query parameter that the row does not declare
     if row.scopes is not None:
-        statuses |= {401, 403, 503}  # 503: it reads or changes what stands in the store, which may be out of order
+        statuses |= {401, 403, 429, 503}  # 429: more than a fair share; 503: the store may be out of order
     if row.method != "GET":
-        statuses |= {413, 415, 503}
+        statuses |= {408, 413, 415, 503}
     return statuses
 
 

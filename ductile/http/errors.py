@@ -17,6 +17,13 @@ class BodyTooLarge(DuctileError):
     status = 413
 
 
+class BodyTooSlow(DuctileError):
+    """The body did not arrive within {seconds:g} s (api.body_timeout); send it faster, or raise the setting."""
+
+    code = "body_too_slow"
+    status = 408
+
+
 class UnsupportedMedia(DuctileError):
     """The body must be plain JSON (`Content-Type: application/json`, no `Content-Encoding`), not {found}."""
 

@@ -1,11 +1,9 @@
 """The connection: what aiohttp answers by itself gets the contract's shape, and a handler can see the client leave."""
 
 import asyncio
-import math
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler
@@ -14,26 +12,23 @@ from ductile.errors import BadRequest, DuctileError
 from ductile.http.ask import Reply
 from ductile.http.middleware.errors import shape
 from ductile.http.respond import respond
+from ductile.http.write_progress import Progress, buffered, measure, stalls
 from ductile.model.ids import new_id
-
-log = structlog.get_logger(__name__)
-
-PATIENCE = 1.0
-"""Seconds in which a new connection may be silent."""
-
-TOLD_EVERY = 60.0
-"""Seconds between two warnings that the connections are full."""
 
 
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gone", "made_at")
+    __slots__ = ("_gone", "_progress", "address", "made_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._gone: asyncio.Future[None] | None = None
         self.made_at = self._loop.time()
+        self.address: str | None = None
+        """The address that it is counted for."""
+        self._progress: Progress | None = None
+        """What the client had taken when a part of an answer began to wait for it."""
 
     def gone(self) -> asyncio.Future[None]:
         """Done when the client has closed the connection."""
@@ -47,6 +42,54 @@ class Connection(RequestHandler):
     def idle(self) -> bool:
         """Whether no request is under way: none has come, its head is not whole, or all are answered."""
         return not (self._request_in_progress or self._messages or self._force_close)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether not even the head of its first request has come."""
+        return not self._request_count
+
+    @property
+    def writing(self) -> bool:
+        """Whether a part of an answer waits for the client to take it."""
+        return buffered(self._open_transport) > 0
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether more requests have come while one is under way."""
+        return self._request_in_progress and len(self._messages) > 0
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether the handler waits for the rest of a body."""
+        request = self._current_request
+        return request is not None and not request.content.is_eof()
+
+    @property
+    def _open_transport(self) -> asyncio.Transport | None:
+        return self.transport
+
+    def stalled(self, now: float, within: float) -> bool:
+        """Whether the client has taken next to nothing of its answer for so many seconds; asked again and again."""
+        transport = self._open_transport
+        if transport is None or not self.writing:
+            self._progress = None
+            return False
+        if self._progress is None:
+            self._progress = measure(transport, now)
+        elif now - self._progress.at >= within:
+            before, self._progress = self._progress, measure(transport, now)
+            return stalls(before, self._progress)
+        return False
+
+    def cut_off(self) -> None:
+        """Close at once; what the client has not taken is dropped. A handler that is about to begin begins first."""
+        self._loop.call_soon(self._abort)
+
+    def _abort(self) -> None:
+        transport = self._open_transport
+        if transport is not None:
+            transport.abort()
+            self.force_close()
 
     def resume_reading(self, *how: Any, **named: Any) -> None:  # aiohttp's versions differ in what they pass
         """Go on where reading had to pause. aiohttp asks for it behind every body, and then looks for more input."""
@@ -86,36 +129,3 @@ def reason_of(error: BaseException | None) -> str:
     if isinstance(error, LineTooLong):
         return "its request line or one of its headers is longer than 8190 bytes"
     return f"it is not well-formed HTTP ({type(error).__name__})"
-
-
-class Connections(web.Server):
-    """Makes the connections, about `most` of them: the oldest idle one makes room for a new one.
-
-    Without that, clients that connect and say nothing could take every file descriptor, and no plugin would start.
-    """
-
-    def __init__(self, *args: Any, most: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._most = most
-        self._told_at = -math.inf
-
-    def __call__(self) -> RequestHandler:
-        """A new connection."""
-        return Connection(self, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Count it in, and close the oldest idle one where there are too many: this one, if all others are at work.
-
-        One that has just come gets time to say something, while there is room for half as many again.
-        """
-        super().connection_made(handler, transport)
-        open_now = len(self._connections)
-        if open_now <= self._most:
-            return
-        idle = next((one for one in self._connections if isinstance(one, Connection) and one.idle), None)
-        if idle is None or (idle.made_at > self._loop.time() - PATIENCE and open_now <= self._most * 1.5):
-            return
-        idle.force_close()
-        if self._loop.time() - self._told_at > TOLD_EVERY:
-            self._told_at = self._loop.time()
-            log.warning("connections.full", most=self._most, hint="idle ones are closed; raise `ulimit -n` for more")

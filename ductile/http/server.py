@@ -8,11 +8,12 @@ from aiohttp import web
 from aiohttp.web import BaseRequest
 
 from ductile.http.ask import Ask, Gateway, Handler, Middleware, Reply
+from ductile.http.connections import Connections
 from ductile.http.errors import CannotListen
 from ductile.http.listen import UNIX, max_connections, site_for
-from ductile.http.protocol import Connections
 from ductile.http.respond import respond
 from ductile.http.stream import send
+from ductile.model.snapshot import Snapshot
 
 LINGER = 5.0
 """Seconds in which the rest of a refused body is read away, so that the client gets to see the answer."""
@@ -25,14 +26,22 @@ class HttpServer:
         self._gateway = gateway
         self._handler = compose(middleware)
         self._runner: web.ServerRunner | None = None
+        self._connections: Connections | None = None
         self._sockets: list[tuple[Path, int]] = []
 
     async def start(self, addresses: Sequence[str]) -> None:
         """Listen at every address. Raises CannotListen, and listens nowhere then."""
-        connections = Connections(
-            self._serve, most=max_connections(), access_log=None, auto_decompress=False, lingering_time=LINGER
+        api = self._gateway.live.snapshot.api
+        self._connections = Connections(
+            self._serve,
+            most=max_connections(),
+            limits=api,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=LINGER,
+            keepalive_timeout=api.keepalive_timeout / 1000,
         )
-        self._runner = web.ServerRunner(connections)
+        self._runner = web.ServerRunner(self._connections)
         await self._runner.setup()
         for address in addresses:
             try:
@@ -40,6 +49,11 @@ class HttpServer:
             except BaseException:
                 await self.close(0)
                 raise
+
+    def apply(self, _old: Snapshot, new: Snapshot) -> None:
+        """Follow a reload: connections have other limits."""
+        if self._connections is not None:
+            self._connections.limits = new.api
 
     async def _listen(self, runner: web.ServerRunner, address: str) -> None:
         site = site_for(runner, address)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ductile.document.units import duration
@@ -64,6 +65,12 @@ def flag(ask: Ask, name: str) -> bool:
     raise BadRequest(reason=f"{name} must be true or false, not {text!r}")
 
 
+def seat(ask: Ask) -> AbstractContextManager[None]:
+    """A place for this caller to wait in. Entering it raises TooManyWaiters or TooManyWaits."""
+    api = ask.snapshot.api
+    return ask.gateway.waiters.seat(api.max_concurrent_sync, ask.caller, api.max_waits_per_principal)
+
+
 async def submit_and_wait(
     ask: Ask,
     submit: Submit,
@@ -76,7 +83,7 @@ async def submit_and_wait(
     Raises TooManyWaiters before anything is submitted, or what `submit` raises.
     """
     waiters = ask.gateway.waiters
-    with waiters.seat(ask.snapshot.api.max_concurrent_sync):
+    with seat(ask):
         job_id = new_id()
         with waiters.expect(job_id, shown=shown) as ended:
             accepted = await submit(job_id)
@@ -92,7 +99,7 @@ async def submit_and_wait(
 async def wait_for_end(ask: Ask, job_id: str, timeout: Millis) -> None:  # noqa: ASYNC109 - as above
     """Wait for the end of a job that stands already, for so long at most. Raises TooManyWaiters."""
     waiters = ask.gateway.waiters
-    with waiters.seat(ask.snapshot.api.max_concurrent_sync), waiters.expect(job_id) as ended:
+    with seat(ask), waiters.expect(job_id) as ended:
         view = await ask.gateway.store.job(job_id)  # it may have ended before it was expected
         if view is not None and view.state not in ENDED:
             await in_time(ask, ended, timeout)

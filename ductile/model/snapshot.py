@@ -135,6 +135,16 @@ class Api(Struct, frozen=True, kw_only=True):
     """Where clients reach the gateway, without a slash at its end; empty where that is where it listens."""
     prefix: str = ""
     """The path of `public_url`: `/ductile`. The gateway answers below it and without it."""
+    max_waits_per_principal: int = 5
+    max_streams_per_principal: int = 200
+    max_connections: int | None = None
+    """None: as the file descriptors allow."""
+    max_connections_per_address: int | None = None
+    """None: seven eighths of all."""
+    header_timeout: Millis = 10_000
+    body_timeout: Millis = 30_000
+    write_timeout: Millis = 30_000
+    keepalive_timeout: Millis = 75_000
     trusted_proxies: Proxies = NO_PROXIES
 
     def link(self, path: str) -> str:

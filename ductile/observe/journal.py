@@ -134,13 +134,17 @@ class Feed:
         self.closed = True
         self._tell()
 
-    async def follow(self, after: int | None) -> "Follower":
+    def following_as(self, principal_id: str) -> int:
+        """How many clients of one principal follow now."""
+        return sum(one.principal_id == principal_id for one in self._followers)
+
+    async def follow(self, after: int | None, principal_id: str = "") -> "Follower":
         """Follow from behind this row, or from now on. Raises NoMoreEvents, TooManyFollowers, StoreUnavailable."""
         if self._stopping.is_set():
             raise NoMoreEvents
         if len(self._followers) >= self._most:
             raise TooManyFollowers(limit=self._most)
-        follower = Follower(self)
+        follower = Follower(self, principal_id)
         self._followers.add(follower)
         try:
             newest = await self.journal.newest_entry()
@@ -225,7 +229,8 @@ class Feed:
 class Follower:
     """One who follows, and its place. Iterate: rows and gaps in order, or nothing, which is a sign of life."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, principal_id: str = "") -> None:
+        self.principal_id = principal_id
         self.at = 0
         """The row up to which all was handed out."""
         self._feed = feed

@@ -1,11 +1,16 @@
 """Callers that wait for a job to end: told by the commit that ends it, never by looking again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ductile.model.principal import ALL, Principal
 from ductile.model.signal import JobEnded, Signal
-from ductile.observe.errors import TooManyWaiters
+from ductile.observe.errors import TooManyWaiters, TooManyWaits
+
+OPERATOR_SHARE = 5
+"""One place in so many is kept for principals with the scope `*`."""
 
 
 class Waiters:
@@ -15,6 +20,7 @@ class Waiters:
         self._waiting: dict[str, list[asyncio.Future[JobEnded]]] = {}
         self._shown: set[str] = set()
         self._seats = 0
+        self._seats_of: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
     def heard(self, signals: Sequence[Signal]) -> None:
@@ -38,15 +44,25 @@ class Waiters:
             future.cancel()
 
     @contextmanager
-    def seat(self, limit: int) -> Iterator[None]:
-        """One of `limit` places for waiting callers. Raises TooManyWaiters where all are taken."""
-        if self._seats >= limit:
+    def seat(self, limit: int, principal: Principal, share: int) -> Iterator[None]:
+        """One of `limit` places for waiting callers, of which one principal has `share` at most.
+
+        Operators have no share, and some places are theirs alone. Raises TooManyWaiters or TooManyWaits.
+        """
+        operator = ALL in principal.scopes
+        if self._seats >= (limit if operator else limit - limit // OPERATOR_SHARE):
             raise TooManyWaiters(limit=limit)
+        if not operator and self._seats_of[principal.id] >= share:
+            raise TooManyWaits(limit=share, principal=principal.id)
         self._seats += 1
+        self._seats_of[principal.id] += 1
         try:
             yield
         finally:
             self._seats -= 1
+            self._seats_of[principal.id] -= 1
+            if not self._seats_of[principal.id]:
+                del self._seats_of[principal.id]
 
     @contextmanager
     def expect(self, job_id: str, *, shown: bool = False) -> Iterator[asyncio.Future[JobEnded]]:

@@ -7,10 +7,9 @@ from aiohttp.web import BaseRequest, RequestPayloadError
 
 from ductile.errors import BadRequest
 from ductile.http.ask import Ask, Handler, Reply
-from ductile.http.errors import BodyTooLarge, UnsupportedMedia
+from ductile.http.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
+from ductile.model.clock import Millis
 
-BODY_TIMEOUT = 60
-"""Seconds in which a body must have arrived."""
 BROKEN = "its body broke off or is not encoded as its headers say"
 
 
@@ -29,7 +28,7 @@ def body(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
         return proceed(ask)
     if (raw.content_length or 0) > limit:
         raise BodyTooLarge(limit=limit)
-    return read_first(ask, proceed, limit) if wanted else proceed(ask)
+    return read_first(ask, proceed) if wanted else proceed(ask)
 
 
 def there(raw: BaseRequest, limit: int) -> bytes:
@@ -42,20 +41,21 @@ def there(raw: BaseRequest, limit: int) -> bytes:
     return whole
 
 
-async def read_first(ask: Ask, proceed: Handler, limit: int) -> Reply:
+async def read_first(ask: Ask, proceed: Handler) -> Reply:
     """Go on once the body is there."""
-    ask.body = await read(ask.raw, limit)
+    api = ask.snapshot.api
+    ask.body = await read(ask.raw, api.max_body_size, api.body_timeout)
     return await proceed(ask)
 
 
-async def read(raw: BaseRequest, limit: int) -> bytes:
-    """The whole body. Raises BodyTooLarge, or BadRequest for one that does not arrive as it should."""
+async def read(raw: BaseRequest, limit: int, within: Millis) -> bytes:
+    """The whole body. Raises BodyTooLarge, BodyTooSlow, or BadRequest for one that does not arrive as it should."""
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
+        async with asyncio.timeout(within / 1000):
             await continue_expected(raw)
             return await read_parts(raw, limit)
     except TimeoutError:
-        raise BadRequest(reason=f"its body did not arrive within {BODY_TIMEOUT} s") from None
+        raise BodyTooSlow(seconds=within / 1000) from None
     except (RequestPayloadError, ConnectionError):
         raise BadRequest(reason=BROKEN) from None
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from ductile.config.reload import ReloadRefused
 from ductile.describe.sample import KNOWN
 from ductile.errors import DuctileError, Forbidden, Unauthorized
-from ductile.http.errors import BodyTooLarge, UnsupportedMedia
+from ductile.http.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
+from ductile.observe.errors import TooManyWaits
 from ductile.store.errors import IdempotencyConflict, UnknownJob
 from ductile.submit import InvalidPayload, PluginUnusable
 
@@ -29,9 +30,11 @@ ERROR_EXAMPLES: Mapping[int, DuctileError] = {
         Forbidden(required_scopes=["plugin:rw", "plugin:echo:rw"]),
         UnknownJob(job_id=KNOWN["job_id"]),
         IdempotencyConflict(key="order-17", job_id=KNOWN["job_id"]),
+        BodyTooSlow(seconds=30),
         BodyTooLarge(limit=1_048_576),
         UnsupportedMedia(found="text/plain"),
         ReloadRefused(found="1 error", errors=[_PROBLEM]),
+        TooManyWaits(limit=5, principal="token:ci"),
         DuctileError(),
         PluginUnusable(plugin="echo", kind="disabled", reason="it is disabled by `enabled: false`"),
     )

@@ -12,7 +12,9 @@ from ductile.http.trigger import dedupe_key, origin
 from ductile.http.wait import flag
 from ductile.model.event import RESERVED
 from ductile.model.journal import Kind
+from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
+from ductile.observe.errors import TooManyStreams
 from ductile.observe.journal import Item
 from ductile.store.received import StartedJob
 from ductile.submit import submit_event
@@ -30,7 +32,10 @@ async def follow(ask: Ask) -> Reply:
     wants, after = wanted(ask), last_event_id(ask)
     if ask.method == "HEAD":
         return Reply(headers=HEADERS)
-    follower = await ask.gateway.feed.follow(after)
+    feed, limit, caller = ask.gateway.feed, ask.snapshot.api.max_streams_per_principal, ask.caller
+    if ALL not in caller.scopes and feed.following_as(caller.id) >= limit:
+        raise TooManyStreams(limit=limit, principal=caller.id)
+    follower = await feed.follow(after, caller.id)
     return Reply(parts=EventStream(follower, wants, still_allowed(ask, READ)), headers=HEADERS)
 
 

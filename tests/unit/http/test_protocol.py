@@ -10,10 +10,11 @@ from yarl import URL
 
 from ductile import parts
 from ductile.errors import DuctileError
-from ductile.http import protocol
+from ductile.http import connections
 from ductile.http import server as module
 from ductile.http.server import HttpServer
 from ductile.http.surfaces import system
+from ductile.model.snapshot import Api
 
 
 @pytest.mark.parametrize(
@@ -63,13 +64,24 @@ async def test_as_many_requests_as_come_in_one_packet_are_answered(web: Web) -> 
     assert await web.count() == 100
 
 
+LIMITS = Api(
+    enabled=True,
+    listen=(),
+    max_concurrent_sync=1,
+    max_sync_timeout=1,
+    max_body_size=1,
+    allowed_origins=(),
+    metrics_public=True,
+)
+
+
 async def test_a_body_is_read_on_where_reading_paused_and_not_looked_for_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fed: list[int] = []
     paused = asyncio.Event()
 
-    class Watched(protocol.Connection):
+    class Watched(connections.Connection):
         def data_received(self, data: bytes) -> None:
             fed.append(len(data))
             super().data_received(data)
@@ -84,9 +96,9 @@ async def test_a_body_is_read_on_where_reading_paused_and_not_looked_for_elsewhe
             await paused.wait()
         return Response(text=str(len(await raw.read())))
 
-    monkeypatch.setattr(protocol, "Connection", Watched)
-    connections = protocol.Connections(handle, most=10, access_log=None)
-    server = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
+    monkeypatch.setattr(connections, "Connection", Watched)
+    made = connections.Connections(handle, most=10, limits=LIMITS, access_log=None)
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         for size in (10, 1_000_000):
@@ -227,7 +239,7 @@ async def test_a_head_that_is_too_long_is_told_so(web: Web) -> None:
 
 async def test_the_oldest_idle_connection_makes_room_for_a_new_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "max_connections", lambda: 3)
-    monkeypatch.setattr(protocol, "PATIENCE", -1.0)
+    monkeypatch.setattr(connections, "GRACE_SECONDS", -1.0)
     server = HttpServer(web.gateway, parts.MIDDLEWARE)
     await server.start(["127.0.0.1:0"])
     port = URL(server.urls[0]).port

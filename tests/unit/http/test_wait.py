@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from support.web import Web, serving
 
 from ductile.http.wait import wait_for_end
+from ductile.model.principal import Principal
 from ductile.model.snapshot import Snapshot
 
 
@@ -247,5 +248,6 @@ async def test_an_end_just_before_it_is_expected_is_not_waited_for(web: Web) -> 
 
     job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
     await web.finish(await web.claim())
-    ask: Any = SimpleNamespace(gateway=web.gateway, snapshot=web.live.snapshot, gone=waits)
+    caller = Principal(id="token:admin", kind="token", scopes=frozenset({"*"}))
+    ask: Any = SimpleNamespace(gateway=web.gateway, snapshot=web.live.snapshot, caller=caller, gone=waits)
     await wait_for_end(ask, job_id, 30_000)

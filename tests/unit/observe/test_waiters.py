@@ -3,9 +3,14 @@ import asyncio
 import pytest
 
 from ductile.model.job import State
+from ductile.model.principal import ALL, Principal
 from ductile.model.signal import JobEnded, Ready
-from ductile.observe.errors import TooManyWaiters
+from ductile.observe.errors import TooManyWaiters, TooManyWaits
 from ductile.observe.waiters import Waiters
+
+NARROW = Principal(id="token:narrow", kind="token", scopes=frozenset({"plugin:rw"}))
+OTHER = Principal(id="token:other", kind="token", scopes=frozenset({"plugin:rw"}))
+OPERATOR = Principal(id="token:admin", kind="token", scopes=frozenset({ALL}))
 
 
 async def test_everyone_who_expects_a_job_is_told_its_end() -> None:
@@ -37,14 +42,35 @@ async def test_a_job_is_shown_to_those_who_asked_for_that_as_long_as_they_wait()
 
 async def test_places_are_limited_and_come_back() -> None:
     waiters = Waiters()
-    with waiters.seat(2), waiters.seat(2):
-        with pytest.raises(TooManyWaiters, match="2 callers") as refused, waiters.seat(2):
+    with waiters.seat(2, NARROW, 2), waiters.seat(2, NARROW, 2):
+        with pytest.raises(TooManyWaiters, match="2 callers") as refused, waiters.seat(2, OPERATOR, 2):
             pass
         assert (refused.value.status, refused.value.retry_after) == (503, 1)
-    with pytest.raises(ZeroDivisionError), waiters.seat(1):
+    with pytest.raises(ZeroDivisionError), waiters.seat(1, NARROW, 1):
         raise ZeroDivisionError
-    with waiters.seat(1):
+    with waiters.seat(1, NARROW, 1):
         pass
+
+
+async def test_one_principal_takes_its_share_and_no_more() -> None:
+    waiters = Waiters()
+    with waiters.seat(10, NARROW, 2), waiters.seat(10, NARROW, 2):
+        with pytest.raises(TooManyWaits, match=r"api\.max_waits_per_principal") as refused, waiters.seat(10, NARROW, 2):
+            pass
+        assert refused.value.status == 429
+        with waiters.seat(10, OTHER, 2), waiters.seat(10, OPERATOR, 2):
+            pass
+    with waiters.seat(10, NARROW, 2):
+        pass
+
+
+async def test_a_fifth_of_the_places_is_kept_for_operators() -> None:
+    waiters = Waiters()
+    with waiters.seat(5, NARROW, 9), waiters.seat(5, NARROW, 9), waiters.seat(5, OTHER, 9), waiters.seat(5, OTHER, 9):
+        with pytest.raises(TooManyWaiters), waiters.seat(5, OTHER, 9):
+            pass
+        with waiters.seat(5, OPERATOR, 9):
+            pass
 
 
 async def test_released_waiters_are_cancelled_and_so_are_later_ones() -> None:
