@@ -6,7 +6,6 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import orjson
 import typer
 
 from ductile.cli.codes import Exit, UsageError
@@ -14,6 +13,7 @@ from ductile.cli.command import command, noun
 from ductile.cli.options import Payload
 from ductile.cli.output import Out, save, writable
 from ductile.cli.payload import read_json, read_payload
+from ductile.model.json_reader import read_json as read_exact
 
 Result = TypeVar("Result")
 
@@ -307,6 +307,6 @@ def _pairs(given: Iterable[str] | None, option: str, form: str) -> list[tuple[st
 
 def _json_or_text(word: str) -> Any:
     try:
-        return orjson.loads(word)
+        return read_exact(word)
     except ValueError:
         return word

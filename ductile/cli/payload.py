@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from ductile.cli.codes import UsageError
+from ductile.model.json_reader import read_json as read_exact
 
 
 def read_payload(text: str | None) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def read_payload(text: str | None) -> dict[str, Any]:
 def read_json(text: str, title: str) -> Any:
     """JSON that is given as it is, as `@file`, or as `-` on stdin. Raises UsageError, which calls it by this title."""
     try:
-        return orjson.loads(read_bytes(text, title))
+        return read_exact(read_bytes(text, title))
     except ValueError as error:
         raise UsageError(reason=f"{title} is not JSON: {error}") from None
 

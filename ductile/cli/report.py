@@ -29,7 +29,8 @@ def compiled(location: Path, environ: Mapping[str, str]) -> Snapshot:
 def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """Compiles the configuration as a start and a reload do: `{ok, errors, warnings, problems, lines, …}`.
 
-    `problems` are as HTTP shows them, `lines` the same as sentences; what is loaded is null where there are errors.
+    `problems` are as HTTP shows them. So are `notes`, of which nothing is wrong. `lines` are both as sentences. What is
+    loaded is null where there are errors.
     """
     compiled = compile_config(location, environ, generation=1, matcher=matcher())
     snapshot = compiled.snapshot
@@ -42,5 +43,6 @@ def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         "plugins": sorted(snapshot.plugins) if snapshot else None,
         "pipelines": sorted(snapshot.pipelines) if snapshot else None,
         "problems": [problem.public() for problem in compiled.problems],
-        "lines": [str(problem) for problem in compiled.problems],
+        "notes": [note.public() for note in compiled.notes],
+        "lines": [str(problem) for problem in (*compiled.problems, *compiled.notes)],
     }

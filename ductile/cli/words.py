@@ -10,6 +10,7 @@ import orjson
 from msgspec import Struct
 
 from ductile.cli.codes import UsageError
+from ductile.model.json_reader import read_json
 
 ORDER: Final = ("null", "boolean", "integer", "number", "object", "array", "string")
 """Where a value may be of several types, a word is of the first of these that it can be."""
@@ -124,7 +125,7 @@ def _json(text: str, types: Sequence[str], title: str) -> Any:
     may_be_text = "string" in types
     try:
         raw = Path(text[1:]).read_bytes() if text[:1] == "@" and not may_be_text else text
-        return orjson.loads(raw)
+        return read_json(raw)
     except OSError as error:
         raise UsageError(reason=f"{title} {cut(text)} cannot be read: {error.strerror}") from None
     except ValueError as error:

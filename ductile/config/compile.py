@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ductile.config import fingerprint
 from ductile.config.access import compile_principals
 from ductile.config.collector import collecting_later
+from ductile.config.given_values import notes, typed_by_schemas
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import NO_TEXTS, Layers, load_layers
 from ductile.config.lockout import TOKENS
@@ -45,6 +46,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     inputs: Inputs = field(default_factory=Inputs)
     """Everything that was read for it."""
+    notes: tuple[Problem, ...] = ()
+    """What was made a number, true or false of what variables gave; nothing of it is wrong."""
     marks: Marks = field(default_factory=lambda: Marks(start_of("")))
     """Where each value was written."""
 
@@ -88,6 +91,7 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     problems = [*layers.problems, *wrong, *(marked(fault, layers.marks) for fault in faults)]
     loaded, found = _discover(configuration, layers.marks)
     problems += found
+    configuration = typed_by_schemas(configuration, loaded, layers.marks)
     unread = any(_hides_plugins(problem) for problem in problems)
     parts, found = _compile(configuration, loaded, layers.marks)
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
@@ -97,11 +101,12 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
     inputs = _inputs(layers, configuration, loaded.values())
+    told = tuple(notes(configuration, layers.value, layers.marks))
     ordered = _in_order(problems, layers.names)
     if any(problem.severity == "error" for problem in ordered):
-        return Compiled(snapshot=None, problems=ordered, inputs=inputs, marks=layers.marks)
+        return Compiled(snapshot=None, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
     snapshot = _snapshot(configuration, parts, layers, ordered, inputs, generation=generation, matcher=matcher)
-    return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks)
+    return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
 
 
 def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> Inputs:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ductile.config.dotenv import Variable, read_dotenv
 from ductile.config.errors import ConfigNotFound
+from ductile.config.kinds import wanted_at
 from ductile.config.legacy import modernize
 from ductile.document.expand import expand
 from ductile.document.kept import kept
@@ -98,12 +99,12 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
     files += reader.missing
     layers: list[Document] = []
     for path, document in reader.documents.items():
-        expanded = expand(document, lookup, root=location.parent)
+        expanded = expand(document, lookup, root=location.parent, kind=wanted_at)
         secrets |= expanded.secrets
         used |= expanded.used
         files += expanded.files
         still = expanded.value is document.value
-        value, marks, warnings = _modern(document) if still else modernize(expanded.value, document.marks)
+        value, marks, warnings = _modern(document) if still else modernize(expanded.value, expanded.marks)
         layers.append(replace(document, value=_resolved(value, path.parent), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
     whole = reduce(merge, layers)

@@ -2,7 +2,7 @@
 
 A variable changes what is there: a setting that the schema has, or a key that a file defines. Its keys match ignoring
 case and `-`/`_`, and several matches are an error. The value of a text setting is taken as it is; any other is typed
-as a scalar without quotes, and `[…]`, `{…}`, `"…"` and `'…'` are read as YAML, of which JSON is a part. `${}` is not
+as what `${}` gives, and `[…]`, `{…}`, `"…"` and `'…'` are read as YAML, of which JSON is a part. `${}` is not
 expanded. A map is merged into the files' map, a list takes the place of the files' list as a whole.
 """
 
@@ -15,21 +15,25 @@ from msgspec import Struct
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from ductile.config.dotenv import Variable
+from ductile.config.kinds import wanted_at
 from ductile.config.schema import Configuration
 from ductile.config.sentences import keys_of, kind_at, section_at
 from ductile.document.build import MAX_DEPTH
-from ductile.document.marks import Marks, Place
+from ductile.document.marks import Given, Marks, Place
 from ductile.document.override import DELIMITER, PREFIX
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_text
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
-from ductile.document.scalar import is_torn, typed
+from ductile.document.scalar import is_torn, typed, written
+from ductile.model.json_reader import read_json
 
 _READ_BEFORE = ("include", "environment_vars")
 """Sections that say where variables come from, so that none can change them."""
 _SINGLE = (str, int, bool)
 """Types of settings that hold no keys."""
+NOTHING = frozenset({"", "~", "null"})
+"""What takes a value away."""
 _QUOTED = frozenset("[{\"'")
 """What a value begins with that is read as YAML."""
 
@@ -110,7 +114,7 @@ def read_overrides(files: Document, variables: Mapping[str, Variable], *, whole:
                 message = f"`{name}` {refused.message}"
                 problems.append(Problem(code=refused.code, message=message, mark=variable.mark))
             continue
-        layers.append((path, Override(document=_layer(path, value, variable.mark), folder=variable.folder)))
+        layers.append((path, Override(document=_layer(path, value, variable, name), folder=variable.folder)))
         secrets.update(_secrets(str(path[-1]), value, variable.value))
     layers.sort(key=lambda layer: len(layer[0]))
     return Overrides(layers=tuple(layer for _, layer in layers), problems=tuple(problems), secrets=frozenset(secrets))
@@ -226,10 +230,20 @@ def _value(text: str, path: YamlPath, mark: Mark, files: Any) -> Any:
 
 
 def _scalar(text: str, path: YamlPath) -> Any:
+    if wanted_at(path) is None:
+        plain = text.strip()
+        if plain in NOTHING:
+            return None
+        return text if is_secret_name(str(path[-1])) else _kept(text, written(plain))
     try:
         value = typed(text.strip())
     except ValueError as error:
         raise _Refused(code="bad_value", message=f"is no value for {_named(path)}{_detail(path, str(error))}") from None
+    return _kept(text, value)
+
+
+def _kept(text: str, value: Any) -> Any:
+    """The value; a text with the spaces around it."""
     return text if isinstance(value, str) else value
 
 
@@ -238,7 +252,7 @@ def _quoted(text: str, path: YamlPath, mark: Mark) -> Any:
     if not document.problems:
         return document.value
     try:  # JSON may hold what YAML does not: a tab before a key, half of an emoji
-        value = orjson.loads(text) if document.problems[0].code == "yaml" else None
+        value = read_json(text) if document.problems[0].code == "yaml" else None
     except orjson.JSONDecodeError:
         value = None
     if value is None:
@@ -253,8 +267,11 @@ def _detail(path: YamlPath, sentence: str) -> str:
     return "" if any(is_secret_name(str(part)) for part in path) else f": {sentence}"
 
 
-def _layer(path: YamlPath, value: Any, mark: Mark) -> Document:
+def _layer(path: YamlPath, value: Any, variable: Variable, name: str) -> Document:
+    mark = variable.mark
     place = _place(value, mark)
+    if place.children is None and variable.value.strip()[:1] not in _QUOTED:
+        place = place._replace(given=Given(variable.value.strip(), (name,)))
     for key in reversed(path):
         value, place = {key: value}, _at(mark, {str(key): place})
     return Document(file=mark.file, value=value, marks=Marks(place))

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Mapping
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ductile.config.kinds import member_kind
 from ductile.config.schema import GONE, Configuration, Section
 from ductile.document.fields import show
 from ductile.document.marks import Marks
@@ -130,7 +130,7 @@ def kind_at(path: Path) -> Any:
     """The type that stands at a path of the configuration; None where anything may."""
     kind: Any = Configuration
     for part in path:
-        kind = _member(kind, part)
+        kind = member_kind(kind, part)
     return kind
 
 
@@ -138,20 +138,6 @@ def section_at(path: Path) -> type[Section] | None:
     """The model that stands at a path of the configuration."""
     kind = kind_at(path)
     return kind if inspect.isclass(kind) and issubclass(kind, Section) else None
-
-
-def _member(kind: Any, part: str | int) -> Any:
-    if inspect.isclass(kind) and issubclass(kind, Section):
-        fields = kind.model_fields
-        return next((_bare(field.annotation) for name, field in fields.items() if part == (field.alias or name)), None)
-    return _bare(get_args(kind)[-1]) if get_origin(kind) in (list, dict) else None
-
-
-def _bare(annotation: Any) -> Any:
-    """The type without what is annotated to it and without `None`."""
-    while get_origin(annotation) in (Annotated, UnionType, Union):
-        annotation = get_args(annotation)[0]
-    return annotation
 
 
 def keys_of(section: type[Section] | None) -> list[str]:

@@ -1,22 +1,23 @@
 """`${VAR}`, `${VAR:-default}` and `${file:/path}` in the values of a document.
 
-This happens after parsing, so that no value can inject YAML. A plain scalar is typed once it is expanded, one in
-quotes stays text. Map keys are never expanded.
+This happens after parsing, so that no value can inject YAML. Values arrive as they were written: a scalar without
+quotes becomes a number only where that loses nothing, one in quotes stays text. Map keys are never expanded.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from ductile.document.kept import kept
-from ductile.document.marks import Place
+from ductile.document.marks import Given, Marks, Place
 from ductile.document.problem import Mark, Problem, did_you_mean
+from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
-from ductile.document.scalar import is_torn, typed
+from ductile.document.scalar import Scalar, is_torn, typed, written
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -26,6 +27,8 @@ _READ_BEFORE = (("include",), ("environment_vars", "include"))
 """Paths that are read before variables are known."""
 _ALIKE = 0.8
 """How near a variable must be to be suggested: names of the environment share many words."""
+FILE = "file:"
+"""What a reference to a file begins with."""
 _LARGEST_FILE = 1 << 20
 """Bytes of a `${file:}`."""
 
@@ -34,6 +37,8 @@ class Expanded(Struct, frozen=True, kw_only=True):
     """A document's value with nothing left to expand. Where something could not be, the text stands as written."""
 
     value: Any
+    marks: Marks
+    """Those of the document, with what variables gave."""
     problems: tuple[Problem, ...]
     secrets: frozenset[str]
     """What `${file:}` read, and strings of at least 8 characters whose variable or key is named as a secret."""
@@ -43,19 +48,31 @@ class Expanded(Struct, frozen=True, kw_only=True):
     """What `${file:}` read, or looked for."""
 
 
-def expand(document: Document, lookup: Mapping[str, str], *, root: Path) -> Expanded:
+Kind = Callable[[YamlPath], type | None]
+"""What a setting wants to be: `str`, `int`, `float` or `bool`; None where anything may stand."""
+
+
+def anything(path: YamlPath) -> None:
+    """Nothing is known of any setting."""
+    del path
+
+
+def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: Kind = anything) -> Expanded:
     """The document with its `${}` replaced; `lookup` holds the variables.
 
-    `root` is the folder that the names of files in the document's marks are relative to; a relative `${file:}` path is
-    relative to the file that holds it.
+    A scalar in quotes is text. One without is what its `kind` says. Where no kind is known it is text if a file or a
+    secret gives it, and otherwise a number, `true` or `false` only if that is written just so. `root` is the folder
+    that the names of files in the document's marks are relative to; a relative `${file:}` path is relative to the file
+    that holds it.
     """
     still = _still(document)
     if still is not None:
         return still
-    expander = _Expander(lookup, root)
-    value = expander.value(document.value, document.marks.root, "")
+    expander = _Expander(lookup, root, kind)
+    value, place = expander.value(document.value, document.marks.root, "")
     return Expanded(
         value=value,
+        marks=Marks(place),
         problems=tuple(expander.problems),
         secrets=frozenset(expander.secrets),
         used=expander.used,
@@ -69,7 +86,7 @@ def _still(document: Document) -> Expanded | None:
     secrets: set[str] = set()
     if not _gathered(document.value, "", secrets):
         return None
-    return Expanded(value=document.value, problems=(), secrets=frozenset(secrets), used={})
+    return Expanded(value=document.value, marks=document.marks, problems=(), secrets=frozenset(secrets), used={})
 
 
 def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
@@ -102,8 +119,11 @@ class _Unexpandable(Exception):
 
 
 class _Expander:
-    def __init__(self, lookup: Mapping[str, str], root: Path) -> None:
+    def __init__(self, lookup: Mapping[str, str], root: Path, kind: Kind) -> None:
         self._lookup = lookup
+        self._kind = kind
+        self._sources: list[str] = []
+        """What the scalar at hand is made of."""
         self._root = root
         self._path: list[str | int] = []
         self.problems: list[Problem] = []
@@ -111,43 +131,58 @@ class _Expander:
         self.used: dict[str, str] = {}
         self.files: list[Path] = []
 
-    def value(self, value: Any, place: Place, name: str) -> Any:
-        """The value expanded; `name` is the key it stands under, through lists."""
+    def value(self, value: Any, place: Place, name: str) -> tuple[Any, Place]:
+        """The value expanded, and its place; `name` is the key it stands under, through lists."""
         children: Any = place.children
         if isinstance(value, str):
             return self._scalar(value, place, name)
         if isinstance(value, dict):
-            return {key: self._member(key, value[key], children[key], key) for key in value}
+            made = {key: self._member(key, value[key], children[key], key) for key in value}
+            inner = {**children, **{key: at for key, (_, at) in made.items()}}
+            return {key: member for key, (member, _) in made.items()}, place._replace(children=inner)
         if isinstance(value, list):
-            return [self._member(i, entry, children[i], name) for i, entry in enumerate(value)]
-        return value
+            entries = [self._member(i, entry, children[i], name) for i, entry in enumerate(value)]
+            return [entry for entry, _ in entries], place._replace(children=[at for _, at in entries])
+        return value, place
 
-    def _member(self, part: str | int, value: Any, place: Place, name: str) -> Any:
+    def _member(self, part: str | int, value: Any, place: Place, name: str) -> tuple[Any, Place]:
         self._path.append(part)
         expanded = self.value(value, place, name)
         self._path.pop()
         return expanded
 
-    def _scalar(self, text: str, place: Place, name: str) -> Any:
-        expanded: Any = text
+    def _scalar(self, text: str, place: Place, name: str) -> tuple[Any, Place]:
+        result: Any = text
+        expanded = text
         if "${" in text:
             if self._is_read_before():
                 self._refuse("bad_value", "`${}` cannot stand in a path that is read before variables are", place)
-                return text
+                return text, place
+            self._sources = []
             try:
-                expanded = _REFERENCE.sub(lambda found: self._one(found, place), text)
-                result = typed(expanded) if place.plain else expanded
+                expanded = result = _REFERENCE.sub(lambda found: self._one(found, place), text)
+                if place.plain:
+                    result = self._typed(expanded, name)
+                    place = place._replace(given=Given(expanded, tuple(self._sources)))
             except _Unexpandable as error:
                 self._refuse(error.code, error.message, place)
-                return text
+                return text, place
             except ValueError as error:
                 self._refuse("bad_value", str(error), place)
-                return text
-        else:
-            result = text
+                return text, place
         if _is_secret(name, expanded):
             self.secrets.add(expanded)
-        return result
+        return result, place
+
+    def _typed(self, text: str, name: str) -> Scalar:
+        """What the text means here. Raises ValueError where a number is wanted that does not fit."""
+        kind = self._kind(tuple(self._path))
+        if kind is str:
+            return text
+        if kind is not None:
+            return typed(text)
+        kept = any(source.startswith(FILE) or is_secret_name(source) for source in self._sources)
+        return text if kept or is_secret_name(name) else written(text)
 
     def _is_read_before(self) -> bool:
         path = tuple(self._path)
@@ -161,12 +196,14 @@ class _Expander:
                 code="bad_expansion", message="`${` is not closed by `}`; write `$${` for a literal `${`"
             )
         inside = found[1]
-        if inside.startswith("file:"):
-            return self._file(inside.removeprefix("file:"), place)
+        if inside.startswith(FILE):
+            self._sources.append(inside)
+            return self._file(inside.removeprefix(FILE), place)
         variable = _VARIABLE.fullmatch(inside)
         if variable is None or "${" in inside:
             wanted = "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, or `$${` for a literal `${`"
             raise _Unexpandable(code="bad_expansion", message=f"`{found[0]}` cannot be expanded; {wanted}")
+        self._sources.append(variable[1])
         return self._variable(variable[1], variable[2])
 
     def _variable(self, name: str, default: str | None) -> str:

@@ -7,6 +7,14 @@ from msgspec import Struct
 from ductile.document.problem import Mark, Path
 
 
+class Given(NamedTuple):
+    """The text of a scalar that stands elsewhere than in the document."""
+
+    text: str
+    sources: tuple[str, ...]
+    """The variables, and `file:` with the path for a file."""
+
+
 class Place(NamedTuple):
     """The place of one value and of the key it stands under; lines and columns count from 1.
 
@@ -22,6 +30,8 @@ class Place(NamedTuple):
     plain: bool
     """Whether this is a scalar without quotes: it is typed once its `${}` are expanded."""
     children: dict[str, "Place"] | list["Place"] | None
+    given: Given | None = None
+    """Of a scalar without quotes that variables or files give: their text."""
 
 
 def start_of(file: str) -> Place:

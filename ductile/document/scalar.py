@@ -35,6 +35,21 @@ def typed(text: str) -> Scalar:
     return text if word is _NOT_FOUND else word  # type: ignore[return-value]  # only the sentinel is no Scalar
 
 
+def written(text: str) -> Scalar:
+    """A number, `true` or `false` where writing it back gives exactly this text; None for no text; else the text.
+
+    So a port stays a number, and `007`, `1e5`, `0x1F`, `+5`, `1.10` and an account of 25 digits stay what they are.
+    """
+    if not text:
+        return None
+    try:
+        value = typed(text)
+    except ValueError:
+        return text
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return value if shown == text and value is not None else text
+
+
 def is_torn(text: str) -> bool:
     """Whether a variable's text holds bytes that are no UTF-8: Python carries them as half characters."""
     try:

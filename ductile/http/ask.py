@@ -15,6 +15,7 @@ from ductile.http.errors import InvalidJson, UnsupportedMedia
 from ductile.http.representation import Documents
 from ductile.http.stream import Parts
 from ductile.model.clock import Clock, Millis
+from ductile.model.json_reader import read_json
 from ductile.model.principal import Principal
 from ductile.model.route import Route
 from ductile.observe.journal import Feed
@@ -150,7 +151,7 @@ class Ask:
         if not self.body:
             return {}
         try:
-            value = orjson.loads(self.body)
+            value = read_json(self.body)
         except orjson.JSONDecodeError as error:
             self._refuse_other_media()
             reason, offset = error.msg.split(":")[0], error.pos

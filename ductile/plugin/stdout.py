@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import Any
 
 import orjson
 from msgspec import Struct
 
 from ductile.errors import DuctileError
+from ductile.model.json_reader import read_json
 from ductile.model.output import OutputRules, excess
 
 _SPACE = re.compile(rb"[ \t\n\r]*")
@@ -59,7 +61,7 @@ def split_stdout(stdout: bytes, rules: OutputRules) -> list[Any]:
     The last is always a JSON value. Raises Unreadable, OverBudget.
     """
     try:
-        return [orjson.loads(stdout)]  # nothing but the response, as most plugins write
+        return [read_json(stdout)]  # nothing but the response, as most plugins write
     except orjson.JSONDecodeError:
         pass
     parts: list[Any] = []
@@ -80,14 +82,14 @@ def _parts(stdout: bytes) -> Iterator[Any]:
         end = stdout.find(b"\n", at)
         end = len(stdout) if end < 0 else end
         try:
-            yield orjson.loads(memoryview(stdout)[at:end])
+            yield read_json(memoryview(stdout)[at:end])
         except orjson.JSONDecodeError:
             reach = 0
             if stdout[at] in _OPENS and scanned < _SCANS * len(stdout):
                 reach, looked = _end_of_value(stdout, at)
                 scanned += looked
             try:
-                yield orjson.loads(memoryview(stdout)[at:reach])
+                yield read_json(memoryview(stdout)[at:reach])
                 end = reach
             except orjson.JSONDecodeError:
                 yield PlainText(stdout[at:end].rstrip(), at)
@@ -122,11 +124,19 @@ def _no_response(stdout: bytes, parts: list[Any]) -> str:
         stdout.decode()
     except UnicodeDecodeError as error:
         return f"stdout is not UTF-8: byte {error.start} is 0x{stdout[error.start]:02x}"
-    if stdout[last.at] in _OPENS and (fault := _fault(stdout, last.at)):
-        return fault
+    for part in [*_objects_at_end(stdout, parts), last]:
+        if stdout[part.at] in _OPENS and (fault := _fault(stdout, part.at)):
+            return fault
     if all(isinstance(part, PlainText) for part in parts):
         return f"stdout is not JSON: it printed no response, but plain text: {ends(_joined(parts))}"
     return f"stdout is not JSON: after the last JSON value it printed {ends(last.text)}, and the response comes last"
+
+
+def _objects_at_end(stdout: bytes, parts: list[Any]) -> list[PlainText]:
+    """The first lines behind the last JSON value that begin as an object does: a response over several lines."""
+    trailing = list(takewhile(lambda part: isinstance(part, PlainText), reversed(parts)))
+    begun = (part for part in reversed(trailing) if looks_like_object(stdout[part.at : part.at + _SHOWN_CHARACTERS]))
+    return list(islice(begun, _SCANS))
 
 
 def _joined(parts: list[Any]) -> str:
@@ -139,7 +149,7 @@ def _fault(stdout: bytes, at: int) -> str | None:
     """What breaks the JSON that begins here; None where it only begins like JSON."""
     rest = memoryview(stdout)[at:]
     try:
-        orjson.loads(rest)
+        read_json(rest)
     except orjson.JSONDecodeError as error:
         if "depth" in error.msg or "ecursion" in error.msg:
             return "stdout is nested too deeply"

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from ductile.model.json_reader import read_json
 from ductile.plugin.runner.budget import Budget
 
 FRAMES = frozenset({"progress", "log"})
@@ -56,7 +57,7 @@ class Frames:
         if len(line) > LONGEST or not line.lstrip().startswith(b"{"):
             return
         try:
-            value = orjson.loads(line)
+            value = read_json(line)
         except orjson.JSONDecodeError:
             return
         if isinstance(value, dict) and len(value) == 1 and not FRAMES.isdisjoint(value):

@@ -8,6 +8,7 @@ import orjson
 from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
 from msgspec import json as msgspec_json
 
+from ductile.model.json_reader import read_json
 from ductile.plugin.runner.frames import FRAMES
 
 LARGE_BYTES = 65_536
@@ -71,8 +72,17 @@ def read_message(line: bytes) -> Message:
     if "id" not in value:
         return Object(value)
     if len(value) == 2 and not FRAMES.isdisjoint(value):  # noqa: PLR2004 - the id and itself
-        return Frame(value.pop("id"), value)
+        return _frame(line)
     return Answer(value["id"])
+
+
+def _frame(line: bytes) -> Message:
+    """A frame with exact numbers; one whose numbers would be rounded is a line of text."""
+    try:
+        value = read_json(line)
+    except orjson.JSONDecodeError:
+        return Text()
+    return Frame(value.pop("id"), value)
 
 
 def _large_answer(line: bytes) -> Answer | None:

@@ -80,7 +80,11 @@ def test_each_value_says_which_variable_it_is_of_and_the_others_keep_their_file(
         ('{\t"a":\t"\\ud83d\\ude00"}', {"a": "😀"}),
         ("two\nlines", "two\nlines"),
         ("-", "-"),
-        ("0x1F", 31),
+        ("0x1F", "0x1F"),
+        ("007", "007"),
+        ("1e5", "1e5"),
+        ("1.10", "1.10"),
+        ("1234567890123456789012345", "1234567890123456789012345"),
         ("2030-01-01", "2030-01-01"),
     ],
 )
@@ -190,7 +194,7 @@ def test_what_is_named_as_a_secret_is_one(tmp_path: Path) -> None:
 
 def test_no_error_quotes_a_secret(tmp_path: Path) -> None:
     text = "plugins: {a: {config: {password: x}}}"
-    for value in ("123456789012345678901234567890", '{"hunter22": 1, "hunter22": 2}', "[hunter22", '"hunter22'):
+    for value in ('["1", 123456789012345678901234567890]', '{"hunter22": 1, "hunter22": 2}', "[hunter22", '"hunter22'):
         said = only(layers(tmp_path, text, PLUGINS__A__CONFIG__PASSWORD=value))
         assert "hunter22" not in said
         assert "1234" not in said

@@ -25,6 +25,54 @@ def test_a_plain_scalar_is_typed_after_expansion_and_a_quoted_one_stays_text() -
     assert result.used == {"P": "80", "F": "true"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "007",
+        "1e5",
+        "0x1F",
+        "0o17",
+        "1_000",
+        "+5",
+        ".5",
+        "5.",
+        "1.10",
+        "-0",
+        "yes",
+        "True",
+        "null",
+        "~",
+        ".inf",
+        "9" * 25,
+    ],
+)
+def test_what_would_be_written_otherwise_stays_text(text: str) -> None:
+    assert expanded("a: ${A}\n", {"A": text}).value == {"a": text}
+
+
+@pytest.mark.parametrize(("text", "value"), [("8080", 8080), ("-3", -3), ("0.25", 0.25), ("false", False), ("", None)])
+def test_what_would_be_written_just_so_is_a_number_or_a_flag(text: str, value: object) -> None:
+    (found,) = expanded("a: ${A}\n", {"A": text}).value.values()
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_what_a_file_or_a_secret_gives_is_text(tmp_path: Path) -> None:
+    (tmp_path / "n").write_text("80")
+    text = "a: ${file:n}\npassword: ${P}\nb: ${SECRET_PIN}\n"
+    result = expanded(text, {"P": "80", "SECRET_PIN": "80"}, root=tmp_path)
+    assert result.value == {"a": "80", "password": "80", "b": "80"}
+
+
+def test_a_kind_that_is_known_decides() -> None:
+    kinds: dict[tuple[str | int, ...], type] = {("a",): str, ("b",): int, ("c",): bool}
+    document = read_text("a: ${A}\nb: ${A}\nc: ${F}\n", file="x")
+    result = expand(document, {"A": "007", "F": "True"}, root=Path("/"), kind=kinds.get)
+    assert result.value == {"a": "007", "b": 7, "c": True}
+    assert result.marks.root.children["b"].given == ("007", ("A",))  # type: ignore[call-overload,index]
+    too_large = expand(read_text("b: ${A}\n", file="x"), {"A": "9" * 25}, root=Path("/"), kind=kinds.get)
+    assert only(too_large).startswith("x:1:4: error[bad_value]: 999")
+
+
 def test_a_value_cannot_inject_yaml() -> None:
     nasty = "x # y\nadmin: true"
     assert expanded("a: ${N}\n", {"N": nasty}).value == {"a": nasty}

@@ -1,4 +1,3 @@
-import math
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -274,9 +273,19 @@ def test_a_reason_with_braces_is_shown_as_it_is() -> None:
         read_response(b"{curly}")
 
 
-def test_numbers_keep_what_a_double_holds() -> None:
-    response = read_response(b'{"status":"ok","result":[1e308,123456789012345678901234567890]}')
-    assert all(math.isfinite(number) for number in response.result)
+def test_a_whole_number_is_exact_or_refused() -> None:
+    response = read_response(b'{"status":"ok","result":[1e308,18446744073709551615,"123456789012345678901234567890"]}')
+    assert response.result == [1e308, 2**64 - 1, "123456789012345678901234567890"]
+    with pytest.raises(Unreadable, match=r"does not fit into 64 bits .* at character 26, near"):
+        read_response(b'{"status":"ok","result":[123456789012345678901234567890]}')
+
+
+def test_what_breaks_a_response_over_several_lines_is_told_at_its_place() -> None:
+    said = b'noted\n{"progress": 1}\n{"status": "ok",\n "result": {"a": tru}\n}\n'
+    at = said.index(b"tru")
+    with pytest.raises(Unreadable) as caught:
+        read_response(said)
+    assert any(f"at character {place}, near" in caught.value.reason for place in range(at, at + 5)), caught.value.reason
 
 
 def test_plain_text_before_the_response_becomes_log_entries_in_their_place() -> None:
