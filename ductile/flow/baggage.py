@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from ductile.document.problem import Path, Problem
 from ductile.flow.errors import BaggageError
-from ductile.flow.value import MISSING, kind_of, look, path_fault, same, segments
+from ductile.flow.path import look, path_fault, segments
+from ductile.flow.value import MISSING, kind_of, same
 from ductile.model.graph import Claim
 
 ROOTS: Final = ("payload", "context")
@@ -107,9 +108,13 @@ def _bulk_faults(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
 def _target_fault(target: Any) -> str | None:
     if not isinstance(target, str):
         return f"a durable path must be text such as `video.title`, not {kind_of(target)}"
-    if path_fault(f"context.{target}", ("context",)):
-        return f"`{target}` is no durable path: write names with dots between them, such as `video.title`"
-    if target.startswith(RESERVED):
+    dot = "" if target.startswith("[") else "."
+    if path_fault(f"context{dot}{target}", ("context",)):
+        return (
+            f"`{target}` is no durable path: write names with dots between them, such as `video.title`, "
+            'and other names in brackets, such as `["app.io/name"]`'
+        )
+    if segments(target)[0].startswith(RESERVED):
         return f"`{target}` is no durable path: names that begin with `{RESERVED}` are the gateway's own"
     return None
 
@@ -126,5 +131,5 @@ def _overlaps(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
         if taken[parts] != key:
             above.append(parts)
         for other in above:
-            message = f"`{target}` and `{'.'.join(other)}` overlap; a durable path is claimed once"
+            message = f"`{target}` and `{targets[taken[other]]}` overlap; a durable path is claimed once"
             yield Problem(code="bad_value", message=message, path=(*at, key))

@@ -16,7 +16,8 @@ from msgspec import Struct, field
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.errors import ConditionError
-from ductile.flow.value import MISSING, is_number, json_faults, kind_of, look, path_fault, same
+from ductile.flow.path import look, path_fault
+from ductile.flow.value import MISSING, is_number, json_faults, kind_of, same
 from ductile.model.graph import Condition
 
 ROOTS: Final = ("payload", "context", "config")

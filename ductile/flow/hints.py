@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.path import segments
 from ductile.flow.remap import Reference, parse
-from ductile.flow.value import segments
 from ductile.model.graph import Graph
 
 Emits = Mapping[tuple[str, str], Collection[str]]
@@ -62,8 +62,14 @@ def _names(graph: Graph, upstream: set[str | None], emits: Emits) -> frozenset[s
         declared = emits.get((node.plugin or "", node.command or "")) if node else None
         if not declared:
             return None
-        names.update(one.removeprefix("payload.").split(".")[0] for one in declared)
+        names.update(map(_first_name, declared))
     return frozenset(names)
+
+
+def _first_name(declared: str) -> str:
+    """`url` of `payload.url`, `url.host` and `url`."""
+    root, *parts = segments(declared)
+    return parts[0] if root == "payload" and parts else root
 
 
 def _condition_paths(condition: Mapping[str, Any]) -> Iterator[str]:

@@ -15,13 +15,15 @@ from msgspec import Struct
 
 from ductile.document.problem import Path, Problem
 from ductile.flow.errors import RemapError
-from ductile.flow.value import MISSING, json_faults, look, path_fault
+from ductile.flow.path import look, path_fault
+from ductile.flow.value import MISSING, json_faults
 
 ROOTS: Final = ("payload", "context")
 MAX_LEVELS: Final = 32
 """Lists and mappings of one entry may stand this deep inside each other."""
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_TOKEN = re.compile(r'\{\{|\}\}|\{((?:\["(?:[^"\\]|\\.)*+"\]|[^{}])*+)\}|[{}]')
+"""Braces, and what stands between two of them: a name in brackets and quotes may hold braces itself."""
 
 
 class Reference(Struct, frozen=True):

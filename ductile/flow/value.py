@@ -1,12 +1,11 @@
-"""JSON values as the flow reads them: their kinds, strict equality, and dotted paths into them."""
+"""JSON values as the flow reads them: their kinds, and strict equality."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Final
 
-from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.problem import Path, Problem
 
 MAX_INTEGER: Final = 2**64 - 1
 """JSON documents carry integers of 64 bits."""
@@ -65,52 +64,6 @@ def _same_scalar(a: Any, b: Any) -> bool:
     if is_number(a) and is_number(b):
         return bool(a == b)
     return type(a) is type(b) and bool(a == b)
-
-
-@lru_cache(maxsize=4096)
-def segments(path: str) -> tuple[str, ...]:
-    """`payload.items.0` as its parts."""
-    return tuple(path.split("."))
-
-
-def look(path: str, roots: Mapping[str, Any]) -> Any:
-    """The value at a dotted path whose first part names a root; `MISSING` where it leads nowhere.
-
-    A part of digits counts from 0 in a list; in a mapping it is a key like any other.
-    """
-    value: Any = roots
-    for part in segments(path):
-        if isinstance(value, Mapping):
-            value = value.get(part, MISSING)
-        elif isinstance(value, list):
-            value = _item(value, part)
-        else:
-            return MISSING
-    return value
-
-
-def _item(values: list[Any], part: str) -> Any:
-    if not (part.isascii() and part.isdigit()) or len(part) > len(str(len(values))):
-        return MISSING
-    index = int(part)
-    return values[index] if index < len(values) else MISSING
-
-
-def path_fault(path: Any, roots: Collection[str]) -> str | None:
-    """What is wrong with a path, as the end of a sentence; None for a sound one."""
-    listed = " or ".join(f"`{root}.…`" for root in roots)
-    if not isinstance(path, str):
-        return f"must be a path such as {listed}, not {kind_of(path)}"
-    root, *parts = path.split(".")
-    if root not in roots:
-        return f"`{path}` is no path: it must begin with {listed}{did_you_mean(root, roots)}"
-    if not all(map(_is_part, parts)):
-        return f"`{path}` is no path: each part between dots must be a name, without braces or spaces around it"
-    return None
-
-
-def _is_part(part: str) -> bool:
-    return bool(part) and part == part.strip() and not set(part) & set("{}")
 
 
 def json_faults(value: Any, at: Path = ()) -> Iterator[Problem]:

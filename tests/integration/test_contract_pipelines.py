@@ -125,6 +125,17 @@ def test_a_pipeline_without_a_trigger_runs_when_it_is_called(world: Gateway, pip
     assert world.until(lambda: world.get(f"/job/{again.body['job_id']}")["status"] == "succeeded")
 
 
+def test_a_path_may_name_keys_with_dots(world: Gateway) -> None:
+    payload = {"app.io/{name}": "web", "labels": {"app.io/tier": "front"}, "list": [{"n": 1}]}
+    answer = world.post("/pipeline/picky-keys", payload)
+    assert (answer.status, answer.body["status"]) == (200, "succeeded")
+    request = answer.body["result"]["result"]
+    assert request["context"]["app.io/kept"] == "web"
+    assert (request["event"]["payload"]["name"], request["event"]["payload"]["first"]) == ("is web", {"n": 1})
+    passed = world.post("/pipeline/picky-keys", {**payload, "labels": {"app.io/tier": "back"}})
+    assert passed.body["tree"][1]["values"] == {'payload.labels["app.io/tier"]': "back"}
+
+
 def test_what_a_run_emits_is_always_routed_so_there_is_nothing_to_say_about_it(world: Gateway) -> None:
     answer = world.post("/pipeline/later", {"payload": {}, "route": False})
     assert is_error(answer, 400, "bad_request")

@@ -104,6 +104,19 @@ PIPELINES = [
         ],
     },
     {"name": "picky", "on": "picky.go", "steps": [{"id": "claims", "uses": "shell", "baggage": {"id": "payload.id"}}]},
+    {
+        "name": "picky-keys",
+        "execution_mode": "synchronous",
+        "steps": [
+            {
+                "id": "only",
+                "uses": "echo",
+                "if": {"path": 'payload.labels["app.io/tier"]', "op": "eq", "value": "front"},
+                "with": {"name": 'is {payload["app.io/{name}"]}', "first": "{payload.list[0]}"},
+                "baggage": {'["app.io/kept"]': 'payload["app.io/{name}"]'},
+            },
+        ],
+    },
     {"name": "helper", "steps": [{"id": "only", "uses": "echo"}]},
     {"name": "caller", "execution_mode": "synchronous", "steps": [{"id": "sub", "call": "helper"}]},
     one("breaks", "fail", execution_mode="synchronous"),

@@ -17,6 +17,7 @@ PAYLOAD = {
     "none": None,
     "items": [{"name": "a"}, {"name": "b"}],
     "o": {"x": 1},
+    "app.io/name": "web",
     "text": "line one\nline two",
 }
 
@@ -34,6 +35,9 @@ def holds(path: Any, op: Any, *value: Any) -> Any:
         ("payload.status", "eq", "Error", True),
         ("payload.status", "eq", "error", False),
         ("payload.status", "neq", "x", True),
+        ('payload["app.io/name"]', "eq", "web", True),
+        ('payload["app.io/no"]', "exists", False, True),
+        ('payload.items[1]["name"]', "eq", "b", True),
         ("payload.n", "eq", 3, True),
         ("payload.n", "eq", 3.0, True),
         ("payload.n", "eq", "3", False),
@@ -157,7 +161,7 @@ BAD = [
     ({"pth": "payload.a", "op": "exists"}, ("pth",), "did you mean `path`"),
     ({"path": "status", "op": "exists"}, ("path",), "must begin with"),
     ({"path": "paylod.a", "op": "exists"}, ("path",), "did you mean `payload`"),
-    ({"path": "payload..a", "op": "exists"}, ("path",), "each part"),
+    ({"path": "payload..a", "op": "exists"}, ("path",), "a name must stand"),
     ({"path": 3, "op": "exists"}, ("path",), "must be a path"),
     ({"path": "payload.a", "op": "in", "value": "x"}, ("value",), "needs a list"),
     ({"path": "payload.a", "op": "gt", "value": "3"}, ("value",), "needs a number"),

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from ductile.flow.errors import RemapError
 from ductile.flow.remap import MAX_LEVELS, check, check_template, literal, remap
 
-PAYLOAD = {"n": 3, "s": "text", "o": {"a": [1, {"b": True}]}, "none": None, "f": 1.5, "items": [{"name": "x"}]}
+PAYLOAD = {
+    "n": 3,
+    "s": "text",
+    "o": {"a": [1, {"b": True}]},
+    "none": None,
+    "f": 1.5,
+    "items": [{"name": "x"}],
+    "a.b": {"c": 4, "} {": 5, 'q"': 6},
+}
 CONTEXT = {"web": {"url": "http://h"}}
 
 
@@ -22,6 +30,10 @@ CONTEXT = {"web": {"url": "http://h"}}
         ("{payload.none}", None),
         ("{payload.items.0.name}", "x"),
         ("{context.web.url}", "http://h"),
+        ('{payload["a.b"].c}', 4),
+        ('{payload["a.b"]["} {"]}', 5),
+        ('{{{payload["a.b"]["} {"]}}}', "{5}"),
+        ('{payload["a.b"]["q\\""]} and {payload.items[0].name}', "6 and x"),
         ("{payload}", PAYLOAD),
         ("n is {payload.n}", "n is 3"),
         ("{payload.n}{payload.s}", "3text"),
@@ -77,7 +89,10 @@ def test_what_cannot_be_filled_names_the_key_and_the_path(template: Any, words: 
         ("{config.a}", "must begin with"),
         ("{paylod.a}", "did you mean `payload`"),
         ("{ payload.a }", "no path"),
-        ("{payload.a.}", "each part"),
+        ("{payload.a.}", "at character 11 a name must stand"),
+        ('{payload["a.b}', "`[` at character 8"),
+        ('{payload["a.b"}', "`[` at character 8"),
+        ("{payload['a.b']}", "`[` at character 8"),
         ('{"json": 1}', "written twice"),
     ],
 )

@@ -1,0 +1,103 @@
+"""Paths into JSON values: `payload.items.0`, and `payload["app.io/name"]` where a key is no plain name.
+
+A path is names with dots between them. A name in brackets is a JSON string, or the digits of a place in a list; it
+needs no dot before it. A bracket that holds anything else is a letter like any other: graphs that runs are pinned to
+may hold such names, but `path_fault` takes them no more.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from ductile.document.problem import did_you_mean
+from ductile.flow.value import MISSING, kind_of
+
+_SEPARATOR: Final = re.compile(r'\.|(?<!\.)\[("(?:[^"\\]|\\.)*+"|[0-9]+)\](?=[.\[]|\Z)')
+"""What ends a name without brackets: a dot, or a name in brackets."""
+
+
+@lru_cache(maxsize=4096)
+def segments(path: str) -> tuple[str, ...]:
+    """`payload.items.0` as its parts."""
+    return tuple(text for text, _ in _parts(path))
+
+
+def _parts(path: str) -> list[tuple[str, int | None]]:
+    """Each part, and where it begins; None for one in brackets."""
+    parts: list[tuple[str, int | None]] = []
+    at, bare = 0, True
+    for separator in _SEPARATOR.finditer(path):
+        quoted = _quoted(separator[1]) if separator[1] else None
+        if separator[1] and quoted is None:
+            continue
+        if bare and not (quoted is not None and separator.start() == at == 0):
+            parts.append((path[at : separator.start()], at))
+        if quoted is not None:
+            parts.append((quoted, None))
+        at, bare = separator.end(), quoted is None
+    if bare:
+        parts.append((path[at:], at))
+    return parts
+
+
+def _quoted(text: str) -> str | None:
+    """The name that stands in brackets; None where it is no JSON string."""
+    if not text.startswith('"'):
+        return text
+    try:
+        return str(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def look(path: str, roots: Mapping[str, Any]) -> Any:
+    """The value at a path whose first part names a root; `MISSING` where it leads nowhere.
+
+    A part of digits counts from 0 in a list; in a mapping it is a key like any other.
+    """
+    value: Any = roots
+    for part in segments(path):
+        if isinstance(value, Mapping):
+            value = value.get(part, MISSING)
+        elif isinstance(value, list):
+            value = _item(value, part)
+        else:
+            return MISSING
+    return value
+
+
+def _item(values: list[Any], part: str) -> Any:
+    if not (part.isascii() and part.isdigit()) or len(part) > len(str(len(values))):
+        return MISSING
+    index = int(part)
+    return values[index] if index < len(values) else MISSING
+
+
+def path_fault(path: Any, roots: Collection[str]) -> str | None:
+    """What is wrong with a path, as the end of a sentence; None for a sound one."""
+    listed = " or ".join(f"`{root}.…`" for root in roots)
+    if not isinstance(path, str):
+        return f"must be a path such as {listed}, not {kind_of(path)}"
+    (root, at), *parts = _parts(path)
+    bracket = next((start + text.index("[") for text, start in _parts(path) if start is not None and "[" in text), None)
+    if bracket is not None:
+        return (
+            f"`{path}` is no path: the `[` at character {bracket + 1} must stand right behind a name, "
+            'and hold a name in double quotes or a number, as `payload["app.io/name"]` and `payload.items[0]` do'
+        )
+    if at is None or root not in roots:
+        return f"`{path}` is no path: it must begin with {listed}{did_you_mean(root, roots)}"
+    wrong = next((start for text, start in parts if start is not None and not _is_part(text)), None)
+    if wrong is not None:
+        return (
+            f"`{path}` is no path: at character {wrong + 1} a name must stand, without braces or spaces around it; "
+            'other names stand in brackets, as in `payload["app.io/name"]`'
+        )
+    return None
+
+
+def _is_part(part: str) -> bool:
+    return bool(part) and part == part.strip() and not set(part) & set("{}")
