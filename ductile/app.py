@@ -1,9 +1,10 @@
 """Wires the parts, starts and drains them."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,7 @@ from ductile.observe.waiters import Waiters
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
+from ductile.store.running_gateway import RunningGateway, forget_running, record_running
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
@@ -109,6 +111,8 @@ class App:
             children.close()
             kill_instance(self._instance)
             await store.close()
+            with contextlib.suppress(OSError):  # it names a process that is gone, which readers find out
+                forget_running(self._first.state_path)
 
     async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs) -> None:
         waiters = Waiters()
@@ -126,6 +130,7 @@ class App:
             live.follow(apply)
         if self._first.api.enabled:
             await server.start(self._first.api.listen)
+            self._record(server.urls)
         await dispatcher.start()
         for source in sources:
             await source.start()
@@ -144,6 +149,13 @@ class App:
         log.info("stopped")
         if failed is not None:
             raise PartFailed(part=failed)
+
+    def _record(self, urls: Sequence[str]) -> None:
+        """Tell commands where to call; without it they only find less."""
+        try:
+            record_running(self._first.state_path, RunningGateway(pid=os.getpid(), urls=tuple(urls)))
+        except OSError as error:
+            log.warning("where the gateway listens cannot be recorded beside its state", reason=error.strerror)
 
     def _gateway(self, live: Live, store: Store, control: Control, waiters: Waiters, said: LiveLogs) -> Gateway:
         return Gateway(

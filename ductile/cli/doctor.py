@@ -25,8 +25,12 @@ def doctor(out: Out) -> None:
     """
     from ductile.cli import checks  # noqa: PLC0415 - the whole gateway, which --help does not need
     from ductile.cli.report import matcher  # noqa: PLC0415 - as above
-    from ductile.config.compile import DEFAULT_STATE, compile_config  # noqa: PLC0415 - as above
-    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
+    from ductile.config.load import (  # noqa: PLC0415 - as above
+        DEFAULT_STATE,
+        find_config,
+        load_layers,
+    )
     from ductile.config.sentences import validate  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)

@@ -13,8 +13,7 @@ from msgspec import Struct
 from ductile.cli.codes import WaitedTooLong
 from ductile.cli.target import is_local
 from ductile.client import Client, Unreachable
-from ductile.config.compile import DEFAULT_STATE
-from ductile.config.load import FILE, load_layers
+from ductile.config.load import DEFAULT_STATE, FILE, load_layers
 from ductile.config.sentences import validate
 
 EVERY = 0.1

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,10 +11,10 @@ from msgspec import Struct
 
 from ductile.cli.codes import UsageError
 from ductile.cli.trace import trace
-from ductile.client import UNIX, Client
+from ductile.client import UNIX, Client, ClientError
 from ductile.config.errors import ConfigNotFound
-from ductile.config.load import find_config, load_layers
-from ductile.config.schema import ApiSection
+from ductile.config.load import DEFAULT_STATE, find_config, load_layers
+from ductile.config.schema import ApiSection, Configuration
 from ductile.config.sentences import validate
 from ductile.model.principal import ALL
 
@@ -27,6 +28,10 @@ class Target(Struct, frozen=True, kw_only=True):
 
     url: str
     token: str | None
+    state: Path | None = None
+    """The database of the configuration, where one was read."""
+    url_of_files: bool = False
+    token_of_files: bool = False
 
 
 def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Callable[[str], None]) -> Any:
@@ -38,6 +43,13 @@ def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Cal
 
     try:
         return asyncio.run(connected())
+    except ClientError as error:
+        from ductile.cli.file_differences import explained  # noqa: PLC0415 - only where a call failed
+
+        better = explained(error, target)
+        if better is error:
+            raise
+        raise better from error
     except ValueError as error:
         raise UsageError(reason=f"{target.url} is no address of a gateway, or the token is none: {error}") from None
 
@@ -52,12 +64,19 @@ def find_target(
     if url and (token or not is_local(url)):
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
     try:
-        api = configured(config, environ)
+        configuration, state = configured(config, environ)
     except ConfigNotFound:
         if url is None:
             raise
         return Target(url=url, token=token)
-    return Target(url=url or address(api), token=token or full_token(api))
+    api = configuration.api or ApiSection(enabled=False)
+    return Target(
+        url=url or address(api),
+        token=token or full_token(api),
+        state=state,
+        url_of_files=url is None,
+        token_of_files=token is None,
+    )
 
 
 def is_local(url: str) -> bool:
@@ -65,11 +84,11 @@ def is_local(url: str) -> bool:
     return url.startswith(UNIX) or urlsplit(url).hostname in LOCAL
 
 
-def configured(config: str | None, environ: Mapping[str, str]) -> ApiSection:
-    """The `api:` section, as far as it can be read: a gateway may run on although its files are broken by now."""
+def configured(config: str | None, environ: Mapping[str, str]) -> tuple[Configuration, Path]:
+    """The configuration and its database, as far as it can be read: a gateway may run on with files broken by now."""
     layers = load_layers(find_config(config, environ), environ)
     configuration, _ = validate(layers.value, layers.marks)
-    return configuration.api or ApiSection(enabled=False)
+    return configuration, Path(configuration.state.path or layers.root / DEFAULT_STATE)
 
 
 def address(api: ApiSection) -> str:

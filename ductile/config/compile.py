@@ -12,7 +12,7 @@ from ductile.config.access import compile_principals
 from ductile.config.collector import collecting_later
 from ductile.config.given_values import notes, typed_by_schemas
 from ductile.config.instances import Instances, compile_instances, quarantined
-from ductile.config.load import NO_TEXTS, Layers, load_layers
+from ductile.config.load import DEFAULT_STATE, NO_TEXTS, Layers, load_layers
 from ductile.config.lockout import TOKENS
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
 from ductile.config.secrets import compiled_secrets
@@ -34,9 +34,6 @@ from ductile.model.route import Matcher
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import Loaded, load_plugins
-
-DEFAULT_STATE = "data/state.db"
-"""Below the configuration's folder."""
 
 
 class Compiled(Struct, frozen=True, kw_only=True):

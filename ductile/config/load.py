@@ -23,6 +23,8 @@ from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_document, read_text
 
 FILE = "config.yaml"
+DEFAULT_STATE = "data/state.db"
+"""Below the configuration's folder."""
 SYSTEM_FOLDER = Path("/etc/ductile")
 NO_TEXTS: Mapping[Path, str] = {}
 UNREAD = frozenset({"yaml", "missing_file", "unreadable_file"})

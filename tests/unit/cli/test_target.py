@@ -23,7 +23,13 @@ def test_options_go_before_the_environment_and_that_before_the_configuration(tmp
     assert find_target("http://opt", "opt", None, environ) == Target(url="http://opt", token="opt")
     assert find_target(None, None, None, environ) == Target(url="http://env", token="env")
     del environ["DUCTILE_URL"], environ["DUCTILE_TOKEN"]
-    assert find_target(None, None, None, environ) == Target(url="http://127.0.0.1:9", token="admin-token")
+    assert find_target(None, None, None, environ) == Target(
+        url="http://127.0.0.1:9",
+        token="admin-token",
+        state=tmp_path / "data/state.db",
+        url_of_files=True,
+        token_of_files=True,
+    )
 
 
 @pytest.mark.parametrize(
