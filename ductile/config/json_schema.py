@@ -30,7 +30,10 @@ CONDITION: Json = {
         {
             "type": "object",
             "properties": {
-                "path": {"type": "string", "description": "Such as `payload.size`, `context.user` or `config.limit`."},
+                "path": {
+                    "type": "string",
+                    "description": "Such as `payload.size`, `context.x` or `length(payload.items)`.",
+                },
                 "op": {"enum": list(OPS), "description": "How it is compared; text folds case, a regex is RE2."},
                 "value": {"description": "What it is compared with."},
             },

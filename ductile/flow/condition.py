@@ -6,7 +6,6 @@ an operator on a value of another type is an error. `exists` takes `value: false
 it means true.
 """
 
-import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -16,8 +15,9 @@ from msgspec import Struct, field
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.errors import ConditionError
-from ductile.flow.path import look, path_fault
-from ductile.flow.value import MISSING, is_number, json_faults, kind_of, same
+from ductile.flow.operand import operand_fault, operand_value, read_operand
+from ductile.flow.order import ORDERED, ORDERS, compare_order, order_kind
+from ductile.flow.value import MISSING, json_faults, kind_of, same
 from ductile.model.graph import Condition
 
 ROOTS: Final = ("payload", "context", "config")
@@ -42,18 +42,12 @@ _ANY: Mapping[str, Callable[[Any, Any], bool]] = {
     "neq": lambda found, wanted: not same(found, wanted),
     "in": lambda found, wanted: any(same(found, one) for one in wanted),
 }
-_NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
 _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
     "startswith": lambda found, wanted: found.casefold().startswith(wanted.casefold()),
     "endswith": lambda found, wanted: found.casefold().endswith(wanted.casefold()),
     "regex": lambda found, wanted: _compiled(wanted).fullmatch(found) is not None,
 }
-OPS: Final = ("exists", *_ANY, *_NUMBERS, "contains", *_TEXTS)
+OPS: Final = ("exists", *_ANY, *ORDERS, "contains", *_TEXTS)
 _GROUPS: Final = ("all", "any", "not")
 _PREDICATE: Final = ("path", "op", "value")
 
@@ -91,8 +85,8 @@ def _holds(condition: Condition, roots: Mapping[str, Any], seen: dict[str, Any])
     if "not" in condition:
         return not _holds(condition["not"], roots, seen)
     path = condition["path"]
-    found = look(path, roots)
-    if not path.startswith("config"):
+    found = operand_value(path, condition["op"], roots)
+    if read_operand(path).root != "config":
         seen[path] = None if found is MISSING else found
     return _compare(path, condition["op"], found, condition.get("value", True))
 
@@ -107,11 +101,18 @@ def _compare(path: str, op: str, found: Any, wanted: Any) -> bool:
         return False
     if op == "contains":
         return _contains(path, value, wanted)
-    fits = is_number(value) if op in _NUMBERS else isinstance(value, str)
-    if not fits:
-        needs = "a number" if op in _NUMBERS else "text"
-        raise ConditionError(path=path, op=op, needs=needs, found=kind_of(value))
-    return (_NUMBERS.get(op) or _TEXTS[op])(value, wanted)
+    if op in ORDERS:
+        return _ordered(path, op, value, wanted)
+    if not isinstance(value, str):
+        raise ConditionError(path=path, op=op, needs="text", found=kind_of(value))
+    return _TEXTS[op](value, wanted)
+
+
+def _ordered(path: str, op: str, found: Any, wanted: Any) -> bool:
+    needs = order_kind(wanted)
+    if order_kind(found) != needs:
+        raise ConditionError(path=path, op=op, needs=needs, found=order_kind(found) or kind_of(found))
+    return compare_order(op, found, wanted)
 
 
 def _contains(path: str, found: Any, wanted: Any) -> bool:
@@ -196,7 +197,7 @@ def _predicate_faults(
     for key in ("path", "op"):
         if key not in condition and not any(did_you_mean(wrong, [key]) for wrong in excused):
             yield Problem(code="missing", message=f"a condition needs `{key}`", path=at)
-    if "path" in condition and (fault := path_fault(condition["path"], roots)):
+    if "path" in condition and (fault := operand_fault(condition["path"], roots)):
         yield Problem(code="bad_value", message=fault, path=(*at, "path"))
     op = condition.get("op")
     if "op" in condition and op not in OPS:
@@ -216,8 +217,8 @@ def _value_faults(op: Any, value: Any, at: Path) -> Iterator[Problem]:
         fault = f"`exists` takes `value: true`, `value: false` or none, not {kind_of(value)}"
     elif op == "in" and not isinstance(value, list):
         fault = f"`in` needs a list to look in, not {kind_of(value)}"
-    elif op in _NUMBERS and not is_number(value):
-        fault = f"`{op}` needs a number to compare with, not {kind_of(value)}"
+    elif op in ORDERS and order_kind(value) is None:
+        fault = f"`{op}` needs {ORDERED} to compare with, not {kind_of(value)}"
     elif op in _TEXTS and not isinstance(value, str):
         fault = f"`{op}` needs text to compare with, not {kind_of(value)}"
     elif op == "regex":

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.flow.operand import read_operand
 from ductile.flow.path import segments
 from ductile.flow.remap import Reference, parse
 from ductile.model.graph import Graph
@@ -74,7 +75,7 @@ def _first_name(declared: str) -> str:
 
 def _condition_paths(condition: Mapping[str, Any]) -> Iterator[str]:
     if "path" in condition:
-        yield condition["path"]
+        yield read_operand(condition["path"]).path
     for below in (*condition.get("all", ()), *condition.get("any", ())):
         yield from _condition_paths(below)
     if "not" in condition:

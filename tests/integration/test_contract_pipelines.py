@@ -126,7 +126,12 @@ def test_a_pipeline_without_a_trigger_runs_when_it_is_called(world: Gateway, pip
 
 
 def test_a_path_may_name_keys_with_dots(world: Gateway) -> None:
-    payload = {"app.io/{name}": "web", "labels": {"app.io/tier": "front"}, "list": [{"n": 1}]}
+    payload = {
+        "app.io/{name}": "web",
+        "labels": {"app.io/tier": "front"},
+        "list": [{"n": 1}],
+        "at": "2026-01-01T00:00:00Z",
+    }
     answer = world.post("/pipeline/picky-keys", payload)
     assert (answer.status, answer.body["status"]) == (200, "succeeded")
     request = answer.body["result"]["result"]
@@ -134,6 +139,23 @@ def test_a_path_may_name_keys_with_dots(world: Gateway) -> None:
     assert (request["event"]["payload"]["name"], request["event"]["payload"]["first"]) == ("is web", {"n": 1})
     passed = world.post("/pipeline/picky-keys", {**payload, "labels": {"app.io/tier": "back"}})
     assert passed.body["tree"][1]["values"] == {'payload.labels["app.io/tier"]': "back"}
+
+
+def test_times_and_lengths_decide_whether_a_step_runs(world: Gateway) -> None:
+    payload = {
+        "app.io/{name}": "web",
+        "labels": {"app.io/tier": "front"},
+        "list": [1],
+        "at": "2026-03-01T13:59:59+02:00",
+    }
+    assert world.post("/pipeline/picky-keys", payload).body["tree"][1]["status"] == "succeeded"
+    late = world.post("/pipeline/picky-keys", {**payload, "at": "2026-03-01T08:00:00-04:00"})
+    assert late.body["tree"][1]["status"] == "skipped"
+    short = world.post("/pipeline/picky-keys", {**payload, "list": []})
+    assert short.body["tree"][1]["values"]["length(payload.list)"] == 0
+    refused = world.post("/pipeline/picky-keys", {**payload, "at": "yesterday"})
+    assert is_error(refused, 400, "bad_entry")
+    assert "needs a time with an offset, but there is text" in refused.body["message"]
 
 
 def test_what_a_run_emits_is_always_routed_so_there_is_nothing_to_say_about_it(world: Gateway) -> None:

@@ -111,7 +111,13 @@ PIPELINES = [
             {
                 "id": "only",
                 "uses": "echo",
-                "if": {"path": 'payload.labels["app.io/tier"]', "op": "eq", "value": "front"},
+                "if": {
+                    "all": [
+                        {"path": 'payload.labels["app.io/tier"]', "op": "eq", "value": "front"},
+                        {"path": "payload.at", "op": "lt", "value": "2026-03-01T12:00:00Z"},
+                        {"path": "length(payload.list)", "op": "gte", "value": 1},
+                    ]
+                },
                 "with": {"name": 'is {payload["app.io/{name}"]}', "first": "{payload.list[0]}"},
                 "baggage": {'["app.io/kept"]': 'payload["app.io/{name}"]'},
             },
