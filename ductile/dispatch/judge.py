@@ -172,6 +172,8 @@ def _no_response(execution: Execution, unreadable: Unreadable, redact: Redact) -
 
 def _reason(execution: Execution, unreadable: Unreadable, redact: Redact) -> str:
     """Why it is no response, as the redacted output tells it where it differs."""
+    if execution.plain_lines and not execution.stdout.strip():
+        return f"stdout is not JSON: it printed no response, but plain text: {_printed(execution, redact)}"
     printed = execution.stdout.decode(errors="replace")
     shown = redact(printed)
     if shown == printed:

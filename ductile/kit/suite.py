@@ -37,6 +37,7 @@ ON_EACH_COMMAND: Mapping[str, tuple[str, Check]] = {
     "result": (answers.RESULT, answers.result),
     "events": (answers.EVENTS, answers.events),
     "output": (answers.OUTPUT, answers.output),
+    "stdout": (answers.STDOUT, answers.stdout),
     "unknown_fields": (robust.UNKNOWN_FIELDS, robust.unknown_fields),
     "wrong_payload": (robust.WRONG_PAYLOAD, robust.wrong_payload),
     "large_payload": (robust.LARGE_PAYLOAD, robust.large_payload),

@@ -14,7 +14,7 @@ from ductile.model.job import Claimed
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules, excess
 from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.frames import FRAMES
-from ductile.plugin.stdout import OverBudget, PlainText, Unreadable, shown, split_stdout
+from ductile.plugin.stdout import OverBudget, PlainText, Unreadable, check_count, shown, split_stdout
 
 __all__ = [
     "PROTOCOL",
@@ -55,6 +55,8 @@ class Response(Struct, frozen=True, kw_only=True):
     """`{level, message}`, both text; those of `log` frames and of lines of plain text first."""
     plain_lines: int = 0
     """How many lines of plain text stood before the response."""
+    plain_text: str | None = None
+    """The first of them."""
 
 
 def write_request(
@@ -111,9 +113,9 @@ def read_response(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> Respons
     error = _member(value, "error", str, "text") or None
     retry = _member(value, "retry", bool, "true or false")
     events = _member(value, "events", list, "a list") or ()
-    if len(events) > rules.max_events:
-        raise OverBudget(reason=f"`events` has {len(events):,}, {excess('max_events', rules.max_events, 'events')}")
+    check_count("events", events, rules.max_events)
     logs = _member(value, "logs", list, "a list") or ()
+    plain = [part for part in before if isinstance(part, PlainText)]
     return Response(
         ok=ok,
         result=result,
@@ -122,7 +124,8 @@ def read_response(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> Respons
         events=tuple(_event(index, event) for index, event in enumerate(events)),
         state_updates=_member(value, "state_updates", dict, "an object"),
         logs=_logs(before, logs, rules),
-        plain_lines=sum(isinstance(part, PlainText) for part in before),
+        plain_lines=len(plain),
+        plain_text=plain[0].text if plain else None,
     )
 
 

@@ -1,12 +1,13 @@
 """The stdout of a one-shot plugin, taken apart: JSON values, and lines of plain text between them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any
 
 import orjson
-from msgspec import Struct
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
+from msgspec import json as msgspec_json
 
 from ductile.errors import DuctileError
 from ductile.model.json_reader import read_json
@@ -20,6 +21,9 @@ _LIKE_OBJECT = re.compile(rb'\{\s*(["}]|$)')
 
 MAX_DEPTH = 1024
 """Levels that a value may nest to be read at all."""
+
+LARGE_BYTES = 65_536
+"""Bytes of stdout from which its lists are counted first."""
 
 _SCANS = 4
 """How often the whole may be looked through for the ends of values that do not end on their line."""
@@ -60,6 +64,8 @@ def split_stdout(stdout: bytes, rules: OutputRules) -> list[Any]:
 
     The last is always a JSON value. Raises Unreadable, OverBudget.
     """
+    if len(stdout) > LARGE_BYTES:
+        _check_counts(stdout, rules)
     try:
         return [read_json(stdout)]  # nothing but the response, as most plugins write
     except orjson.JSONDecodeError:
@@ -74,6 +80,28 @@ def split_stdout(stdout: bytes, rules: OutputRules) -> list[Any]:
     if isinstance(parts[-1], PlainText):
         raise Unreadable(reason=_no_response(stdout, parts))
     return parts
+
+
+class _Counts(Struct):
+    events: list[Raw] | UnsetType = UNSET
+    logs: list[Raw] | UnsetType = UNSET
+
+
+def _check_counts(stdout: bytes, rules: OutputRules) -> None:
+    """Refuses a large response for its many events or logs before its values are made: that holds up all threads."""
+    try:
+        counts = msgspec_json.decode(stdout, type=_Counts)
+    except (DecodeError, RecursionError):
+        return
+    check_count("events", counts.events or (), rules.max_events)
+    check_count("logs", counts.logs or (), rules.max_log_entries)
+
+
+def check_count(member: str, entries: Sequence[Any], limit: int) -> None:
+    """Raises OverBudget where a member of the response has too many entries."""
+    if len(entries) > limit:
+        name, what = ("max_events", "events") if member == "events" else ("max_log_entries", "log entries")
+        raise OverBudget(reason=f"`{member}` has {len(entries):,} entries, {excess(name, limit, what)}")
 
 
 def _parts(stdout: bytes) -> Iterator[Any]:
@@ -147,7 +175,7 @@ def _joined(parts: list[Any]) -> str:
 
 def _fault(stdout: bytes, at: int) -> str | None:
     """What breaks the JSON that begins here; None where it only begins like JSON."""
-    rest = memoryview(stdout)[at:]
+    rest = memoryview(stdout.rstrip())[at:]
     try:
         read_json(rest)
     except orjson.JSONDecodeError as error:

@@ -124,9 +124,9 @@ BREAKS = (
     ),
     Break(
         language="node",
-        way="prints_garbage",
-        case="answers",
-        says="stdout is not JSON",
+        way="prints_plain_text",
+        case="stdout",
+        says="it prints a line of plain text on stdout before its response: `Starting…`",
         changes=(("const chunks = [];", 'console.log("Starting…");\nconst chunks = [];'),),
     ),
     Break(

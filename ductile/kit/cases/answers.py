@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ductile.kit.bench import Exchange
-from ductile.kit.cases.talk import Talk, answered, as_json, seconds, told, why
+from ductile.kit.cases.talk import Talk, answered, as_json, seconds, short, told, why
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe, misfit
 from ductile.model.output import DEFAULT_OUTPUT
@@ -15,6 +15,7 @@ ANSWERS = "A command answers a request that it should know with one JSON object 
 RESULT = "`result` fits `output_schema`, and an answer is what the case in `tests/` expects."
 EVENTS = "A command emits the events that its manifest names under `values.emit`, and no others."
 OUTPUT = f"A plugin writes at most {DEFAULT_OUTPUT.max_stdout_bytes // 1024**2} MiB to stdout."
+STDOUT = "stdout holds JSON alone: frames and the response. Notes for people go to stderr."
 
 _MEBIBYTE = 1024 * 1024
 
@@ -153,3 +154,19 @@ async def output(talk: Talk) -> Seen:
         if len(execution.stderr) >= DEFAULT_OUTPUT.max_stderr_bytes:
             remarks.append(f"stderr is longer than the {DEFAULT_OUTPUT.max_stderr_bytes // 1024} KiB that are kept")
     return passed(*dict.fromkeys(remarks))
+
+
+async def stdout(talk: Talk) -> Seen:
+    """No plain text stood before the response."""
+    for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
+        lines = exchange.judged.plain_lines
+        if lines and exchange.judged.response is not None:
+            first = exchange.judged.response.plain_text or ""
+            count = "a line" if lines == 1 else f"{lines:,} lines"
+            said = f"{_asked(probe)} it prints {count} of plain text on stdout before its response: `{short(first)}`."
+            fix = (
+                'Print notes on stderr, or as log entries: {"log": "…"} on a line. '
+                "The gateway takes plain text as log entries, and warns of the plugin."
+            )
+            return failed(said, fix, exchange)
+    return passed()

@@ -19,6 +19,10 @@ _SERVED_IDS = 256
 """Requests whose second answer is known for one."""
 
 
+_BLANK_LINES_PER_LINE = 8
+"""A blank line costs this part of another."""
+
+
 class Host(Protocol):
     """The worker."""
 
@@ -72,11 +76,20 @@ class Dialogue:
         """Takes what was read of stdout; how many lines of it had to be looked at."""
         if self._deaf:
             return 0
+        if not self._lines and chunk.isspace():
+            self._count(len(chunk))
+            self._check_budgets()
+            return 0
         lines = self._lines.take(chunk)
+        looked_at = 0
         for line in lines:
-            self._take(line)
+            if line and not line.isspace():
+                looked_at += 1
+                self._take(line)
+        if looked_at < len(lines):
+            self._count(len(lines) - looked_at)
         self._check_budgets()
-        return len(lines)
+        return max(looked_at, len(lines) // _BLANK_LINES_PER_LINE)
 
     def take_notes(self, chunk: bytes) -> None:
         """Takes what was read of stderr."""
@@ -114,14 +127,14 @@ class Dialogue:
             case Object() if is_answer(message.value) and self.requests:
                 self._refuse(line, "it has no `id`, which says what it answers")
             case Object() if message.value.keys() == {"heartbeat"}:
-                self._count(line)
+                self._count(len(line) + 1)
             case Frame() | Answer() if message.id in self._served:
-                self._count(line)
+                self._count(len(line) + 1)
                 self._idle.log(line, "worker answered twice")
             case Answer() if self.requests:
                 self._refuse(line, "its `id` is of no request that the worker has")
             case Frame() | Answer():
-                self._count(line)
+                self._count(len(line) + 1)
                 self._idle.log(line, "worker answered nobody")
             case Broken() if self.requests:
                 self._refuse(line, None)
@@ -164,9 +177,7 @@ class Dialogue:
 
     def _note(self, line: bytes) -> None:
         """A line for people: a log entry of what is at work, else of the gateway."""
-        self._count(line)
-        if not line.strip():
-            return
+        self._count(len(line) + 1)
         if not self.concurrency:
             self.said.take(line + b"\n")
         text = line.decode(errors="replace").rstrip("\r")
@@ -175,11 +186,11 @@ class Dialogue:
         if not self.requests:
             self._idle.log(line)
 
-    def _count(self, line: bytes) -> None:
+    def _count(self, size: int) -> None:
         for request in self.requests.values():
-            request.budget.add_bytes(len(line) + 1)
+            request.budget.add_bytes(size)
         if not self.requests:
-            self._idle.add_bytes(len(line) + 1)
+            self._idle.add_bytes(size)
 
     def _check_budgets(self) -> None:
         """Ends it when it, or what it is at work on, has printed more than it may."""

@@ -29,7 +29,7 @@ def test_a_fresh_plugin_keeps_every_rule_and_its_own_tests_pass(fresh: Fresh, la
     folder = built(fresh(language, "greeter"))
     report = examined(folder)
     assert report.ok, text(report)
-    assert report.count(Verdict.PASSED) == 43
+    assert report.count(Verdict.PASSED) == 46
     ran = subprocess.run(
         TRADES[Language(language)].test, shell=True, cwd=folder, capture_output=True, text=True, check=False
     )
