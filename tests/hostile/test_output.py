@@ -47,7 +47,7 @@ FLOODS = {
     "progress": ("while True: FRAME({'progress': 1})", "max_lines"),
     "long logs": ("while True: FRAME({'log': 'x' * 50000})", "max_log_bytes"),
     "logs": ("FRAME({'status': 'ok', 'result': 1, 'logs': ['x'] * 300000})", "max_log_entries"),
-    "events": ("FRAME({'status': 'ok', 'result': 1, 'events': [{'type': 'a'}] * 100000})", "max_events"),
+    "events": ("FRAME({'status': 'ok', 'result': 1, 'events': [{'type': 'a'}] * 20000})", "max_events"),
     "large events": (
         "FRAME({'status': 'ok', 'result': 'x' * 10000, 'events': [{'type': 'a'}] * 5000})",
         "max_event_bytes",
