@@ -33,12 +33,13 @@ def _parts(path: str) -> list[tuple[str, int | None]]:
         quoted = _quoted(separator[1]) if separator[1] else None
         if separator[1] and quoted is None:
             continue
-        if bare and not (quoted is not None and separator.start() == at == 0):
-            parts.append((path[at : separator.start()], at))
+        name = path[at : separator.start()]
+        if name or (bare and not (quoted is not None and at == 0)):
+            parts.append((name, at))
         if quoted is not None:
             parts.append((quoted, None))
         at, bare = separator.end(), quoted is None
-    if bare:
+    if bare or path[at:]:
         parts.append((path[at:], at))
     return parts
 
