@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 LARGE_OUTPUT_BYTES = 16 * 1024
 """Bytes of stdout above which reading and redacting them leaves the event loop: a millisecond's work."""
 
-HUGE_OUTPUT_BYTES = 256 * 1024
+HUGE_OUTPUT_BYTES = 64 * 1024
 """Beyond this one is read at a time: threads that compute take turns with the loop, and each makes its turns rarer."""
 
 MANY_EVENTS = 20

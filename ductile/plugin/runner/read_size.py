@@ -5,8 +5,8 @@ SMALLEST_BYTES = 1_024
 FIRST_BYTES = 8_192
 """The first read: all that most plugins write, and little work even where it is nothing but short lines."""
 
-LINES_PER_READ = 256
-"""Lines that one turn of the loop should look at, half a millisecond of work."""
+LINES_PER_READ = 128
+"""Lines that one turn of the loop should look at, a millisecond of work at the most."""
 
 
 class ReadSize:
