@@ -3,7 +3,7 @@
 from typing import Any
 
 from ductile.describe.skills import skills
-from ductile.describe.skills_page import code, line_of, skill_sections, skills_page, words
+from ductile.describe.skills_page import base_line, code, line_of, skill_sections, skills_page, words
 from ductile.model.job import ENDED, State
 from ductile.model.snapshot import Snapshot
 
@@ -19,11 +19,11 @@ HOW = """\
 
 Each skill is one HTTP call that becomes a durable job.
 
-- **Find**: `GET {prefix}/skills?q=WORDS&format=markdown` shows the skills that have these words, with their parameters.
-- **Read**: `GET {prefix}/skills/NAME?format=markdown` shows one skill.
+{base}- **Find**: `GET /skills?q=WORDS&format=markdown` shows the skills that have these words, with their parameters.
+- **Read**: `GET /skills/NAME?format=markdown` shows one skill.
 - **Authenticate**: send `Authorization: Bearer <token>` with every call. This page needs no token.
 - **Call**: `POST` to the endpoint of the skill, with the body `{"payload": {…}}` and the header `Prefer: wait=30`.
-  `200` is the ended job. `202` is a job that goes on: `GET {prefix}/job/{job_id}?wait=30` until `status` is one of
+  `200` is the ended job. `202` is a job that goes on: `GET /job/{job_id}?wait=30` until `status` is one of
   {ended}.
 - **Understand**: `status: "succeeded"`: the answer is `result.result`. Any other end: `last_error` says why.
 - **Errors** have `error`, `message` and `details`; `message` says what to do. 400: mend the body. 401, 403: use another
@@ -40,7 +40,7 @@ def skill_index(snapshot: Snapshot) -> str:
     if len(sections.encode()) <= MAX_SECTIONS_BYTES:
         return skills_page(snapshot)
     ended = words(state for state in State if state in ENDED)
-    how = HOW.replace("{prefix}", snapshot.api.prefix).replace("{ended}", ended)
+    how = HOW.replace("{ended}", ended).replace("{base}", base_line(snapshot))
     return "\n".join([how, *map(line_of_skill, found), ""])
 
 
@@ -70,13 +70,12 @@ def search_page(snapshot: Snapshot, query: str) -> str:
     """The same as a page: whole where that is short, else a line for each."""
     found = search_skills(snapshot, query)["skills"]
     if not found:
-        index = f"{snapshot.api.prefix}/skills?format=markdown"
-        return f"No skill has the words {code(query)}. `GET {index}` lists every skill.\n"
+        return f"No skill has the words {code(query)}. `GET /skills?format=markdown` lists every skill.\n"
     names = {skill["name"] for skill in found}
     sections = "\n".join(section for name, section in skill_sections(snapshot) if name in names)
     if len(sections.encode()) <= MAX_SECTIONS_BYTES:
         return sections
-    how = f"`GET {snapshot.api.prefix}/skills/NAME?format=markdown` shows one skill with its parameters."
+    how = "`GET /skills/NAME?format=markdown` shows one skill with its parameters."
     return "\n".join([how, "", *map(line_of_skill, found), ""])
 
 

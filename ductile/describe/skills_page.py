@@ -102,12 +102,16 @@ def how(snapshot: Snapshot) -> str:
         "{body}": body.replace("'", "'\\''"),
     }
     page = HOW
-    if snapshot.api.public_url:
-        base = f"Every path on this page stands below `{snapshot.api.public_url}`."
-        page = page.replace("\n## How", f"\n{base}\n\n## How", 1)
+    page = page.replace("\n## How", f"\n{base_line(snapshot)}## How", 1)
     for place, text in texts.items():
         page = page.replace(place, text)
     return page
+
+
+def base_line(snapshot: Snapshot) -> str:
+    """Where the paths of a page stand, as a paragraph; empty without `api.public_url`."""
+    url = snapshot.api.public_url
+    return f"Every path on this page stands below `{url}`.\n\n" if url else ""
 
 
 def words(states: Iterator[State]) -> str:

@@ -17,6 +17,7 @@ TEXT = "naïve 🙂 日本 \0 \u2028"
         ("crlf", "fine"),
         ("slow", "fine"),
         ("noisy", "fine"),
+        ("banner", "fine"),
         ("sparse", "fine"),
         ("extra", "fine"),
         ("joined", "fine"),
@@ -36,7 +37,6 @@ def test_a_response_of_this_shape_is_understood(world: Gateway, shape: str, resu
     ("shape", "reason"),
     [
         ("mute", "stdout is empty"),
-        ("banner", "stdout is not JSON"),
         ("trailer", "stdout is not JSON"),
         ("cut", "stdout is not JSON"),
         ("bom", "stdout is not JSON"),
@@ -46,7 +46,7 @@ def test_a_response_of_this_shape_is_understood(world: Gateway, shape: str, resu
         ("array", "the response is a list, not an object"),
         ("no_status", "the response has no `status`"),
         ("no_result", "`status` is `ok`, which needs a `result`"),
-        ("flood", "stdout is larger than 10 MiB"),
+        ("flood", "it wrote more than 10 MiB on stdout (`service.output.max_stdout_bytes`)"),
     ],
 )
 def test_what_is_no_response_fails_the_job_at_once_and_says_why(world: Gateway, shape: str, reason: str) -> None:

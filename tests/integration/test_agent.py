@@ -72,7 +72,7 @@ class Agent:
     def follow(self, job_id: str) -> Any:
         """Look at the job, at the place that the page names, until its status is one that the page calls an end."""
         place = re.search(r"`GET (/job/\{job_id\}\?wait=30)`", self.page)
-        ends = re.search(r"until `status` is one of (.*)\.", self.page)
+        ends = re.search(r"until `status` is one of\s+(.*)\.", self.page)
         assert place
         assert ends
 

@@ -73,8 +73,8 @@ def payload(start: Start) -> Any:
         (State.SUCCEEDED, ["on-completed"]),
         (State.CANCELLED, ["on-completed"]),
         (State.FAILED, ["on-completed", "on-failed"]),
-        (State.TIMED_OUT, ["on-completed", "on-timed_out"]),
-        (State.DEAD, ["on-completed", "on-dead"]),
+        (State.TIMED_OUT, ["on-completed", "on-failed", "on-timed_out"]),
+        (State.DEAD, ["on-completed", "on-failed", "on-dead"]),
     ],
 )
 def test_every_end_gives_its_signals(state: State, runs: list[str]) -> None:
