@@ -51,7 +51,9 @@ def test_a_command_is_described_as_agents_expect_it() -> None:
     operation = document()["paths"]["/plugin/echo/say"]["post"]
     assert (operation["operationId"], operation["summary"], operation["tags"]) == ("echo__say", "Says it.", ["echo"])
     assert operation["security"] == [{"BearerAuth": []}]
-    assert {"200", "202", "400", "401", "403", "404", "409", "413", "415", "500", "503"} == set(operation["responses"])
+    assert {"200", "202", "400", "401", "403", "404", "408", "409", "413", "415", "429", "500", "503"} == set(
+        operation["responses"]
+    )
     assert operation["requestBody"]["required"] is True
     assert operation["requestBody"]["content"]["application/json"]["schema"] == SCHEMA
 
