@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ductile.cli.config import count
+from ductile.cli.presence import held_by, lock_file
 from ductile.cli.target import reached
 from ductile.client import UNIX, Client, ClientError, Unreachable
 from ductile.config.compile import Compiled
@@ -145,8 +146,11 @@ def state(path: Path, *, mounts: str | None = None) -> Iterator[Finding]:
         yield Finding("state", OK, f"{folder} can be written to, and {free // (1024 * MEGABYTE)} GB are free")
 
 
-async def listening(address: str, root: Path) -> Finding:
-    """Whether the address is free, or its gateway is the one of this configuration."""
+async def listening(address: str, root: Path, database: Path) -> Finding:
+    """Whether the address is free, or its gateway is the one of this configuration.
+
+    To a caller without a token the gateway does not name its folder; then the lock of the database tells.
+    """
     url = address if address.startswith(UNIX) else f"http://{reached(address)}"
     try:
         async with asyncio.timeout(PATIENCE), Client(url) as client:
@@ -161,14 +165,20 @@ async def listening(address: str, root: Path) -> Finding:
         return Finding(
             "listen", FAIL, f"{address} is used by something that is no gateway", "Stop it, or set `api.listen`."
         )
-    if health.get("config_path") == str(root):
+    folder = health.get("config_path")
+    if folder == str(root) or (folder is None and held_by(lock_file(database)) is not None):
         told = f"the gateway of this configuration answers at {address} (generation {health.get('generation')})"
         sound = health.get("status") == "ok"
         return Finding(
             "listen", OK if sound else WARN, told, None if sound else "It is degraded: ductile system status"
         )
     advice = "Stop that one, or set `api.listen`."
-    return Finding("listen", FAIL, f"{address} is used by the gateway of {health.get('config_path')}", advice)
+    return Finding(
+        "listen",
+        FAIL,
+        f"{address} is used by {'another gateway' if folder is None else f'the gateway of {folder}'}",
+        advice,
+    )
 
 
 def _bindable(address: str) -> Finding:

@@ -43,7 +43,7 @@ def doctor(out: Out) -> None:
         *checks.plugins(compiled, settings.plugins),
         *checks.secrets(layers),
         *checks.state(database),
-        *(asyncio.run(checks.listening(one, layers.root)) for one in addresses(settings.api)),
+        *(asyncio.run(checks.listening(one, layers.root, database)) for one in addresses(settings.api)),
         checks.limits(settings.service.max_workers),
         checks.clock(layers, database),
     ]

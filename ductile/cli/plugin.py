@@ -28,6 +28,9 @@ FieldPairs = Annotated[
     ),
 ]
 
+UNTOLD = "a token with the scope `*` is told why"
+"""What stands for a reason that the gateway keeps from other callers."""
+
 
 @command(app, "list", gateway=True)
 def list_(out: Out) -> None:
@@ -54,7 +57,11 @@ def listed(plugins: Sequence[Json], health: Mapping[str, Any]) -> Iterator[Json]
 def unusable(quarantined: Sequence[Mapping[str, Any]]) -> Iterator[Json]:
     """The rows of plugins that cannot run; what keeps them from it stands for their description."""
     for one in quarantined:
-        yield {"name": one["name"], "state": "quarantined", "about": one["reason"]}
+        yield {
+            "name": one["name"],
+            "state": "quarantined",
+            "about": one.get("reason", "a token with the scope `*` is shown why"),
+        }
 
 
 @command(app, gateway=True)
@@ -91,7 +98,9 @@ async def described(client: "Client", name: str) -> Json:
 def state_of(name: str, health: Mapping[str, Any]) -> Json:
     """`{state, reason?}` of a plugin that can run: ready, or unhealthy."""
     reasons = [
-        f"{one['command']}: {one['reason']}" for one in health.get("plugins_unhealthy", []) if one["plugin"] == name
+        f"{one['command']}: {one['reason']}" if "reason" in one else UNTOLD
+        for one in health.get("plugins_unhealthy", [])
+        if one["plugin"] == name
     ]
     return {"state": "unhealthy", "reason": "; ".join(reasons)} if reasons else {"state": "ready"}
 

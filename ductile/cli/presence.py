@@ -76,15 +76,21 @@ class Lock(Struct, frozen=True):
 
 def lock_of(health: Mapping[str, Any]) -> Lock | None:
     """The lock of the gateway that answered so, if its folder is one of this machine."""
-    location = Path(str(health.get("config_path"))) / FILE
-    if not location.is_file():
+    folder = health.get("config_path")
+    location = Path(str(folder)) / FILE
+    if folder is None or not location.is_file():
         return None
     layers = load_layers(location, os.environ)
     configuration, _ = validate(layers.value, layers.marks)
     state = Path(configuration.state.path or layers.root / DEFAULT_STATE)
-    file = state.with_name(f"{state.name}.lock")
+    file = lock_file(state)
     pid = held_by(file)
     return Lock(file, pid) if pid is not None else None
+
+
+def lock_file(database: Path) -> Path:
+    """The file that a gateway of this database locks."""
+    return database.with_name(f"{database.name}.lock")
 
 
 def held_by(file: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Configuration and manifests become a snapshot: the one path for `config check`, start and reload."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +14,9 @@ from ductile.config.given_values import notes, typed_by_schemas
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import DEFAULT_STATE, NO_TEXTS, Layers, load_layers
 from ductile.config.lockout import TOKENS
+from ductile.config.problem_redaction import ProblemRedactor
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
-from ductile.config.secrets import compiled_secrets
+from ductile.config.secrets import collect_secrets
 from ductile.config.sentences import located, marked, validate
 from ductile.config.wiring import Routes, compile_routes, compile_schedules
 from ductile.document.marks import Marks, start_of
@@ -77,10 +78,10 @@ def compile_config(
     A file that is in `texts` counts as if that text had been written to it.
     """
     with collecting_later():
-        return _compiled(load_layers(location, environ, texts), generation=generation, matcher=matcher)
+        return _compiled(load_layers(location, environ, texts), environ, generation=generation, matcher=matcher)
 
 
-def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
+def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, matcher: Matcher) -> Compiled:
     faults = [
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]
@@ -89,8 +90,10 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     loaded, found = _discover(configuration, layers.marks)
     problems += found
     configuration = typed_by_schemas(configuration, loaded, layers.marks)
+    redactor = Redactor(collect_secrets(layers, loaded, environ))
+    redacted = ProblemRedactor(layers.value, redactor).redact
     unread = any(_hides_plugins(problem) for problem in problems)
-    parts, found = _compile(configuration, loaded, layers.marks)
+    parts, found = _compile(configuration, loaded, layers.marks, redacted)
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
@@ -98,11 +101,13 @@ def _compiled(layers: Layers, *, generation: int, matcher: Matcher) -> Compiled:
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
     inputs = _inputs(layers, configuration, loaded.values())
-    told = tuple(notes(configuration, layers.value, layers.marks))
-    ordered = _in_order(problems, layers.names)
+    told = tuple(map(redacted, notes(configuration, layers.value, layers.marks)))
+    ordered = _in_order(map(redacted, problems), layers.names)
     if any(problem.severity == "error" for problem in ordered):
         return Compiled(snapshot=None, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
-    snapshot = _snapshot(configuration, parts, layers, ordered, inputs, generation=generation, matcher=matcher)
+    snapshot = _snapshot(
+        configuration, parts, layers, ordered, inputs, redactor=redactor, generation=generation, matcher=matcher
+    )
     return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
 
 
@@ -151,8 +156,13 @@ def _of_plugin(plugin: Loaded, problem: Problem, configuration: Configuration) -
     return quarantined(plugin.name, problem, configuration.service) if problem.severity == "error" else problem
 
 
-def _compile(configuration: Configuration, loaded: Mapping[str, Loaded], marks: Marks) -> tuple[_Parts, list[Problem]]:
-    instances = compile_instances(configuration, loaded, marks)
+def _compile(
+    configuration: Configuration,
+    loaded: Mapping[str, Loaded],
+    marks: Marks,
+    redacted: Callable[[Problem], Problem],
+) -> tuple[_Parts, list[Problem]]:
+    instances = compile_instances(configuration, loaded, marks, redacted)
     manifests: dict[str, Manifest | None] = {name: plugin.manifest for name, plugin in instances.plugins.items()}
     manifests |= {name: unusable.manifest for name, unusable in instances.unusable.items()}
     models, wrong = parse_pipelines(configuration.pipelines)
@@ -248,6 +258,7 @@ def _snapshot(
     problems: Sequence[Problem],
     inputs: Inputs,
     *,
+    redactor: Redactor,
     generation: int,
     matcher: Matcher,
 ) -> Snapshot:
@@ -256,8 +267,6 @@ def _snapshot(
     instances = replace(parts.instances, plugins=plugins)
     api = _api(configuration.api)
     sections = fingerprint.sections(configuration, instances, parts.pipelines)
-    tokens = configuration.api.auth.tokens if configuration.api else []
-    secrets = layers.secrets.union(compiled_secrets(tokens, plugins.values()))
     graphs = parts.pipelines.values()
     return Snapshot(
         generation=generation,
@@ -276,7 +285,7 @@ def _snapshot(
         routes=parts.routes,
         schedules=parts.schedules,
         matcher=matcher.under(api),
-        redactor=Redactor(secrets),
+        redactor=redactor,
         warnings=tuple(str(problem) for problem in problems),
         sections=sections,
         inputs=inputs,

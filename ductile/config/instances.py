@@ -1,6 +1,6 @@
 """Plugin instances: what was discovered and what the configuration says of it, together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -40,14 +40,21 @@ class _Shelf(Struct, frozen=True, kw_only=True):
     entries: Mapping[str, PluginEntry]
     marks: Marks
     service: ServiceSection
+    redacted: Callable[[Problem], Problem]
+    """Takes the secrets out of a problem's text."""
     validators: dict[str, dict[str, Validator]] = field(default_factory=dict)
     """Discovered name → its commands' checks, shared by all instances of it."""
 
 
-def compile_instances(configuration: Configuration, loaded: Mapping[str, Loaded], marks: Marks) -> Instances:
-    """All discovered plugins and all aliases. What cannot run stands in `unusable` with its reason."""
+def compile_instances(
+    configuration: Configuration,
+    loaded: Mapping[str, Loaded],
+    marks: Marks,
+    redacted: Callable[[Problem], Problem] = lambda problem: problem,
+) -> Instances:
+    """All discovered plugins and all aliases. What cannot run stands in `unusable` with its reason, `redacted`."""
     entries = configuration.plugins
-    shelf = _Shelf(loaded=loaded, entries=entries, marks=marks, service=configuration.service)
+    shelf = _Shelf(loaded=loaded, entries=entries, marks=marks, service=configuration.service, redacted=redacted)
     instances = Instances()
     unlisted = PluginEntry()
     for name in (*entries, *(name for name in loaded if name not in entries)):
@@ -137,11 +144,11 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
     if not entry.enabled:
         reason = "it is disabled by `enabled: false`"
         return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
-    faults = [problem for problem in base.problems if problem.severity == "error"]
+    faults = [shelf.redacted(problem) for problem in base.problems if problem.severity == "error"]
     if manifest is None or base.executable is None or faults:
         reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
-    broken = _broken_config(name, entry, manifest, shelf.marks)
+    broken = [shelf.redacted(problem) for problem in _broken_config(name, entry, manifest, shelf.marks)]
     if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
         reason = "it has no entry of its own, only instances that use it"
         return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)

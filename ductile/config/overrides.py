@@ -24,8 +24,9 @@ from ductile.document.override import DELIMITER, PREFIX
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_text
-from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.redact import is_secret_name
 from ductile.document.scalar import is_torn, typed, written
+from ductile.document.secret_values import secrets_below, secrets_in
 from ductile.model.json_reader import read_json
 
 _READ_BEFORE = ("include", "environment_vars")
@@ -52,7 +53,7 @@ class Overrides(Struct, frozen=True, kw_only=True):
     layers: tuple[Override, ...]
     problems: tuple[Problem, ...]
     secrets: frozenset[str]
-    """Values of at least 8 characters under keys that are named as secrets."""
+    """Values of at least 8 characters under keys that are named as secrets, and passwords in addresses."""
 
 
 class _Settings(Configuration, BaseSettings):
@@ -105,6 +106,7 @@ def read_overrides(files: Document, variables: Mapping[str, Variable], *, whole:
     problems: list[Problem] = []
     secrets: set[str] = set()
     for name, variable in sorted(variables.items()):
+        secrets.update(secrets_in(name, variable.value))
         try:
             path = _path_of(name, variable.value, files.value)
             _once(path, found.setdefault(path, name), name)
@@ -287,15 +289,8 @@ def _at(mark: Mark, children: dict[str, Place] | list[Place] | None) -> Place:
     return Place(mark.file, mark.line, mark.column, mark.line, mark.column, plain=False, children=children)
 
 
-def _secrets(name: str, value: Any, text: str = "") -> Iterator[str]:
-    """The strings below a key that is named as a secret, and the text that a number was written as."""
-    if isinstance(value, Mapping):
-        for key, member in value.items():
-            yield from _secrets(key, member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _secrets(name, member)
-    else:
-        shown = value if isinstance(value, str) else text
-        if len(shown) >= SHORTEST_SECRET and is_secret_name(name):
-            yield shown
+def _secrets(name: str, value: Any, text: str) -> Iterator[str]:
+    """The secrets below a key, as they are meant and as the variable writes a single one."""
+    yield from secrets_below(name, value)
+    if not isinstance(value, Mapping | list):
+        yield from secrets_in(name, text)

@@ -20,8 +20,8 @@ def redline(edit: Edit, layers: Layers) -> list[str]:
     """The lines of a unified diff; `layers` knows the secrets of the configuration before."""
     old, new = edit.before.splitlines(), edit.after.splitlines()
     redactor = Redactor(secret for secret in layers.secrets if len(secret) >= SHORTEST_SECRET)
-    shown_old = redactor.text(masked(edit.before)).splitlines()
-    shown_new = redactor.text(masked(edit.after)).splitlines()
+    shown_old = [redactor.text(line) for line in masked(edit.before).splitlines()]
+    shown_new = [redactor.text(line) for line in masked(edit.after).splitlines()]
     groups = list(difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_grouped_opcodes(AROUND))
     lines = [f"--- {edit.name}", f"+++ {edit.name}"] if groups else []
     for group in groups:

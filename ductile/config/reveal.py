@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.config.effective import Setting, effective
 from ductile.config.load import Layers
-from ductile.config.secrets import compiled_secrets
+from ductile.config.secrets import token_values
 from ductile.config.sentences import validate
 from ductile.document.problem import Path
 from ductile.document.redact import MASK, SHORTEST_SECRET, Redactor, is_display_secret
@@ -16,9 +16,8 @@ class Shown:
 
     def __init__(self, layers: Layers) -> None:
         self.settings: list[Setting] = effective(layers)
-        configuration, self.problems = validate(layers.value, layers.marks)
-        tokens = configuration.api.auth.tokens if configuration.api else []
-        secrets = {*layers.secrets, *compiled_secrets(tokens, [])}
+        _, self.problems = validate(layers.value, layers.marks)
+        secrets = {*layers.secrets, *token_values(layers.value)}
         self._redactor = Redactor(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def below(self, path: Path) -> list[Setting]:
@@ -35,7 +34,7 @@ class Shown:
         value = setting.value
         if value in (None, "", [], {}) or isinstance(value, bool):
             return False
-        return is_display_secret(name) or self._redactor.value(str(value)) != str(value)
+        return is_display_secret(name) or self._redactor.text(str(value)) != str(value)
 
 
 def nested(settings: Sequence[tuple[Path, Any]], depth: int) -> Any:

@@ -1,26 +1,53 @@
 """What of a configuration is secret, besides what its keys and variables say."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ductile.config.schema import Token
-from ductile.document.redact import SHORTEST_SECRET
-from ductile.model.snapshot import Plugin
+from ductile.config.load import Layers
+from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.secret_values import texts_of
+from ductile.document.values import get
+from ductile.plugin.environment import ALL
+from ductile.plugin.load import Loaded
 
 _PARTS = ("allOf", "anyOf", "oneOf")
 
 
-def compiled_secrets(tokens: Iterable[Token | None], plugins: Iterable[Plugin]) -> Iterator[str]:
-    """All tokens, and what the plugins' `config_schema` marks `writeOnly`."""
-    yield from (token.token for token in tokens if token is not None)
-    for plugin in plugins:
-        schema = plugin.manifest.config_schema
-        if schema is not None:
-            yield from write_only(schema, plugin.config)
+def collect_secrets(layers: Layers, plugins: Mapping[str, Loaded], environ: Mapping[str, str]) -> frozenset[str]:
+    """All secrets of a configuration, also of one that is refused: what is wrong in it is as secret as the rest.
+
+    All tokens, what a plugin's `config_schema` marks `writeOnly`, and the secret variables that `inherit_env` names.
+    """
+    secrets = {*layers.secrets, *token_values(layers.value)}
+    entries = get(layers.value, ("plugins",))
+    for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+        if not isinstance(entry, Mapping):
+            continue
+        plugin = plugins.get(str(entry.get("uses") or name))
+        if plugin is not None and plugin.manifest is not None and plugin.manifest.config_schema is not None:
+            secrets.update(write_only(plugin.manifest.config_schema, entry.get("config")))
+        secrets.update(_inherited(entry.get("inherit_env"), environ))
+    secrets.update(_inherited(get(layers.value, ("service", "inherit_env")), environ))
+    return frozenset(secrets)
+
+
+def token_values(value: Any) -> Iterator[str]:
+    """The tokens as they are written, of any length and type."""
+    tokens = get(value, ("api", "auth", "tokens"))
+    for token in tokens if isinstance(tokens, list) else ():
+        if isinstance(token, Mapping):
+            yield from (text for text in texts_of(token.get("token")) if text.strip())
+
+
+def _inherited(names: Any, environ: Mapping[str, str]) -> Iterator[str]:
+    wanted = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+    for name, value in environ.items():
+        if is_secret_name(name) and len(value) >= SHORTEST_SECRET and not wanted.isdisjoint({name, ALL}):
+            yield value
 
 
 def write_only(schema: Any, value: Any) -> Iterator[str]:
-    """Strings (long enough to be secrets) at places that the schema marks `writeOnly`."""
+    """Texts and numbers (long enough to be secrets) at places that the schema marks `writeOnly`."""
     if not isinstance(schema, Mapping):
         return
     if schema.get("writeOnly") is True:
@@ -39,9 +66,8 @@ def write_only(schema: Any, value: Any) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if len(value) >= SHORTEST_SECRET:
-            yield value
-    elif isinstance(value, Mapping | list):
+    if isinstance(value, Mapping | list):
         for member in value.values() if isinstance(value, Mapping) else value:
             yield from _strings(member)
+    else:
+        yield from (text for text in texts_of(value) if len(text) >= SHORTEST_SECRET)

@@ -18,11 +18,10 @@ from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document
 from ductile.document.redact import SHORTEST_SECRET, is_secret_name
 from ductile.document.scalar import Scalar, is_torn, typed, written
+from ductile.document.secret_values import embedded_secrets, secrets_in, secrets_of_file
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-_PAYLOAD_PATH = re.compile(r"\{?(payload|context|config)\.[\w.-]+\}?")
-"""The value of a `with` or `baggage` entry: it names a secret, and is none."""
 _READ_BEFORE = (("include",), ("environment_vars", "include"))
 """Paths that are read before variables are known."""
 _ALIKE = 0.8
@@ -41,7 +40,9 @@ class Expanded(Struct, frozen=True, kw_only=True):
     """Those of the document, with what variables gave."""
     problems: tuple[Problem, ...]
     secrets: frozenset[str]
-    """What `${file:}` read, and strings of at least 8 characters whose variable or key is named as a secret."""
+    """What `${file:}` read, texts and numbers of at least 8 characters whose variable or key is named as a secret, and
+    passwords in addresses.
+    """
     used: Mapping[str, str]
     """The variables that were read, and their values."""
     files: tuple[Path, ...] = ()
@@ -94,8 +95,7 @@ def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
     if isinstance(value, str):
         if "${" in value:
             return False
-        if _is_secret(name, value):
-            secrets.add(value)
+        secrets.update(secrets_in(name, value))
     elif isinstance(value, dict):
         for key, member in value.items():
             if not _gathered(member, key, secrets):
@@ -104,11 +104,9 @@ def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
         for member in value:
             if not _gathered(member, name, secrets):
                 return False
+    else:
+        secrets.update(secrets_in(name, value))
     return True
-
-
-def _is_secret(name: str, text: str) -> bool:
-    return len(text) >= SHORTEST_SECRET and is_secret_name(name) and not _PAYLOAD_PATH.fullmatch(text)
 
 
 class _Unexpandable(Exception):
@@ -143,6 +141,7 @@ class _Expander:
         if isinstance(value, list):
             entries = [self._member(i, entry, children[i], name) for i, entry in enumerate(value)]
             return [entry for entry, _ in entries], place._replace(children=[at for _, at in entries])
+        self.secrets.update(secrets_in(name, value))
         return value, place
 
     def _member(self, part: str | int, value: Any, place: Place, name: str) -> tuple[Any, Place]:
@@ -165,13 +164,15 @@ class _Expander:
                     result = self._typed(expanded, name)
                     place = place._replace(given=Given(expanded, tuple(self._sources)))
             except _Unexpandable as error:
+                self.secrets.update(secrets_in(name, text))
+                self.secrets.update(one for found in _REFERENCE.finditer(text) for one in secrets_in(name, found[0]))
                 self._refuse(error.code, error.message, place)
                 return text, place
             except ValueError as error:
                 self._refuse("bad_value", str(error), place)
                 return text, place
-        if _is_secret(name, expanded):
-            self.secrets.add(expanded)
+        self.secrets.update(secrets_in(name, expanded))
+        self.secrets.update(secrets_in(name, result))
         return result, place
 
     def _typed(self, text: str, name: str) -> Scalar:
@@ -222,6 +223,7 @@ class _Expander:
             value = default
         if len(value) >= SHORTEST_SECRET and is_secret_name(name):
             self.secrets.add(value)
+        self.secrets.update(embedded_secrets(value))
         return value
 
     def _file(self, name: str, place: Place) -> str:
@@ -248,7 +250,7 @@ class _Expander:
             ) from None
         text = text.removesuffix("\n").removesuffix("\r")
         if text.strip():
-            self.secrets.add(text)
+            self.secrets.update(secrets_of_file(text))
         return text
 
     def _refuse(self, code: str, message: str, place: Place) -> None:

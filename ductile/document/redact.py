@@ -1,20 +1,29 @@
 """Replaces known secrets in what is shown or kept for people."""
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
 import orjson
-import re2
+
+from ductile.document.finder import SHORTEST_SECRET, Finder, finder
+
+__all__ = ["MASK", "SHORTEST_SECRET", "Redactor", "is_display_secret", "is_secret_name"]
 
 MASK = "[REDACTED]"
-SHORTEST_SECRET = 8
-"""Characters; a shorter value is no secret by its name alone, since replacing it would mangle what people read."""
-
-FEW = 16
-"""Secrets that are looked for one by one before the pattern is asked: most texts hold none, and that is cheaper."""
+CUT = "…"
+"""Stands in a text of ours for what was left out."""
+_MASK = MASK.encode()
+_CUTS = re.compile(r"\n?\[… .{1,80} …\]\n?|…")
+"""The notes of what was cut out of a plugin's output, and the mark of a shortened quote."""
+_MOST_CUTS = 64
+"""Cuts of one text that are looked at: a text of ours has a few, and a plugin's may be full of such marks."""
+_SHORTEST_START = 4
+"""Characters of a secret that give it away."""
+_LONGEST_PART = 8192
+"""Characters of a secret's part beside a cut that are looked for."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
@@ -111,46 +120,88 @@ def is_display_secret(name: str) -> bool:
     return any(part in lowered for part in _DISPLAY_SECRETS)
 
 
-def _any_of(texts: Sequence[str]) -> Any:
-    """The pattern that finds any of these; None for none."""
-    return re2.compile("|".join(re2.escape(text) for text in texts)) if texts else None
-
-
 class Redactor:
-    """Replaces every occurrence of the given secrets. Longer secrets win over the shorter ones they contain."""
+    """Replaces the given secrets, however they are spelled. Longer ones win over the shorter ones they contain."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        ordered = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._few = ordered if len(ordered) <= FEW else []
-        self._pattern = _any_of(ordered)
-        self._in_json = _any_of([orjson.dumps(secret).decode()[1:-1] for secret in ordered])
+        self.secrets = frozenset(secret for secret in secrets if secret)
 
     def text(self, text: str) -> str:
         """The text with each secret replaced by `[REDACTED]`."""
-        if self._pattern is None or (self._few and not any(secret in text for secret in self._few)):
+        if not self.secrets:
             return text
-        redacted: str = self._pattern.sub(MASK, str(text))  # str: re2 cannot rebuild an enum's member
-        return redacted
+        written = text.encode(errors="surrogatepass")
+        redacted = self._finder.replace(written, _MASK)
+        return text if redacted is written else redacted.decode(errors="surrogatepass")
+
+    def clipped(self, text: str) -> str:
+        """The text redacted, where `…` in it may stand for what was cut out of the middle of a secret."""
+        text = self.text(text)
+        if not self.secrets or CUT not in text:
+            return text
+        marks = [mark.span() for mark in _CUTS.finditer(text)]
+        for start, end in reversed([*marks[: _MOST_CUTS // 2], *marks[_MOST_CUTS // 2 :][-_MOST_CUTS // 2 :]]):
+            kept = start - self._part(text[max(0, start - _LONGEST_PART) : start], ended=True)
+            resumed = end + self._part(text[end : end + _LONGEST_PART], ended=False)
+            before = text[:kept] + MASK * (kept < start)
+            text = before + text[start:end] + MASK * (resumed > end) + text[resumed:]
+        return text
+
+    def _part(self, text: str, *, ended: bool) -> int:
+        """How many characters at the end of the text (`ended`), or at its start, are a part of a secret."""
+        return max((_shared(text, form, ended=ended) for form in self._forms()), default=0)
+
+    def _forms(self) -> Iterator[str]:
+        for secret in self.secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                yield secret
+                yield orjson.dumps(secret).decode()[1:-1]
 
     def value(self, value: Any) -> Any:
-        """A JSON value with the secrets replaced in its strings, keys included."""
-        if self._pattern is None:
-            return value
+        """A JSON value with the secrets replaced in its strings and numbers, keys included."""
+        return self._walked(value) if self._may_hold(value) else value
+
+    def encoded(self, value: Any) -> bytes:
+        """The value as JSON, with the secrets replaced."""
+        written = orjson.dumps(value)
+        if not self.secrets or not self._finder.candidates(written):
+            return written
+        return orjson.dumps(self._walked(value))
+
+    @cached_property
+    def _finder(self) -> Finder:
+        """Built when it is first needed, which for many secrets takes a while."""
+        return finder(self.secrets)
+
+    def _may_hold(self, value: Any) -> bool:
+        """Whether one look at the value's JSON finds what may be a secret: in most values it finds nothing."""
+        if not self.secrets:
+            return False
+        try:
+            return bool(self._finder.candidates(orjson.dumps(value)))
+        except TypeError:  # no JSON: half a character, or a number of more than 64 bits
+            return True
+
+    def _walked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(key): self.value(member) for key, member in value.items()}
+            return {self.text(str(key)): self._walked(member) for key, member in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(member) for member in value]
+            return [self._walked(member) for member in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return MASK if self.text(str(value)) != str(value) else value
         return value
 
-    def encoded(self, value: Any) -> bytes:
-        """The value as JSON, with the secrets replaced in its strings.
 
-        JSON writes each character by itself, so that a text holds a secret where its written form holds the secret's:
-        most documents hold none, and one look at the whole tells.
-        """
-        written = orjson.dumps(value)
-        if self._in_json is None or self._in_json.search(written.decode()) is None:
-            return written
-        return orjson.dumps(self.value(value))
+def _shared(text: str, secret: str, *, ended: bool) -> int:
+    """The longest start of the secret that the text ends with; else the longest end of it that the text starts with."""
+    if not ended:
+        text, secret = text[::-1], secret[::-1]
+    window = text[-len(secret) :]
+    at = window.find(secret[:_SHORTEST_START])
+    while at >= 0:
+        if secret.startswith(window[at:]):
+            return len(window) - at
+        at = window.find(secret[:_SHORTEST_START], at + 1)
+    return 0

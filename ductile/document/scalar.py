@@ -75,6 +75,6 @@ def _number(text: str) -> Scalar:
 def _whole(text: str, base: int) -> int:
     number = int(text, base) if len(text) <= _LONGEST_WHOLE else _WHOLE_MAX + 1
     if not _WHOLE_MIN <= number <= _WHOLE_MAX:
-        sentence = f"{text[:24]}… does not fit into 64 bits; put quotes around it if it is text"
+        sentence = f"this number of {len(text)} digits does not fit into 64 bits; put quotes around text"
         raise ValueError(sentence)
     return number

@@ -33,7 +33,7 @@ HEALTH = {
 
 
 def test_healthz_has_every_field(world: Gateway) -> None:
-    health = world.get("/healthz", token=None)
+    health = world.get("/healthz")
     assert set(health) == HEALTH
     assert health["status"] == "degraded"
     [quarantined] = health["plugins_quarantined"]
@@ -42,6 +42,16 @@ def test_healthz_has_every_field(world: Gateway) -> None:
     assert (health["plugins_loaded"], health["generation"], health["paused"]) == (6, 1, False)
     assert health["config_path"] == str(world.folder)
     assert health["last_reload_error"] is None
+
+
+def test_healthz_tells_anybody_names_and_counts_alone(world: Gateway) -> None:
+    health = world.get("/healthz", token=None)
+    assert set(health) == HEALTH
+    assert (health["config_path"], health["binary_path"]) == (None, None)
+    assert health["plugins_quarantined"] == [{"name": "broken"}]
+    assert health["warnings"] == len(world.get("/healthz")["warnings"])
+    assert (health["plugins_loaded"], health["generation"], health["paused"]) == (6, 1, False)
+    assert set(world.get("/healthz", token="of nobody")["plugins_quarantined"][0]) == {"name"}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +125,7 @@ def test_an_invalid_configuration_is_422_with_every_place_and_the_old_one_serves
     health = gateway.get("/healthz")
     assert (health["status"], health["generation"]) == ("degraded", 1)
     assert health["last_reload_error"]
+    assert gateway.get("/healthz", token=None)["last_reload_error"] == "refused, 2 errors"
 
 
 @pytest.mark.parametrize(

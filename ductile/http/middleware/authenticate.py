@@ -38,6 +38,13 @@ def find(ask: Ask) -> Principal:
     return principal
 
 
+def known_caller(ask: Ask) -> Principal | None:
+    """On a public route, who calls, if that can be told; None for nobody, and for a token that is not accepted."""
+    principal = holder(ask.raw, ask.snapshot)
+    expired = principal is not None and principal.expires_at is not None and principal.expires_at <= ask.gateway.clock()
+    return None if expired else principal
+
+
 def holder(raw: BaseRequest, snapshot: Snapshot) -> Principal | None:
     """Whose token a request carries, expired or not; None for no token and for one that this snapshot does not know.
 

@@ -291,27 +291,28 @@ CONFIG_VIEW = closed(
 )
 OK = closed("Status", {"generation": INTEGER}, status=STRING)
 STOP_PLANNED = closed("StopPlanned", dry_run=TRUE, would=WOULD)
+UNHEALTHY = closed(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)
 HEALTH = closed(
     "Health",
     status={"type": "string", "enum": ["ok", "degraded"]},
     uptime_seconds=INTEGER,
     queue_depth={"type": ["integer", "null"]},
     plugins_loaded=INTEGER,
-    config_path=STRING,
-    binary_path=STRING,
+    config_path=NULLABLE_STRING,
+    binary_path=NULLABLE_STRING,
     version=STRING,
     generation=INTEGER,
     config_hash=STRING,
-    last_reload_error={"type": ["object", "null"]},
-    plugins_quarantined=array(closed(name=STRING, reason=STRING)),
+    last_reload_error={"type": ["object", "string", "null"]},
+    plugins_quarantined=array({"anyOf": [closed(name=STRING, reason=STRING), closed(name=STRING)]}),
     circuits_open=array(STRING),
-    plugins_unhealthy=array(closed(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)),
+    plugins_unhealthy=array({"anyOf": [UNHEALTHY, closed(plugin=STRING)]}),
     paused=BOOLEAN,
     storage={
         "type": "string",
         "enum": ["ok", "storage_full", "storage_lost", "storage_damaged", "store_unavailable"],
     },
-    warnings=array(STRING),
+    warnings={"anyOf": [array(STRING), INTEGER]},
 )
 RELOADED = closed(
     "Reloaded",

@@ -1,6 +1,6 @@
 """Health, and what an operator does to the running gateway."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from structlog.contextvars import bound_contextvars
@@ -10,7 +10,7 @@ from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
 from ductile.http.ask import Ask, Reply
 from ductile.http.documents import depth_of
-from ductile.http.middleware.authenticate import hashed
+from ductile.http.middleware.authenticate import hashed, known_caller
 from ductile.http.surfaces import schemas
 from ductile.http.wait import flag
 from ductile.model.clock import rfc3339
@@ -31,10 +31,13 @@ class NotReady(Unavailable):
 
 
 async def healthz(ask: Ask) -> Reply:
-    """How the gateway is; 503 when the store cannot be written or read."""
+    """How the gateway is; 503 when the store cannot be written or read. Paths and reasons are for a token with `*`."""
     storage = await storage_state(ask)
     document = await health(ask, storage=storage)
     usable = document["queue_depth"] is not None
+    caller = known_caller(ask)
+    if caller is None or ALL not in caller.scopes:
+        document = public_health(document)
     return Reply(
         status=200 if usable else 503,
         body=ask.snapshot.redactor.value(document),
@@ -88,6 +91,21 @@ async def health(ask: Ask, *, storage: str) -> dict[str, Any]:
     }
 
 
+def public_health(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Health as anybody may see it: the names of plugins and how many other things are wrong, but no text."""
+    refused = document["last_reload_error"]
+    errors = max(1, len(refused["errors"])) if refused else 0
+    return {
+        **document,
+        "config_path": None,
+        "binary_path": None,
+        "last_reload_error": f"refused, {errors} error{'s' * (errors > 1)}" if refused else None,
+        "plugins_quarantined": [{"name": one["name"]} for one in document["plugins_quarantined"]],
+        "plugins_unhealthy": [{"plugin": one["plugin"]} for one in document["plugins_unhealthy"]],
+        "warnings": len(document["warnings"]),
+    }
+
+
 async def unhealthy_plugins(ask: Ask) -> list[dict[str, Any]]:
     """The plugins that serve and whose last `init` or `health` did not succeed."""
     plugins = ask.snapshot.plugins
@@ -95,7 +113,7 @@ async def unhealthy_plugins(ask: Ask) -> list[dict[str, Any]]:
         {
             "plugin": one.plugin,
             "command": one.command,
-            "reason": one.reason[:LONGEST_REASON],
+            "reason": ask.snapshot.redactor.text(one.reason)[:LONGEST_REASON],
             "since": rfc3339(one.since),
             "job_id": one.job_id,
         }

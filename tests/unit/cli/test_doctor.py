@@ -132,7 +132,7 @@ def test_a_state_folder_that_is_none_is_found(tmp_path: Path) -> None:
 
 def test_addresses_that_cannot_be_listened_at_are_found(tmp_path: Path) -> None:
     async def look(address: str) -> str:
-        return (await checks.listening(address, tmp_path)).status
+        return (await checks.listening(address, tmp_path, tmp_path / "state.db")).status
 
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))  # without listening: nobody answers, and the address is taken
@@ -164,7 +164,7 @@ def test_who_answers_is_told_apart(tmp_path: Path, health: Any, status: str, say
 
     async def look() -> Finding:
         async with await asyncio.start_unix_server(answer, tmp_path / "s.sock"):
-            return await checks.listening(f"unix:{tmp_path}/s.sock", tmp_path)
+            return await checks.listening(f"unix:{tmp_path}/s.sock", tmp_path, tmp_path / "state.db")
 
     found = asyncio.run(look())
     assert (found.status, says in found.message) == (status, True)
@@ -201,5 +201,5 @@ def test_a_table_says_what_to_do(folder: Path, capsys: Captured) -> None:
 def test_who_accepts_and_does_not_answer_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = asyncio.run(checks.listening(f"127.0.0.1:{server.getsockname()[1]}", tmp_path))
+        found = asyncio.run(checks.listening(f"127.0.0.1:{server.getsockname()[1]}", tmp_path, tmp_path / "state.db"))
     assert (found.status, "does not answer" in found.message) == (FAIL, True)

@@ -66,7 +66,7 @@ async def test_documents_of_a_new_generation_replace_the_old(web: Web) -> None:
 async def test_healthz_has_every_field(web: Web) -> None:
     await web.post("/plugin/echo/poll")
     web.clock.now += 3_000
-    answer = await web.get("/healthz", token=None)
+    answer = await web.get("/healthz")
     assert answer.status == 200
     assert answer.json == {
         "status": "degraded",
@@ -96,7 +96,7 @@ async def test_healthz_and_readyz_are_503_when_the_store_cannot_commit(
         return False
 
     monkeypatch.setattr(type(web.store), "commits", fails)
-    health = await web.get("/healthz", token=None)
+    health = await web.get("/healthz")
     assert (health.status, health.json["status"], health.json["queue_depth"]) == (503, "degraded", None)
     assert health.headers["Retry-After"]
     ready = await web.get("/readyz", token=None)

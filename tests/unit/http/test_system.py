@@ -37,7 +37,7 @@ async def test_a_change_that_needs_a_restart_is_422_and_names_the_keys(web: Web)
 
 async def test_the_last_reload_error_stands_in_healthz(web: Web) -> None:
     web.live.last_error = {"at": "2023-11-14T22:13:20.000Z", "message": "no", "errors": []}
-    health = (await web.get("/healthz", token=None)).json
+    health = (await web.get("/healthz")).json
     assert (health["status"], health["last_reload_error"]["message"]) == ("degraded", "no")
 
 
