@@ -1,7 +1,9 @@
 """`ductile plugin new | test | dev`, and `plugin run` of a folder: an author's work, which needs no gateway."""
 
 import asyncio
+import logging
 import signal
+import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -231,6 +233,13 @@ def run_folder(
 
 def ended(work: Coroutine[Any, Any, Result]) -> Result:
     """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
+    import structlog  # noqa: PLC0415 - --help needs none
+
+    # stdout is for data, and an author does not run a gateway whose log this would be.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
     async def watched() -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()

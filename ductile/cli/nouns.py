@@ -24,7 +24,7 @@ NOUNS: Mapping[str, Noun] = {
     "config": Noun(
         "Check, look at and change a configuration.", ("config", "settings", "compare", "schemas", "initial", "doctor")
     ),
-    "plugin": Noun("List the plugins, run a command of one, and make your own.", ("plugin", "enable", "kit")),
+    "plugin": Noun("List the plugins, run a command of one, and make your own.", ("plugin", "enable", "kit", "wrap")),
     "pipeline": Noun("Look at pipelines, run them, and try them on paper.", ("pipeline",)),
     "job": Noun("Look at what was run, cancel it, run it again.", ("job", "logs")),
     "queue": Noun("See how much waits, and empty the queue.", ("queue",)),

@@ -15,7 +15,7 @@ _KNOWN_FILES = 2048
 
 def digest(part: Any) -> str:
     """The hash of a JSON value, in which structs and bytes of UTF-8 may stand; the order of keys is nothing."""
-    return blake3(orjson.dumps(part, option=orjson.OPT_SORT_KEYS, default=_plain)).hexdigest()
+    return blake3(orjson.dumps(part, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_plain)).hexdigest()
 
 
 def file_digest(path: Path) -> str:

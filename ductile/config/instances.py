@@ -157,7 +157,7 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
     parallelism = entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1)
-    choice = choose(entry.runner, manifest.lifecycle, base.executable)
+    choice = choose(entry.runner, manifest, base.executable)
     if choice.unmet:
         at = ("plugins", name, "runner")
         problems.append(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ductile.model.manifest import Manifest
 from ductile.plugin.runner.errors import Unforkable
 from ductile.plugin.runner.python import interpreter_argv
 
@@ -18,17 +19,20 @@ class Choice(Struct, frozen=True, kw_only=True):
     """The configuration asks for another one, which this plugin cannot have."""
 
 
-def choose(wanted: str, lifecycle: str, executable: Path) -> Choice:
+def choose(wanted: str, manifest: Manifest, executable: Path) -> Choice:
     """The runner for `plugins.<name>.runner`: `auto` does as the manifest says, forks what is Python, spawns the rest.
 
-    What may be kept up may also be run once a job; the reverse needs the plugin's own word.
+    What may be kept up may also be run once a job; the reverse needs the plugin's own word. A plain program is spawned.
     """
+    lifecycle = manifest.lifecycle
     if wanted == "spawn":
         return Choice(runner="spawn", reason="`runner: spawn` asks for it")
+    if manifest.has_programs:
+        return Choice(runner="spawn", reason="its manifest says `output: text`", unmet=wanted != "auto")
     if lifecycle == "persistent" and wanted != "fork":
         return Choice(runner="persistent", reason="its manifest says `lifecycle: persistent`")
     if wanted == "persistent":
-        choice = choose("auto", lifecycle, executable)
+        choice = choose("auto", manifest, executable)
         reason = f"its manifest does not say `lifecycle: persistent`, and {choice.reason}"
         return Choice(runner=choice.runner, reason=reason, unmet=True)
     try:

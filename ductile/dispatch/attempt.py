@@ -10,8 +10,9 @@ import structlog
 from msgspec.structs import replace
 
 from ductile.dispatch.errors import DefinitionMissing
-from ductile.dispatch.judge import Judged, judge
+from ductile.dispatch.judge import Judged
 from ductile.dispatch.prepare import Prepared, prepare
+from ductile.dispatch.program_verdict import judging
 from ductile.dispatch.retry import chance
 from ductile.dispatch.settle import Ending, EventsTooLarge, settlement
 from ductile.errors import DuctileError
@@ -180,7 +181,9 @@ class Attempts:
         self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
-        judged = await self._apart(_size(execution), judge, execution, snapshot.redactor.text, plugin.output)
+        judged = await self._apart(
+            _size(execution), judging(plugin, claimed.job.command), execution, snapshot.redactor.text
+        )
         if judged.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
         return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
@@ -191,6 +194,7 @@ class Attempts:
             job_id=job.id,
             attempt=job.attempt,
             executable=plugin.executable,
+            args=prepared.args,
             cwd=snapshot.root,
             env=self._environment(plugin, snapshot),
             stdin=prepared.stdin,
@@ -201,6 +205,7 @@ class Attempts:
             heard=partial(_hear, said),
             workers=plugin.workers,
             output=plugin.output,
+            reads_frames=plugin.manifest.commands[job.command].program is None,
         )
 
     async def _apart(self, size: int, function: Callable[..., T], *args: Any) -> T:

@@ -25,6 +25,12 @@ STDOUT_SHOWN = 64 * 1024
 
 _FLOOD_ADVICE = "write large results to a file and answer with its path, or allow more"
 
+ENDED_BY_GATEWAY: Mapping[Stop, tuple[Outcome, str]] = {
+    Stop.CANCELLED: (Outcome.CANCELLED, "cancelled"),
+    Stop.LOST: (Outcome.LOST, "the gateway stopped before the plugin had answered"),
+}
+"""What an attempt came to that was ended for no fault of its own."""
+
 Redact = Callable[[str], str]
 """Replaces the secrets in a text."""
 
@@ -94,10 +100,7 @@ def _answered(execution: Execution, response: Response, redact: Redact) -> Judge
 def _stopped(execution: Execution, stop: Stop, redact: Redact) -> Judged:
     if stop is Stop.TIMED_OUT:
         return _timed_out(execution, redact)
-    outcome, error = {
-        Stop.CANCELLED: (Outcome.CANCELLED, "cancelled"),
-        Stop.LOST: (Outcome.LOST, "the gateway stopped before the plugin had answered"),
-    }[stop]
+    outcome, error = ENDED_BY_GATEWAY[stop]
     return Judged(outcome=outcome, error=error, execution=execution, stdout=_kept(execution, redact))
 
 
@@ -164,7 +167,7 @@ def _no_response(execution: Execution, unreadable: Unreadable, redact: Redact) -
     if code == EX_CONFIG:
         return _unreadable(execution, redact, f"exit {EX_CONFIG}: configuration error{tail}", retry=False)
     if code < 0:
-        return _unreadable(execution, redact, f"killed by {_signal_name(-code)}{tail}", retry=True)
+        return _unreadable(execution, redact, f"killed by {signal_name(-code)}{tail}", retry=True)
     if code > 0:
         return _unreadable(execution, redact, f"exit {code} without a response{tail}", retry=True)
     return _unreadable(execution, redact, f"protocol error: {_reason(execution, unreadable, redact)}", retry=False)
@@ -208,7 +211,8 @@ def _kept(execution: Execution, redact: Redact) -> str | None:
     return cut_middle(redact(execution.stdout.decode(errors="replace")), STDOUT_SHOWN)
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """`SIGKILL`."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -13,6 +13,7 @@ from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, SubmittedBy
 from ductile.model.snapshot import Plugin
+from ductile.plugin.program_input import program_arguments, program_stdin
 from ductile.plugin.protocol import write_request
 
 UNCHECKED = frozenset({SubmittedBy.ROUTE, SubmittedBy.HOOK})
@@ -23,13 +24,18 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """A request, ready to be written."""
 
     stdin: bytes
+    args: tuple[str, ...] = ()
+    """Those of a plain program."""
     timeout: Millis
     warnings: tuple[Mapping[str, Any], ...]
     """Log entries on a payload that does not fit its schema; such schemas were never enforced on routed payloads."""
 
 
 def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) -> Prepared:
-    """Build the request envelope. Raises RemapError where a `with` names what is not there."""
+    """Build the request envelope, or what a plain program is given.
+
+    Raises RemapError where a `with` names what is not there, BadArgument where a value can be no argument.
+    """
     job, event = claimed.job, claimed.event
     context: Mapping[str, Any] = orjson.loads(claimed.context)
     payload: Mapping[str, Any] = orjson.loads(event.payload)
@@ -39,6 +45,12 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
         payload = step_payload(graph.nodes[job.step], payload, context)
         context = step_context(context, job.plugin, graph.name, job.step)
     timeout = plugin.timeouts[job.command]
+    warnings = _warnings(claimed, plugin, payload)
+    program = plugin.manifest.commands[job.command].program
+    if program is not None:
+        roots = {"payload": payload, "config": plugin.config}
+        args = program_arguments(program, roots)
+        return Prepared(stdin=program_stdin(program, roots), args=args, timeout=timeout, warnings=warnings)
     stdin = write_request(
         plugin,
         claimed,
@@ -47,7 +59,7 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
         context=context,
         deadline_at=now + timeout,
     )
-    return Prepared(stdin=stdin, timeout=timeout, warnings=_warnings(claimed, plugin, payload))
+    return Prepared(stdin=stdin, timeout=timeout, warnings=warnings)
 
 
 def _event(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str, Any]:

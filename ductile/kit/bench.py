@@ -6,9 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ductile.dispatch.judge import Judged, judge
+from ductile.dispatch.judge import Judged
+from ductile.dispatch.prepare import Prepared
+from ductile.dispatch.program_verdict import judging
 from ductile.kit.request import Ask, new_job, write
 from ductile.model.clock import Clock, Millis
+from ductile.model.program import Program
 from ductile.model.snapshot import Plugin
 from ductile.plugin import sweep
 from ductile.plugin.environment import environment
@@ -19,6 +22,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """What a plugin was sent, and what came back."""
 
     stdin: bytes
+    args: tuple[str, ...] = ()
+    """Those of a plain program."""
     execution: Execution
     judged: Judged
 
@@ -57,20 +62,32 @@ class Bench:
         """Send a request as the gateway writes it. Raises SpawnFailed."""
         now = self._clock()
         job = new_job(plugin, ask.command, now)
-        return await self.send(plugin, write(plugin, ask, job, now).stdin, place, ask.command, job_id=job.id)
+        prepared = write(plugin, ask, job, now)
+        return await self.send(plugin, prepared.stdin, place, ask.command, job_id=job.id, args=prepared.args)
+
+    def prepared(self, plugin: Plugin, ask: Ask) -> Prepared:
+        """What the plugin is given, for a test that starts it in a way of its own."""
+        now = self._clock()
+        return write(plugin, ask, new_job(plugin, ask.command, now), now)
 
     def written(self, plugin: Plugin, ask: Ask) -> bytes:
         """The request, for a test that changes it before it is sent."""
-        now = self._clock()
-        return write(plugin, ask, new_job(plugin, ask.command, now), now).stdin
+        return self.prepared(plugin, ask).stdin
 
     async def send(
-        self, plugin: Plugin, stdin: bytes, place: Place, command: str | None = None, *, job_id: str | None = None
+        self,
+        plugin: Plugin,
+        stdin: bytes,
+        place: Place,
+        command: str,
+        *,
+        job_id: str | None = None,
+        args: tuple[str, ...] = (),
     ) -> Exchange:
         """Send these bytes; the command says the deadline. Raises SpawnFailed."""
-        job_id = job_id or new_job(plugin, command or "", self._clock()).id
-        running = self.start(plugin, stdin, place, command, job_id=job_id)
-        return understood(stdin, await ended(running))
+        job_id = job_id or new_job(plugin, command, self._clock()).id
+        running = self.start(plugin, stdin, place, command, job_id=job_id, args=args)
+        return understood(plugin, command, stdin, await ended(running), args=args)
 
     def start(
         self,
@@ -80,6 +97,7 @@ class Bench:
         command: str | None = None,
         *,
         job_id: str,
+        args: tuple[str, ...] = (),
         executable: Path | None = None,
     ) -> Running:
         """Start the plugin, or an executable that starts it. Raises SpawnFailed."""
@@ -88,6 +106,7 @@ class Bench:
                 job_id=job_id,
                 attempt=1,
                 executable=executable or plugin.executable,
+                args=args,
                 cwd=place.cwd,
                 env=environment(plugin, (), instance=self.instance, own=place.environ),
                 stdin=stdin,
@@ -120,6 +139,15 @@ async def ended(running: Running) -> Execution:
         raise
 
 
-def understood(stdin: bytes, execution: Execution) -> Exchange:
+def understood(
+    plugin: Plugin, command: str, stdin: bytes, execution: Execution, *, args: tuple[str, ...] = ()
+) -> Exchange:
     """The exchange, as the gateway understands it."""
-    return Exchange(stdin=stdin, execution=execution, judged=judge(execution, str))
+    judged = judging(plugin, command)(execution, str)
+    return Exchange(stdin=stdin, args=args, execution=execution, judged=judged)
+
+
+def program_of(plugin: Plugin, command: str) -> Program | None:
+    """The plain program that the command is, if it is one."""
+    found = plugin.manifest.commands.get(command)
+    return found.program if found else None

@@ -12,6 +12,7 @@ import watchfiles
 from msgspec.structs import replace
 
 from ductile.errors import DuctileError
+from ductile.kit.bench import program_of
 from ductile.kit.build import build, needs_build
 from ductile.kit.errors import BadPlugin, BuildFailed, Unwatched
 from ductile.kit.probes import NoProbe, probes_of
@@ -123,7 +124,7 @@ async def _round(folder: Path, command: str | None, given: Given, show: Show) ->
     except DuctileError as error:
         show({"error": error.code, "message": error.message, "details": error.public_details()}, _told(error))
         return False, state
-    show({"request": orjson.loads(ran.exchange.stdin), **ran.document()}, _shown(ran))
+    show({"request": _request(ran), **ran.document()}, _shown(ran))
     response = ran.exchange.judged.response
     updates = response.state_updates if response is not None and response.ok else None
     return ran.succeeded, {**state, **(updates or {})}
@@ -155,11 +156,20 @@ def _line(problem: Any) -> str:
     return f"{problem['path']}: {problem['message']}" if isinstance(problem, dict) else str(problem)
 
 
+def _request(ran: Ran) -> dict[str, Any]:
+    """What the plugin was given."""
+    exchange = ran.exchange
+    if program_of(ran.plugin, ran.ask.command) is None:
+        request: dict[str, Any] = orjson.loads(exchange.stdin)
+        return request
+    return {"args": list(exchange.args), "stdin": exchange.stdin.decode()}
+
+
 def _shown(ran: Ran) -> str:
     """Request, response, stderr and timing, as a person reads them."""
     execution, judged = ran.exchange.execution, ran.exchange.judged
     parts = [
-        f"request   {_pretty(ran.exchange.stdin)}",
+        f"request   {_indented(orjson.dumps(_request(ran), option=orjson.OPT_INDENT_2).decode())}",
         f"response  {_pretty(execution.stdout) or '(nothing)'}",
     ]
     if execution.stderr:

@@ -78,6 +78,12 @@ class NotMade(Unprocessable):
     code = "not_made"
 
 
+class NotWrapped(Unprocessable):
+    """{program} cannot be wrapped: {reason}."""
+
+    code = "not_wrapped"
+
+
 class BuildFailed(Unprocessable):
     """`{command}` failed in {folder} with exit code {exit_code}."""
 

@@ -1,6 +1,7 @@
 """A report for people: what was sent, what came back, which rule it breaks and how to mend it."""
 
 import os
+import shlex
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -58,11 +59,18 @@ def shown(exchange: Exchange) -> dict[str, str]:
     how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
     stop = f", ended by the kit ({execution.stop})" if execution.stop else ""
     return {
-        "sent": excerpt(exchange.stdin) or "(nothing)",
+        "sent": sent(exchange),
         "stdout": excerpt(execution.stdout) or "(nothing)",
         "stderr": excerpt(execution.stderr) or "(nothing)",
         "ended": f"{how} after {execution.duration} ms{stop}",
     }
+
+
+def sent(exchange: Exchange) -> str:
+    """What the plugin was given: its arguments, as a shell would take them, and its stdin."""
+    stdin = excerpt(exchange.stdin)
+    arguments = f"arguments {shlex.join(exchange.args)}" if exchange.args else ""
+    return "\n".join(part for part in (arguments, stdin) if part) or "(nothing)"
 
 
 def excerpt(output: bytes, longest: int = EXCERPT) -> str:

@@ -60,10 +60,13 @@ RULES: Mapping[str, str] = {**ON_THE_WHOLE, **{name: rule for name, (rule, _) in
 """Every case, with what it asks of a plugin."""
 ON_WORKERS = frozenset({"worker"})
 """Cases of what the manifest calls `lifecycle: persistent`."""
+WITHOUT_REQUEST = frozenset({"unknown_fields", "wrong_payload", "large_payload", "state", "deadline"})
+"""Cases of the request that a plain program (`output: text`) does not read."""
 UNANSWERED = frozenset({"answers", "output"})
 """Cases that look at a command which has not answered."""
 
 _REFUSED = "Mend what the system refused; `plugin run` shows the same."
+_NO_REQUEST = "a plain program (`output: text`) reads no request"
 _GIVE = "Give a payload that works: `examples: [{…}]` in input_schema, a case in tests/NAME.json, or"
 
 TIMEOUT: Millis = 10_000
@@ -195,7 +198,7 @@ class _Exam:
             talk = await self._talk(manifest, command, probes, room)
             if talk is not None and answered(talk.first) is not None:
                 speaking.append(talk.probe)
-        await self._whole(speaking, room)
+        await self._whole(speaking, manifest, room)
 
     def _skips(self, command: Command) -> str | None:
         """Why the command is not run."""
@@ -230,13 +233,16 @@ class _Exam:
             self._note(case, command.name, one, seconds)
         return talk
 
-    async def _whole(self, speaking: Sequence[Probe], room: asyncio.Semaphore) -> None:
+    async def _whole(self, speaking: Sequence[Probe], manifest: Manifest, room: asyncio.Semaphore) -> None:
         if not speaking:
             for case in ("malformed", "timing"):
                 self._note(case, None, skipped("a command has to answer first; see answers"))
             return
-        kinds = [kind for kind in whole.KINDS if self._wanted("malformed", kind)]
-        looks = [_timed(partial(whole.malformed, self._lab, speaking[0], kind), room) for kind in kinds]
+        readers = [probe for probe in speaking if manifest.commands[probe.ask.command].program is None]
+        if not readers:
+            self._note("malformed", None, skipped(_NO_REQUEST))
+        kinds = [kind for kind in whole.KINDS if readers and self._wanted("malformed", kind)]
+        looks = [_timed(partial(whole.malformed, self._lab, readers[0], kind), room) for kind in kinds]
         for kind, (seen, seconds) in zip(kinds, await asyncio.gather(*looks), strict=True):
             self._note("malformed", kind, seen, seconds)
         if self._wanted("timing", None):
@@ -258,6 +264,8 @@ async def _sent(lab: Lab, probe: Probe, place: Place, room: asyncio.Semaphore) -
 
 
 async def _look(talk: Talk, case: str, room: asyncio.Semaphore, *, silent: bool) -> tuple[Seen, float]:
+    if talk.command.program is not None and case in WITHOUT_REQUEST:
+        return skipped(_NO_REQUEST), 0.0
     if silent and case not in UNANSWERED:
         return skipped("it has to answer first; see answers"), 0.0
     return await _timed(lambda: ON_EACH_COMMAND[case][1](talk), room)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ductile.dispatch.prepare import Prepared
 from ductile.kit.bench import Bench, Place, ended
 from ductile.model.ids import new_id
 from ductile.model.snapshot import Plugin
@@ -20,7 +21,7 @@ _PATIENCE = 0.5
 
 _SCRIPT = """\
 #!/bin/sh
-{executable}
+{executable} "$@"
 code=$?
 exec <&- >&- 2>&-
 echo >{ended}
@@ -37,7 +38,7 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 async def watched(
-    bench: Bench, plugin: Plugin, stdin: bytes, place: Place, command: str
+    bench: Bench, plugin: Plugin, prepared: Prepared, place: Place, command: str
 ) -> tuple[Execution, Sequence[Left]]:
     """How the run ended, and what of it still ran when a moment had passed."""
     job_id, folder = new_id(), place.cwd.parent
@@ -47,7 +48,9 @@ async def watched(
     script.chmod(0o700)
     with ExitStack() as opened:
         told, answer = (_fifo(path, opened) for path in (done, go_on))
-        running = bench.start(plugin, stdin, place, command, job_id=job_id, executable=script)
+        running = bench.start(
+            plugin, prepared.stdin, place, command, job_id=job_id, args=prepared.args, executable=script
+        )
         waiting = asyncio.ensure_future(ended(running))
         has_ended = asyncio.ensure_future(_readable(told))
         left: Sequence[Left] = ()

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ductile.model.clock import Millis
+from ductile.model.program import Program
 
 
 class CommandType(StrEnum):
@@ -36,6 +37,8 @@ class Command(Struct, frozen=True, kw_only=True):
     timeout: Millis | None = None
     emits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Event type → the payload names it carries, as `values.emit` declares them."""
+    program: Program | None = None
+    """Of a command with `output: text`; None for one that speaks the protocol."""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -54,3 +57,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     fact_outputs: tuple[FactOutput, ...] = ()
     lifecycle: str = "spawn"
     """`persistent`: its entrypoint answers many requests, a line each; `spawn`: one, and ends."""
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether a command of it has `output: text`."""
+        return any(command.program is not None for command in self.commands.values())

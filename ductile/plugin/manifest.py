@@ -3,133 +3,30 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ductile.document.fields import Flag, show, wrong
+from ductile.document.fields import Flag
 from ductile.document.problem import Path
-from ductile.document.units import duration
-from ductile.model.clock import Millis
 from ductile.model.manifest import CommandType
-from ductile.model.names import NAME, RESERVED_NAMES
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    hint = "; put quotes around it" if isinstance(value, int | float) else ""
-    message = f"must be text, not {show(value) if value != '' else 'empty'}{hint}"
-    raise wrong(message)
-
-
-def _description(value: Any) -> str:
-    return "" if value is None or value == "" else _text(value)
-
-
-def _version(value: Any) -> str:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
-
-
-def _name(value: Any) -> str:
-    name = _text(value)
-    if not NAME.fullmatch(name):
-        message = f"cannot be {show(name)}: names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
-        raise wrong(message)
-    return name
-
-
-def _plugin_name(value: Any) -> str:
-    name = _name(value)
-    if name in RESERVED_NAMES:
-        message = f"cannot be `{name}`, which is reserved"
-        raise wrong(message)
-    return name
-
-
-def _exactly(wanted: str | int, hint: str = "") -> BeforeValidator:
-    def check(value: Any) -> str | int:
-        if value != wanted or isinstance(value, bool):
-            message = f"must be `{wanted}`, not {show(value)}{hint}"
-            raise wrong(message)
-        return wanted
-
-    return BeforeValidator(check)
-
-
-def _command_type(value: Any) -> CommandType:
-    if value in tuple(CommandType):
-        return CommandType(value)
-    message = f"must be `read` or `write`, not {show(value)}"
-    raise wrong(message)
-
-
-def _lifecycle(value: Any) -> str:
-    if value in ("spawn", "persistent"):
-        return str(value)
-    message = f"must be `spawn` or `persistent`, not {show(value)}"
-    raise wrong(message)
-
-
-def _duration(value: Any) -> Millis:
-    try:
-        millis = duration(value)
-    except ValueError as error:
-        message = f"must be a duration: {error}"
-        raise wrong(message) from None
-    if millis == 0:
-        message = "must be longer than 0"
-        raise wrong(message)
-    return millis
-
-
-def _not_yet(value: Any) -> Any:
-    del value
-    message = "is not in this version"
-    raise wrong(message, "not_in_this_version")
-
-
-def _value_name(value: Any) -> str:
-    name = _text(value)
-    first, *rest = name.split(".")
-    if first != "payload" or not all(part == "*" or part.replace("_", "").replace("-", "").isalnum() for part in rest):
-        message = f"must be a payload name such as `payload.url`, not {show(value)}"
-        raise wrong(message)
-    return name
-
-
-def _schema(value: Any) -> Mapping[str, Any] | None:
-    if isinstance(value, bool):
-        return {} if value else {"not": {}}
-    if value is None or isinstance(value, Mapping):
-        return value
-    message = f"must be a JSON Schema, or a map such as {{url: string}}, not {show(value)}"
-    raise wrong(message)
-
-
-_NOT_BLANK = {"type": "string", "pattern": r"\S"}
-_NAMED = {"type": "string", "pattern": f"^{NAME.pattern}$"}
-
-Text = Annotated[str, BeforeValidator(_text), WithJsonSchema(_NOT_BLANK)]
-Description = Annotated[str, BeforeValidator(_description)]
-Version = Annotated[str, BeforeValidator(_version), WithJsonSchema(_NOT_BLANK)]
-Name = Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAMED)]
-PluginName = Annotated[
-    str, BeforeValidator(_plugin_name), WithJsonSchema({**_NAMED, "not": {"enum": sorted(RESERVED_NAMES)}})
-]
-ValueName = Annotated[
-    str,
-    BeforeValidator(_value_name),
-    WithJsonSchema({"type": "string", "pattern": r"^payload(\.([A-Za-z0-9_-]+|\*))*$"}),
-]
-Schema = Annotated[
-    dict[str, Any] | None,
-    BeforeValidator(_schema),
-    WithJsonSchema({"type": ["object", "boolean"]}),
-]
-Timeout = Annotated[
-    Millis | None,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$|^(hour|dai|week|month)ly$"}),
-]
+from ductile.model.program import TEXT
+from ductile.plugin.manifest_values import (
+    Arguments,
+    Description,
+    Name,
+    Output,
+    PluginName,
+    Schema,
+    Stdin,
+    Text,
+    Timeout,
+    ValueName,
+    Version,
+    command_type,
+    exactly,
+    lifecycle_of,
+    not_yet,
+    status_of,
+)
 
 
 class Part(BaseModel):
@@ -165,12 +62,35 @@ class Values(Part):
     emit: list[Emitted] = Field(default_factory=list, description="The events the command emits.")
 
 
+class ExitCodeEntry(Part):
+    """What an exit code of a plain program means."""
+
+    noun: ClassVar[str] = "an exit code"
+    status: Annotated[str, BeforeValidator(status_of)] = Field(
+        description="Whether it is a success.", json_schema_extra={"enum": ["ok", "error"]}
+    )
+    name: Name | None = Field(
+        default=None, description="A word for it; the event `<plugin>.<name>` is emitted.", examples=["warning"]
+    )
+    retry: Flag = Field(default=True, description="`false`: an error that another try cannot mend.")
+
+
+ExitCodes = Annotated[
+    dict[int, ExitCodeEntry],
+    Field(
+        default_factory=dict,
+        description="What the exit codes mean: by themselves 0 is a success and each other an error.",
+        json_schema_extra={"propertyNames": {"pattern": "^(1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])$"}},
+    ),
+]
+
+
 class CommandEntry(Part):
     """One verb of the plugin."""
 
     noun: ClassVar[str] = "a command"
     name: Name = Field(description="`handle` is what events are sent to, and `health` says how the plugin is.")
-    type: Annotated[CommandType, BeforeValidator(_command_type)] = Field(
+    type: Annotated[CommandType, BeforeValidator(command_type)] = Field(
         default=CommandType.WRITE, description="Whether it changes the world outside; decides the scope it needs."
     )
     description: Description = Field(default="", description="One sentence, for people and for agents.")
@@ -186,6 +106,14 @@ class CommandEntry(Part):
     output_schema: Schema = Field(default=None, description="What `result` looks like, in the same two forms.")
     timeout: Timeout = Field(default=None, description="The longest it may take.", examples=["30s", "5m"])
     values: Values = Field(default_factory=Values, description="The payload names it reads, and the events it emits.")
+    output: Output = Field(
+        default=None, description="`text`: a plain program, whose stdout is the result; else what the plugin says."
+    )
+    args: Arguments = Field(default_factory=list, description="The arguments of a plain program.")
+    stdin: Stdin = Field(
+        default=None, description="What a plain program reads; nothing when absent.", examples=["{payload.text}"]
+    )
+    exit_codes: ExitCodes
 
 
 class ConfigKeys(Part):
@@ -208,29 +136,33 @@ class FactEntry(Part):
 
     noun: ClassVar[str] = "an entry of `fact_outputs`"
     when: When = Field(description="Which command's successes count.")
-    source: Annotated[str, _exactly("state_updates")] = Field(
+    source: Annotated[str, exactly("state_updates")] = Field(
         alias="from", description="What is recorded.", json_schema_extra={"const": "state_updates"}
     )
     fact_type: Text = Field(description="The name the facts are recorded under.")
-    compatibility_view: Annotated[str, _exactly("mirror_object")] = Field(
+    compatibility_view: Annotated[str, exactly("mirror_object")] = Field(
         default="mirror_object",
         description="How the last fact is seen as the plugin's state.",
         json_schema_extra={"const": "mirror_object"},
     )
 
 
+PROGRAM_DEFAULTS: Mapping[str, Any] = {"version": "0", "protocol": 2, "commands": [{"name": "run"}]}
+"""What a manifest with `output: text` need not say."""
+
+
 class ManifestFile(Part):
     """A whole `manifest.yaml`."""
 
-    manifest_spec: Annotated[str, _exactly("ductile.plugin")] = Field(
+    manifest_spec: Annotated[str, exactly("ductile.plugin")] = Field(
         description="What this file is.", json_schema_extra={"const": "ductile.plugin"}
     )
-    manifest_version: Annotated[int, _exactly(1)] = Field(
+    manifest_version: Annotated[int, exactly(1)] = Field(
         description="The version of this file's form.", json_schema_extra={"const": 1}
     )
     name: PluginName = Field(description="The plugin's name: a-z, 0-9, `_` and `-`; the same as the folder's is best.")
     version: Version = Field(description="The plugin's own version, in quotes where it looks like a number.")
-    protocol: Annotated[int, _exactly(2, "; this gateway speaks no other")] = Field(
+    protocol: Annotated[int, exactly(2, "; this gateway speaks no other")] = Field(
         description="The version of the conversation on stdin and stdout.", json_schema_extra={"const": 2}
     )
     entrypoint: Text = Field(
@@ -238,11 +170,15 @@ class ManifestFile(Part):
     )
     description: Description = Field(default="", description="One sentence, for people and for agents.")
     concurrency_safe: Flag = Field(default=True, description="`false`: never two of it at once.")
-    lifecycle: Annotated[str, BeforeValidator(_lifecycle)] = Field(
+    lifecycle: Annotated[str, BeforeValidator(lifecycle_of)] = Field(
         default="spawn",
         description="`spawn`: one process for each job; `persistent`: one that answers many, a line each.",
         json_schema_extra={"enum": ["spawn", "persistent"]},
     )
+    output: Output = Field(
+        default=None, description="`text`: its commands are plain programs; `json`: they answer in JSON, the default."
+    )
+    exit_codes: ExitCodes
     commands: list[CommandEntry] = Field(description="The plugin's verbs.", json_schema_extra={"minItems": 1})
     config_keys: ConfigKeys = Field(
         default_factory=ConfigKeys, description="What the operator's `config` must and may hold."
@@ -254,15 +190,25 @@ class ManifestFile(Part):
         default_factory=list, description="Which results are recorded as facts, each beside the last."
     )
     stopwatch: Any = Field(default=None, description="Means nothing here.", json_schema_extra={"deprecated": True})
-    secrets: Annotated[Any, BeforeValidator(_not_yet)] = None
+    secrets: Annotated[Any, BeforeValidator(not_yet)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_program(cls, value: Any) -> Any:
+        """A plain program speaks no protocol, and has one command where it names none."""
+        if isinstance(value, Mapping) and value.get("output") == TEXT:
+            return {**PROGRAM_DEFAULTS, **{key: member for key, member in value.items() if member is not None}}
+        return value
 
 
 _PARTS: dict[Path, type[Part]] = {
     (): ManifestFile,
     ("commands",): CommandEntry,
+    ("commands", "exit_codes"): ExitCodeEntry,
     ("commands", "values"): Values,
     ("commands", "values", "emit"): Emitted,
     ("config_keys",): ConfigKeys,
+    ("exit_codes",): ExitCodeEntry,
     ("fact_outputs",): FactEntry,
     ("fact_outputs", "when"): When,
 }
@@ -270,4 +216,5 @@ _PARTS: dict[Path, type[Part]] = {
 
 def part_at(path: Path) -> type[Part]:
     """The model of the map at a path."""
-    return _PARTS.get(tuple(key for key in path if isinstance(key, str)), ManifestFile)
+    names = tuple(key for key in path if isinstance(key, str) and not key.isdecimal())  # numbers are exit codes
+    return _PARTS.get(names, ManifestFile)

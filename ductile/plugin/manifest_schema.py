@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ductile.plugin.manifest import ManifestFile
+from ductile.model.program import TEXT
+from ductile.plugin.manifest import PROGRAM_DEFAULTS, ManifestFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _LATER = ("secrets",)
@@ -14,10 +15,14 @@ def manifest_schema() -> dict[str, Any]:
     schema = _plain(ManifestFile.model_json_schema(by_alias=True))
     for key in _LATER:
         del schema["properties"][key]
+    required = [key for key in schema["required"] if key not in PROGRAM_DEFAULTS]
     return {
         "$schema": DIALECT,
         "title": "Ductile plugin manifest",
         **schema,
+        "required": required,
+        "if": {"properties": {"output": {"const": TEXT}}, "required": ["output"]},
+        "else": {"required": list(PROGRAM_DEFAULTS)},
         "patternProperties": {"^x-": True},
     }
 

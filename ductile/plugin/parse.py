@@ -1,6 +1,6 @@
 """A manifest document becomes a `Manifest`, or everything that is wrong with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +12,11 @@ from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
 from ductile.model.manifest import Command, FactOutput, Manifest
+from ductile.model.program import EXIT_EVENT_PAYLOAD, TEXT, exit_events
 from ductile.plugin.errors import BadSchema
 from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
+from ductile.plugin.program import argument_references, program_schema, read_program, with_defaults
+from ductile.plugin.program_check import program_problems
 from ductile.plugin.schema import compile_validator, expand_schema, is_compact
 
 _AT_KEY = frozenset({"unknown_key", "not_in_this_version", "legacy"})
@@ -45,15 +48,16 @@ def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, 
 
 
 def _manifest(file: ManifestFile) -> Manifest:
+    commands = [_command(entry, file) for entry in file.commands]
     return Manifest(
         name=file.name,
         version=file.version,
         entrypoint=file.entrypoint,
-        commands={entry.name: _command(entry) for entry in file.commands},
+        commands={command.name: command for command in commands},
         protocol=file.protocol,
         description=file.description,
         concurrency_safe=file.concurrency_safe,
-        required_config=tuple(file.config_keys.required),
+        required_config=tuple(dict.fromkeys((*file.config_keys.required, *_needed_config(commands)))),
         optional_config=tuple(file.config_keys.optional),
         config_schema=_expanded(file.config_schema),
         fact_outputs=tuple(
@@ -63,7 +67,18 @@ def _manifest(file: ManifestFile) -> Manifest:
     )
 
 
-def _command(entry: CommandEntry) -> Command:
+def _needed_config(commands: Iterable[Command]) -> Iterator[str]:
+    """The keys of `config` that plain programs cannot be run without."""
+    for command in commands:
+        for reference, required in argument_references(command.program) if command.program else ():
+            root, *names = reference.path
+            if root == "config" and required and names:
+                yield names[0]
+
+
+def _command(entry: CommandEntry, file: ManifestFile) -> Command:
+    if (entry.output or file.output) == TEXT:
+        return _program(entry, file)
     emits: dict[str, tuple[str, ...]] = {}
     for emitted in entry.values.emit:
         emits[emitted.event] = (*emits.get(emitted.event, ()), *emitted.values)
@@ -77,6 +92,25 @@ def _command(entry: CommandEntry) -> Command:
         output_schema=_expanded(entry.output_schema),
         timeout=entry.timeout,
         emits=emits,
+    )
+
+
+def _program(entry: CommandEntry, file: ManifestFile) -> Command:
+    """A plain program; its schemas are made where the manifest has none."""
+    schema = _expanded(entry.input_schema)
+    program = read_program(entry.args, entry.stdin, {**file.exit_codes, **entry.exit_codes})
+    program = with_defaults(program, schema)
+    return Command(
+        name=entry.name,
+        type=entry.type,
+        description=entry.description,
+        idempotent=entry.idempotent,
+        retry_safe=entry.retry_safe,
+        input_schema=program_schema(program, schema or None),
+        output_schema=_expanded(entry.output_schema) or {"type": "string"},
+        timeout=entry.timeout,
+        emits=dict.fromkeys(exit_events(file.name, program), EXIT_EVENT_PAYLOAD),
+        program=program,
     )
 
 
@@ -134,6 +168,8 @@ def _across(value: Mapping[str, Any], marks: Marks) -> Iterator[Problem]:
             yield from _check_schema(command.get(key), ("commands", index, key), marks)
     yield from _check_schema(value.get("config_schema"), ("config_schema",), marks)
     yield from _check_facts(value, names, marks)
+    for problem in program_problems(value):
+        yield _located(problem.code, problem.message, problem.path, marks)
 
 
 def _maps(value: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:

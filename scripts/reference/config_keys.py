@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, str] = {
 ELSEWHERE = {"PipelineModel", "StepModel", "Condition"}
 MANIFEST: Mapping[str, str] = {
     "CommandEntry": "commands[]",
+    "ExitCodeEntry": "exit_codes.CODE, commands[].exit_codes.CODE",
     "Values": "commands[].values",
     "Emitted": "commands[].values.emit[]",
     "ConfigKeys": "config_keys",

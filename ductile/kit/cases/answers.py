@@ -11,7 +11,10 @@ from ductile.model.output import DEFAULT_OUTPUT
 from ductile.plugin.protocol import Response
 from ductile.plugin.runner.call import Stop
 
-ANSWERS = "A command answers a request that it should know with one JSON object on stdout, whose `status` is `ok`."
+ANSWERS = (
+    "A command answers a request that it should know with one JSON object on stdout, whose `status` is `ok`; "
+    "a plain program (`output: text`) by an exit code that is a success."
+)
 RESULT = "`result` fits `output_schema`, and an answer is what the case in `tests/` expects."
 EVENTS = "A command emits the events that its manifest names under `values.emit`, and no others."
 OUTPUT = f"A plugin writes at most {DEFAULT_OUTPUT.max_stdout_bytes // 1024**2} MiB to stdout."

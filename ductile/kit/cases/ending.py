@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from ductile.kit.bench import Exchange, ended, understood
+from ductile.kit.bench import ended, understood
 from ductile.kit.cases.talk import Talk, answered, seconds, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.held import Held
@@ -54,15 +54,16 @@ async def _terminated(talk: Talk, stdin: bytes) -> Seen:
         "Do not ignore SIGTERM: leave it alone, or end in its handler. In Bash, a trap runs only when the command in "
         "front has ended; in Python, an `except` around everything must let SystemExit pass."
     )
-    return failed(said, fix, Exchange(stdin=stdin, execution=execution, judged=understood(stdin, execution).judged))
+    return failed(said, fix, understood(talk.probe.plugin, talk.command.name, stdin, execution))
 
 
 async def leftovers(talk: Talk) -> Seen:
     """Nothing carries its job once it has ended."""
-    plain = talk.lab.bench.written(talk.probe.plugin, talk.probe.ask)
+    plugin, command = talk.probe.plugin, talk.command.name
+    prepared = talk.lab.bench.prepared(plugin, talk.probe.ask)
     with scratch(talk.lab.files) as place:
-        execution, left = await watched(talk.lab.bench, talk.probe.plugin, plain, place, talk.command.name)
-    exchange = understood(plain, execution)
+        execution, left = await watched(talk.lab.bench, plugin, prepared, place, command)
+    exchange = understood(plugin, command, prepared.stdin, execution, args=prepared.args)
     if answered(exchange) is None and not left:
         return skipped(f"under observation it answered {told(exchange)}")
     if not left:

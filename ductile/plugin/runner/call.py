@@ -30,6 +30,8 @@ class Call(Struct, frozen=True, kw_only=True):
     instance: str
     """The gateway's own uuid, as `env` carries it: what a sweep looks for."""
     executable: Path
+    args: tuple[str, ...] = ()
+    """Its arguments, which only the `spawn` runner passes on."""
     cwd: Path
     """Where the plugin starts. Free when it is the gateway's own working directory; else one more exec goes first."""
     env: Environment
@@ -47,6 +49,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Of a persistent plugin."""
     output: OutputRules = DEFAULT_OUTPUT
     """What it may print."""
+    reads_frames: bool = True
+    """Whether lines of its stdout may be progress and log entries; those of a plain program are its result."""
 
     @property
     def variables(self) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Process:
         self._stderr = Ends(call.output.max_stderr_bytes)
         self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
         self._budget = Budget(call.output)
-        self._frames = Frames(call.heard, self._budget)
+        self._frames = Frames(call.heard, self._budget) if call.reads_frames else None
         self._read_size = ReadSize(_CHUNK)
         self._before_stop = 0
         self._listening = False
@@ -218,7 +218,7 @@ class Process:
         if output is self._stdout:
             self._budget.add_bytes(len(chunk))
         if live and self._stop is not Stop.FLOODED:
-            self._read_size.follow(chunk, self._frames.take(chunk))
+            self._read_size.follow(chunk, self._frames.take(chunk) if self._frames else 0)
         output.take(chunk)
         if self._budget.fault is not None:
             self._flooded()

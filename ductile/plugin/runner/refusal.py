@@ -57,6 +57,12 @@ def _no_program(call: Call, _: OSError) -> str:
 def _too_big(call: Call, _: OSError) -> str:
     variables = call.variables
     size = sum(len(name) + len(value) for name, value in variables.items())
+    arguments = sum(map(len, call.args))
+    if arguments > size:
+        return (
+            f"its arguments are too big for the system ({arguments} characters in {len(call.args)} arguments); "
+            "let the manifest pass large values by `stdin`"
+        )
     return (
         f"its environment is too big for the system ({size} characters in {len(variables)} variables); "
         "pass large values in `config`, which travels on stdin, instead of `env`"

@@ -97,7 +97,7 @@ def launch_with_pipes(call: Call, env: Mapping[str, str]) -> Opened:
         for _ in range(3):
             opened.extend(os.pipe())
         stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = opened
-        pid, pidfd = launch(call, [str(call.executable)], env, (stdin, stdout, stderr))
+        pid, pidfd = launch(call, [str(call.executable), *call.args], env, (stdin, stdout, stderr))
     except BaseException:
         _close(opened)
         raise

@@ -5,6 +5,21 @@ from pathlib import Path
 import pytest
 
 from ductile.config.runners import choose
+from ductile.model.manifest import Command, Manifest
+from ductile.model.program import Program
+
+
+def manifest(lifecycle: str = "spawn", program: Program | None = None) -> Manifest:
+    commands = {"run": Command(name="run", program=program)}
+    return Manifest(name="demo", version="1", entrypoint="run", commands=commands, lifecycle=lifecycle)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "spawn", "fork", "persistent"])
+def test_a_plain_program_is_spawned_whatever_it_is_written_in(tmp_path: Path, wanted: str) -> None:
+    executable = tmp_path / "run"
+    executable.write_text("#!/usr/bin/env python3\n")
+    choice = choose(wanted, manifest(program=Program()), executable)
+    assert (choice.runner, choice.unmet) == ("spawn", wanted in ("fork", "persistent"))
 
 
 @pytest.mark.parametrize(
@@ -28,6 +43,6 @@ def test_the_runner_follows_the_configuration_and_the_shebang(
 ) -> None:
     executable = tmp_path / "run"
     executable.write_text(f"{shebang}\n")
-    choice = choose(wanted, lifecycle, executable)
+    choice = choose(wanted, manifest(lifecycle), executable)
     assert (choice.runner, choice.unmet) == (runner, unmet)
     assert choice.reason

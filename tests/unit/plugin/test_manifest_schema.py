@@ -50,6 +50,12 @@ def test_a_manifest_that_stands_here_is_valid(path: Path) -> None:
     "change",
     [
         {},
+        {"output": "text", "exit_codes": {"1": {"status": "ok", "name": "warning"}}},
+        {"output": "json", "commands": [{"name": "run", "output": "text", "args": ["-p", ["-x", "{payload.x}"], 5]}]},
+        {
+            "output": "text",
+            "commands": [{"name": "run", "args": [{"when": "payload.v", "args": ["-v"]}], "stdin": "x"}],
+        },
         {"x-note": {"any": "thing"}},
         {"description": "", "concurrency_safe": False, "lifecycle": "persistent", "stopwatch": {"anything": 1}},
         command(timeout="1h30m"),
@@ -68,6 +74,11 @@ def test_what_is_read_is_valid(change: dict[str, Any]) -> None:
     "change",
     [
         {"nmae": "x"},
+        {"output": "xml"},
+        {"output": "text", "exit_codes": {"256": {"status": "ok"}}},
+        {"output": "text", "exit_codes": {"1": {"status": "maybe"}}},
+        {"output": "text", "commands": [{"name": "run", "args": [{"payload.x": None}]}]},
+        {"output": "text", "commands": [{"name": "run", "args": [[]]}]},
         {"name": "core"},
         {"name": "Demo"},
         {"name": "de mo"},
@@ -101,6 +112,14 @@ def test_what_must_be_there_is_required(key: str) -> None:
     manifest = {name: value for name, value in SOUND.items() if name != key}
     assert not is_read(manifest)
     assert not is_valid(manifest)
+
+
+def test_a_plain_program_need_not_say_what_only_others_speak() -> None:
+    manifest = {key: SOUND[key] for key in ("manifest_spec", "manifest_version", "name", "entrypoint")}
+    assert is_read({**manifest, "output": "text"})
+    assert is_valid({**manifest, "output": "text"})
+    assert not is_read({**manifest, "output": "json"})
+    assert not is_valid({**manifest, "output": "json"})
 
 
 def test_every_key_says_what_it_is_for() -> None:

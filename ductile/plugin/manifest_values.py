@@ -1,0 +1,183 @@
+"""The single values of a `manifest.yaml`: what each may be, and what is said of one that it may not be."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from ductile.document.fields import show, wrong
+from ductile.document.units import duration
+from ductile.model.clock import Millis
+from ductile.model.manifest import CommandType
+from ductile.model.names import NAME, RESERVED_NAMES
+from ductile.model.program import OUTPUTS
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    hint = "; put quotes around it" if isinstance(value, int | float) else ""
+    message = f"must be text, not {show(value) if value != '' else 'empty'}{hint}"
+    raise wrong(message)
+
+
+def _description(value: Any) -> str:
+    return "" if value is None or value == "" else _text(value)
+
+
+def _version(value: Any) -> str:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
+
+
+def _name(value: Any) -> str:
+    name = _text(value)
+    if not NAME.fullmatch(name):
+        message = f"cannot be {show(name)}: names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
+        raise wrong(message)
+    return name
+
+
+def _plugin_name(value: Any) -> str:
+    name = _name(value)
+    if name in RESERVED_NAMES:
+        message = f"cannot be `{name}`, which is reserved"
+        raise wrong(message)
+    return name
+
+
+def exactly(wanted: str | int, hint: str = "") -> BeforeValidator:
+    """A check that the value is this one. `hint` ends the sentence."""
+
+    def check(value: Any) -> str | int:
+        if value != wanted or isinstance(value, bool):
+            message = f"must be `{wanted}`, not {show(value)}{hint}"
+            raise wrong(message)
+        return wanted
+
+    return BeforeValidator(check)
+
+
+def command_type(value: Any) -> CommandType:
+    """`read` or `write`."""
+    if value in tuple(CommandType):
+        return CommandType(value)
+    message = f"must be `read` or `write`, not {show(value)}"
+    raise wrong(message)
+
+
+def lifecycle_of(value: Any) -> str:
+    """`spawn` or `persistent`."""
+    if value in ("spawn", "persistent"):
+        return str(value)
+    message = f"must be `spawn` or `persistent`, not {show(value)}"
+    raise wrong(message)
+
+
+def _output(value: Any) -> str:
+    if value in OUTPUTS:
+        return str(value)
+    message = f"must be `json` or `text`, not {show(value)}"
+    raise wrong(message)
+
+
+def status_of(value: Any) -> str:
+    """`ok` or `error`."""
+    if value in ("ok", "error"):
+        return str(value)
+    message = f"must be `ok` or `error`, not {show(value)}"
+    raise wrong(message)
+
+
+def _stdin(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    message = f"must be text such as `{{payload.text}}` in quotes, not {show(value)}"
+    raise wrong(message)
+
+
+def _duration(value: Any) -> Millis:
+    try:
+        millis = duration(value)
+    except ValueError as error:
+        message = f"must be a duration: {error}"
+        raise wrong(message) from None
+    if millis == 0:
+        message = "must be longer than 0"
+        raise wrong(message)
+    return millis
+
+
+def not_yet(value: Any) -> Any:
+    """Refuses a key of a later version."""
+    del value
+    message = "is not in this version"
+    raise wrong(message, "not_in_this_version")
+
+
+def _value_name(value: Any) -> str:
+    name = _text(value)
+    first, *rest = name.split(".")
+    if first != "payload" or not all(part == "*" or part.replace("_", "").replace("-", "").isalnum() for part in rest):
+        message = f"must be a payload name such as `payload.url`, not {show(value)}"
+        raise wrong(message)
+    return name
+
+
+def _schema(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, bool):
+        return {} if value else {"not": {}}
+    if value is None or isinstance(value, Mapping):
+        return value
+    message = f"must be a JSON Schema, or a map such as {{url: string}}, not {show(value)}"
+    raise wrong(message)
+
+
+_NOT_BLANK = {"type": "string", "pattern": r"\S"}
+_NAMED = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+
+_ARGUMENT: dict[str, Any] = {"type": ["string", "number"]}
+_ARGUMENT_LIST: dict[str, Any] = {"type": "array", "items": _ARGUMENT, "minItems": 1}
+_ARGUMENTS: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            _ARGUMENT,
+            _ARGUMENT_LIST,
+            {
+                "type": "object",
+                "properties": {"when": {"type": "string"}, "args": _ARGUMENT_LIST},
+                "required": ["when", "args"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+}
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema(_NOT_BLANK)]
+Description = Annotated[str, BeforeValidator(_description)]
+Version = Annotated[str, BeforeValidator(_version), WithJsonSchema(_NOT_BLANK)]
+Name = Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAMED)]
+PluginName = Annotated[
+    str, BeforeValidator(_plugin_name), WithJsonSchema({**_NAMED, "not": {"enum": sorted(RESERVED_NAMES)}})
+]
+ValueName = Annotated[
+    str,
+    BeforeValidator(_value_name),
+    WithJsonSchema({"type": "string", "pattern": r"^payload(\.([A-Za-z0-9_-]+|\*))*$"}),
+]
+Schema = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(_schema),
+    WithJsonSchema({"type": ["object", "boolean"]}),
+]
+Timeout = Annotated[
+    Millis | None,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$|^(hour|dai|week|month)ly$"}),
+]
+
+
+Output = Annotated[str | None, BeforeValidator(_output), WithJsonSchema({"enum": list(OUTPUTS)})]
+Arguments = Annotated[list[Any], WithJsonSchema(_ARGUMENTS)]
+"""Told apart by `program_problems`, which knows the place of each."""
+Stdin = Annotated[str | None, BeforeValidator(_stdin), WithJsonSchema({"type": "string"})]
