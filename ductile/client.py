@@ -17,6 +17,8 @@ from ductile.connection import UNIX, Connection
 __all__ = ["UNIX", "Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
 MARKDOWN = "text/markdown"
+Filter = str | int | Sequence[str]
+"""A value of a query; a list is the same name several times."""
 PLANNED = ("dry_run", "would")
 """Members of every answer to a dry run."""
 
@@ -88,15 +90,16 @@ class Client:
         rows: list[dict[str, Any]] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/tree", has=None)
         return rows
 
-    async def jobs(self, **filters: str | int) -> dict[str, Any]:
-        """A page of jobs; filters are plugin, command, status, limit, cursor."""
-        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=filters, has=("jobs", "total"))
+    async def jobs(self, **filters: Filter) -> dict[str, Any]:
+        """A page of jobs; filters are plugin, command, status (one or more), from_, limit, cursor, include_details."""
+        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=given(filters), has=("jobs", "total"))
         return page
 
-    async def logs(self, **filters: str | int | None) -> dict[str, Any]:
+    async def logs(self, **filters: Filter | None) -> dict[str, Any]:
         """A page of ended attempts, newest first: `{logs, total, cursor}`.
 
-        Filters are job_id, plugin, command, status, submitted_by, from_, to, query, limit, cursor, include_result.
+        Filters are job_id, plugin, command, status (one or a list), submitted_by, from_, to, query, limit, cursor,
+        include_result.
         """
         page: dict[str, Any] = await self._gateway.call("GET", "/job-logs", query=given(filters), has=("logs", "total"))
         return page
@@ -301,7 +304,7 @@ def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of ev
     return {"dry_run": "true"} if dry_run else {}
 
 
-def given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
+def given(filters: Mapping[str, Filter | None]) -> dict[str, Filter]:
     """What a filter says, as the query or the body says it: `from_` is `from`, True is `true`, None is not said."""
     return {
         name.rstrip("_"): str(value).lower() if isinstance(value, bool) else value

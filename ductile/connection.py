@@ -81,7 +81,7 @@ class Connection:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Mapping[str, str | int | Sequence[str]] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         wait: float | None = 0,

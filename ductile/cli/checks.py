@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
+from yaml import YAMLError
 
 from ductile.cli.config import count
 from ductile.cli.presence import held_by, lock_file
@@ -114,12 +115,14 @@ def secrets(layers: Layers) -> Iterator[Finding]:
 
 
 def _has_secrets(path: Path) -> bool:
-    """Whether the YAML file itself holds a secret, not only its name."""
+    """Whether the YAML file itself holds a secret, not only its name; what is no YAML may hold one."""
     try:
         text = path.read_text("utf-8")
         return masked(text) != text
     except (OSError, ValueError):
         return False
+    except (YAMLError, RecursionError):
+        return True
 
 
 def state(path: Path, *, mounts: str | None = None) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """What the command's exit code says, and the command line's own errors."""
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -52,6 +53,35 @@ class JobFailed(DuctileError):
     code = "job_failed"
 
 
+class BadTime(DuctileError):
+    """{option} takes 10m or 2h ({direction}), 2030-01-31, or a time such as 2030-01-31T09:00:00Z, not {text!r}."""
+
+    code = "bad_time"
+    status = 400
+
+
+class NoJob(NotFound):
+    """There is no job yet, so there is no last one."""
+
+    code = "no_job"
+
+
+class AmbiguousId(DuctileError):
+    """The ids of several jobs begin with {text}: {found}. Give more of the id."""
+
+    code = "ambiguous_id"
+    status = 400
+
+    def __init__(self, *, text: str, rows: Sequence[Mapping[str, Any]], more: bool) -> None:
+        self.jobs = [{name: row.get(name) for name in ("job_id", "plugin", "command", "status")} for row in rows]
+        found = ", ".join(f"{row['job_id']} ({row['plugin']}.{row['command']} {row['status']})" for row in rows)
+        super().__init__(text=text, found=f"{found}, …" if more else found)
+
+    def public_details(self) -> dict[str, Any]:
+        """What was given, and the candidates."""
+        return {"text": self.details["text"], "jobs": self.jobs}
+
+
 class NoSuchCommand(NotFound):
     """Plugin {plugin!r} has no command {command!r}{hint} (`ductile plugin show {plugin}` lists them)."""
 
@@ -80,7 +110,7 @@ class NotSeen(DuctileError):
 
 
 class ConfigurationBroken(DuctileError):
-    """The configuration {path} has errors ({count}), so that it cannot be read; mend them, or ask a gateway."""
+    """The configuration {path} has errors ({count}), so that it cannot be read; mend them (`ductile config check`)."""
 
     code = "invalid_config"
     status = 422

@@ -160,22 +160,14 @@ def api_paths(ctx: typer.Context, incomplete: str) -> list[Item]:
 Plugin = Annotated[str, typer.Argument(metavar="PLUGIN", autocompletion=plugins)]
 PluginCommand = Annotated[str, typer.Argument(metavar="COMMAND", autocompletion=plugin_commands)]
 Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE", autocompletion=pipelines)]
-Job = Annotated[str, typer.Argument(metavar="ID", autocompletion=jobs)]
-OpenJobs = Annotated[list[str], typer.Argument(metavar="ID…", autocompletion=open_jobs)]
-EndedJobs = Annotated[list[str], typer.Argument(metavar="ID…", autocompletion=ended_jobs)]
+Job = Annotated[str | None, typer.Argument(metavar="ID", autocompletion=jobs, show_default=False)]
+"""An id, or how the only id begins that does; none with --last."""
+OpenJobs = Annotated[list[str] | None, typer.Argument(metavar="ID…", autocompletion=open_jobs, show_default=False)]
+EndedJobs = Annotated[list[str] | None, typer.Argument(metavar="ID…", autocompletion=ended_jobs, show_default=False)]
 PluginFilter = Annotated[
     str | None, typer.Option("--plugin", metavar="NAME", help="Of this plugin alone.", autocompletion=plugins)
 ]
 CommandFilter = Annotated[
     str | None,
     typer.Option("--command", metavar="NAME", help="Of this command alone.", autocompletion=plugin_commands),
-]
-StatusFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--status",
-        metavar="STATUS",
-        help="Only these: queued, running, held, succeeded, failed, timed_out, dead or cancelled.",
-        autocompletion=statuses,
-    ),
 ]

@@ -68,21 +68,26 @@ def get(
 
 
 def read(out: Out, path: str | None) -> "tuple[Shown, list[Setting]]":
-    """The settings at a path, or all. Raises NoSuchSetting."""
+    """The settings at a path, or all. Raises NoSuchSetting, or ConfigurationBroken where a file cannot be read."""
+    from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - the reader of YAML
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - the reader of YAML
     from ductile.config.path import parse_path  # noqa: PLC0415 - as above
     from ductile.config.reveal import Shown, tree  # noqa: PLC0415 - as above
     from ductile.config.written import missing  # noqa: PLC0415 - as above
 
-    layers = load_layers(find_config(out.config, os.environ), os.environ)
+    location = find_config(out.config, os.environ)
+    layers = load_layers(location, os.environ)
     shown = Shown(layers)
     if any(problem.severity == "error" for problem in (*layers.problems, *shown.problems)):
         out.tell("The configuration has errors, so a gateway would not take it. See: ductile config check")
+    for problem in unread(layers.problems):
+        out.tell(str(problem))
     if path is None:
         return shown, shown.settings
     known = tree(shown.settings)
     found = shown.below(parse_path(path, known))
     if not found:
+        refuse(location, unread(layers.problems))
         raise missing(path, known)
     return shown, found
 

@@ -44,20 +44,24 @@ def switch(out: Out, name: str, *, on: bool, reload: bool) -> None:
 def is_enabled(out: Out, name: str) -> bool:
     """Whether the configuration lets the plugin run.
 
-    Raises NoSuchPlugin where none is found below the roots and no instance configured under the name.
+    Raises NoSuchPlugin where none is found below the roots and no instance configured under the name, or
+    ConfigurationBroken where a file cannot be read.
     """
+    from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - as above
     from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
     from ductile.config.sentences import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
     from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
 
-    layers = load_layers(find_config(out.config, os.environ), os.environ)
+    location = find_config(out.config, os.environ)
+    layers = load_layers(location, os.environ)
     configuration, _ = validate(layers.value, layers.marks)
     if name in configuration.plugins:
         return configuration.plugins[name].enabled
     roots = [Path(root) for root in dict.fromkeys(configuration.plugin_roots)]
     found = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
     if name not in found:
+        refuse(location, unread(layers.problems))
         raise NoSuchPlugin(name=name, hint=did_you_mean(name, {*configuration.plugins, *found}))
     return True

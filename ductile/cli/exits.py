@@ -1,6 +1,6 @@
 """The exit code for each error. Imported when there is one: it knows the client's and the configuration's errors."""
 
-from ductile.cli.codes import ConfigurationBroken, Exit, NotSeen, UsageError, WaitedTooLong
+from ductile.cli.codes import AmbiguousId, ConfigurationBroken, Exit, NotSeen, UsageError, WaitedTooLong
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import BadPath, ConfigNotFound, EditRefused, InvalidConfiguration
 from ductile.errors import DuctileError, NotFound
@@ -8,6 +8,7 @@ from ductile.kit.errors import BadNewName, BadPayload, BadSettings, Unsendable
 
 EXITS: tuple[tuple[type[DuctileError], Exit], ...] = (
     (UsageError, Exit.USAGE),
+    (AmbiguousId, Exit.USAGE),
     (BadNewName, Exit.USAGE),
     (BadPayload, Exit.USAGE),
     (BadSettings, Exit.USAGE),

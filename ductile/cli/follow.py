@@ -1,7 +1,7 @@
 """Following jobs: what happens to them, as it happens."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -53,10 +53,12 @@ async def _has_ended(client: Client, job_id: str, event: Mapping[str, Any], told
     return bool(event["type"] == "job.ended" and event["job_id"] == job_id)
 
 
-async def follow_jobs(client: Client, wanted: Mapping[str, str], told: Told) -> None:
-    """Hear of every job with these members (plugin, command, status), until interrupted."""
+async def follow_jobs(client: Client, wanted: Mapping[str, str | Sequence[str]], told: Told) -> None:
+    """Hear of every job with these members (plugin, command, one of the statuses), until interrupted."""
     async for event in client.events(types=OF_JOBS, reconnect=True):
-        if event.get("type") == LAGGED or all(event.get(name) == value for name, value in wanted.items()):
+        if event.get("type") == LAGGED or all(
+            event.get(name) in ([value] if isinstance(value, str) else value) for name, value in wanted.items()
+        ):
             await told(event)
 
 

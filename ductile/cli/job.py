@@ -1,37 +1,37 @@
-"""`ductile job`: look at what was run, cancel it, run it again."""
+"""`ductile job list`, `inspect` and `tree`: look at what was run."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ductile.cli.codes import UsageError
 from ductile.cli.command import command, noun
-from ductile.cli.completing import CommandFilter, EndedJobs, Job, OpenJobs, PluginFilter, StatusFilter
-from ductile.cli.moments import lasted, moment
+from ductile.cli.completing import CommandFilter, Job, PluginFilter
+from ductile.cli.job_ids import Last, on_job, require_job
+from ductile.cli.moments import lasted, read_time
 from ductile.cli.output import Column, Out
-from ductile.cli.waiting import end_as, wait_for
+from ductile.cli.status_filter import BAD_JOB_ENDS, JOB_STATUSES, Exact, StatusFilter, read_statuses
+from ductile.model.job import ENDED
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
 
-app = noun("Look at what was run, cancel it, run it again.")
+app = noun("Look at what was run.")
 
 Json = dict[str, Any]
+CANCELLING: Final = "cancelling"
+"""What the command line says of a job that is being stopped."""
 PAGE = 1000
 """Jobs that a gateway lists at once, at most."""
-COLUMNS: Mapping[str, Column] = {
-    "JOB": "job_id",
-    "PLUGIN": "plugin",
-    "COMMAND": "command",
-    "STATUS": "status",
-    "ATTEMPT": "attempt",
-    "CREATED": lambda row: moment(row.get("created_at")),
-    "TOOK": lambda row: lasted(row.get("started_at"), row.get("completed_at")),
-}
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 All = Annotated[bool, typer.Option("--all", help="All of them, however many.")]
 Watch = Annotated[bool, typer.Option("--follow", help="Print what happens to jobs as it does, until Ctrl-C.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Made then or later: 10m (ago), 2030-01-31, 2030-01-31T09:00:00Z."),
+]
 
 
 @command(app, "list", gateway=True)
@@ -41,25 +41,57 @@ def list_(
     plugin: PluginFilter = None,
     command_: CommandFilter = None,
     status: StatusFilter = None,
+    exact: Exact = False,
+    since: Since = None,
     limit: Limit = 50,
     all_: All = False,
     follow: Watch = False,
 ) -> None:
-    """List jobs, the newest first. With --follow, print what happens to them instead, from now on."""
-    filters = {"plugin": plugin, "command": command_, "status": status}
+    """List jobs, the newest first, and why those wait that do. With --follow, print what happens to them instead."""
+    statuses = read_statuses(status, exact=exact, bad_ends=BAD_JOB_ENDS, known=JOB_STATUSES)
+    filters = {"plugin": plugin, "command": command_, "status": statuses or None}
     given = {name: value for name, value in filters.items() if value is not None}
     if follow:
+        if since is not None:
+            raise UsageError(reason="--follow tells what happens from now on; leave --since out")
         watch(out, given)
         return
+    if since is not None:
+        given["from_"] = read_time(since, "--since")
     page = out.ask(lambda client: pages(client, given, None if all_ else limit))
-    out.rows(COLUMNS, page["jobs"], document=page)
+    out.rows(columns_of(out, page["jobs"]), page["jobs"], document=page)
     left = page["total"] - len(page["jobs"])
     if left > 0 and out.for_people:
         more = "more than " if page.get("total_capped") else ""
         out.tell(f"{len(page['jobs'])} of {more}{page['total']} jobs; --all lists all, --limit N more.")
+    if not page["jobs"] and out.for_people:
+        out.tell("There is no such job." if given else "There is no job yet.")
 
 
-def watch(out: Out, wanted: Mapping[str, str]) -> None:
+def columns_of(out: Out, rows: Sequence[Json]) -> Mapping[str, Column]:
+    """The columns of a list of jobs; what they wait for and until when stands there if one waits."""
+    columns: dict[str, Column] = {
+        "JOB": "job_id",
+        "PLUGIN": "plugin",
+        "COMMAND": "command",
+        "STATUS": status_of,
+        "ATTEMPT": "attempt",
+        "CREATED": lambda row: out.time(row.get("created_at")),
+        "TOOK": lambda row: lasted(row.get("started_at"), row.get("completed_at")),
+    }
+    if any(row.get("waiting") for row in rows):
+        columns["WAITS FOR"] = lambda row: (row.get("waiting") or {}).get("message")
+    if any((row.get("waiting") or {}).get("until") for row in rows):
+        columns["NEXT START"] = lambda row: out.time((row.get("waiting") or {}).get("until"))
+    return columns
+
+
+def status_of(row: Mapping[str, Any]) -> Any:
+    """How a job stands; `cancelling` while what runs of it is stopped."""
+    return CANCELLING if row.get("cancel_requested_at") and row.get("status") not in ENDED else row.get("status")
+
+
+def watch(out: Out, wanted: Mapping[str, Any]) -> None:
     """Print what happens to such jobs. Ends with an error, or interrupted."""
     from ductile.cli.follow import follow_jobs, teller  # noqa: PLC0415 - imports the client
 
@@ -72,7 +104,7 @@ async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None
     cursor: dict[str, Any] = {}
     while True:
         room = PAGE if wanted is None else min(PAGE, wanted - len(rows))
-        page = await client.jobs(**filters, **cursor, limit=room)
+        page = await client.jobs(**filters, **cursor, limit=room, include_details=True)
         rows += page["jobs"]
         if page["cursor"] is None or not page["jobs"] or len(rows) == wanted:
             return {**page, "jobs": rows}
@@ -82,21 +114,24 @@ async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None
 @command(app, gateway=True)
 def inspect(
     out: Out,
-    job_id: Job,
+    job_id: Job = None,
     *,
+    last: Last = False,
     tree: Annotated[bool, typer.Option("--tree", help="The job and everything below it.")] = False,
 ) -> None:
-    """Show a job: where it stands, what it answered, and why it failed."""
+    """Show a job: where it stands, why it waits, what it answered, and why it failed."""
+    require_job(job_id, last=last)
     if tree:
-        show_tree(out, out.ask(lambda client: client.tree(job_id)))
+        show_tree(out, out.ask(lambda client: on_job(client, job_id, client.tree, last=last)))
     else:
-        out.fields(out.ask(lambda client: client.job(job_id)))
+        out.fields(out.ask(lambda client: on_job(client, job_id, client.job, last=last)))
 
 
 @command(app, "tree", gateway=True)
-def tree_(out: Out, job_id: Job) -> None:
+def tree_(out: Out, job_id: Job = None, *, last: Last = False) -> None:
     """Show a job and everything below it: each step with what it answered."""
-    show_tree(out, out.ask(lambda client: client.tree(job_id)))
+    require_job(job_id, last=last)
+    show_tree(out, out.ask(lambda client: on_job(client, job_id, client.tree, last=last)))
 
 
 def show_tree(out: Out, rows: list[Json]) -> None:
@@ -147,55 +182,3 @@ def said(row: Mapping[str, Any]) -> Any:
     result = row.get("result")
     answer = result.get("result", result.get("error")) if isinstance(result, dict) else result
     return answer if answer is not None else row.get("last_error") or row.get("reason")
-
-
-@command(app, gateway=True, changes=True)
-def cancel(out: Out, job_ids: OpenJobs) -> None:
-    """Cancel jobs or runs. A running attempt is stopped first; exits with 1 if one of them could not be cancelled."""
-    each(out, job_ids, lambda client, job_id: client.cancel(job_id, dry_run=out.dry_run))
-
-
-@command(app, gateway=True, changes=True, waits=True)
-def retry(out: Out, job_ids: EndedJobs) -> None:
-    """Start ended jobs or runs again, as new ones. With --wait, exits with 1 if one of them fails."""
-
-    async def again(client: "Client", job_id: str) -> Json:
-        started = await client.retry(job_id, dry_run=out.dry_run)
-        return await wait_for(out, client, started) if out.wait and not out.dry_run else started
-
-    each(out, job_ids, again)
-
-
-def each(out: Out, job_ids: list[str], order: Any) -> None:
-    """Do it to every job, whatever becomes of the others; print what each has become, and fail as the first one did."""
-    from ductile.client import Refused  # noqa: PLC0415 - aiohttp, which --help does not need
-
-    failures: list[Refused] = []
-
-    async def work(client: "Client") -> list[Json]:
-        done = []
-        for job_id in job_ids:
-            try:
-                done.append(await order(client, job_id))
-            except Refused as error:
-                failures.append(error)
-        return done
-
-    done = out.ask(work)
-    if len(job_ids) > 1:
-        columns: dict[str, Column] = {"JOB": "job_id", "STATUS": "status", "PLUGIN": "plugin", "COMMAND": "command"}
-        out.rows(columns, done)
-    elif done:
-        out.fields(done[0])
-    end_all(out, done, failures)
-
-
-def end_all(out: Out, done: list[Json], failures: list[Any]) -> None:
-    """Raises the first failure; the others are told. Else as the first job ended that was waited for in vain."""
-    for error in failures[1:]:
-        out.tell(f"ductile: {error.message}")
-    if failures:
-        raise failures[0]
-    if out.wait and not out.dry_run:
-        for job in done:
-            end_as(out, job)

@@ -7,9 +7,11 @@ import typer
 
 from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
-from ductile.cli.completing import CommandFilter, PluginFilter, StatusFilter, jobs
-from ductile.cli.moments import lasted, moment
+from ductile.cli.completing import CommandFilter, PluginFilter, jobs
+from ductile.cli.job_ids import Last, on_job, require_job
+from ductile.cli.moments import lasted, moment, read_time
 from ductile.cli.output import Out
+from ductile.cli.status_filter import ATTEMPT_STATUSES, BAD_ATTEMPT_ENDS, Exact, StatusFilter, read_statuses
 from ductile.cli.waiting import look_at
 from ductile.model.job import PIPELINE, UNSUCCESSFUL
 
@@ -25,7 +27,9 @@ PAGE = 200
 JobOrAll = Annotated[str | None, typer.Argument(metavar="[ID]", autocompletion=jobs, show_default=False)]
 Follow = Annotated[
     bool,
-    typer.Option("--follow", help="Print each attempt when it ends, until the job has; exits with 1 if it failed."),
+    typer.Option(
+        "--follow", help="Print what is said as it is said, until the job has ended; exits with 1 if it failed."
+    ),
 ]
 Query = Annotated[
     str | None,
@@ -36,7 +40,10 @@ Query = Annotated[
 SubmittedBy = Annotated[
     str | None, typer.Option("--submitted-by", metavar="KIND", help="Such as api, schedule, webhook, route or hook.")
 ]
-Since = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Ended then or later: 2030-01-31T09:00:00Z.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", "--from", metavar="TIME", help="Ended then or later: 10m (ago), 2030-01-31T09:00:00Z."),
+]
 Until = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Ended then or earlier.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many attempts, the newest.")]
 Results = Annotated[bool, typer.Option("--results", help="What the plugins answered, too.")]
@@ -52,11 +59,13 @@ def logs(
     out: Out,
     job_id: JobOrAll = None,
     *,
+    last: Last = False,
     follow: Follow = False,
     query: Query = None,
     plugin: PluginFilter = None,
     command_: CommandFilter = None,
     status: StatusFilter = None,
+    exact: Exact = False,
     submitted_by: SubmittedBy = None,
     since: Since = None,
     until: Until = None,
@@ -64,18 +73,25 @@ def logs(
     results: Results = False,
 ) -> None:
     """Show what the attempts of a job said, its steps' too; or search those of all jobs with --query."""
-    filters = {"query": query, "plugin": plugin, "command": command_, "status": status}
-    filters |= {"submitted_by": submitted_by, "from_": since, "to": until}
-    if job_id is None:
+    statuses = read_statuses(status, exact=exact, bad_ends=BAD_ATTEMPT_ENDS, known=ATTEMPT_STATUSES)
+    filters = {"query": query, "plugin": plugin, "command": command_, "status": statuses or None}
+    filters |= {
+        "submitted_by": submitted_by,
+        "from_": None if since is None else read_time(since, "--since"),
+        "to": None if until is None else read_time(until, "--to"),
+    }
+    if last:
+        require_job(job_id, last=last)
+    if job_id is None and not last:
         if follow:
-            raise UsageError(reason="--follow needs the ID of a job")
+            raise UsageError(reason="--follow needs the ID of a job, or --last")
         search(out, {**filters, "include_result": results or None}, limit)
     elif any(value is not None for value in filters.values()) or results:
         raise UsageError(reason="the options choose among all jobs; with an ID, leave them out")
     elif follow:
-        follow_logs(out, job_id)
+        follow_logs(out, job_id, last=last)
     else:
-        whole = out.ask(lambda client: logs_of(client, job_id))
+        whole = out.ask(lambda client: on_job(client, job_id, lambda one: logs_of(client, one), last=last))
         out.lines((line for one in whole["logs"] for line in attempt_lines(one)), document=whole)
 
 
@@ -125,52 +141,47 @@ async def is_run(client: "Client", job_id: str) -> bool:
         return False
 
 
-def follow_logs(out: Out, job_id: str) -> None:
-    """Print each attempt when it has ended. Raises Exit (1) where the job failed."""
-    from ductile.cli.follow import follow_job  # noqa: PLC0415 - imports the client
-
-    seen: set[tuple[str, int]] = set()
+def follow_logs(out: Out, given: str | None, *, last: bool) -> None:
+    """Print what a job says, as it does. Raises Exit (1) where the job failed."""
+    from ductile.cli.live_logs import LiveLogs  # noqa: PLC0415 - imports the client
 
     async def work(client: "Client") -> Json:
-        async def show_new() -> None:
-            for one in (await logs_of(client, job_id))["logs"]:
-                key = (one.get("job_id", job_id), one["attempt"])
-                if key not in seen:
-                    seen.add(key)
-                    out.item({"job_id": job_id, **one}, "\n".join(attempt_lines(one)))
-
-        async def start() -> Json:
-            job = await client.job(job_id)
-            await show_new()
-            return job
-
-        async def told(event: Mapping[str, Any]) -> None:
-            if event["type"] in {"job.ended", "job.requeued"}:
-                await show_new()
-
-        job = await follow_job(client, start, told)
-        await show_new()
+        job: Json = await on_job(client, given, LiveLogs(out, client).follow, last=last)
         return job
 
     job = out.ask(work)
-    out.tell(f"Job {job_id} has ended {job['status']}. {look_at(job)}.")
+    out.tell(f"Job {job['job_id']} has ended {job['status']}. {look_at(job)}.")
     if job["status"] in UNSUCCESSFUL:
         raise typer.Exit(Exit.FAILED)
 
 
 def attempt_lines(one: Mapping[str, Any]) -> Iterator[str]:
-    """A line on how an attempt ended, and below it what it said."""
+    """A line on how an attempt ended or that it runs, and below it what it said."""
+    yield headline(one)
+    yield from said("error", one.get("last_error"))
+    for entry in one.get("logs") or ():
+        yield from entry_lines(entry)
+    yield from rest_lines(one)
+
+
+def headline(one: Mapping[str, Any]) -> str:
+    """`2026-11-22 05:49:07Z echo.say attempt 1: failed in 12 ms`; of one that runs, when it began."""
     step = f" {one['step']}" if one.get("step") else ""
     job = f" {one['job_id']}" if one.get("job_id") else ""
     took = lasted(one.get("started_at"), one.get("completed_at"))
     within = f" in {took}" if took else ""
-    yield (
-        f"{moment(one['completed_at'])}{job}{step} {one['plugin']}.{one['command']} "
-        f"attempt {one['attempt']}: {one['status']}{within}"
-    )
-    yield from said("error", one.get("last_error"))
-    for entry in one.get("logs") or ():
-        yield from said(str(entry.get("level") or "log"), entry.get("message"))
+    at = moment(one.get("completed_at") or one.get("started_at"))
+    return f"{at}{job}{step} {one['plugin']}.{one['command']} attempt {one['attempt']}: {one['status']}{within}"
+
+
+def entry_lines(entry: Mapping[str, Any]) -> Sequence[str]:
+    """An entry of a plugin's log."""
+    return said(str(entry.get("level") or "log"), entry.get("message"))
+
+
+def rest_lines(one: Mapping[str, Any]) -> Iterator[str]:
+    """What an attempt left behind beside its log."""
+    yield from said("progress", one.get("progress"))
     yield from said("stderr", one.get("stderr"))
     yield from said("stdout", one.get("stdout"))
     answer = one.get("result")

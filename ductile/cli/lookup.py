@@ -45,9 +45,11 @@ def verb(
     """
     try:
         return plugin(options, name, told)
-    except (ConfigNotFound, Unreachable, UsageError) as error:
+    except (ConfigNotFound, ConfigurationBroken, Unreachable, UsageError) as error:
         if meant := hint(()):
             raise UsageError(reason=f"there is no {name!r}{meant}") from None
+        if isinstance(error, ConfigurationBroken):  # its places are worth more than that a name is not known
+            raise
         raise NotSeen(name=name, cause=error) from None
     except (NotFound, NotFoundError):
         raise NoSuchVerb(name=name, hint=hint(names(options, told))) from None

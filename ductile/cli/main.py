@@ -20,6 +20,7 @@ app = typer.Typer(
     cls=Root,
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # every command inherits them
     rich_markup_mode=None,  # plain help: rich takes longer to import than the rest
     pretty_exceptions_enable=False,
     help="Ductile turns any executable into a dependable service.",
@@ -43,7 +44,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
 def ductile(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Ductile turns any executable into a dependable service."""

@@ -26,7 +26,7 @@ NOUNS: Mapping[str, Noun] = {
     ),
     "plugin": Noun("List the plugins, run a command of one, and make your own.", ("plugin", "enable", "kit", "wrap")),
     "pipeline": Noun("Look at pipelines, run them, and try them on paper.", ("pipeline",)),
-    "job": Noun("Look at what was run, cancel it, run it again.", ("job", "logs")),
+    "job": Noun("Look at what was run, cancel it, run it again.", ("job", "job_orders", "logs")),
     "queue": Noun("See how much waits, and empty the queue.", ("queue",)),
     "api": Noun("Call the gateway's HTTP API as it is.", ("api",)),
     "completion": Noun("Print the script that makes a shell complete `ductile`.", ("completion",)),

@@ -22,7 +22,7 @@ EVERY: Mapping[str, Any] = {
         str | None,
         typer.Option("--output", metavar="FILE", help="Write the data to a file: whole, or on an error not at all."),
     ],
-    "quiet": Annotated[bool, typer.Option("--quiet", help="Say nothing but data and errors.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but data and errors.")],
     "verbose": Annotated[bool, typer.Option("--verbose", help="Say on stderr what is done, such as each HTTP call.")],
 }
 GATEWAY: Mapping[str, Any] = {

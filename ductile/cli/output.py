@@ -163,6 +163,12 @@ class Out:
         if self._file is None:
             sys.stdout.flush()
 
+    def time(self, time: Any) -> str | None:
+        """An RFC 3339 time as a table shows it: how long ago on a terminal, else the time itself."""
+        from ductile.cli.moments import age, moment  # noqa: PLC0415 - only a table has times
+
+        return age(time) if self.terminal and self.format == "table" else moment(time)
+
     def tell(self, sentence: str) -> None:
         """A sentence for people, on stderr."""
         if not self.quiet:

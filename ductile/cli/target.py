@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from ductile.cli.codes import UsageError
+from ductile.cli.codes import ConfigurationBroken, UsageError
+from ductile.cli.config_files import refuse, unread, wrong_at
 from ductile.cli.trace import trace
 from ductile.client import UNIX, Client, ClientError
 from ductile.config.errors import ConfigNotFound
@@ -20,6 +21,7 @@ from ductile.model.principal import ALL
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - recognized, not bound to
 """What a gateway on all interfaces listens at → where it is reached from here."""
+LISTEN = ("api", "listen")
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -57,7 +59,10 @@ def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Cal
 def find_target(
     url: str | None, token: str | None, config: str | None, environ: Mapping[str, str] = os.environ
 ) -> Target:
-    """The options, else `DUCTILE_URL`, `DUCTILE_TOKEN`, else the configuration. Raises ConfigNotFound, UsageError."""
+    """The options, else `DUCTILE_URL`, `DUCTILE_TOKEN`, else the configuration.
+
+    Raises ConfigNotFound, ConfigurationBroken, UsageError.
+    """
     url, token = url or environ.get("DUCTILE_URL"), token or environ.get("DUCTILE_TOKEN")
     if url and not url.startswith(("http://", "https://", UNIX)):
         raise UsageError(reason=f"{url} is no address of a gateway; write http://host:port or unix:/path")
@@ -65,7 +70,7 @@ def find_target(
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
     try:
         configuration, state = configured(config, environ)
-    except ConfigNotFound:
+    except (ConfigNotFound, ConfigurationBroken):
         if url is None:
             raise
         return Target(url=url, token=token)
@@ -85,9 +90,17 @@ def is_local(url: str) -> bool:
 
 
 def configured(config: str | None, environ: Mapping[str, str]) -> tuple[Configuration, Path]:
-    """The configuration and its database, as far as it can be read: a gateway may run on with files broken by now."""
-    layers = load_layers(find_config(config, environ), environ)
-    configuration, _ = validate(layers.value, layers.marks)
+    """The configuration and its database, as far as it can be read: a gateway may run on with files broken by now.
+
+    Raises ConfigurationBroken where errors keep the address from being known.
+    """
+    location = find_config(config, environ)
+    layers = load_layers(location, environ)
+    configuration, problems = validate(layers.value, layers.marks)
+    found = [*layers.problems, *problems]
+    refuse(location, wrong_at(found, LISTEN))
+    if configuration.api is None:
+        refuse(location, unread(found))
     return configuration, Path(configuration.state.path or layers.root / DEFAULT_STATE)
 
 

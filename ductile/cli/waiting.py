@@ -79,14 +79,15 @@ async def until_ended(client: "Client", job_id: str, timeout: float | None) -> J
     while True:
         began = clock()
         left = SLICE if deadline is None else min(SLICE, max(deadline - began, 0.0))
-        job = await _look(client, job_id, left)
+        job = await look(client, job_id, left)
         if job["status"] in ENDED or left == 0:
             return job
         if clock() - began < min(left, PAUSE):
             await asyncio.sleep(min(left, PAUSE))
 
 
-async def _look(client: "Client", job_id: str, wait: float) -> Json:
+async def look(client: "Client", job_id: str, wait: float) -> Json:
+    """The job when it has ended, or after so many seconds; at once from a gateway with too many waiters."""
     from ductile.client import Refused  # noqa: PLC0415 - as above
 
     try:

@@ -135,6 +135,12 @@ class Ask:
         url = self.raw.rel_url
         return url.query if url.raw_query_string else {}
 
+    def all(self, name: str) -> list[str]:
+        """Every value of a name of the query, whether it is repeated or its values have commas between."""
+        url = self.raw.rel_url
+        given = url.query.getall(name, []) if url.raw_query_string else []
+        return [one.strip() for text in given for one in text.split(",")]
+
     @property
     def caller(self) -> Principal:
         """Who asks, on a route that is not public."""

@@ -64,8 +64,13 @@ def is_run(view: JobView) -> bool:
     return view.plugin == PIPELINE
 
 
-def job_document(view: JobView, tree: Sequence[JobView], redactor: Redactor, *, full: bool) -> Json:
-    """`GET /job/{id}`. `tree` is the run's jobs where the job is an ended run's root, else empty."""
+def job_document(
+    view: JobView, tree: Sequence[JobView], redactor: Redactor, *, full: bool, waiting: Json | None = None
+) -> Json:
+    """`GET /job/{id}`. `tree` is the run's jobs where the job is an ended run's root, else empty.
+
+    `waiting` says why a job does not run yet.
+    """
     document: Json = {
         "job_id": view.id,
         "status": view.state.value,
@@ -87,6 +92,8 @@ def job_document(view: JobView, tree: Sequence[JobView], redactor: Redactor, *, 
     result = run_result(tree, full=full) if is_run(view) else response_of(view, full=full)
     if result is not None:
         document["result"] = result
+    if waiting is not None:
+        document["waiting"] = waiting
     document |= {name: value for name, value in details(view).items() if value is not None}
     shown: Json = redactor.value(document)
     return shown
@@ -189,9 +196,13 @@ def run_document(
     return document
 
 
-def page_document(page: JobPage) -> Json:
-    """`GET /jobs`."""
-    document: Json = {"jobs": [row_document(row) for row in page.rows], "total": page.total, "cursor": page.cursor}
+def page_document(page: JobPage, waiting: Mapping[str, Json] | None = None) -> Json:
+    """`GET /jobs`; with details where `waiting` says of jobs, by id, why they do not run yet."""
+    rows = [
+        row_document(row) if waiting is None else row_document(row) | row_details(row, waiting.get(row.id))
+        for row in page.rows
+    ]
+    document: Json = {"jobs": rows, "total": page.total, "cursor": page.cursor}
     if page.total_capped:
         document["total_capped"] = True
     return document
@@ -209,6 +220,16 @@ def row_document(row: JobRow) -> Json:
         "completed_at": time_of(row.ended_at),
         "attempt": row.attempt,
     }
+
+
+def row_details(row: JobRow, waiting: Json | None) -> Json:
+    """Members that a line has only where they are asked for, and there is something to say."""
+    details = {
+        "parent_job_id": row.parent_id,
+        "cancel_requested_at": time_of(row.cancel_at) if row.state not in ENDED else None,
+        "waiting": waiting,
+    }
+    return {name: value for name, value in details.items() if value is not None}
 
 
 def depth_of(depth: Mapping[State, int]) -> int:

@@ -25,6 +25,10 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+STATE_ALIASES: Mapping[str, State] = {"pending": State.QUEUED, "ok": State.SUCCEEDED, "error": State.FAILED}
+"""Names of states that older clients use."""
+
+
 class Outcome(StrEnum):
     """How one attempt ended."""
 

@@ -15,6 +15,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     parent_id: str | None
     plugin: str
     command: str
+    lane: str | None
+    """None for a run's root, which is never claimed."""
     state: State
     held_reason: str | None
     step: str | None
@@ -72,6 +74,11 @@ class JobRow(Struct, frozen=True, kw_only=True):
     created_at: Millis
     started_at: Millis | None
     ended_at: Millis | None
+    parent_id: str | None
+    lane: str | None
+    run_at: Millis
+    held_reason: str | None
+    cancel_at: Millis | None
 
 
 class JobPage(Struct, frozen=True, kw_only=True):

@@ -36,7 +36,8 @@ class LogsWanted(Struct, frozen=True, kw_only=True):
     job_id: str | None = None
     plugin: str | None = None
     command: str | None = None
-    outcome: Outcome | None = None
+    outcomes: frozenset[Outcome] = frozenset()
+    """Empty lets every outcome pass."""
     submitted_by: str | None = None
     since: Millis | None = None
     until: Millis | None = None
@@ -52,7 +53,7 @@ class LogsWanted(Struct, frozen=True, kw_only=True):
         return {
             "plugin": self.plugin,
             "command": self.command,
-            "outcome": self.outcome,
+            "outcomes": _json(sorted(self.outcomes)) if self.outcomes else None,
             "submitted_by": self.submitted_by,
             "since": -ALWAYS if self.since is None else self.since,
             "until": ALWAYS if self.until is None else self.until,
@@ -196,9 +197,15 @@ def _in_text(match: str) -> str:
 
 def _facets(wanted: LogsWanted) -> str:
     """The filters, as the words that `attempt_words` writes for them."""
-    named = (("p", wanted.plugin), ("c", wanted.command), ("o", wanted.outcome), ("s", wanted.submitted_by))
-    words = [f"{letter}{value.encode().hex()}" for letter, value in named if value is not None]
-    return "".join(f' AND facets : "{word}"' for word in words)
+    named = (("p", wanted.plugin), ("c", wanted.command), ("s", wanted.submitted_by))
+    words = [f'"{_facet(letter, value)}"' for letter, value in named if value is not None]
+    if wanted.outcomes:
+        words.append(f"({' OR '.join(_facet('o', one) for one in sorted(wanted.outcomes))})")
+    return "".join(f" AND facets : {word}" for word in words)
+
+
+def _facet(letter: str, value: str) -> str:
+    return f"{letter}{value.encode().hex()}"
 
 
 def days(since: Millis, until: Millis) -> str:
@@ -212,5 +219,5 @@ def days(since: Millis, until: Millis) -> str:
     return f" AND facets : ({' OR '.join(words)})"
 
 
-def _json(ids: Sequence[int]) -> str:
-    return orjson.dumps(ids).decode()
+def _json(values: Sequence[int | str]) -> str:
+    return orjson.dumps(values).decode()

@@ -12,10 +12,14 @@ id, type, payload, source, created_at, dedupe_key, job_id, root_id, pipeline, st
 
 -- fragment: view_columns
 -- What a JobView is read from: the job (j) and its last ended attempt (a), in the order of the view's fields.
-j.id, j.root_id, j.parent_id, j.plugin, j.command, j.state, j.held_reason, j.step, j.attempt, j.lost, j.max_attempts,
+j.id, j.root_id, j.parent_id, j.plugin, j.command, j.lane, j.state, j.held_reason, j.step, j.attempt, j.lost, j.max_attempts,
 j.priority, j.run_at, j.principal, j.submitted_by, j.request_id, j.hops, j.definition, j.generation, j.cancel_at,
 j.created_at, j.started_at, j.ended_at, coalesce(j.error, a.error), a.result, a.logs, a.stdout, a.stderr, a.exit_code,
 j.retry_of, j.cause_event_id
+
+-- fragment: line_columns
+-- What a JobRow is read from, in the order of its fields.
+id, plugin, command, state, attempt, created_at, started_at, ended_at, parent_id, lane, run_at, held_reason, cancel_at
 
 -- fragment: log_kinds
 -- Every kind of attempt that there is, with one probe each, behind the last time that a kind can have: SQLite begins at
@@ -50,7 +54,8 @@ AND n.ended_at <= :until
 -- fragment: log_filter
 -- The kinds (k) that are asked for; a filter that is null lets everything pass.
 k.plugin = coalesce(:plugin, k.plugin) AND k.command = coalesce(:command, k.command)
-AND k.outcome = coalesce(:outcome, k.outcome) AND k.submitted_by = coalesce(:submitted_by, k.submitted_by)
+AND (:outcomes IS NULL OR k.outcome IN (SELECT value FROM json_each(:outcomes)))
+AND k.submitted_by = coalesce(:submitted_by, k.submitted_by)
 
 -- fragment: log_search
 -- The attempts (a) whose text fits and that ended within a time, those written last first.
@@ -896,25 +901,55 @@ WHERE
 ORDER BY 1;
 
 -- name: list_all
--- Reads jobs below an id, newest first.
-SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
-WHERE id < :below ORDER BY id DESC LIMIT :limit;
+-- Reads jobs between two ids that were made no earlier than a time, newest first.
+SELECT ${line_columns} FROM jobs
+WHERE id < :below AND id > :above AND created_at >= :since ORDER BY id DESC LIMIT :limit;
 
 -- name: list_open
--- Reads unfinished jobs below an id, newest first; a filter that is null lets everything pass.
-SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
+-- Reads unfinished jobs as list_all does; a filter that is null lets everything pass.
+SELECT ${line_columns} FROM jobs
 WHERE
-    ended_at IS NULL AND id < :below
+    ended_at IS NULL AND id < :below AND id > :above AND created_at >= :since
     AND plugin = coalesce(:plugin, plugin) AND command = coalesce(:command, command)
     AND state IN (SELECT value FROM json_each(:states))
 ORDER BY id DESC LIMIT :limit;
 
 -- name: list_ended
--- Reads ended jobs of one command and state between two ids, newest first.
-SELECT id, plugin, command, state, attempt, created_at, started_at, ended_at FROM jobs
+-- Reads ended jobs of one command and state as list_all does.
+SELECT ${line_columns} FROM jobs
 WHERE
     ended_at IS NOT NULL AND plugin = :plugin AND command = :command AND state = :state AND id < :below AND id > :above
+    AND created_at >= :since
 ORDER BY id DESC LIMIT :limit;
+
+-- name: count_all
+-- Counts jobs above an id that were made no earlier than a time, to a limit.
+SELECT count(*) FROM (SELECT 1 FROM jobs WHERE id > :above AND created_at >= :since LIMIT :limit);
+
+-- name: count_open
+-- Counts unfinished jobs as count_all does; a filter that is null lets everything pass.
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs
+    WHERE
+        ended_at IS NULL AND id > :above AND created_at >= :since
+        AND plugin = coalesce(:plugin, plugin) AND command = coalesce(:command, command)
+        AND state IN (SELECT value FROM json_each(:states))
+    LIMIT :limit
+);
+
+-- name: count_ended
+-- Counts ended jobs of one command and state as count_all does.
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs
+    WHERE
+        ended_at IS NOT NULL AND plugin = :plugin AND command = :command AND state = :state AND id > :above
+        AND created_at >= :since
+    LIMIT :limit
+);
+
+-- name: lanes_busy
+-- Counts the running attempts of each lane that has one.
+SELECT lane, count(*) FROM jobs WHERE state = 'running' AND lane IS NOT NULL GROUP BY lane;
 
 -- name: definition
 -- Reads a compiled pipeline.

@@ -52,11 +52,15 @@ class Readers:
         plugin: str | None = None,
         command: str | None = None,
         states: frozenset[State] | None = None,
+        *,
         limit: int = 50,
         cursor: str | None = None,
+        since: Millis | None = None,
     ) -> JobPage:
         """A page of jobs, newest first; `cursor` is that of the page before. None lets everything pass."""
-        wanted = Wanted(plugin, command, states or frozenset(), limit, cursor)
+        wanted = Wanted(
+            plugin=plugin, command=command, states=states or frozenset(), since=since, limit=limit, cursor=cursor
+        )
         return await self._pool.read(lambda moment: list_jobs(moment, wanted))
 
     async def depth(self) -> dict[State, int]:
@@ -68,6 +72,10 @@ class Readers:
     async def running(self) -> list[Job]:
         """Every job with a running attempt, oldest first; roots of runs have none."""
         return [read_job(row) for row in await self._all("running")]
+
+    async def lanes_busy(self) -> dict[str, int]:
+        """How many attempts of each lane run."""
+        return dict(await self._all("lanes_busy"))
 
     async def lanes(self) -> frozenset[str]:
         """The lanes that have a job which may be claimed."""

@@ -18,6 +18,7 @@ RANKS = [
     {"parts"},
     {"app"},
     {"cli"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 BESIDE = RANKS[0]

@@ -1,6 +1,7 @@
 """Looks at jobs, cancels them and starts them again."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from ductile.document.problem import did_you_mean
@@ -10,20 +11,22 @@ from ductile.http.documents import is_run, job_document, page_document, tree_doc
 from ductile.http.surfaces import examples, schemas
 from ductile.http.trigger import accepted_reply, origin, planned_reply
 from ductile.http.wait import flag, wait_asked, wait_for_end
+from ductile.http.waiting_reason import Load, waiting_document
+from ductile.model.clock import Millis, from_rfc3339
 from ductile.model.ids import is_id, new_id
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED, STATE_ALIASES, State
 from ductile.model.principal import ALL
-from ductile.model.route import Route
-from ductile.model.view import JobView
+from ductile.model.route import Parameter, Route
+from ductile.model.view import JobRow, JobView
+from ductile.store.cancel import WAITING
 from ductile.store.cancel import cancel as cancel_job
 from ductile.store.errors import UnknownJob
 from ductile.submit import submit_retry
 
-ALIASES: Mapping[str, State] = {"pending": State.QUEUED, "ok": State.SUCCEEDED, "error": State.FAILED}
-"""Names of states that older clients use."""
-
 PAGE = 50
 MAX_PAGE = 1000
+
+_LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
 
 
 def may_read(ask: Ask, view: JobView) -> bool:
@@ -57,8 +60,21 @@ async def find_job(ask: Ask) -> JobView:
 
 async def describe(ask: Ask, view: JobView) -> dict[str, Any]:
     """The document of a job; of an ended run with what its steps answered."""
-    views, _ = await ask.gateway.store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
-    return job_document(view, views, ask.snapshot.redactor, full=sees_all(ask))
+    store = ask.gateway.store
+    views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
+    waiting = waiting_document(view, ask.snapshot, await load_of(ask)) if view.state in WAITING else None
+    return job_document(view, views, ask.snapshot.redactor, full=sees_all(ask), waiting=waiting)
+
+
+async def load_of(ask: Ask) -> Load:
+    """How busy the gateway is now."""
+    gateway = ask.gateway
+    return Load(
+        busy=await gateway.store.lanes_busy(),
+        paused=gateway.control.paused,
+        stopping=gateway.control.draining,
+        now=gateway.clock(),
+    )
 
 
 async def get_job(ask: Ask) -> Reply:
@@ -84,25 +100,49 @@ async def list_jobs(ask: Ask) -> Reply:
     cursor = query.get("cursor")
     if cursor is not None and not is_id(cursor):
         raise BadRequest(reason="cursor must be the `cursor` of an earlier page")
-    status = query.get("status")
     page = await ask.gateway.store.jobs(
         plugin=query.get("plugin"),
         command=query.get("command"),
-        states=None if status is None else frozenset({state_of(status)}),
+        states=frozenset(state_of(status) for status in ask.all("status")),
         limit=limit_of(query.get("limit", str(PAGE)), MAX_PAGE),
         cursor=cursor,
+        since=time_asked(ask, "from"),
     )
-    return Reply(body=page_document(page))
+    if not flag(ask, "include_details"):
+        return Reply(body=page_document(page))
+    return Reply(body=page_document(page, await waiting_of(ask, page.rows)))
+
+
+async def waiting_of(ask: Ask, rows: Sequence[JobRow]) -> dict[str, dict[str, Any]]:
+    """Job → why it does not run yet, of those that do not."""
+    waiting = [row for row in rows if row.state in WAITING]
+    if not waiting:
+        return {}
+    load = await load_of(ask)
+    reasons = {row.id: waiting_document(row, ask.snapshot, load) for row in waiting}
+    return {job_id: reason for job_id, reason in reasons.items() if reason is not None}
+
+
+def time_asked(ask: Ask, name: str) -> Millis | None:
+    """A time in the query. Raises BadRequest."""
+    text = ask.query.get(name)
+    if text is None:
+        return None
+    try:
+        return from_rfc3339(_LOST_PLUS.sub("+", text))  # a plus that was not percent-encoded arrives as a space
+    except ValueError:
+        reason = f"{name} must be an RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z, not {text[:100]!r}"
+        raise BadRequest(reason=reason) from None
 
 
 def state_of(text: str) -> State:
     """A state by its name or an older one. Raises BadRequest."""
-    if text in ALIASES:
-        return ALIASES[text]
+    if text in STATE_ALIASES:
+        return STATE_ALIASES[text]
     try:
         return State(text)
     except ValueError:
-        known = [*State, *ALIASES]
+        known = [*State, *STATE_ALIASES]
         hint = did_you_mean(text, known)
         raise BadRequest(reason=f"{text!r} is no status{hint}; known are {', '.join(known)}") from None
 
@@ -140,6 +180,32 @@ async def retry(ask: Ask) -> Reply:
     return accepted_reply(ask, retried.accepted, retry_of=retried.retry_of)
 
 
+STATUS_NAMES = (*(state.value for state in State), "pending", "ok", "error")
+REPEATABLE = "Repeat it, or put commas between, for several."
+"""What the description of such a parameter ends with."""
+
+FILTERS = (
+    Parameter(name="plugin", schema=schemas.STRING, description="Exact plugin name."),
+    Parameter(name="command", schema=schemas.STRING, description="Exact command name."),
+    Parameter(
+        name="status",
+        schema=schemas.array({"type": "string", "enum": [*STATUS_NAMES]}),
+        description=f"State; pending, ok and error stand for queued, succeeded and failed. {REPEATABLE}",
+    ),
+    Parameter(name="from", schema=schemas.TIME, description="Made at this time or later."),
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "default": 50},
+        description="Rows of a page, 1000 at most.",
+    ),
+    Parameter(name="cursor", schema=schemas.ID, description="The `cursor` of the page before."),
+    Parameter(
+        name="include_details",
+        schema=schemas.BOOLEAN,
+        description="Also a step's `parent_job_id`, since when a job is being cancelled, and why a waiting one waits.",
+    ),
+)
+
 ROUTES = [
     Route(
         method="GET",
@@ -167,7 +233,7 @@ ROUTES = [
         summary="Jobs, newest first",
         tags=("jobs",),
         scopes=("jobs:ro",),
-        parameters=schemas.JOB_FILTERS,
+        parameters=FILTERS,
         responses={200: schemas.JOB_PAGE, 400: None},
     ),
     Route(

@@ -7,12 +7,22 @@ from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
 from ductile.http.log_documents import job_logs_document, logs_document
 from ductile.http.surfaces import schemas
-from ductile.http.surfaces.jobs import ALIASES, job_id_of, limit_of, may_read, sees_all, state_of
+from ductile.http.surfaces.jobs import FILTERS as JOB_FILTERS
+from ductile.http.surfaces.jobs import (
+    REPEATABLE,
+    STATUS_NAMES,
+    job_id_of,
+    limit_of,
+    may_read,
+    sees_all,
+    state_of,
+    time_asked,
+)
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array, closed
 from ductile.http.wait import flag
-from ductile.model.clock import Millis, from_rfc3339
+from ductile.model.clock import Millis
 from ductile.model.ids import is_id
-from ductile.model.job import Outcome, State
+from ductile.model.job import STATE_ALIASES, Outcome, State
 from ductile.model.route import Parameter, Route
 from ductile.store.errors import UnknownJob
 from ductile.store.logs import LogsWanted
@@ -22,7 +32,6 @@ PAGE = 50
 MAX_PAGE = 200
 
 _CURSOR = re.compile(r"(\d{1,17})-(\d{1,17})", re.ASCII)
-_LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
 
 
 async def list_logs(ask: Ask) -> Reply:
@@ -40,13 +49,14 @@ async def list_logs(ask: Ask) -> Reply:
 def read_filters(ask: Ask) -> LogsWanted | None:
     """What the query asks for; None where no attempt can be so. Raises BadRequest, BadQuery."""
     query = ask.query
-    job_id, status, search = query.get("job_id"), query.get("status"), query.get("query")
-    outcome = None if status is None else outcome_of(status)
+    job_id, search = query.get("job_id"), query.get("query")
+    statuses = ask.all("status")
+    outcomes = frozenset(found for status in statuses if (found := outcome_of(status)) is not None)
     wanted = LogsWanted(
         job_id=None if job_id is None else job_id.lower(),
         plugin=query.get("plugin"),
         command=query.get("command"),
-        outcome=outcome,
+        outcomes=outcomes,
         submitted_by=query.get("submitted_by"),
         since=time_asked(ask, "from"),
         until=time_asked(ask, "to"),
@@ -55,30 +65,18 @@ def read_filters(ask: Ask) -> LogsWanted | None:
         cursor=cursor_of(query.get("cursor")),
         results=flag(ask, "include_result"),
     )
-    possible = (status is None or outcome is not None) and (job_id is None or is_id(job_id))
+    possible = (not statuses or bool(outcomes)) and (job_id is None or is_id(job_id))
     return wanted if possible else None
 
 
 def outcome_of(text: str) -> Outcome | None:
     """How an attempt ended, by its name or an older one; None for a state that only jobs have. Raises BadRequest."""
-    name = ALIASES.get(text, text)
+    name = STATE_ALIASES.get(text, text)
     try:
         return Outcome(name)
     except ValueError:
         state_of(text)
         return None
-
-
-def time_asked(ask: Ask, name: str) -> Millis | None:
-    """A time in the query. Raises BadRequest."""
-    text = ask.query.get(name)
-    if text is None:
-        return None
-    try:
-        return from_rfc3339(_LOST_PLUS.sub("+", text))  # a plus that was not percent-encoded arrives as a space
-    except ValueError:
-        reason = f"{name} must be an RFC 3339 time with an offset, such as 2030-01-31T09:00:00Z, not {text[:100]!r}"
-        raise BadRequest(reason=reason) from None
 
 
 def cursor_of(text: str | None) -> tuple[Millis, int] | None:
@@ -112,11 +110,11 @@ is any word that begins so, `-word` must not be there, `OR` between two is eithe
 
 FILTERS = (
     Parameter(name="job_id", schema=schemas.ID, description="The attempts of one job."),
-    *schemas.JOB_FILTERS[:2],
+    *JOB_FILTERS[:2],
     Parameter(
         name="status",
-        schema={"type": "string", "enum": [*schemas.JOB_FILTERS[2].schema["enum"], Outcome.LOST.value]},
-        description="How the attempt ended; states that only a job can have find nothing.",
+        schema=array({"type": "string", "enum": [*STATUS_NAMES, Outcome.LOST.value]}),
+        description=f"How the attempt ended; states that only a job can have find nothing. {REPEATABLE}",
     ),
     Parameter(name="submitted_by", schema=STRING, description="Exact kind of trigger, such as api or schedule."),
     Parameter(name="from", schema=TIME, description="Ended at this time or later."),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ductile.http.waiting_reason import Reason
 from ductile.model.job import State
 from ductile.model.route import Parameter
 
@@ -56,22 +57,6 @@ FORCE_RELOAD = Parameter(
     description="Apply also a configuration that leaves no token with `*`, or not the one of this call.",
 )
 ASYNC = Parameter(name="async", schema=BOOLEAN, description="Do not wait for a synchronous pipeline.")
-
-JOB_FILTERS = (
-    Parameter(name="plugin", schema=STRING, description="Exact plugin name."),
-    Parameter(name="command", schema=STRING, description="Exact command name."),
-    Parameter(
-        name="status",
-        schema={"type": "string", "enum": [*(state.value for state in State), "pending", "ok", "error"]},
-        description="State; pending, ok and error stand for queued, succeeded and failed.",
-    ),
-    Parameter(
-        name="limit",
-        schema={"type": "integer", "minimum": 1, "default": 50},
-        description="Rows of a page, 1000 at most.",
-    ),
-    Parameter(name="cursor", schema=ID, description="The `cursor` of the page before."),
-)
 
 OPTIONS: Mapping[str, Schema] = {
     "dedupe_key": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -127,6 +112,10 @@ RESPONSE = closed(
     events=array(EVENT),
     logs=array(OBJECT),
 )
+WAITING = {
+    **closed("Waiting", {"until": TIME}, reason={"type": "string", "enum": [*Reason]}, message=STRING),
+    "description": "Why a queued or held job does not run yet; `until` is when it may start.",
+}
 CAUSE = closed("Cause", event_id=ID, type=STRING, source=STRING, job_id=NULLABLE_ID, timestamp=TIME)
 JOB = closed(
     "Job",
@@ -134,6 +123,7 @@ JOB = closed(
         "result": {"description": "The Response of the last attempt; of a run its only leaf's, else step → Response."},
         "last_error": STRING,
         "held_reason": STRING,
+        "waiting": WAITING,
         "run_at": TIME,
         "cancel_requested_at": TIME,
         "exit_code": INTEGER,
@@ -204,6 +194,7 @@ RETRIED_OR_PLANNED = {
 }
 JOB_ROW = closed(
     "JobRow",
+    {"parent_job_id": ID, "cancel_requested_at": TIME, "waiting": WAITING},
     job_id=ID,
     plugin=STRING,
     command=STRING,

@@ -7,6 +7,7 @@ from support.cli import FakeGateway
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
     fake = FakeGateway()
+    fake.answers["jobs"] = {"jobs": [], "total": 0, "cursor": None}
     monkeypatch.setattr("ductile.cli.target.Client", fake.client)
     monkeypatch.setenv("DUCTILE_URL", "http://gateway.example:1")
     monkeypatch.delenv("DUCTILE_TOKEN", raising=False)

@@ -59,11 +59,32 @@ def test_the_list_is_a_table_with_times_that_people_read(gateway: FakeGateway, c
     assert captured.err == ""
 
 
+def test_why_a_job_waits_and_when_it_goes_on_has_its_columns(gateway: FakeGateway, capsys: Captured) -> None:
+    waiting = {"reason": "backoff", "message": "attempt 1 has failed", "until": "2026-11-22T05:50:07.123Z"}
+    gateway.answers["jobs"] = {"jobs": [row(1), row(2, status="queued", waiting=waiting)], "total": 2, "cursor": None}
+    assert main(["job", "list", "--format", "table"]) == 0
+    head, _, second = capsys.readouterr().out.splitlines()
+    assert head.endswith("WAITS FOR             NEXT START")
+    assert second.endswith("attempt 1 has failed  2026-11-22 05:50:07Z")
+
+
+def test_an_empty_list_says_so(gateway: FakeGateway, capsys: Captured) -> None:
+    assert main(["job", "list", "--format", "table"]) == 0
+    assert "There is no job yet." in capsys.readouterr().err
+    assert main(["job", "list", "--plugin", "p", "--format", "table"]) == 0
+    assert "There is no such job." in capsys.readouterr().err
+    assert main(["job", "list"]) == 0
+    assert capsys.readouterr().err == ""
+    assert gateway.url
+
+
 def test_filters_are_sent_and_what_is_left_out_is_told(gateway: FakeGateway, capsys: Captured) -> None:
     pages = Pages(gateway, "jobs", 70)
     filters = ["--plugin", "p", "--command", "c", "--status", "failed"]
     assert main(["job", "list", *filters, "--format", "table"]) == 0
-    assert pages.asked == [{"plugin": "p", "command": "c", "status": "failed", "limit": 50}]
+    assert pages.asked == [
+        {"plugin": "p", "command": "c", "status": ["failed", "timed_out", "dead"], "limit": 50, "include_details": True}
+    ]
     assert "50 of 70 jobs; --all" in capsys.readouterr().err
     assert main(["job", "list", "--quiet", "--format", "table"]) == 0
     assert capsys.readouterr().err == ""
@@ -120,16 +141,35 @@ def test_several_jobs_are_cancelled_and_one_that_cannot_be_does_not_stop_the_oth
     gateway: FakeGateway, capsys: Captured
 ) -> None:
     def cancel(job_id: str, **_: Any) -> Any:
-        return refused(409, "finished") if job_id == "b" else {"job_id": job_id, "status": "cancelled"}
+        return refused(409, "finished") if job_id == "y" else {"job_id": job_id, "status": "cancelled"}
 
     gateway.answers["cancel"] = cancel
-    assert main(["job", "cancel", "a", "b", "c", "--dry-run"]) == 1
+    assert main(["job", "cancel", "x", "y", "z", "--dry-run"]) == 1
     captured = capsys.readouterr()
-    assert [one["job_id"] for one in json.loads(captured.out)] == ["a", "c"]
+    assert [one["job_id"] for one in json.loads(captured.out)] == ["x", "z"]
     assert "It is finished" in captured.err
-    assert gateway.calls[0] == ("cancel", ("a",), {"dry_run": True})
-    assert main(["job", "cancel", "a"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"job_id": "a", "status": "cancelled"}
+    assert gateway.calls[0] == ("cancel", ("x",), {"dry_run": True})
+    assert main(["job", "cancel", "x"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"job_id": "x", "status": "cancelled"}
+
+
+def test_a_job_whose_attempt_is_being_stopped_is_cancelling(gateway: FakeGateway, capsys: Captured) -> None:
+    gateway.answers["cancel"] = {"job_id": "x", "status": "running"}
+    assert main(["job", "cancel", "x"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"job_id": "x", "status": "cancelling"}
+    assert "--wait" in captured.err
+    listed = row(1, status="running", completed_at=None, cancel_requested_at="2026-11-22T05:49:08.000Z")
+    gateway.answers["jobs"] = {"jobs": [listed], "total": 1, "cursor": None}
+    assert main(["job", "list", "--format", "table"]) == 0
+    assert "cancelling" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "code"), [("cancelled", 0), ("succeeded", 1), ("running", 6)])
+def test_a_cancel_is_waited_for(gateway: FakeGateway, status: str, code: int, capsys: Captured) -> None:
+    gateway.answers |= {"cancel": {"job_id": "x", "status": "running"}, "job": {"job_id": "x", "status": status}}
+    assert main(["job", "cancel", "x", "--wait", "--timeout", "10ms"]) == code
+    assert json.loads(capsys.readouterr().out)["status"] == status
 
 
 def test_a_retry_may_be_waited_for(gateway: FakeGateway, capsys: Captured) -> None:
@@ -196,7 +236,7 @@ def test_all_logs_can_be_searched(gateway: FakeGateway, capsys: Captured) -> Non
     options = ["--query", "disk full", "--plugin", "p", "--from", "2026-01-01T00:00:00Z", "--results", "--limit", "250"]
     assert main(["job", "logs", *options]) == 0
     assert len(json.loads(capsys.readouterr().out)["logs"]) == 250
-    wanted = {"query": "disk full", "plugin": "p", "from_": "2026-01-01T00:00:00Z", "include_result": True}
+    wanted = {"query": "disk full", "plugin": "p", "from_": "2026-01-01T00:00:00.000Z", "include_result": True}
     assert {name: value for name, value in pages.asked[0].items() if value is not None} == {**wanted, "limit": 200}
     assert (pages.asked[1]["limit"], pages.asked[1]["cursor"]) == (50, "200")
     assert main(["job", "logs", "--limit", "1", "--format", "table"]) == 0
@@ -212,6 +252,9 @@ def test_all_logs_can_be_searched(gateway: FakeGateway, capsys: Captured) -> Non
         (["j", "--query", "x"], "with an ID, leave them out"),
         (["j", "--results"], "with an ID, leave them out"),
         (["--limit", "0"], "--limit"),
+        (["j", "--last"], "--last takes no ID"),
+        (["--exact"], "give --status"),
+        (["--status", "faild"], "did you mean `failed`"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -84,9 +84,11 @@ FILTERS: list[dict[str, Any]] = [
     {"plugin": "echo"},
     {"command": "poll"},
     {"command": "handle"},
-    {"outcome": Outcome.FAILED},
+    {"outcomes": {Outcome.FAILED}},
+    {"outcomes": {Outcome.FAILED, Outcome.LOST}},
+    {"outcomes": {Outcome.FAILED, Outcome.SUCCEEDED}, "plugin": "echo"},
     {"submitted_by": "schedule"},
-    {"plugin": "report", "outcome": Outcome.FAILED, "submitted_by": "schedule", "command": "poll"},
+    {"plugin": "report", "outcomes": {Outcome.FAILED}, "submitted_by": "schedule", "command": "poll"},
     {"plugin": "nobody"},
     {"plugin": "ech"},
     {"since": NOW},
@@ -102,11 +104,13 @@ def expected(bench: Bench, **filters: Any) -> list[str]:
     rows = bench.all(
         "SELECT job_id, plugin, command, outcome, submitted_by, ended_at FROM attempts ORDER BY rowid DESC"
     )
-    names = ("plugin", "command", "outcome", "submitted_by")
+    names = ("plugin", "command", "submitted_by")
     return [
         job_id
-        for job_id, *values, ended_at in rows
-        if all(filters.get(name) in {None, value} for name, value in zip(names, values, strict=True))
+        for job_id, plugin, command, outcome, submitted_by, ended_at in rows
+        for values in [(plugin, command, submitted_by)]
+        if outcome in filters.get("outcomes", {outcome})
+        and all(filters.get(name) in {None, value} for name, value in zip(names, values, strict=True))
         and filters.get("since", 0) <= ended_at <= filters.get("until", NOW * 2)
     ]
 
@@ -277,7 +281,7 @@ TEXT = '({error stderr result} : ("words"))'
     [
         ("log_page", PAGE),
         ("log_page", {**PAGE, "plugin": "b"}),
-        ("log_page", {**PAGE, "outcome": "failed"}),
+        ("log_page", {**PAGE, "outcomes": '["failed"]'}),
         ("log_page", {**PAGE, "at": 500, "until": 500}),
         ("log_page", {**PAGE, "since": 300, "until": 310}),
         ("log_count", {"limit": 50}),
@@ -293,7 +297,7 @@ TEXT = '({error stderr result} : ("words"))'
 )
 def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, more: dict[str, Any]) -> None:
     costs = []
-    values = {**dict.fromkeys(("plugin", "command", "outcome", "submitted_by")), "since": 0, "until": logs.ALWAYS}
+    values = {**dict.fromkeys(("plugin", "command", "outcomes", "submitted_by")), "since": 0, "until": logs.ALWAYS}
     for n in (1000, 5000):
         ends = range(0 if n == 1000 else 1000, n)
         rows = [(f"j{one}", "abcd"[one % 4], ("failed", "succeeded")[one % 2], one) for one in ends]

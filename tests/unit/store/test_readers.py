@@ -1,5 +1,7 @@
 """What people and documents see of jobs."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from support.store import child, event, run, settlement, start
@@ -135,6 +137,21 @@ async def test_filters_and_totals_agree_with_a_look_at_every_job(
     assert found == wanted
 
 
+@pytest.mark.parametrize("filters", [{}, {"plugin": "a"}, {"states": frozenset({State.SUCCEEDED, State.QUEUED})}])
+async def test_jobs_since_a_time_are_listed_and_counted(
+    store: Store, many: list[str], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = (await store.jobs(**filters, limit=100)).rows
+    assert len(many) >= len(everything) > 3
+    for since in {row.created_at + more for row in everything for more in (0, 1)}:
+        wanted = [row for row in everything if row.created_at >= since]
+        page = await store.jobs(**filters, limit=100, since=since)
+        assert (list(page.rows), page.total, page.total_capped) == (wanted, len(wanted), False)
+    monkeypatch.setattr("ductile.store.listing.MAX_TOTAL", 2)
+    page = await store.jobs(**filters, limit=1, since=1)
+    assert (page.total, page.total_capped) == (2, True)
+
+
 async def test_depth_running_and_lanes_tell_what_stands(store: Store, many: list[str]) -> None:
     depth = await store.depth()
     assert depth == {
@@ -146,6 +163,7 @@ async def test_depth_running_and_lanes_tell_what_stands(store: Store, many: list
     }
     assert [job.id for job in await store.running()] == [many[4]]
     assert await store.lanes() == {"a", "b"}
+    assert await store.lanes_busy() == {"b": 1}
 
 
 async def test_roots_of_runs_are_not_running_attempts(store: Store) -> None:
