@@ -65,6 +65,22 @@ Payload = Annotated[
     ),
 ]
 PAYLOAD: Mapping[str, Any] = {"payload": Payload}
+RunAt = Annotated[
+    str | None,
+    typer.Option(
+        "--run-at", metavar="TIME", help="Start then: 10m (from now), 2030-01-31T09:00:00Z. It is queued until then."
+    ),
+]
+DedupeKey = Annotated[
+    str | None,
+    typer.Option("--dedupe-key", metavar="KEY", help="An open or succeeded job with this key stands for the new one."),
+]
+Priority = Annotated[
+    int | None,
+    typer.Option("--priority", metavar="N", min=-100, max=100, help="-100 to 100: what is higher starts first."),
+]
+SUBMITS: Mapping[str, Any] = {"run_at": RunAt, "dedupe_key": DedupeKey, "priority": Priority}
+"""When and how a job or run is started; `submit_options` reads them."""
 ENDS: Mapping[str, Any] = {
     "no_wait": Annotated[
         bool, typer.Option("--no-wait", help="Only queue the job and print its id, instead of waiting for the result.")
@@ -74,12 +90,21 @@ ENDS: Mapping[str, Any] = {
         typer.Option("--timeout", metavar="DURATION", help="Wait at most so long, such as 30s; then exits with 6."),
     ],
 }
-VERB: Mapping[str, Any] = {**PAYLOAD, **ENDS, **CHANGES, **EVERY}
+VERB: Mapping[str, Any] = {**PAYLOAD, **SUBMITS, **ENDS, **CHANGES, **EVERY}
 """What `ductile PLUGIN COMMAND` has beside the fields of its payload."""
 ELSEWHERE: Mapping[str, Any] = {**GATEWAY, **CONFIG}
 """What stands before PLUGIN alone: which gateway is asked for the fields must not depend on a field's name."""
 BEFORE: Mapping[str, Any] = {**VERB, **ELSEWHERE}
 """What may stand before PLUGIN."""
+
+
+def submit_options(run_at: str | None, dedupe_key: str | None, priority: int | None) -> dict[str, Any]:
+    """What a trigger says beside its payload, as far as it was given. Raises BadTime."""
+    from ductile.cli.moments import read_time  # noqa: PLC0415 - only where a time is given
+
+    at = None if run_at is None else read_time(run_at, "--run-at", ahead=True)
+    given = {"run_at": at, "dedupe_key": dedupe_key, "priority": priority}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def hidden(kind: Any) -> Any:

@@ -9,7 +9,7 @@ from ductile.cli import graph
 from ductile.cli.codes import UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.completing import Pipeline
-from ductile.cli.options import Payload
+from ductile.cli.options import DedupeKey, Payload, Priority, RunAt, submit_options
 from ductile.cli.output import Column, Out
 from ductile.cli.payload import read_json, read_payload
 from ductile.cli.waiting import Follow, run_job, show_job
@@ -97,13 +97,23 @@ def with_of(step: Mapping[str, Any]) -> str | None:
 
 
 @command(app, gateway=True, changes=True, waits=True)
-def run(out: Out, name: Pipeline, *, payload: Payload = None, detach: Detach = False, follow: Follow = False) -> None:
-    """Run a pipeline. A synchronous one is waited for as it says itself; any with --wait, until its end."""
-    body = read_payload(payload)
-    at_once = detach or out.wait or follow
+def run(
+    out: Out,
+    name: Pipeline,
+    *,
+    payload: Payload = None,
+    run_at: RunAt = None,
+    dedupe_key: DedupeKey = None,
+    priority: Priority = None,
+    detach: Detach = False,
+    follow: Follow = False,
+) -> None:
+    """Run a pipeline. A synchronous one is waited for as it says itself, unless --run-at is given; any with --wait."""
+    body, options = read_payload(payload), submit_options(run_at, dedupe_key, priority)
+    at_once = detach or out.wait or follow or run_at is not None
 
     def start(client: "Client") -> Any:
-        return client.run_pipeline(name, body, detach=at_once, dry_run=out.dry_run)
+        return client.run_pipeline(name, body, detach=at_once, dry_run=out.dry_run, **options)
 
     show_job(out, run_job(out, start, follow=follow), follow=follow)
 

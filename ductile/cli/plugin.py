@@ -10,7 +10,7 @@ from ductile.cli.codes import UsageError
 from ductile.cli.command import command, noun
 from ductile.cli.completing import Plugin, PluginCommand
 from ductile.cli.fields import fields_of
-from ductile.cli.options import Payload
+from ductile.cli.options import DedupeKey, Payload, Priority, RunAt, submit_options
 from ductile.cli.output import Out
 from ductile.cli.payload import read_payload
 from ductile.cli.waiting import Follow, run_job, show_job
@@ -143,6 +143,9 @@ def run(
     name: PluginCommand,
     *,
     payload: Payload = None,
+    run_at: RunAt = None,
+    dedupe_key: DedupeKey = None,
+    priority: Priority = None,
     field: FieldPairs = None,
     state: Annotated[
         str | None,
@@ -157,9 +160,13 @@ def run(
     A PLUGIN with a `/` in it, or `.`, is a folder: its command runs once, here and without a gateway, and --config
     takes KEY=VALUE or a JSON object as the plugin's configuration.
     """
-    base = read_payload(payload)
+    base, options = read_payload(payload), submit_options(run_at, dedupe_key, priority)
     folder = kit.folder_of(plugin)
     if folder is not None:
+        if options:
+            raise UsageError(
+                reason=f"--{next(iter(options)).replace('_', '-')} is for a gateway's queue, not for a folder"
+            )
         kit.run_folder(out, folder, name, base, fields=ctx.args, pairs=field or (), state=state)
         return
     if state is not None:
@@ -171,6 +178,6 @@ def run(
             from ductile.cli.verbs import given_fields  # noqa: PLC0415 - only fields need the schema
 
             body = given_fields(await client.plugin(plugin), name, ctx.args, field or (), base)
-        return await client.trigger(plugin, name, body, dry_run=out.dry_run)
+        return await client.trigger(plugin, name, body, dry_run=out.dry_run, **options)
 
     show_job(out, run_job(out, start, follow=follow), follow=follow)

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from ductile.cli.codes import JobFailed, NoSuchCommand, UsageError
 from ductile.cli.command import default_of
 from ductile.cli.fields import Field, fields_of, normal, payload_of
-from ductile.cli.options import BEFORE, ELSEWHERE, VERB, flags_of, hidden
+from ductile.cli.options import BEFORE, ELSEWHERE, SUBMITS, VERB, flags_of, hidden, submit_options
 from ductile.cli.output import Out
 from ductile.cli.payload import read_payload
 from ductile.cli.waiting import end_as, look_at, run_job
@@ -159,12 +159,15 @@ def _runner(
         chosen: dict[str, Any] = {
             name: options_.get(name) or before.get(name) or default_of(kind) for name, kind in BEFORE.items()
         }
-        body, wait = chosen.pop("payload"), not chosen.pop("no_wait")
+        submits = {name: chosen.pop(name) for name in SUBMITS}
+        body, wait = chosen.pop("payload"), not chosen.pop("no_wait") and submits["run_at"] is None
         if chosen["timeout"] and not wait:
-            raise UsageError(reason="--timeout and --no-wait exclude each other")
+            other = "--run-at" if submits["run_at"] is not None else "--no-wait"
+            raise UsageError(reason=f"--timeout and {other} exclude each other")
         with Out(wait=wait, **chosen) as out:
             payload = payload_of(fields, given, read_payload(body))
-            job = run_job(out, lambda client: client.trigger(plugin, command, payload, dry_run=out.dry_run))
+            options = submit_options(**submits)
+            job = run_job(out, lambda client: client.trigger(plugin, command, payload, dry_run=out.dry_run, **options))
             show_result(out, job)
 
     return run

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ductile.cli.attempt_notices import AttemptNotices
 from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.cli.output import Out
 from ductile.model.job import ENDED, UNSUCCESSFUL
@@ -18,9 +19,12 @@ Follow = Annotated[
     bool, typer.Option("--follow", help="Print what happens to the job and its steps, until it has ended.")
 ]
 Work = Callable[["Client"], Awaitable[Json]]
+Look = Callable[[Json], Awaitable[None]]
 
 SLICE: Final = 20.0
 """Seconds that one call waits; a longer one would look like a dead connection to what stands between."""
+NOTICE_SLICE: Final = 2.0
+"""The same where somebody is told of failed attempts meanwhile."""
 PAUSE: Final = 0.25
 """Seconds before the next call, where a gateway answered at once although it was asked to wait."""
 
@@ -66,22 +70,30 @@ async def wait_for(out: Out, client: "Client", job: Json) -> Json:
         return job
     out.detail(f"Waiting for job {job['job_id']}")
     try:
-        return await until_ended(client, job["job_id"], out.timeout)
+        return await until_ended(client, job["job_id"], out.timeout, AttemptNotices(out, client).look)
     except asyncio.CancelledError:  # Ctrl-C
         out.tell(f"The job goes on. {look_at(job)}.")
         raise
 
 
-async def until_ended(client: "Client", job_id: str, timeout: float | None) -> Json:  # noqa: ASYNC109 - ends in an answer
-    """The job when it has ended, or after so many seconds."""
+async def until_ended(
+    client: "Client",
+    job_id: str,
+    timeout: float | None,  # noqa: ASYNC109 - ends in an answer
+    look_on: Look | None = None,
+) -> Json:
+    """The job when it has ended, or after so many seconds; `look_on` is shown how it stands meanwhile."""
     clock = asyncio.get_running_loop().time
     deadline = None if timeout is None else clock() + timeout
     while True:
         began = clock()
-        left = SLICE if deadline is None else min(SLICE, max(deadline - began, 0.0))
+        most = SLICE if look_on is None else NOTICE_SLICE
+        left = most if deadline is None else min(most, max(deadline - began, 0.0))
         job = await look(client, job_id, left)
         if job["status"] in ENDED or left == 0:
             return job
+        if look_on is not None:
+            await look_on(job)
         if clock() - began < min(left, PAUSE):
             await asyncio.sleep(min(left, PAUSE))
 

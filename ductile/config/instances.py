@@ -1,6 +1,7 @@
 """Plugin instances: what was discovered and what the configuration says of it, together."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path as Folder
 from typing import Any
 
 from msgspec import Struct, field
@@ -10,7 +11,8 @@ from ductile.config.runners import choose
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
-from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.problem import Mark, Path, Problem, did_you_mean
+from ductile.document.read import read_document
 from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import Manifest
@@ -18,6 +20,7 @@ from ductile.model.names import NAME, RESERVED_NAMES
 from ductile.model.output import OutputRules
 from ductile.model.snapshot import Plugin, Unusable, Validator
 from ductile.model.workers import WorkerRules
+from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
 from ductile.plugin.schema import compile_validator
 
@@ -148,7 +151,8 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
     if manifest is None or base.executable is None or faults:
         reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
-    broken = [shelf.redacted(problem) for problem in _broken_config(name, entry, manifest, shelf.marks)]
+    found = _broken_config(name, entry, manifest, base.folder, shelf.marks)
+    broken = [shelf.redacted(problem) for problem in found]
     if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
         reason = "it has no entry of its own, only instances that use it"
         return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
@@ -189,20 +193,32 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
     )
 
 
-def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, marks: Marks) -> list[Problem]:
-    """How the `config` breaks what the manifest asks of it."""
+def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, folder: Folder, marks: Marks) -> list[Problem]:
+    """How the `config` breaks what the manifest asks of it; each problem stands on the plugin's own lines."""
     at: Path = ("plugins", name, "config")
     problems = [
-        located("missing", f"it needs `config.{key}`, which is missing", at, marks)
+        Problem(code="missing", message=f"it needs `config.{key}`, which is missing", path=at)
         for key in manifest.required_config
         if entry.config.get(key) is None
     ]
     if manifest.config_schema is not None:
         for fault in compile_validator(manifest.config_schema)(entry.config):
             named = ".".join(("config", *_pointed(fault.path)))
-            path = (*at, *_pointed(fault.path))
-            problems.append(located("bad_value", f"`{named}` breaks the plugin's schema: {fault.message}", path, marks))
-    return problems
+            message = f"`{named}` breaks the plugin's schema: {fault.message}"
+            problems.append(Problem(code="bad_value", message=message, path=(*at, *_pointed(fault.path))))
+    return [replace(one, mark=_own_mark(one.path, folder, marks)) for one in problems]
+
+
+def _own_mark(path: Path, folder: Folder, marks: Marks) -> Mark:
+    """Where a value of a plugin's `config` stands, or its nearest parent.
+
+    A plugin without an entry has no line in the configuration, so that it is where its manifest asks for the value.
+    """
+    if marks.knows(path[:2]):
+        return marks.of(path)
+    manifest = read_document(folder / MANIFEST, name=str(folder / MANIFEST)).marks
+    wanted = "config_keys" if manifest.knows(("config_keys",)) else "config_schema"
+    return manifest.key((wanted,))
 
 
 def pointed(pointer: str, value: Any) -> Path:

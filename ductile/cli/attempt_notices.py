@@ -1,0 +1,58 @@
+"""Failed attempts, told on stderr to who waits for a job that is tried again."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ductile.cli.moments import age
+from ductile.cli.output import Out
+from ductile.model.job import ENDED, PIPELINE, State
+
+if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
+    from ductile.client import Client
+
+Json = dict[str, Any]
+
+LONGEST_ERROR: Final = 500
+"""Characters of an error that are told."""
+
+
+class AttemptNotices:
+    """Tells each failed attempt of a job, or of the steps of a run, once."""
+
+    def __init__(self, out: Out, client: "Client") -> None:
+        self._out = out
+        self._client = client
+        self._told: set[tuple[str, int]] = set()
+
+    async def look(self, job: Json) -> None:
+        """Tell what has failed of the job since the last look."""
+        if self._out.quiet:
+            return
+        if job.get("plugin") != PIPELINE:
+            self._tell(job)
+            return
+        for row in await self._client.tree(job["job_id"]):
+            if (
+                row["status"] == State.QUEUED
+                and row.get("attempt")
+                and (row["job_id"], row["attempt"]) not in self._told
+            ):
+                self._tell(await self._client.job(row["job_id"]))
+
+    def _tell(self, job: Mapping[str, Any]) -> None:
+        attempt = job.get("attempt") or 0
+        key = (str(job["job_id"]), attempt)
+        if job["status"] in {*ENDED, State.RUNNING} or not attempt or not job.get("last_error") or key in self._told:
+            return
+        self._told.add(key)
+        self._out.tell(notice(job))
+
+
+def notice(job: Mapping[str, Any]) -> str:
+    """`attempt 1 of 4 failed: exit 3 without a response; again in 30 s`."""
+    error = " ".join(str(job["last_error"]).split()).rstrip(".")
+    shown = error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
+    step = f"{job['step']}: " if job.get("step") else ""
+    due = age(job.get("run_at")) or "soon"
+    again = due if due.startswith("in ") else "at once"
+    return f"{step}attempt {job['attempt']} of {job.get('max_attempts')} failed: {shown}; again {again}"
