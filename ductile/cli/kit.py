@@ -4,7 +4,8 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -233,13 +234,6 @@ def run_folder(
 
 def ended(work: Coroutine[Any, Any, Result]) -> Result:
     """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
-    import structlog  # noqa: PLC0415 - --help needs none
-
-    # stdout is for data, and an author does not run a gateway whose log this would be.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
     async def watched() -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -249,9 +243,26 @@ def ended(work: Coroutine[Any, Any, Result]) -> Result:
         return await work
 
     try:
-        return asyncio.run(watched())
+        with warnings_on_stderr():
+            return asyncio.run(watched())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def warnings_on_stderr() -> Iterator[None]:
+    """Log lines go to stderr from warnings on: stdout is for data, and an author runs no gateway."""
+    import structlog  # noqa: PLC0415 - --help needs none
+
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def folder_of(text: str) -> Path | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from ductile_client import AuthenticatedClient
 from ductile_client.api.jobs import get_job, get_jobs
 from ductile_client.api.shell import shell_peek, shell_say
-from ductile_client.models import Accepted, Error, GetJobsStatus, Job, JobPage, ShellSayBody, ShellSayJob, State
+from ductile_client.models import Accepted, Error, GetJobsStatusItem, Job, JobPage, ShellSayBody, ShellSayJob, State
 
 NOBODY = UUID("00000000-0000-0000-0000-000000000000")
 
@@ -34,7 +34,7 @@ def main() -> None:
         job = follow(client, accepted.parsed.job_id)
         assert (job.status, job.command) == (State.SUCCEEDED, "peek")
 
-        page = get_jobs.sync(client=client, plugin="shell", status=GetJobsStatus.SUCCEEDED, limit=100)
+        page = get_jobs.sync(client=client, plugin="shell", status=[GetJobsStatusItem.SUCCEEDED], limit=100)
         assert isinstance(page, JobPage)
         assert job.job_id in {row.job_id for row in page.jobs}
 

@@ -42,7 +42,7 @@ async function follow(job_id: string): Promise<Job> {
 }
 
 // List.
-const listed = await client.GET("/jobs", { params: { query: { plugin: "shell", status: "succeeded", limit: 100 } } });
+const listed = await client.GET("/jobs", { params: { query: { plugin: "shell", status: ["succeeded"], limit: 100 } } });
 assert(listed.data);
 assert(listed.data.jobs.some((row) => row.job_id === jobId));
 assert(listed.data.total >= 2);
