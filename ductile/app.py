@@ -19,6 +19,7 @@ from ductile.dispatch.helper_replacements import HelperReplacements
 from ductile.dispatch.hooks import hooked
 from ductile.dispatch.loop import Dispatcher
 from ductile.dispatch.rescue import rescue
+from ductile.dispatch.resume_watchdog import ResumeWatchdog
 from ductile.dispatch.stop_limit import StopLimit
 from ductile.errors import DuctileError
 from ductile.http.ask import Gateway
@@ -106,7 +107,12 @@ class App:
             control = Control(dispatcher)
             on_signals(control, live.reload)
             await rescue(store, self._first, self._instance, system_clock())
-            await self._serve(live, store, dispatcher, control, attempts.live)
+            watchdog = ResumeWatchdog(children)
+            watchdog.start()
+            try:
+                await self._serve(live, store, dispatcher, control, attempts.live)
+            finally:
+                watchdog.stop()
         finally:
             children.close()
             kill_instance(self._instance)
