@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from ductile import __version__, parts
+from ductile.config.bind import Installation
 from ductile.config.collector import settle
 from ductile.config.compile import compile_config
 from ductile.config.reload import Live
@@ -36,8 +37,10 @@ from ductile.observe.waiters import Waiters
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
+from ductile.store.retired_secrets import RetiredSecrets
 from ductile.store.running_gateway import RunningGateway, forget_running, record_running
 from ductile.store.sqlite import Store
+from ductile.store.vault_file import open_vault
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +60,15 @@ def run(location: Path) -> int:
         sys.stderr.writelines(f"{problem}\n" for problem in compiled.problems)
         return EX_CONFIG
     announce(compiled.snapshot)
+    state = compiled.snapshot.state_path
     try:
-        with StateLock(compiled.snapshot.state_path) as lock:
-            app = App(compiled.snapshot, location, environ, lock)
+        with StateLock(state) as lock:
+            vault = open_vault(state)
+            installation = Installation(vault, RetiredSecrets(state, vault, system_clock))
+            snapshot = installation.bind(compiled.snapshot)
+            installation.record(snapshot)
+            configure_log(snapshot)
+            app = App(snapshot, location, environ, lock=lock, installation=installation)
             try:
                 asyncio.run(app.main())
             finally:
@@ -73,11 +82,20 @@ def run(location: Path) -> int:
 class App:
     """The running gateway: what stands in each part, and the order in which they start and stop."""
 
-    def __init__(self, snapshot: Snapshot, location: Path, environ: Mapping[str, str], lock: StateLock) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        location: Path,
+        environ: Mapping[str, str],
+        *,
+        lock: StateLock,
+        installation: Installation,
+    ) -> None:
         self._first = snapshot
         self._location = location
         self._environ = environ
         self._lock = lock
+        self._installation = installation
         self._instance = lock.instance
         self._metrics = Metrics(__version__)
         self.stop_limit = StopLimit(lock.instance)
@@ -86,7 +104,7 @@ class App:
         """Start everything, serve until asked to stop, then drain."""
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
-        live = Live(self._first, self._location, self._environ, system_clock)
+        live = Live(self._first, self._location, self._environ, system_clock, self._installation)
         replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
         children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(
@@ -180,8 +198,14 @@ class App:
         )
 
 
+def configure_log(snapshot: Snapshot) -> None:
+    """Log as the configuration says, without its secrets."""
+    service = snapshot.service
+    logging.configure(service.log_level, service.log_format, service.name, snapshot.redactor)
+
+
 def announce(snapshot: Snapshot) -> None:
     """Log as the configuration says, its warnings and what was quarantined first."""
-    logging.configure(snapshot.service.log_level, snapshot.service.log_format, snapshot.service.name)
+    configure_log(snapshot)
     for warning in snapshot.warnings:
         log.warning(warning)

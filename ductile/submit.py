@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ductile.document.problem import did_you_mean
+from ductile.document.vault import Unsealable
 from ductile.errors import BadRequest, NotFound, Unavailable
 from ductile.flow import starts
 from ductile.flow.advance import NextStep
@@ -165,7 +166,7 @@ def submit_command(
     found = find_command(snapshot, plugin, command)
     check_payload(found, command, payload)
     event = _event(API_TRIGGER, payload, origin, now)
-    start = starts.job_start(snapshot, plugin, command, event, _lineage(options, origin), job_id=job_id)
+    start = starts.job_start(snapshot, plugin, command, event, _lineage(snapshot, options, origin), job_id=job_id)
     return _insert(store, start, dry_run=dry_run)
 
 
@@ -189,7 +190,8 @@ async def submit_pipeline(
     graph = find_pipeline(snapshot, pipeline)
     entry_steps(snapshot, pipeline, payload)
     event = _event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
-    start = starts.run_start(snapshot, graph, event, payload, _lineage(options, origin), run_id=job_id, new_id=new_id)
+    lineage = _lineage(snapshot, options, origin)
+    start = starts.run_start(snapshot, graph, event, payload, lineage, run_id=job_id, new_id=new_id)
     return await _insert(store, start, dry_run=dry_run)
 
 
@@ -229,7 +231,10 @@ def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_i
         route=job.route,
         idempotency=origin.idempotency,
     )
-    payload = orjson.loads(event.payload)
+    try:
+        payload = orjson.loads(snapshot.vault.open(event.payload))
+    except Unsealable:
+        raise PayloadGone(job_id=job.id) from None
     if job.plugin == PIPELINE:
         entry_steps(snapshot, job.command, payload)
         graph = find_pipeline(snapshot, job.command)
@@ -255,7 +260,8 @@ async def submit_event(
 
     An input schema that the payload breaks is noted on the attempt, as for any event. Raises what the store raises.
     """
-    event = replace(_event(event_type, payload, origin, now), dedupe_key=dedupe_key)
+    key = None if dedupe_key is None else snapshot.pseudonym(dedupe_key)
+    event = replace(_event(snapshot.pseudonym(event_type), payload, origin, now), dedupe_key=key)
     pipelines, undecided = started_by(snapshot, event.type, event.source, payload, {})
     lineage = starts.from_outside(
         event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
@@ -309,7 +315,7 @@ def _event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -
     return Event(id=new_id(), type=kind, payload=encoded, source=origin.submitted_by, timestamp=now)
 
 
-def _lineage(options: Options, origin: Origin) -> starts.Lineage:
+def _lineage(snapshot: Snapshot, options: Options, origin: Origin) -> starts.Lineage:
     return starts.Lineage(
         principal=origin.principal,
         submitted_by=origin.submitted_by,
@@ -317,6 +323,6 @@ def _lineage(options: Options, origin: Origin) -> starts.Lineage:
         priority=options.priority,
         route=options.route,
         run_at=options.run_at,
-        dedupe_key=options.dedupe_key,
+        dedupe_key=None if options.dedupe_key is None else snapshot.pseudonym(options.dedupe_key),
         idempotency=origin.idempotency,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ductile import parts
+from ductile.config.bind import keyed_hash
 from ductile.config.compile import compile_config
 from ductile.config.errors import InvalidConfiguration
 from ductile.model.route import Matcher
@@ -30,7 +31,7 @@ def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """Compiles the configuration as a start and a reload do: `{ok, errors, warnings, problems, lines, …}`.
 
     `problems` are as HTTP shows them. So are `notes`, of which nothing is wrong. `lines` are both as sentences. What is
-    loaded is null where there are errors.
+    loaded is null where there are errors, and the hash where no gateway has served the configuration yet.
     """
     compiled = compile_config(location, environ, generation=1, matcher=matcher())
     snapshot = compiled.snapshot
@@ -39,7 +40,7 @@ def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         "errors": len(compiled.errors),
         "warnings": len(compiled.problems) - len(compiled.errors),
         "config_path": str(location),
-        "config_hash": snapshot.config_hash if snapshot else None,
+        "config_hash": keyed_hash(snapshot) if snapshot else None,
         "plugins": sorted(snapshot.plugins) if snapshot else None,
         "pipelines": sorted(snapshot.pipelines) if snapshot else None,
         "problems": [problem.public() for problem in compiled.problems],

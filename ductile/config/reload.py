@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ductile.config.bind import Installation
 from ductile.config.compile import Compiled, compile_config
 from ductile.config.lockout import NOBODY, Asker, check_operators
 from ductile.document.problem import Problem
@@ -89,7 +90,14 @@ Witness = Callable[[Reload], Awaitable[None]]
 class Live:
     """Holds the current snapshot; a reload replaces it whole."""
 
-    def __init__(self, snapshot: Snapshot, location: Path, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        location: Path,
+        environ: Mapping[str, str],
+        clock: Clock,
+        installation: Installation | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.last_error: Mapping[str, Any] | None = None
         """Of the last reload, where it was refused: `{at, message, errors}`."""
@@ -100,6 +108,7 @@ class Live:
         self._location = location
         self._environ = environ
         self._clock = clock
+        self._installation = installation
         self._turn = asyncio.Lock()
         self._followers: list[Apply] = []
         self._listeners: list[Callable[[], None]] = []
@@ -171,6 +180,8 @@ class Live:
             raise FilesChanged
         self.inputs = compiled.inputs
         new, result = compared(old, compiled, asker, self._clock())
+        if result.changed and self._installation is not None:
+            await asyncio.to_thread(self._installation.record, new)
         self.snapshot = new
         if result.changed:
             for apply in self._followers:
@@ -180,9 +191,13 @@ class Live:
     async def _compile(self) -> Compiled:
         """The configuration as it is written now."""
         old = self.snapshot
-        return await asyncio.to_thread(
-            compile_config, self._location, self._environ, generation=old.generation + 1, matcher=old.matcher
-        )
+        return await asyncio.to_thread(self._compile_bound, old)
+
+    def _compile_bound(self, old: Snapshot) -> Compiled:
+        compiled = compile_config(self._location, self._environ, generation=old.generation + 1, matcher=old.matcher)
+        if compiled.snapshot is None or self._installation is None:
+            return compiled
+        return replace(compiled, snapshot=self._installation.bind(compiled.snapshot))
 
 
 def compared(old: Snapshot, compiled: Compiled, asker: Asker, now: Millis) -> tuple[Snapshot, ReloadResult]:

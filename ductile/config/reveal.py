@@ -1,14 +1,17 @@
 """Settings as they may be shown: without the secrets."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path as FilePath
 from typing import Any
 
 from ductile.config.effective import Setting, effective
 from ductile.config.load import Layers
-from ductile.config.secrets import token_values
+from ductile.config.secrets import collect_secrets
 from ductile.config.sentences import validate
 from ductile.document.problem import Path
 from ductile.document.redact import MASK, SHORTEST_SECRET, Redactor, is_display_secret
+from ductile.plugin.load import load_plugins
 
 
 class Shown:
@@ -16,8 +19,14 @@ class Shown:
 
     def __init__(self, layers: Layers) -> None:
         self.settings: list[Setting] = effective(layers)
-        _, self.problems = validate(layers.value, layers.marks)
-        secrets = {*layers.secrets, *token_values(layers.value)}
+        configuration, self.problems = validate(layers.value, layers.marks)
+        service = configuration.service
+        plugins = load_plugins(
+            [FilePath(root) for root in configuration.plugin_roots],
+            allow_symlinks=service.allow_symlinks,
+            trusted_owners=service.trusted_owners,
+        )
+        secrets = collect_secrets(layers, {plugin.name: plugin for plugin in plugins.loaded}, os.environ)
         self._redactor = Redactor(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def below(self, path: Path) -> list[Setting]:

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import structlog
 from msgspec.structs import replace
 
-from ductile.dispatch.errors import DefinitionMissing
+from ductile.dispatch.errors import DefinitionMissing, SealedByAnotherKey
 from ductile.dispatch.judge import Judged
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.program_verdict import judging
 from ductile.dispatch.retry import chance
 from ductile.dispatch.settle import Ending, EventsTooLarge, settlement
+from ductile.dispatch.unseal import unseal, unsealed_claim
 from ductile.errors import DuctileError
 from ductile.flow.pinned import load_graph
 from ductile.model.clock import Clock
@@ -142,7 +143,11 @@ class Attempts:
         job = claimed.job
         slot.claimed = asyncio.get_running_loop().time()
         started_at = self._clock()
-        graph, judged = await self._outcome(claimed, snapshot, slot)
+        try:
+            claimed = unsealed_claim(claimed, snapshot.vault)
+            graph, judged = await self._outcome(claimed, snapshot, slot)
+        except SealedByAnotherKey as sealed:
+            graph, judged = None, Judged(outcome=Outcome.FAILED, error=sealed.message, retry=False)
         ending = Ending(
             claimed=claimed,
             snapshot=snapshot,
@@ -160,7 +165,7 @@ class Attempts:
         """How the attempt ended, whatever happened, with the definition that its run is pinned to."""
         graph = None
         try:
-            graph = await self._graph(claimed.job.definition)
+            graph = await self._graph(claimed.job.definition, snapshot)
             return graph, await self._execute(claimed, snapshot, graph, slot)
         except (SpawnFailed, StoreUnavailable) as failure:
             return graph, Judged(outcome=Outcome.FAILED, error=failure.message)
@@ -182,11 +187,14 @@ class Attempts:
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
         judged = await self._apart(
-            _size(execution), judging(plugin, claimed.job.command), execution, snapshot.redactor.text
+            _size(execution), judging(plugin, claimed.job.command), execution, snapshot.redactor.clipped
         )
         if judged.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
-        return replace(judged, logs=(*prepared.warnings, *judged.logs)) if prepared.warnings else judged
+        if not prepared.warnings:
+            return judged
+        warnings = tuple({**one, "message": snapshot.redactor.clipped(one["message"])} for one in prepared.warnings)
+        return replace(judged, logs=(*warnings, *judged.logs))
 
     def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared, claimed: float) -> Call:
         job = said.job
@@ -236,7 +244,7 @@ class Attempts:
             self._environments[key] = found
         return found
 
-    async def _graph(self, definition: str | None) -> Graph | None:
+    async def _graph(self, definition: str | None, snapshot: Snapshot) -> Graph | None:
         """The definition that the job's run is pinned to; None for a plain job."""
         if definition is None:
             return None
@@ -245,7 +253,7 @@ class Attempts:
             document = await self._store.definition(definition)
             if document is None:
                 raise DefinitionMissing(definition=definition)
-            graph = load_graph(document)
+            graph = load_graph(unseal(snapshot.vault, document, "definition of this run"))
             while len(self._graphs) >= DEFINITIONS:
                 self._graphs.pop(next(iter(self._graphs)), None)
             self._graphs[definition] = graph

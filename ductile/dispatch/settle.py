@@ -74,9 +74,9 @@ def settlement(ending: Ending, new_id: NewId) -> Settlement:
         generation=ending.snapshot.generation,
         exit_code=execution.exit_code if execution else None,
         result=_result(judged.response, redactor.value),
-        error=redactor.text(error) if error else None,
-        stdout=redactor.text(judged.stdout) if judged.stdout else None,
-        stderr=redactor.text(stderr) if stderr else None,
+        error=redactor.clipped(error) if error else None,
+        stdout=redactor.clipped(judged.stdout) if judged.stdout else None,
+        stderr=redactor.clipped(stderr) if stderr else None,
         logs=encode(redactor.value(logs)) if logs else None,
         events=flow.events,
         children=flow.children,
@@ -159,17 +159,17 @@ def _events(ending: Ending, response: Response, new_id: NewId) -> list[tuple[Eve
 
 def _event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:
     """The event as it is stored; its payload carries the response's `result` unless it has one of its own."""
-    job, response = ending.claimed.job, ending.judged.response
+    job, response, snapshot = ending.claimed.job, ending.judged.response, ending.snapshot
     payload = dict(emitted.payload)
     if response is not None and response.result is not None:
         payload.setdefault("result", response.result)
     event = Event(
         id=new_id(),
-        type=emitted.type,
-        payload=encode(payload),
+        type=snapshot.pseudonym(emitted.type),
+        payload=snapshot.protected(encode(payload)),
         source=job.plugin,
         timestamp=ending.ended_at,
-        dedupe_key=emitted.dedupe_key,
+        dedupe_key=None if emitted.dedupe_key is None else snapshot.pseudonym(emitted.dedupe_key),
         job_id=job.id,
         root_id=job.root_id,
         pipeline=ending.graph.name if ending.graph else None,
@@ -185,7 +185,7 @@ def _onward(ending: Ending, graph: Graph, event: Event, payload: Mapping[str, An
     onward = graph.nodes[job.step].next if job.step is not None else ()
     steps = advance(graph, onward, payload, context, job.depth, starts.config_of(snapshot))
     rows = starts.children(snapshot, steps, event_id=event.id, context_id=job.context_id, new_id=new_id)
-    return _Flow(children=rows, skips=steps.skips)
+    return _Flow(children=rows, skips=starts.redacted_skips(snapshot, steps.skips))
 
 
 def _started(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _Flow:

@@ -134,6 +134,10 @@ class Redactor:
         redacted = self._finder.replace(written, _MASK)
         return text if redacted is written else redacted.decode(errors="surrogatepass")
 
+    def holds(self, text: bytes) -> bool:
+        """Whether a secret stands in the text, as UTF-8."""
+        return bool(self.secrets) and self._finder.replace(text, _MASK) is not text
+
     def clipped(self, text: str) -> str:
         """The text redacted, where `…` in it may stand for what was cut out of the middle of a secret."""
         text = self.text(text)

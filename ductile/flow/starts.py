@@ -15,7 +15,7 @@ from ductile.model.event import Event
 from ductile.model.graph import Graph
 from ductile.model.job import PIPELINE, SubmittedBy
 from ductile.model.journal import Kind
-from ductile.model.order import Child, Idempotency, NewContext, Note, Start
+from ductile.model.order import Child, Idempotency, NewContext, Note, Skip, Start
 from ductile.model.snapshot import Snapshot
 
 NewId = Callable[[], str]
@@ -66,7 +66,7 @@ def children(
     rows = []
     for step in steps.steps:
         own = (
-            NewContext(id=new_id(), parent_id=context_id, values=encode(step.context))
+            NewContext(id=new_id(), parent_id=context_id, values=snapshot.protected(encode(step.context)))
             if step.claimed and step.error is None
             else None
         )
@@ -81,7 +81,7 @@ def children(
                 context=own,
                 context_id=own.id if own else context_id,
                 depth=step.depth,
-                error=step.error,
+                error=snapshot.redactor.clipped(step.error) if step.error else None,
             )
         )
     return tuple(rows)
@@ -114,7 +114,13 @@ def run_start(
         return root
     first = entry(snapshot, graph, payload)
     steps = children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id)
-    return replace(root, children=steps, skips=first.skips)
+    return replace(root, children=steps, skips=redacted_skips(snapshot, first.skips))
+
+
+def redacted_skips(snapshot: Snapshot, skips: tuple[Skip, ...]) -> tuple[Skip, ...]:
+    """Steps that were passed by, as they are stored: a condition and its values may be settings of a plugin."""
+    redact = snapshot.redactor.value
+    return tuple(replace(skip, condition=redact(skip.condition), values=redact(skip.values)) for skip in skips)
 
 
 def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, lineage: Lineage, *, job_id: str) -> Start:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from ductile.document.redact import Redactor
+from ductile.document.vault import Unsealable, Vault, is_sealed
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.event import Event
 from ductile.model.job import ENDED, PIPELINE, State
@@ -13,10 +15,30 @@ from ductile.model.view import JobPage, JobRow, JobView, SkipView
 
 Json = dict[str, Any]
 
+SEALED_BY_ANOTHER_KEY = b'{"[SEALED]": "with another key than that beside the database"}'
+"""What is shown of a payload that cannot be opened."""
+
 
 def time_of(at: Millis | None) -> str | None:
     """RFC 3339, or null."""
     return None if at is None else rfc3339(at)
+
+
+def unsealed(views: Sequence[JobView], vault: Vault) -> list[JobView]:
+    """The jobs with the payloads of what they emitted as they were before they were sealed."""
+    return [
+        replace(view, events=tuple(_unsealed(event, vault) for event in view.events))
+        if any(is_sealed(event.payload) for event in view.events)
+        else view
+        for view in views
+    ]
+
+
+def _unsealed(event: Event, vault: Vault) -> Event:
+    try:
+        return replace(event, payload=vault.open(event.payload))
+    except Unsealable:
+        return replace(event, payload=SEALED_BY_ANOTHER_KEY)
 
 
 def event_document(event: Event) -> Json:

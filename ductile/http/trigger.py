@@ -102,7 +102,7 @@ def idempotency(ask: Ask, key: str) -> Idempotency:
         principal=ask.caller.id,
         method=ask.method,
         path=unquote(ask.raw_path).removesuffix("/"),
-        key=key,
+        key=ask.snapshot.pseudonym(key),
         body_hash=blake3(ask.body).hexdigest(),
         ttl=ask.snapshot.service.dedupe_ttl,
     )

@@ -135,7 +135,8 @@ class Schedules:
 
 
 def _start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
-    event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=orjson.dumps(schedule.payload), source="", timestamp=now)
+    payload = snapshot.protected(orjson.dumps(schedule.payload))
+    event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=payload, source="", timestamp=now)
     lineage = starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
     return starts.job_start(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())
 

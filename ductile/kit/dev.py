@@ -124,7 +124,8 @@ async def _round(folder: Path, command: str | None, given: Given, show: Show) ->
     except DuctileError as error:
         show({"error": error.code, "message": error.message, "details": error.public_details()}, _told(error))
         return False, state
-    show({"request": _request(ran), **ran.document()}, _shown(ran))
+    request = ran.redactor.value(_request(ran))
+    show({"request": request, **ran.document()}, ran.redactor.clipped(_shown(ran)))
     response = ran.exchange.judged.response
     updates = response.state_updates if response is not None and response.ok else None
     return ran.succeeded, {**state, **(updates or {})}

@@ -8,10 +8,11 @@ from typing import Any
 from msgspec import Struct, field
 
 from ductile.document.problem import Mark, Problem
+from ductile.document.redact import Redactor
 from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.errors import BadPayload, BadPlugin
 from ductile.kit.request import Ask
-from ductile.kit.subject import config_problems, instance, open_folder, require_command
+from ductile.kit.subject import config_problems, instance, open_folder, redactor, require_command
 from ductile.model.clock import Millis, system_clock
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome
@@ -60,7 +61,13 @@ class Ran(Struct, frozen=True, kw_only=True):
         else:
             shown["stdout"] = judged.stdout
         shown["stderr"] = execution.stderr.decode(errors="replace") or None
-        return shown
+        redacted: dict[str, Any] = self.redactor.value(shown)
+        return redacted
+
+    @property
+    def redactor(self) -> Redactor:
+        """Hides the secrets of the configuration that it was run with."""
+        return redactor(self.plugin.manifest, self.plugin.config, self.plugin.env)
 
 
 class Given(Struct, frozen=True, kw_only=True):

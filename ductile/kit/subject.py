@@ -6,8 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from ductile.config.secrets import write_only
 from ductile.document.problem import Problem, did_you_mean
-from ductile.document.redact import SHORTEST_SECRET, Redactor, is_secret_name
+from ductile.document.redact import Redactor, is_secret_name
+from ductile.document.secret_values import secrets_in
 from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
 from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand
 from ductile.model.manifest import Manifest
@@ -114,9 +116,10 @@ def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str,
     return tuple(f"`config{one.path}` does not fit config_schema: {one.message}" for one in invalid)
 
 
-def redactor(config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
-    """Hides the values of a configuration whose names say that they are secrets."""
-    return Redactor(_secrets({"config": config, "env": env}))
+def redactor(manifest: Manifest | None, config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
+    """Hides what a gateway would hide of a configuration."""
+    marked = write_only(manifest.config_schema, config) if manifest and manifest.config_schema else ()
+    return Redactor([*_secrets({"config": config, "env": env}), *marked])
 
 
 def _secrets(value: Any, *, under_secret: bool = False) -> Iterator[str]:
@@ -126,5 +129,5 @@ def _secrets(value: Any, *, under_secret: bool = False) -> Iterator[str]:
     elif isinstance(value, list):
         for member in value:
             yield from _secrets(member, under_secret=under_secret)
-    elif under_secret and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
-        yield value
+    else:
+        yield from secrets_in("password" if under_secret else "", value)

@@ -143,7 +143,7 @@ async def examine(folder: Path, options: Options) -> Report:
         folder=folder,
         findings=tuple(exam.findings),
         seconds=time.monotonic() - began,
-        redactor=redactor(config, env),
+        redactor=redactor(manifest, config, env),
     )
 
 

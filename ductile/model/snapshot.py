@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ductile.document.redact import Redactor
+from ductile.document.vault import Vault
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
@@ -91,6 +92,10 @@ class Schedule(Struct, frozen=True, kw_only=True):
     payload: Mapping[str, Any]
     every: Millis
     jitter: Millis
+
+
+MARK_DIGITS = 32
+"""Hex digits of a mark that stands for a secret."""
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -178,9 +183,22 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     redactor: Redactor
     warnings: tuple[str, ...] = ()
     """Located sentences: `config.yaml:3:1: warning[legacy]: …`."""
+    secrets: frozenset[str] = frozenset()
+    """Those of this configuration; the redactor may know older ones too."""
+    vault: Vault = field(default_factory=Vault.ephemeral)
+    """The installation's key."""
     sections: Mapping[str, str] = field(default_factory=dict)
     """Part of the configuration → its hash; a reload tells from it what changed."""
     inputs: Inputs = field(default_factory=Inputs)
     """Everything that was read for it."""
     state_max_size: int | None = None
     """Bytes that the state may take before no new work is taken."""
+
+    def protected(self, text: bytes) -> bytes:
+        """The text as it is stored: sealed where it holds a secret."""
+        return self.vault.seal(text) if self.redactor.holds(text) else text
+
+    def pseudonym(self, text: str) -> str:
+        """The text as it is stored and compared: redacted, with a mark of the whole where it holds a secret."""
+        redacted = self.redactor.text(text)
+        return text if redacted == text else f"{redacted}~{self.vault.mark(text)[:MARK_DIGITS]}"

@@ -8,11 +8,13 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from ductile.document.redact import Redactor
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(level: str, form: str, service: str) -> None:
-    """Send every log line to stderr, that of libraries too, each with the name of the service.
+def configure(level: str, form: str, service: str, redactor: Redactor) -> None:
+    """Send every log line to stderr, that of libraries too, each with the name of the service and without secrets.
 
     `form` is `json`, `console`, or `auto`: a console on a terminal, else JSON.
     """
@@ -20,13 +22,15 @@ def configure(level: str, form: str, service: str) -> None:
     last = (
         (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),)
         if console
-        else (structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer(serializer=_json))
+        else (_in_order, structlog.processors.JSONRenderer(serializer=_json))
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             _Named(service),
             structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            _Redacted(redactor),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *last,
         ],
@@ -48,6 +52,21 @@ class _Named:
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event.setdefault("service", self._service)
         return event
+
+
+class _Redacted:
+    """Takes the secrets out of all that a line says; what was cut out of one counts as a secret too."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {name: self._shown(value) for name, value in event.items()}
+
+    def _shown(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redactor.clipped(str(value))
+        return value if value is None or isinstance(value, bool) else self._redactor.value(value)
 
 
 class _Forward(logging.Handler):

@@ -36,6 +36,12 @@ class StoreClosed(Unavailable):
     code = "store_closed"
 
 
+class KeyUnusable(DuctileError):
+    """The installation's key {path} cannot be used: {reason}. Restore it from a backup, with the database."""
+
+    code = "key_unusable"
+
+
 class IdempotencyConflict(Conflict):
     """The idempotency key {key!r} was used with another body (job {job_id}); use a new key for a new request."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
 from ductile.http.ask import Ask, Reply
-from ductile.http.documents import is_run, job_document, page_document, tree_document
+from ductile.http.documents import is_run, job_document, page_document, tree_document, unsealed
 from ductile.http.surfaces import examples, schemas
 from ductile.http.trigger import accepted_reply, origin, planned_reply
 from ductile.http.wait import flag, wait_asked, wait_for_end
@@ -63,6 +63,7 @@ async def describe(ask: Ask, view: JobView) -> dict[str, Any]:
     store = ask.gateway.store
     views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
     waiting = waiting_document(view, ask.snapshot, await load_of(ask)) if view.state in WAITING else None
+    view, *views = unsealed([view, *views], ask.snapshot.vault)
     return job_document(view, views, ask.snapshot.redactor, full=sees_all(ask), waiting=waiting)
 
 
@@ -91,6 +92,7 @@ async def get_tree(ask: Ask) -> Reply:
     """A job and everything below it."""
     view = await find_job(ask)
     views, skips = await ask.gateway.store.tree(view.id)
+    views = unsealed(views, ask.snapshot.vault)
     return Reply(body=tree_document(views, skips, ask.snapshot.redactor, full=sees_all(ask)))
 
 

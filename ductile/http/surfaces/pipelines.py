@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from ductile.http.ask import Ask, Reply
-from ductile.http.documents import run_document
+from ductile.http.documents import run_document, unsealed
 from ductile.http.middleware.authorize import require
 from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import may_read, sees_all
@@ -75,6 +75,7 @@ async def ended_reply(ask: Ask, accepted: Accepted) -> Reply:
     root = next((view for view in views if view.id == accepted.job_id), None)
     if root is None or not may_read(ask, root):
         return accepted_reply(ask, accepted)
+    root, *views = unsealed([root, *views], ask.snapshot.vault)
     document = run_document(root, views, skips, ask.snapshot.redactor, full=sees_all(ask))
     if accepted.deduplicated:
         document["deduplicated"] = True

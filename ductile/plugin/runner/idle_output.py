@@ -54,7 +54,7 @@ class IdleOutput:
             self._dropped_bytes += len(line)
             return
         self._logged += 1
-        words = line[:SHOWN_BYTES].decode(errors="replace")
+        words = line[:SHOWN_BYTES].decode(errors="replace") + ("…" if len(line) > SHOWN_BYTES else "")
         _log.info(event, plugin=self._plugin, pid=self._pid, words=words)
 
     def report_dropped(self) -> None:

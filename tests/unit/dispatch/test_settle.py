@@ -222,8 +222,20 @@ def test_output_that_could_not_be_read_holds_no_secret() -> None:
     assert SECRET not in str(ended.error)
 
 
-def test_payloads_and_state_are_kept_as_given() -> None:
+def test_an_event_with_a_secret_is_sealed_and_state_is_kept_as_given() -> None:
     ended = settled({"status": "ok", "result": 1, "events": [emitted(k=SECRET)], "state_updates": {"k": SECRET}})
-    assert SECRET.encode() in ended.events[0].payload
+    (event,) = ended.events
+    assert SECRET.encode() not in event.payload
+    assert SECRET.encode() in HERE.vault.open(event.payload)
     assert ended.state_update is not None
     assert ended.state_update.values == {"k": SECRET}
+
+
+def test_a_secret_in_a_type_or_dedupe_key_is_stored_as_its_mark() -> None:
+    first, second = (
+        settled({"status": "ok", "result": 1, "events": [{"type": f"at.{SECRET}", "dedupe_key": key, "payload": {}}]})
+        for key in (SECRET, f"other {SECRET}")
+    )
+    assert first.events[0].type == second.events[0].type
+    assert first.events[0].dedupe_key != second.events[0].dedupe_key
+    assert SECRET not in f"{first.events} {second.events}"

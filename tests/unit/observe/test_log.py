@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from ductile.document.redact import Redactor
 from ductile.observe.log import configure
 
 
@@ -23,7 +24,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_a_line_says_when_how_grave_and_what_and_which_service(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("info", "json", "kitchen")
+    configure("info", "json", "kitchen", Redactor(["a-secret-word"]))
     structlog.get_logger().info("cooked", dish="soup")
     structlog.get_logger().debug("tasted")
     [line] = lines(capsys)
@@ -32,7 +33,7 @@ def test_a_line_says_when_how_grave_and_what_and_which_service(capsys: pytest.Ca
 
 
 def test_what_libraries_log_is_a_line_of_ours_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("info", "json", "kitchen")
+    configure("info", "json", "kitchen", Redactor(["a-secret-word"]))
     try:
         int("no number")
     except ValueError:
@@ -44,13 +45,13 @@ def test_what_libraries_log_is_a_line_of_ours_with_its_traceback(capsys: pytest.
 
 
 def test_a_console_gets_no_json(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("info", "console", "kitchen")
+    configure("info", "console", "kitchen", Redactor(["a-secret-word"]))
     structlog.get_logger().info("cooked")
     assert "cooked" in capsys.readouterr().err
 
 
 def test_a_traceback_on_a_console_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("info", "console", "kitchen")
+    configure("info", "console", "kitchen", Redactor(["a-secret-word"]))
     recipe = "spice".upper()
     try:
         int("no number")
@@ -59,3 +60,16 @@ def test_a_traceback_on_a_console_shows_no_values_of_variables(capsys: pytest.Ca
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert recipe not in shown
+
+
+def test_no_line_holds_a_secret_nor_a_piece_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("json", "console"):
+        configure("info", form, "kitchen", Redactor(["a-secret-word", "1234567890"]))
+        try:
+            raise ValueError("a-secret-word")  # noqa: EM101, TRY301 - the message is the point
+        except ValueError:
+            structlog.get_logger().exception("a-secret-word", said=["a-secret-word", 1234567890], cut="a-secr…")
+        shown = capsys.readouterr().err
+        assert "a-secr" not in shown
+        assert "1234567890" not in shown
+        assert "Traceback" in shown

@@ -1,0 +1,25 @@
+"""What the database holds sealed, as the gateway works with it."""
+
+from msgspec.structs import replace
+
+from ductile.dispatch.errors import SealedByAnotherKey
+from ductile.document.vault import Unsealable, Vault, is_sealed
+from ductile.model.job import Claimed
+
+
+def unseal(vault: Vault, text: bytes, what: str) -> bytes:
+    """The text, opened where it is sealed. Raises SealedByAnotherKey."""
+    try:
+        return vault.open(text)
+    except Unsealable:
+        raise SealedByAnotherKey(what=what) from None
+
+
+def unsealed_claim(claimed: Claimed, vault: Vault) -> Claimed:
+    """The claimed job with a payload and baggage that can be read. Raises SealedByAnotherKey."""
+    event = claimed.event
+    if not is_sealed(event.payload) and not is_sealed(claimed.context):
+        return claimed
+    payload = unseal(vault, event.payload, "payload of this job")
+    context = unseal(vault, claimed.context, "baggage of this run")
+    return replace(claimed, event=replace(event, payload=payload), context=context)
