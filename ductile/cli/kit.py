@@ -59,7 +59,8 @@ def new(
     """Make a working plugin: manifest, code, README, tests and a schema for the editor."""
     from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.new import check_name, check_place, make, missing_programs  # noqa: PLC0415
-    from ductile.kit.template import BUILD, TRADES, Language, plugin_files  # noqa: PLC0415
+    from ductile.kit.template import TRADES, Language, plugin_files  # noqa: PLC0415
+    from ductile.plugin.trust import BUILD  # noqa: PLC0415
 
     if lang not in tuple(Language):
         raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
@@ -112,6 +113,7 @@ def conform(
     ] = None,
     config: Settings = None,
     env: Variables = None,
+    build: Annotated[bool, typer.Option(help="Run the plugin's `build.sh` first, if it has one.")] = True,
     timeout: Limit = None,
     grace: Annotated[
         str | None, typer.Option("--grace", metavar="DURATION", help="From SIGTERM to SIGKILL; 5s when not given.")
@@ -142,6 +144,7 @@ def conform(
         timeout=read_duration("--timeout", timeout) or suite.TIMEOUT,
         kill_grace=read_duration("--grace", grace) or KILL_GRACE,
         at_once=at_once,
+        build=build,
     )
     report = ended(suite.examine(folder, options))
     if target is not None:

@@ -1,13 +1,17 @@
 """Builds a plugin by its own `build.sh`."""
 
 import asyncio
+import errno
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from ductile.kit.errors import BuildFailed
-from ductile.kit.template import BUILD
+from ductile.kit.subject import open_folder
+from ductile.plugin.runner.refusal import is_program
+from ductile.plugin.trust import BUILD
 
 _SOURCES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
 _NO_SOURCES = frozenset({"target", "node_modules", "tests"})
@@ -16,13 +20,13 @@ BUILD_OUTPUT = 1024 * 1024
 
 
 def needs_build(folder: Path) -> bool:
-    """Whether the folder has a `build.sh` that can be run."""
-    return os.access(folder / BUILD, os.X_OK) and (folder / BUILD).is_file()
+    """Whether the folder has a `build.sh`."""
+    return (folder / BUILD).is_file()
 
 
-def unbuilt(folder: Path, made: Path) -> Path | None:
+def newer_source(folder: Path, made: Path) -> Path | None:
     """A source that was changed after the last build; None where there is none, or nothing is built."""
-    if not needs_build(folder):
+    if not needs_build(folder) and not is_program(made):
         return None
     built_at = made.stat().st_mtime_ns
     for place, folders, files in os.walk(folder):
@@ -35,7 +39,24 @@ def unbuilt(folder: Path, made: Path) -> Path | None:
 
 
 async def build(folder: Path) -> None:
-    """Run `build.sh` in the folder. Raises BuildFailed with what it said."""
+    """Run `build.sh` in the folder. Raises BuildFailed with what it said, also where it made nothing of the sources."""
+    began = time.time_ns()
+    await _run(folder)
+    opened = open_folder(folder)
+    entrypoint = opened.loaded.manifest.entrypoint if opened.loaded.manifest else None
+    if entrypoint is None:
+        return
+    made = folder / entrypoint
+    if not made.exists():
+        said = f"It ended with 0, but there is no `{entrypoint}`, which the manifest names as the entrypoint."
+    elif (newer := newer_source(folder, made)) is not None and newer.stat().st_mtime_ns < began:
+        said = f"It ended with 0, but {newer} is newer than `{entrypoint}`; does it go on after an error (`set -e`)?"
+    else:
+        return
+    raise BuildFailed(command=str(folder / BUILD), folder=folder, exit_code=0, output=said)
+
+
+async def _run(folder: Path) -> None:
     script = (folder / BUILD).resolve()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -47,7 +68,8 @@ async def build(folder: Path) -> None:
             start_new_session=True,
         )
     except OSError as error:
-        raise BuildFailed(command=str(script), folder=folder, exit_code=127, output=error.strerror or "") from None
+        reason = f"{error.strerror}; run `chmod +x {script}`" if error.errno == errno.EACCES else str(error.strerror)
+        raise BuildFailed(command=str(script), folder=folder, exit_code=126, output=reason) from None
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:

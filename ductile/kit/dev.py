@@ -20,7 +20,7 @@ from ductile.kit.run import Given, Ran, run_once
 from ductile.kit.scratch import scratch
 from ductile.kit.settings import read_cases, read_settings
 from ductile.kit.subject import instance, open_folder
-from ductile.kit.template import BUILD
+from ductile.plugin.trust import BUILD
 
 Show = Callable[[dict[str, Any], str], None]
 """Takes a round: as a document, and as text for people."""
@@ -118,7 +118,9 @@ async def _round(folder: Path, command: str | None, given: Given, show: Show) ->
             await build(folder)
         ran = await _run(folder, command, given)
     except BuildFailed as error:
-        text = f"{folder / BUILD} failed (exit code {error.details['exit_code']}):\n{error.output.rstrip()}"
+        code = error.details["exit_code"]
+        ended = f" (exit code {code})" if code else ""
+        text = f"{folder / BUILD} failed{ended}, and nothing was run:\n{error.output.rstrip()}"
         show({"error": error.code, "message": error.message, "output": error.output}, text)
         return False, state
     except DuctileError as error:

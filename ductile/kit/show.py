@@ -19,7 +19,7 @@ _MARKS = {Verdict.PASSED: "ok  ", Verdict.FAILED: "FAIL", Verdict.SKIPPED: "skip
 
 
 def lines(report: Report, *, all_skips: bool = False) -> Iterator[str]:
-    """The report, line by line; skips only where they are asked for."""
+    """The report, line by line. Skipped cases stand at its end by their reasons, or where they were met."""
     yield f"{report.plugin}  {report.folder}"
     for finding in report.findings:
         verdict = finding.seen.verdict
@@ -31,7 +31,27 @@ def lines(report: Report, *, all_skips: bool = False) -> Iterator[str]:
             yield from _wrapped("note:", report.redactor.text(remark))
         if verdict is Verdict.FAILED:
             yield from _explained(report, finding)
+    if not all_skips:
+        yield from _skipped(report)
     yield summary(report)
+
+
+def _skipped(report: Report) -> Iterator[str]:
+    """What was not tried, and why: the cases of one reason on one line."""
+    reasons: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.seen.verdict is Verdict.SKIPPED and finding.case != "answers":
+            reasons.setdefault(finding.seen.said, []).append(finding.name)
+    for reason, names in reasons.items():
+        text = f"{', '.join(names)}: {report.redactor.text(reason)}"
+        yield from textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent="  skip  ",
+            subsequent_indent=" " * 8,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def summary(report: Report) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ ON_EACH_COMMAND: Mapping[str, tuple[str, Check]] = {
 }
 ON_THE_WHOLE: Mapping[str, str] = {
     "manifest": whole.MANIFEST,
+    "build": whole.BUILT,
     "trust": whole.TRUST,
     "config": whole.CONFIG,
     "malformed": whole.MALFORMED,
@@ -88,6 +89,8 @@ class Options(Struct, frozen=True, kw_only=True):
     timeout: Millis = TIMEOUT
     kill_grace: Millis = KILL_GRACE
     at_once: int = AT_ONCE
+    build: bool = True
+    """Whether `build.sh` is run first."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -167,6 +170,11 @@ class _Exam:
     async def run(self, opened: Opened, config: Mapping[str, Any], env: Mapping[str, str]) -> None:
         """All cases: files first, then commands, then what is no command."""
         self._note("manifest", None, whole.manifest(opened))
+        made, seconds = await _timed(partial(whole.built, opened, build_it=self._options.build))
+        self._note("build", None, made, seconds)
+        if made.verdict is Verdict.FAILED:
+            return
+        opened = open_folder(opened.folder)  # with what was built
         self._note("trust", None, whole.trust(opened))
         manifest = opened.loaded.manifest
         if opened.errors or manifest is None:
@@ -254,7 +262,9 @@ class _Exam:
         return not only or case in only or f"{case}[{of}]" in only
 
     def _note(self, case: str, of: str | None, seen: Seen, seconds: float = 0.0) -> None:
-        if self._wanted(case, of) or (seen.verdict is Verdict.FAILED and case in ("manifest", "trust", "config")):
+        if self._wanted(case, of) or (
+            seen.verdict is Verdict.FAILED and case in ("manifest", "build", "trust", "config")
+        ):
             self.findings.append(Finding(case=case, of=of, rule=RULES[case], seen=seen, seconds=seconds))
 
 
@@ -271,8 +281,8 @@ async def _look(talk: Talk, case: str, room: asyncio.Semaphore, *, silent: bool)
     return await _timed(lambda: ON_EACH_COMMAND[case][1](talk), room)
 
 
-async def _timed(look: Callable[[], Awaitable[Seen]], room: asyncio.Semaphore) -> tuple[Seen, float]:
-    async with room:
+async def _timed(look: Callable[[], Awaitable[Seen]], room: asyncio.Semaphore | None = None) -> tuple[Seen, float]:
+    async with room or nullcontext():
         began = time.monotonic()
         seen = await look()
         return seen, time.monotonic() - began

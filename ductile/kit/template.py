@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.manifest_schema import manifest_schema
+from ductile.plugin.trust import BUILD
 
 SCHEMA = "manifest.schema.json"
-BUILD = "build.sh"
 _HOW_TO_BUILD = "`./{script}` builds `{entrypoint}`, which the manifest names: run it first, and after each change.\n\n"
 _WRONG = (
     "A blank name is a permanent error (`retry: false`); a `greeting` that is no text ends with exit code 78, "

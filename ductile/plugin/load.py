@@ -108,7 +108,8 @@ def load_plugin(
             executable = executable_of(found.folder, manifest.entrypoint, allow_symlinks=allow_symlinks, owners=owners)
     except (Untrusted, OSError) as error:
         executable = None
-        problems = (*problems, Problem(code="untrusted", message=str(error), mark=untrusted))
+        code = getattr(error, "code", Untrusted.code)
+        problems = (*problems, Problem(code=code, message=str(error), mark=untrusted))
     return Loaded(
         name=_name(document.value, found.folder, manifest),
         folder=found.folder,

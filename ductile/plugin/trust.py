@@ -1,6 +1,7 @@
 """Whether a plugin's files can be trusted to run, and will run at all."""
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -9,8 +10,20 @@ from typing import NoReturn
 
 from ductile.plugin.trusted_path import Untrusted, check_entry
 
+BUILD = "build.sh"
+"""What builds the entrypoint of a compiled plugin."""
+
+_BUILD_COMMANDS = {"go.mod": "go build", "Cargo.toml": "cargo build --release", "Makefile": "make"}
+"""A file by which a project is known that has to be built → what builds it."""
+
 _SHEBANG_LENGTH = 256
 """Bytes the kernel reads of a `#!` line."""
+
+
+class Unbuilt(Untrusted):
+    """The entrypoint is not there because nobody has built it."""
+
+    code = "unbuilt"
 
 
 def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool, owners: frozenset[int]) -> Path:
@@ -21,7 +34,7 @@ def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool, owners
     inside = os.path.realpath(folder)
     path = os.path.join(inside, *named.parts)  # noqa: PTH118  # a thousand plugins: texts are ten times as fast as paths
     if not os.path.lexists(path):
-        _refuse(f"the entrypoint `{entrypoint}` does not exist in {folder}")
+        _refuse_missing(folder, entrypoint)
     try:
         resolved = _resolved(inside, named.parts)
     except OSError:
@@ -109,6 +122,18 @@ def start_of(path: str | Path) -> bytes:
         return os.read(file, _SHEBANG_LENGTH)
     finally:
         os.close(file)
+
+
+def _refuse_missing(folder: Path, entrypoint: str) -> NoReturn:
+    """Tells what is not built yet from what is not there. Raises Untrusted."""
+    how = f"run `{shlex.quote(str(folder / BUILD))}`" if (folder / BUILD).is_file() else None
+    for source, command in _BUILD_COMMANDS.items():
+        if how is None and (folder / source).is_file():
+            how = f"run `{command}` in {folder} so that it makes `{entrypoint}`"
+    if how is not None:
+        message = f"the entrypoint `{entrypoint}` is not built yet; {how}"
+        raise Unbuilt(message)
+    _refuse(f"the entrypoint `{entrypoint}` does not exist in {folder}")
 
 
 def _refuse(message: str) -> NoReturn:

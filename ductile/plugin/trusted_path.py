@@ -17,6 +17,8 @@ _MOST_LINKS = 40
 class Untrusted(Exception):
     """Carries the sentence that says why, and what to do."""
 
+    code = "untrusted"
+
 
 def gateway_owners() -> frozenset[int]:
     """The users whose files are always trusted: the gateway's own and root."""

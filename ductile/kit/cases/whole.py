@@ -5,25 +5,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from ductile.kit.bench import Exchange
-from ductile.kit.build import unbuilt
+from ductile.kit.build import build, needs_build, newer_source
 from ductile.kit.cases.talk import Lab, answered, told
+from ductile.kit.errors import BuildFailed
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe
 from ductile.kit.request import changed
 from ductile.kit.scratch import scratch
 from ductile.kit.subject import Opened, config_problems
-from ductile.kit.template import BUILD
 from ductile.model.manifest import Manifest
 from ductile.plugin.protocol import PROTOCOL
+from ductile.plugin.trust import BUILD
 
 MANIFEST = "manifest.yaml holds what a manifest may hold; manifest.schema.json tells an editor the same."
+BUILT = "The entrypoint is made from the sources that are there: `build.sh`, where there is one, ends with 0."
 TRUST = "The entrypoint is executable, its interpreter is there, and nobody but its owner may change it."
 CONFIG = "The configuration has what `config_keys.required` and `config_schema` ask for."
 MALFORMED = "What is no request is answered by an error or an exit code other than 0, and not by hanging."
 TIMING = "How long a start takes is said, not judged."
 
 _STARTS = 5
-_UNTRUSTED = "untrusted"
+_BUILD_LINES = 40
+_FILES = frozenset({"untrusted", "unbuilt"})
+"""Problems of files, not of the manifest."""
+_MEND_BUILD = "Mend what the compiler names, or install the program that is missing. An older build is not tested."
+_BUILD_IT = "Build it again; with a build.sh beside the manifest, `plugin test` and `plugin dev` do so themselves."
 _TRUSTED = (
     "Correct what is named: the entrypoint in the manifest, the file's mode by `chmod`, "
     "or its first line, as in `#!/usr/bin/env python3`."
@@ -41,7 +47,7 @@ KINDS: Mapping[str, str] = {
 
 def manifest(opened: Opened) -> Seen:
     """The manifest could be read."""
-    wrong = [str(problem) for problem in opened.errors if problem.code != _UNTRUSTED]
+    wrong = [str(problem) for problem in opened.errors if problem.code not in _FILES]
     if wrong:
         return failed("\n".join(wrong), "Correct the named lines; the first mistake may be the cause of the others.")
     return passed(*(str(problem) for problem in opened.warnings))
@@ -49,19 +55,36 @@ def manifest(opened: Opened) -> Seen:
 
 def trust(opened: Opened) -> Seen:
     """The files may be run."""
-    wrong = [problem.message for problem in opened.errors if problem.code == _UNTRUSTED]
+    wrong = [problem for problem in opened.errors if problem.code in _FILES]
     if wrong:
-        build = opened.folder / BUILD
-        absent = build.exists() and "does not exist" in wrong[0]
-        fix = f"Run {build}, which makes it." if absent else _TRUSTED
-        return failed("\n".join(f"{message}." for message in wrong), fix)
-    made = opened.loaded.executable
-    if made is None:
+        fix = _BUILD_IT if wrong[0].code == "unbuilt" else _TRUSTED
+        return failed("\n".join(f"{problem.message}." for problem in wrong), fix)
+    return passed() if opened.loaded.executable else skipped("the manifest says no entrypoint yet")
+
+
+async def built(opened: Opened, *, build_it: bool) -> Seen:
+    """What is tested was made from the sources that are there."""
+    manifest, folder = opened.loaded.manifest, opened.folder
+    if manifest is None:
         return skipped("the manifest says no entrypoint yet")
-    newer = unbuilt(opened.folder, made)
-    if newer is None:
+    if needs_build(folder) and build_it:
+        try:
+            await build(folder)
+        except BuildFailed as error:
+            code = error.details["exit_code"]
+            ended = f" with exit code {code}" if code else ""
+            return failed(f"{folder / BUILD} failed{ended}:\n{tail(error.output)}", _MEND_BUILD)
         return passed()
-    return passed(f"{newer} is newer than {made.name}, which is tested as it is: run {opened.folder / BUILD}")
+    made = folder / manifest.entrypoint
+    newer = newer_source(folder, made) if made.is_file() else None
+    if newer is not None:
+        return failed(f"{newer} is newer than {made}, so what is there is not what its sources say.", _BUILD_IT)
+    return skipped("--no-build was given" if needs_build(folder) else f"it has no {BUILD}: nothing is built")
+
+
+def tail(output: str) -> str:
+    """The last lines of what a compiler said."""
+    return "\n".join(output.rstrip().splitlines()[-_BUILD_LINES:])
 
 
 def config(found: Manifest, given: Mapping[str, Any]) -> Seen:

@@ -1,5 +1,6 @@
 """The kit passes every bundled and every fresh plugin, and fails what is broken: by the one case meant for it."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.gateway import write_plugin
 from support.kit import BREAKS, Break, Fresh, built, examined, failed, replace, text
 
+from ductile.kit.dev import once
 from ductile.kit.finding import Verdict
+from ductile.kit.run import Given
 from ductile.kit.template import TRADES, Language
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +33,7 @@ def test_a_fresh_plugin_keeps_every_rule_and_its_own_tests_pass(fresh: Fresh, la
     folder = built(fresh(language, "greeter"))
     report = examined(folder)
     assert report.ok, text(report)
-    assert report.count(Verdict.PASSED) == 46
+    assert report.count(Verdict.PASSED) == 46 + TRADES[Language(language)].builds
     ran = subprocess.run(
         TRADES[Language(language)].test, shell=True, cwd=folder, capture_output=True, text=True, check=False
     )
@@ -143,17 +147,53 @@ def test_a_fresh_python_plugin_has_nothing_to_lint(fresh: Fresh) -> None:
 
 
 def test_a_plugin_that_was_not_built_is_told_how(fresh: Fresh) -> None:
-    report = examined(fresh("go", "greeter"))
+    report = examined(fresh("go", "greeter"), build=False)
     assert failed(report) == {"trust"}
-    assert "build.sh, which makes it" in text(report)
+    assert "the entrypoint `run` is not built yet; run `" in text(report)
 
 
-def test_a_program_that_is_older_than_its_source_is_told(fresh: Fresh) -> None:
+def test_a_program_that_is_older_than_its_source_is_not_tested(fresh: Fresh) -> None:
     folder = built(fresh("go", "greeter"))
-    assert "newer" not in text(examined(folder, only=frozenset({"trust"})))
+    assert examined(folder, only=frozenset({"trust"}), build=False).ok
     later = (folder / "run").stat().st_mtime_ns + 1_000_000
     os.utime(folder / "main.go", ns=(later, later))
-    assert "main.go is newer than run" in text(examined(folder, only=frozenset({"trust"})))
+    report = examined(folder, build=False)
+    assert failed(report) == {"build"}
+    assert "main.go is newer than" in text(report)
+
+
+COMPILER = """#!/bin/sh
+%s
+echo "main.c:1: error: expected ';'" >&2
+exit %d
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "mode", "says"),
+    [
+        (COMPILER % ("", 1), 0o755, "exit code 1: main.c:1: error: expected ';'"),
+        (COMPILER % ("no-such-compiler main.c", 127), 0o755, "exit code 127: "),
+        (COMPILER % ("", 0), 0o755, "It ended with 0, but"),
+        (COMPILER % ("rm run", 0), 0o755, "It ended with 0, but there is no `run`"),
+        (COMPILER % ("", 0), 0o644, "Permission denied; run `chmod +x "),
+        ("#!/no/such/shell\n", 0o755, "exit code 126: "),
+    ],
+)
+def test_an_old_program_is_never_passed_when_the_build_fails(tmp_path: Path, script: str, mode: int, says: str) -> None:
+    folder = write_plugin(tmp_path, "old", "#!/bin/sh\necho old\n", output="text")
+    (folder / "main.c").write_text("int main(\n")
+    later = (folder / "run").stat().st_mtime_ns + 1_000_000
+    os.utime(folder / "main.c", ns=(later, later))
+    (folder / "build.sh").write_text(script)
+    (folder / "build.sh").chmod(mode)
+    report = examined(folder)
+    assert failed(report) == {"build"}
+    assert says in text(report)
+    assert {one.case for one in report.findings} == {"manifest", "build"}
+    shown: list[str] = []
+    assert not asyncio.run(once(folder, None, Given(), lambda _, told: shown.append(told)))
+    assert says.partition(": ")[2] in shown[0]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,17 @@ def test_the_text_says_what_was_sent_what_came_back_which_rule_and_what_to_do() 
     assert "s3cr3t-value" not in text
 
 
+def test_what_was_skipped_is_named_with_its_reason_without_asking() -> None:
+    more = [finding("concurrency", skipped("it keeps no state")), finding("deadline", skipped("it reads nothing"))]
+    report = Report(
+        plugin="demo", folder=Path("demo"), findings=(*REPORT.findings, *more), seconds=1.5, redactor=Redactor()
+    )
+    *_, first, second, summary = show.lines(report)
+    assert first == "  skip  state[greet], concurrency[greet]: it keeps no state"
+    assert second == "  skip  deadline[greet]: it reads nothing"
+    assert summary == "1 passed, 1 failed, 3 skipped in 1.5 s"
+
+
 def test_the_document_has_the_same() -> None:
     document = show.document(REPORT)
     assert (document["ok"], document["passed"], document["failed"], document["skipped"]) == (False, 1, 1, 1)
