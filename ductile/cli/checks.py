@@ -26,6 +26,7 @@ from ductile.client import UNIX, Client, ClientError, Unreachable
 from ductile.config.compile import Compiled
 from ductile.config.load import Layers
 from ductile.config.redline import masked
+from ductile.http.port_holder import tcp_holder
 from ductile.model.clock import rfc3339
 from ductile.store.lock import NETWORK, file_system, read_mounts
 
@@ -201,11 +202,17 @@ def _bindable(address: str) -> Finding:
             one.bind((host.strip("[]"), int(port)))
     except OSError as error:
         advice = {
-            errno.EADDRINUSE: "Something listens there and does not answer: stop it, or set `api.listen`.",
+            errno.EADDRINUSE: in_the_way(host.strip("[]"), int(port)),
             errno.EACCES: "A port below 1024 needs CAP_NET_BIND_SERVICE; set `api.listen` to a higher one.",
         }.get(error.errno or 0, "Set `api.listen` to an address of this machine.")
         return Finding("listen", FAIL, f"{address} cannot be listened at: {error.strerror}", advice)
     return Finding("listen", OK, f"{address} is free")
+
+
+def in_the_way(host: str, port: int) -> str:
+    """What to do about who listens at a port and does not answer."""
+    holder = tcp_holder(host, port)
+    return f"{holder or 'Something'} listens there and does not answer: stop it, or set `api.listen`."
 
 
 def limits(workers: int) -> Finding:

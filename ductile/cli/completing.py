@@ -140,6 +140,34 @@ def statuses(incomplete: str) -> list[str]:
     return [state.value for state in State if state.startswith(incomplete)]
 
 
+def languages(incomplete: str) -> list[str]:
+    """The languages that a new plugin may be written in."""
+    from ductile.kit.template import Language  # noqa: PLC0415 - as above
+
+    return [language.value for language in Language if language.startswith(incomplete)]
+
+
+def settings(ctx: typer.Context, incomplete: str) -> list[Item]:
+    """The paths of settings and sections that begin so, one part further than what stands there."""
+    import os  # noqa: PLC0415 - as above
+
+    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.path import shown  # noqa: PLC0415 - as above
+    from ductile.config.reveal import Shown  # noqa: PLC0415 - as above
+    from ductile.errors import DuctileError  # noqa: PLC0415 - as above
+
+    try:
+        found = Shown(load_layers(find_config(ctx.params.get("config"), os.environ), os.environ)).settings
+    except (DuctileError, OSError, ValueError):  # an error at the prompt helps nobody
+        return []
+    named = {shown(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
+    return [
+        (name, one.source if shown(one.path) == name else "a section")
+        for name, one in named.items()
+        if name.startswith(incomplete) and not {".", "["} & set(name[len(incomplete) + 1 :])
+    ]
+
+
 def methods(incomplete: str) -> list[str]:
     """The methods of HTTP that the gateway answers."""
     return [one for one in ("GET", "POST", "HEAD", "OPTIONS") if one.startswith(incomplete.upper())]

@@ -7,6 +7,7 @@ import typer
 
 from ductile.cli.codes import Exit
 from ductile.cli.command import command, noun
+from ductile.cli.completing import settings
 from ductile.cli.output import Out
 
 if TYPE_CHECKING:  # imports pydantic
@@ -34,7 +35,8 @@ def check(out: Out) -> None:
 def show(
     out: Out,
     path: Annotated[
-        str | None, typer.Argument(metavar="[PATH]", help="Only this section, such as plugins.echo.")
+        str | None,
+        typer.Argument(metavar="[PATH]", help="Only this section, such as plugins.echo.", autocompletion=settings),
     ] = None,
     *,
     written: Annotated[bool, typer.Option("--written", help="Only what files and variables set.")] = False,
@@ -51,7 +53,10 @@ def show(
 
 @command(app, config=True)
 def get(
-    out: Out, path: Annotated[str, typer.Argument(metavar="PATH", help="Such as api.listen or plugins.echo.")]
+    out: Out,
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="Such as api.listen or plugins.echo.", autocompletion=settings)
+    ],
 ) -> None:
     """Print the value of one setting, or of a section with its defaults. Secrets are not printed."""
     from ductile.config.path import parse_path  # noqa: PLC0415 - --help does not need it

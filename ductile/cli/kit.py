@@ -13,6 +13,7 @@ import typer
 
 from ductile.cli.codes import Exit, UsageError
 from ductile.cli.command import command, noun
+from ductile.cli.completing import languages
 from ductile.cli.options import Payload
 from ductile.cli.output import Out, save, writable
 from ductile.cli.payload import read_json, read_payload
@@ -46,7 +47,12 @@ def new(
     out: Out,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     *,
-    lang: Annotated[str, typer.Option("--lang", metavar="python|node|bash|go|rust", help="What it is written in.")],
+    lang: Annotated[
+        str,
+        typer.Option(
+            "--lang", metavar="python|node|bash|go|rust", help="What it is written in.", autocompletion=languages
+        ),
+    ],
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where its folder is made, such as a plugin root.")
     ] = Path(),

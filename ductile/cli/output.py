@@ -28,7 +28,8 @@ gateway they name: `out.ask(lambda client: client.job(id))`.
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +38,7 @@ import typer
 
 from ductile.cli import render
 from ductile.cli.codes import OutputFailed, UsageError, WaitedTooLong
+from ductile.cli.spinner import Spinner, is_wanted
 from ductile.errors import DuctileError
 
 if TYPE_CHECKING:  # aiohttp and pydantic take longer to import than `--help` to run
@@ -77,6 +79,7 @@ class Out:
         self.quiet, self.verbose = quiet, verbose
         self._file = writable(output) if output not in (None, "-") else None
         self._kept: list[str] = []
+        self._spinner: Spinner | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -172,18 +175,45 @@ class Out:
     def tell(self, sentence: str) -> None:
         """A sentence for people, on stderr."""
         if not self.quiet:
+            self._hide()
             tell(sentence)
 
     def detail(self, sentence: str) -> None:
         """What only --verbose tells."""
         if self.verbose:
+            self._hide()
             tell(sentence)
 
-    def ask(self, work: "Callable[[Client], Awaitable[Any]]") -> Any:
-        """What the gateway answers. Raises the client's errors, and those of finding out which gateway it is."""
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Meanwhile a sign turns on stderr, from the first second on, where a person waits there."""
+        outer = self._spinner
+        if outer is not None:
+            before, outer.text = outer.text, text
+            try:
+                yield
+            finally:
+                outer.text = before
+            return
+        if self.quiet or not is_wanted():
+            yield
+            return
+        with Spinner(text) as spinner:
+            self._spinner = spinner
+            try:
+                yield
+            finally:
+                self._spinner = None
+
+    def ask(self, work: "Callable[[Client], Awaitable[Any]]", waits_for: str | None = "The gateway works on it") -> Any:
+        """What the gateway answers. `waits_for` is what a person sees meanwhile; None where what comes is printed.
+
+        Raises the client's errors, and those of finding out which gateway it is.
+        """
         from ductile.cli.target import exchange  # noqa: PLC0415 - imports the client
 
-        return exchange(work, self.target(), self.detail)
+        with nullcontext() if waits_for is None else self.busy(waits_for):
+            return exchange(work, self.target(), self.detail)
 
     def target(self) -> "Target":
         """The gateway that the options or their defaults name. Raises ConfigNotFound, UsageError."""
@@ -197,8 +227,13 @@ class Out:
     def _lines(self, lines: Iterable[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines))
 
+    def _hide(self) -> None:
+        if self._spinner is not None:
+            self._spinner.hide()
+
     def _write(self, text: str) -> None:
         if self._file is None:
+            self._hide()
             sys.stdout.write(text)
         else:
             self._kept.append(text)

@@ -25,18 +25,63 @@ PipelineFilter = Annotated[
 StateFilter = Annotated[
     str | None, typer.Option("--state", metavar="queued|held", help="Only what is queued, or only what is held.")
 ]
+WAITING = ("queued", "running", "held")
+ENDS = ("succeeded", "failed", "timed_out", "dead", "cancelled")
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @command(app, gateway=True)
 def stats(out: Out) -> None:
-    """Show what waits and runs, and how the last day went."""
+    """Show what waits and runs, and how the last day went: in all, and of each plugin."""
 
     async def work(client: "Client") -> tuple[Json, Json]:
         return await client.analytics_queue(), await client.analytics_summary()
 
     queue, summary = out.ask(work)
-    out.fields({**queue, "last_day": summary}, document={"queue": queue, "summary": summary})
+    if not out.for_people:
+        out.fields({}, document={"queue": queue, "summary": summary})
+        return
+    out.fields(totals(queue, summary))
+    rows = plugin_rows(queue, summary)
+    if rows:
+        out.lines([""])
+        columns = {name.upper(): name for name in ("plugin", *WAITING, *ENDS)}
+        out.rows({**columns, "SUCCESS": lambda row: percent(row.get("success_rate"))}, rows)
+
+
+def totals(queue: Json, summary: Json) -> Json:
+    """What there is in all, as lines for people."""
+    workers, durations = queue.get("workers") or {}, summary.get("duration_ms") or {}
+    oldest = queue.get("oldest_queued_seconds")
+    return {
+        "queued": queue.get("queue_depth"),
+        "oldest": f"waits for {oldest:.1f} s" if oldest else None,
+        "running": queue.get("running"),
+        "held": queue.get("held"),
+        "workers": f"{workers['busy']} of {workers['max']} are busy" if workers else None,
+        "last day": f"{summary.get('total')} jobs, {percent(summary.get('success_rate')) or 'none'} succeeded",
+        "durations": ", ".join(f"{name} {ms} ms" for name, ms in durations.items() if ms is not None) or None,
+    }
+
+
+def plugin_rows(queue: Json, summary: Json) -> list[Json]:
+    """A row of each plugin: what of it waits and runs now, and how the jobs of the last day ended."""
+    now, day = queue.get("by_plugin") or {}, summary.get("by_plugin") or {}
+    return [
+        {
+            "plugin": plugin,
+            **dict.fromkeys(WAITING, 0),
+            **now.get(plugin, {}),
+            **{end: (day.get(plugin, {}).get("stats") or {}).get(end, 0) for end in ENDS},
+            "success_rate": day.get(plugin, {}).get("success_rate"),
+        }
+        for plugin in sorted({*now, *day})
+    ]
+
+
+def percent(share: float | None) -> str | None:
+    """`99.5 %`."""
+    return None if share is None else f"{share * 100:.1f} %"
 
 
 @command(app, gateway=True, changes=True)

@@ -7,6 +7,7 @@ import typer
 
 from ductile.cli.codes import UsageError
 from ductile.cli.command import command, noun
+from ductile.cli.completing import settings
 from ductile.cli.output import Out
 
 if TYPE_CHECKING:  # imports a YAML parser
@@ -15,7 +16,12 @@ if TYPE_CHECKING:  # imports a YAML parser
 app = noun("Change settings.")
 
 Setting = Annotated[
-    str, typer.Argument(metavar="PATH", help='Such as service.log_level, routes[0].to, plugin_roots[+], plugins."a.b".')
+    str,
+    typer.Argument(
+        metavar="PATH",
+        help='Such as service.log_level, routes[0].to, plugin_roots[+], plugins."a.b".',
+        autocompletion=settings,
+    ),
 ]
 File = Annotated[
     str | None,

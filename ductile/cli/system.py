@@ -12,9 +12,22 @@ from ductile.cli.output import Out
 app = noun("Start, look at, reload, pause and stop a gateway.")
 
 
+Listen = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--listen", metavar="ADDRESS", help="In place of api.listen: host:port or unix:/path. May be repeated."
+    ),
+]
+UNIX = "unix:"
+LISTEN_VARIABLE = "DUCTILE_API__LISTEN"
+"""The variable of the setting that --listen stands for, over reloads too."""
+
+
 @command(app, config=True)
-def start(out: Out) -> None:
+def start(out: Out, *, listen: Listen = None) -> None:
     """Run the gateway in the foreground until it is stopped (SIGTERM, Ctrl-C, `ductile system stop`)."""
+    if listen:
+        os.environ[LISTEN_VARIABLE] = listen_setting(listen)
     from ductile.cli.gateway import gateway  # noqa: PLC0415 - the whole gateway, which no other command needs
     from ductile.config.collector import collecting_later  # noqa: PLC0415 - as above
 
@@ -28,6 +41,22 @@ def start(out: Out) -> None:
             compiled(location, os.environ)  # its error is JSON, where the gateway writes lines
         code = run(location)
     raise typer.Exit(code)
+
+
+def listen_setting(addresses: list[str]) -> str:
+    """The addresses as the variable of the setting has them. Raises UsageError."""
+    import json  # noqa: PLC0415 - only this option needs it
+
+    from ductile.config.address_checks import read_address  # noqa: PLC0415 - as above
+
+    found = []
+    for one in addresses:
+        path = one.removeprefix(UNIX)
+        try:
+            found.append(read_address(f"{UNIX}{os.path.abspath(path)}" if path and path != one else one))  # noqa: PTH100
+        except ValueError as error:
+            raise UsageError(reason=f"--listen {error}") from None
+    return json.dumps(found)
 
 
 @command(app, gateway=True, waits=True)

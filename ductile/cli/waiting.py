@@ -42,7 +42,7 @@ def run_job(out: Out, start: Work, *, follow: bool = False) -> Json:
             return accepted
         return await wait_for(out, client, accepted)
 
-    job: Json = out.ask(work)
+    job: Json = out.ask(work, waits_for=None) if follow else out.ask(work)
     return job
 
 
@@ -70,7 +70,8 @@ async def wait_for(out: Out, client: "Client", job: Json) -> Json:
         return job
     out.detail(f"Waiting for job {job['job_id']}")
     try:
-        return await until_ended(client, job["job_id"], out.timeout, AttemptNotices(out, client).look)
+        with out.busy(f"Waiting for job {job['job_id']}"):
+            return await until_ended(client, job["job_id"], out.timeout, AttemptNotices(out, client).look)
     except asyncio.CancelledError:  # Ctrl-C
         out.tell(f"The job goes on. {look_at(job)}.")
         raise

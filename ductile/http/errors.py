@@ -44,6 +44,9 @@ class UnknownParameter(BadRequest):
 
 
 class CannotListen(DuctileError):
-    """The API cannot listen at {address} (api.listen): {reason}."""
+    """The API cannot listen at {address} (api.listen): {reason}. {advice}."""
 
     code = "cannot_listen"
+
+    def __init__(self, *, address: str, reason: str, advice: str = "Set another `api.listen`") -> None:
+        super().__init__(address=address, reason=reason, advice=advice)

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ductile.http.errors import CannotListen
+from ductile.http.port_holder import Holder, tcp_holder, unix_holder
 
 UNIX = "unix:"
 BACKLOG = 1024
@@ -31,6 +32,29 @@ def backlog() -> int:
 def _descriptors() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS * 2 if soft == resource.RLIM_INFINITY else soft
+
+
+OTHER_ADDRESS = "listen elsewhere: `api.listen`, or `ductile system start --listen ADDRESS`"
+
+
+def cannot_listen(address: str, error: OSError) -> CannotListen:
+    """The error with who is in the way, as far as that can be seen, and with what to do."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        host, port = split(address)
+        return in_use(address, tcp_holder(host, port))
+    advice = {
+        errno.EACCES: f"A port below 1024 needs root or CAP_NET_BIND_SERVICE; {OTHER_ADDRESS}",
+        errno.EADDRNOTAVAIL: f"No interface of this machine has it (`ip address` lists them); {OTHER_ADDRESS}",
+    }.get(error.errno or 0, f"{OTHER_ADDRESS[0].upper()}{OTHER_ADDRESS[1:]}")
+    return CannotListen(address=address, reason=reason, advice=advice)
+
+
+def in_use(address: str, holder: Holder | None) -> CannotListen:
+    """The error of an address at which somebody listens."""
+    reason = f"another process listens there{f': {holder}' if holder else ''}"
+    stop = f"Stop it (`kill {holder.pid}`)" if holder is not None and holder.pid is not None else "Stop it"
+    return CannotListen(address=address, reason=reason, advice=f"{stop}, or {OTHER_ADDRESS}")
 
 
 def site_for(runner: web.ServerRunner, address: str) -> web.BaseSite:
@@ -81,5 +105,5 @@ def remove_stale(path: Path, address: str) -> None:
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
         outcome = probe.connect_ex(str(path))
     if outcome != errno.ECONNREFUSED:
-        raise CannotListen(address=address, reason="another process listens there")
+        raise in_use(address, unix_holder(path))
     path.unlink(missing_ok=True)

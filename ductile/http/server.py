@@ -9,8 +9,7 @@ from aiohttp.web import BaseRequest
 
 from ductile.http.ask import Ask, Gateway, Handler, Middleware, Reply
 from ductile.http.connections import Connections
-from ductile.http.errors import CannotListen
-from ductile.http.listen import UNIX, max_connections, site_for
+from ductile.http.listen import UNIX, cannot_listen, max_connections, site_for
 from ductile.http.respond import respond
 from ductile.http.stream import send
 from ductile.model.snapshot import Snapshot
@@ -60,7 +59,7 @@ class HttpServer:
         try:
             await site.start()
         except OSError as error:
-            raise CannotListen(address=address, reason=error.strerror or str(error)) from None
+            raise cannot_listen(address, error) from None
         if address.startswith(UNIX):
             path = Path(address.removeprefix(UNIX))
             self._sockets.append((path, path.lstat().st_ino))  # noqa: ASYNC240 - one stat of a local file, at start

@@ -1,6 +1,7 @@
 """The scripts, in a copy of the project whose environment is set up already."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -105,3 +106,46 @@ def test_without_an_interpreter_it_says_what_is_needed(project: Path, tmp_path: 
 def test_each_script_is_short() -> None:
     scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
     assert [path.name for path in scripts if len(path.read_text().splitlines()) > 60] == []
+
+
+def test_an_active_environment_of_the_project_is_not_what_the_new_one_is_made_of(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3.13").symlink_to(sys.executable)
+    script = f'. "{ROOT}/scripts/_env.sh"; find_python'
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    found = subprocess.run(["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == os.path.realpath(sys.executable)
+
+
+def progress(command: str, *, terminal: bool) -> tuple[int, str, str]:
+    """Run a command with its progress; its exit code, what it printed, and what stderr got."""
+    ours, theirs = pty.openpty()
+    try:
+        script = f'. "{ROOT}/scripts/_progress.sh"; with_progress Making {command}'
+        ended = subprocess.run(
+            ["bash", "-c", script],
+            env={**os.environ, "TERM": "xterm"},
+            stdout=subprocess.PIPE,
+            stderr=theirs if terminal else subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(theirs)
+        theirs = -1
+        told = os.read(ours, 65536).decode() if terminal else str(ended.stderr)
+        return ended.returncode, ended.stdout, told
+    finally:
+        for end in (ours, theirs):
+            if end >= 0:
+                os.close(end)
+
+
+def test_who_waits_at_a_terminal_sees_that_a_script_works() -> None:
+    code, out, told = progress("bash -c 'sleep 0.3; echo made; exit 3'", terminal=True)
+    assert (code, out) == (3, "made\n")
+    assert "Making … | 0s" in told
+    assert told.endswith("\x1b[K\r\n")
+
+
+def test_elsewhere_a_line_says_what_a_script_does() -> None:
+    assert progress("bash -c 'echo made; exit 3'", terminal=False) == (3, "made\n", "Making …\n")

@@ -212,3 +212,29 @@ def test_bash_completes_with_the_script(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == ["system", "inspect", "succeeded", ""]
+
+
+def test_the_languages_of_a_new_plugin_are_offered(complete: Complete) -> None:
+    assert complete("plugin", "new", "x", "--lang", "") == ["python", "node", "bash", "go", "rust"]
+    assert complete("plugin", "new", "x", "--lang", "p") == ["python"]
+
+
+@pytest.mark.parametrize("verb", ["get", "set", "show", "unset"])
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [
+        ("ser", {"service"}),
+        ("service.log_", {"service.log_level", "service.log_format"}),
+        ("plugins.", {"plugins.echo"}),
+        ("plugins.echo.config", {"plugins.echo.config", "plugins.echo.config.greeting"}),
+        ("nonsense", set()),
+    ],
+)
+def test_the_paths_of_settings_are_offered(
+    complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, verb: str, begun: str, offered: set[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text("plugins: {echo: {config: {greeting: hi}}}\n")
+    monkeypatch.setenv("DUCTILE_CONFIG_DIR", str(tmp_path))
+    assert set(complete("config", verb, begun)) == offered
+    (tmp_path / "config.yaml").write_text("plugins: [\n")
+    assert "Traceback" not in " ".join(complete("config", verb, begun))

@@ -15,7 +15,41 @@ def test_stats_are_the_queue_and_the_last_day(gateway: FakeGateway, capsys: Capt
     assert main(["queue", "stats"]) == 0
     assert json.loads(capsys.readouterr().out) == {"queue": {"queue_depth": 3}, "summary": {"total": 9}}
     assert main(["queue", "stats", "--format", "table"]) == 0
-    assert capsys.readouterr().out == "queue_depth: 3\nlast_day:\n  total: 9\n"
+    assert capsys.readouterr().out.splitlines() == ["queued:   3", "last day: 9 jobs, none succeeded"]
+
+
+def test_stats_are_a_table_of_the_plugins(gateway: FakeGateway, capsys: Captured) -> None:
+    stats = {"succeeded": 3, "failed": 1, "timed_out": 0, "dead": 2, "cancelled": 0, "queued": 0}
+    gateway.answers |= {
+        "analytics_queue": {
+            "queue_depth": 1,
+            "running": 2,
+            "held": 0,
+            "oldest_queued_seconds": 1.25,
+            "workers": {"max": 4, "busy": 2, "utilization": 0.5},
+            "by_plugin": {"slow": {"queued": 1, "running": 2, "held": 0}},
+        },
+        "analytics_summary": {
+            "total": 6,
+            "success_rate": 0.5,
+            "by_plugin": {"echo": {"stats": stats, "total": 6, "success_rate": 0.5}},
+            "duration_ms": {"p50": 3, "p95": 9, "p99": None},
+        },
+    }
+    assert main(["queue", "stats", "--format", "table"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["queued:", "1"],
+        ["oldest:", "waits", "for", "1.2", "s"],
+        ["running:", "2"],
+        ["held:", "0"],
+        ["workers:", "2", "of", "4", "are", "busy"],
+        ["last", "day:", "6", "jobs,", "50.0", "%", "succeeded"],
+        ["durations:", "p50", "3", "ms,", "p95", "9", "ms"],
+        [],
+        ["PLUGIN", "QUEUED", "RUNNING", "HELD", "SUCCEEDED", "FAILED", "TIMED_OUT", "DEAD", "CANCELLED", "SUCCESS"],
+        ["echo", "0", "0", "0", "3", "1", "0", "2", "0", "50.0", "%"],
+        ["slow", "1", "2", "0", "0", "0", "0", "0", "0"],
+    ]
 
 
 def test_a_purge_without_a_terminal_needs_yes(gateway: FakeGateway, capsys: Captured) -> None:
