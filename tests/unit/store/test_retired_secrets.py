@@ -44,7 +44,9 @@ def test_the_file_is_sealed_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"{", Vault(b"l" * 32).seal(b"{}")])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", Vault(b"l" * 32).seal(b"{}")], ids=["empty", "no seal", "seal of another key"]
+)
 def test_an_unreadable_file_does_not_keep_the_gateway_from_starting(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.db.secrets").write_bytes(content)
     assert RetiredSecrets(tmp_path / "state.db", VAULT, Clock()).known == frozenset()
