@@ -34,20 +34,14 @@ class Installation:
 
 def with_key(snapshot: Snapshot, vault: Vault) -> Snapshot:
     """The snapshot with every hash of it keyed, and with the definitions sealed that hold a secret."""
-    renamed = {f"token:{digest[:8]}": f"token:{vault.mark(digest)[:8]}" for digest in snapshot.principals}
     graphs = {name: _sealed(graph, snapshot.redactor, vault) for name, graph in snapshot.pipelines.items()}
     return replace(
         snapshot,
         config_hash=vault.mark(snapshot.config_hash),
-        principals={
-            digest: replace(principal, id=renamed.get(principal.id, principal.id))
-            for digest, principal in snapshot.principals.items()
-        },
         plugins={
             name: replace(plugin, init_hash=vault.mark(plugin.init_hash)) if plugin.init_hash else plugin
             for name, plugin in snapshot.plugins.items()
         },
-        sections={_renamed(name, renamed): value for name, value in snapshot.sections.items()},
         pipelines=graphs,
         on_event=_replaced(snapshot.on_event, graphs),
         on_hook=_replaced(snapshot.on_hook, graphs),
@@ -63,12 +57,6 @@ def keyed_hash(snapshot: Snapshot) -> str | None:
     except (OSError, KeyUnusable):
         return None
     return vault.mark(snapshot.config_hash) if vault is not None else None
-
-
-def _renamed(section: str, renamed: Mapping[str, str]) -> str:
-    """A section's name; that of a token without a name is made of its hash, as its principal's id is."""
-    token = renamed.get(section.replace("tokens.", "token:", 1)) if section.startswith("tokens.") else None
-    return token.replace("token:", "tokens.", 1) if token else section
 
 
 def _replaced(groups: Mapping[str, tuple[Graph, ...]], graphs: Mapping[str, Graph]) -> dict[str, tuple[Graph, ...]]:

@@ -1,5 +1,6 @@
 """The scripts, in a copy of the project whose environment is set up already."""
 
+import contextlib
 import os
 import pty
 import re
@@ -117,6 +118,15 @@ def test_an_active_environment_of_the_project_is_not_what_the_new_one_is_made_of
     assert found.stdout.strip() == os.path.realpath(sys.executable)
 
 
+def read_all(terminal: int) -> str:
+    """What was written to a terminal that nobody holds open any more; its end is an error (EIO)."""
+    parts: list[bytes] = []
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 65536):
+            parts.append(part)
+    return b"".join(parts).decode()
+
+
 def progress(command: str, *, terminal: bool) -> tuple[int, str, str]:
     """Run a command with its progress; its exit code, what it printed, and what stderr got."""
     ours, theirs = pty.openpty()
@@ -132,7 +142,7 @@ def progress(command: str, *, terminal: bool) -> tuple[int, str, str]:
         )
         os.close(theirs)
         theirs = -1
-        told = os.read(ours, 65536).decode() if terminal else str(ended.stderr)
+        told = read_all(ours) if terminal else str(ended.stderr)
         return ended.returncode, ended.stdout, told
     finally:
         for end in (ours, theirs):

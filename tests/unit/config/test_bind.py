@@ -23,10 +23,7 @@ def test_hashes_are_keyed_and_equal_configurations_are_equal(snapshot_of: Snap) 
     first, second, other = with_key(bare, VAULT), with_key(bare, VAULT), with_key(bare, Vault(b"l" * 32))
     assert len({bare.config_hash, first.config_hash, other.config_hash}) == 3
     assert first.config_hash == second.config_hash
-    ids = [[one.id for one in snapshot.principals.values()] for snapshot in (bare, first, second, other)]
-    assert ids[1] == ids[2]
-    assert len({one for (one,) in ids}) == 3
-    assert [name for name in first.sections if name.startswith("tokens.")] == [ids[1][0].replace("token:", "tokens.")]
+    assert first.principals == bare.principals, "a token without a name is known by the hash that callers know"
 
 
 def test_a_definition_with_a_secret_is_sealed_and_no_other(snapshot_of: Snap) -> None:
