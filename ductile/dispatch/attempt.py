@@ -186,9 +186,11 @@ class Attempts:
         self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
-        judged = await self._apart(
-            _size(execution), judging(plugin, claimed.job.command), execution, snapshot.redactor.clipped
-        )
+        read, size = judging(plugin, claimed.job.command), _size(execution)
+        if size <= LARGE_OUTPUT_BYTES:
+            judged = read(execution, snapshot.redactor.clipped)
+        else:
+            judged = await self._apart(size, read, execution, snapshot.redactor.clipped)
         if judged.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
         if not prepared.warnings:
@@ -217,9 +219,7 @@ class Attempts:
         )
 
     async def _apart(self, size: int, function: Callable[..., T], *args: Any) -> T:
-        """Calls the function, in a thread where the output is large."""
-        if size <= LARGE_OUTPUT_BYTES:
-            return function(*args)
+        """Calls the function of a large output in a thread."""
         if size <= HUGE_OUTPUT_BYTES:
             return await asyncio.to_thread(function, *args)
         async with self._huge:
@@ -266,7 +266,9 @@ class Attempts:
             size = _size(judged.execution)
             if judged.response is not None and len(judged.response.events) > MANY_EVENTS:
                 size = max(size, LARGE_OUTPUT_BYTES + 1)
-            await self._write(await self._apart(size, settlement, ending, new_id), ending, slot)
+            small = size <= LARGE_OUTPUT_BYTES
+            value = settlement(ending, new_id) if small else await self._apart(size, settlement, ending, new_id)
+            await self._write(value, ending, slot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
             await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), ending, slot)
 

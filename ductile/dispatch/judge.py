@@ -74,7 +74,7 @@ def _judge(execution: Execution, redact: Redact, rules: OutputRules) -> Judged:
     if execution.fault is not None:
         return _faulty(execution, execution.fault, redact)
     try:
-        response = read_response(execution.stdout, rules)
+        response = read_response(execution.stdout, rules, execution.answer)
     except Unreadable as unreadable:
         return _no_response(execution, unreadable, redact)
     return _answered(execution, response, redact)

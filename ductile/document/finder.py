@@ -31,6 +31,11 @@ _SLICE = 1 << 20
 """Bytes that are looked through at once: a text may be full of what is met."""
 _GROUP = 32
 """Secrets of one pattern: a pattern of very many costs more than several of them."""
+_SHORT_TEXT = 1024
+_FEW_ANCHORS = 100
+"""In a short text so many are looked for one by one: for the automaton the thread lets the interpreter go, and gets it
+back late where others compute.
+"""
 _KEPT_PATTERNS = 64
 _KEPT_FINDERS = 16
 _MEMORY = 64 << 20
@@ -63,8 +68,8 @@ class Finder:
 
     def candidates(self, text: bytes) -> frozenset[int]:
         """The secrets that may stand in the text, as UTF-8; never too few."""
-        if len(text) <= _SLICE:
-            met = {hit[0] for hit in self._automaton.find_matches_as_indexes(text, overlapping=True)}
+        if len(text) <= _SHORT_TEXT and len(self._anchors) <= _FEW_ANCHORS:
+            met = {index for index, anchor in enumerate(self._anchors) if anchor in text}
         else:
             met = set()
             for start in range(0, len(text), _SLICE):

@@ -93,14 +93,17 @@ def write_request(
         raise Unwritable(plugin=plugin.name, reason=error) from error
 
 
-def read_response(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> Response:
+def read_response(
+    stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT, answer: Mapping[str, Any] | None = None
+) -> Response:
     """The last JSON value of stdout; objects before it with `progress` or `log` as their only member are frames.
 
     Lines of plain text before it are log entries. A member that is null counts as absent, and unknown members are
     ignored. Logs are taken as they come: text becomes `{level: info, message}`, and a level or message of another kind
-    becomes text. Raises Unreadable for all else that the protocol does not allow, OverBudget for what is too much.
+    becomes text. `answer` is the value of a stdout that has been read. Raises Unreadable for all else that the protocol
+    does not allow, OverBudget for what is too much.
     """
-    *before, value = split_stdout(stdout, rules)
+    *before, value = (answer,) if answer is not None else split_stdout(stdout, rules)
     if not isinstance(value, dict):
         raise Unreadable(reason=f"the response is {_kind(value)}, not an object")
     status = value.get("status")
@@ -115,7 +118,7 @@ def read_response(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> Respons
     events = _member(value, "events", list, "a list") or ()
     check_count("events", events, rules.max_events)
     logs = _member(value, "logs", list, "a list") or ()
-    plain = [part for part in before if isinstance(part, PlainText)]
+    plain = [part for part in before if isinstance(part, PlainText)] if before else before
     return Response(
         ok=ok,
         result=result,
@@ -140,6 +143,8 @@ def read_logs(stdout: bytes, rules: OutputRules = DEFAULT_OUTPUT) -> tuple[Mappi
 
 def _logs(before: list[Any], own: Sequence[Any], rules: OutputRules) -> tuple[Mapping[str, Any], ...]:
     """What was logged before the response, and then the response's own `logs`."""
+    if not before and not own:
+        return ()
     said = [part.text if isinstance(part, PlainText) else _frame(part).get("log", _NOTHING) for part in before]
     entries = [entry for entry in said if entry is not _NOTHING]
     limit = rules.max_log_entries

@@ -1,5 +1,6 @@
 """What a runner is asked, what it answers, and what every runner has in common."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,6 +66,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     """The exit code, or minus the signal that killed it."""
     stdout: bytes
     """At most `max_stdout_bytes`; with `Stop.FLOODED` there may have been more."""
+    answer: Mapping[str, Any] | None = None
+    """The value of `stdout`, where the runner has read it."""
     stderr: bytes
     """At most `max_stderr_bytes`: the beginning and the end, with a note of what was cut between them."""
     stop: Stop | None

@@ -66,7 +66,7 @@ class Work(Struct, frozen=True):
     worker: int
     """The worker's pid."""
     last_pid: bytes
-    """The system's newest process when it began: while that is the newest, nothing was started."""
+    """The system's newest process that was known when it began: while that is the newest, nothing was started."""
 
 
 def ignore_replacement(_helper: str, _reason: str) -> None:
@@ -106,6 +106,8 @@ class ChildProcesses:
         self._pause = FIRST_ROUND_SECONDS
         self._check: asyncio.TimerHandle | None = None
         self._list = self._load = -1
+        self._newest = b""
+        """The system's newest process when a request last ended."""
 
     # ------------------------------------------------------------------ the gateway's start and end
 
@@ -169,9 +171,12 @@ class ChildProcesses:
 
     def mark_process(self, pid: int, number: int) -> None:
         """What this process starts from now on carries the mark of this number."""
-        if self.gateway:
-            with suppress(OSError, ValueError):  # it is dead, or has become another user's
-                set_owner(number, self.gateway, pid=pid)
+        if not self.gateway:
+            return
+        try:  # noqa: SIM105 - for each request of a worker, twice
+            set_owner(number, self.gateway, pid=pid)
+        except (OSError, ValueError):  # it is dead, or has become another user's
+            pass
 
     def begin_work(self, job_id: str, worker: int) -> Work | None:
         """A worker begins a request: what it starts from now on carries its number. None where nothing is marked."""
@@ -180,20 +185,18 @@ class ChildProcesses:
         self._number += 1
         self._attempts[self._number] = job_id
         self.mark_process(worker, self._number)
-        return Work(self._number, worker, self._last_pid())
+        return Work(self._number, worker, self._newest)
 
     def end_work(self, work: Work, number: int) -> None:
         """The request has ended: end what the worker has started for it. What it starts next is the worker's own."""
         self.mark_process(work.worker, number)
-        if self._last_pid() == work.last_pid:
+        self._newest = os.pread(self._load, 128, 0).rpartition(b" ")[2]
+        if self._newest == work.last_pid:
             self.forget(work.number)
             return
         for pid in read_descendants(work.worker):
             kill_marked(pid, Mark(gateway=self.gateway, owner=work.number))
         self.end(work.number, lambda _: None)
-
-    def _last_pid(self) -> bytes:
-        return os.pread(self._load, 128, 0).rpartition(b" ")[2]
 
     def started(self, pid: int) -> None:
         """The gateway has this child, and reaps it with `reap`."""

@@ -26,7 +26,7 @@ _BLANK_LINES_PER_LINE = 8
 class Host(Protocol):
     """The worker."""
 
-    def read_notes(self) -> None:
+    def read_waiting_notes(self) -> None:
         """Reads what it has written on stderr."""
 
     def greeted(self, heartbeat: float | None) -> None:
@@ -81,15 +81,16 @@ class Dialogue:
             self._check_budgets()
             return 0
         lines = self._lines.take(chunk)
-        looked_at = 0
+        blank = 0
         for line in lines:
             if line and not line.isspace():
-                looked_at += 1
                 self._take(line)
-        if looked_at < len(lines):
-            self._count(len(lines) - looked_at)
+            else:
+                blank += 1
+        if blank:
+            self._count(blank)
         self._check_budgets()
-        return max(looked_at, len(lines) // _BLANK_LINES_PER_LINE)
+        return len(lines) - blank + blank // _BLANK_LINES_PER_LINE
 
     def take_notes(self, chunk: bytes) -> None:
         """Takes what was read of stderr."""
@@ -110,7 +111,7 @@ class Dialogue:
         match message:
             case Answer() if (request := self._asked(message.id)) is not None:
                 request.budget.add_bytes(len(line))
-                self._end(request, line)
+                self._end(request, line, answer=message.value)
             case Frame() if (request := self._asked(message.id)) is not None:
                 request.budget.add_bytes(len(line))
                 request.take_frame(message.value, len(line))
@@ -165,13 +166,15 @@ class Dialogue:
         (request,) = self.requests.values()
         self._end(request, line, fault)
 
-    def _end(self, request: Request, line: bytes, fault: str | None = None) -> None:
+    def _end(
+        self, request: Request, line: bytes, fault: str | None = None, answer: Mapping[str, Any] | None = None
+    ) -> None:
         """The response to a request has come, or what was meant to be one."""
         if self._host is not None:
-            self._host.read_notes()  # what it noted before it answered
+            self._host.read_waiting_notes()  # what it noted before it answered
         del self.requests[request.id]
         self._served.append(request.id)
-        request.end(stdout=line, fault=fault, broken=fault is not None)
+        request.end(stdout=line, answer=answer, fault=fault, broken=fault is not None)
         if self._host is not None:
             self._host.answered()
 

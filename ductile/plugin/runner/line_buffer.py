@@ -13,13 +13,13 @@ class LineBuffer:
 
     def take(self, chunk: bytes) -> list[bytes]:
         """The lines that end in this piece, without their ends."""
-        first, *lines = chunk.split(b"\n")
-        self._rest += first
-        if not lines:
-            return []
-        complete = [bytes(self._rest), *lines[:-1]]
-        self._rest = bytearray(lines[-1])
-        return complete
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        if lines and self._rest:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest = bytearray()
+        self._rest += rest
+        return lines
 
     def release(self) -> bytes:
         """What no end of a line has come for; nothing is held from now on."""

@@ -39,6 +39,8 @@ class Answer(Struct, frozen=True):
     """An object with an `id`, which is the response to a request."""
 
     id: Any
+    value: Mapping[str, Any] | None = None
+    """The whole, where it has been read."""
 
 
 class Broken(Struct, frozen=True):
@@ -64,25 +66,31 @@ def read_message(line: bytes) -> Message:
     if len(line) > LARGE_BYTES and (answer := _large_answer(line)) is not None:
         return answer
     try:
-        value = orjson.loads(line)
+        value = read_json(line)
     except orjson.JSONDecodeError:
-        return _broken(line)
+        return _unread(line)
     if not isinstance(value, dict):
         return Text()
     if "id" not in value:
         return Object(value)
-    if len(value) == 2 and not FRAMES.isdisjoint(value):  # noqa: PLR2004 - the id and itself
-        return _frame(line)
-    return Answer(value["id"])
+    if _is_frame(value):
+        return Frame(value.pop("id"), value)
+    return Answer(value["id"], value)
 
 
-def _frame(line: bytes) -> Message:
-    """A frame with exact numbers; one whose numbers would be rounded is a line of text."""
+def _is_frame(value: Mapping[str, Any]) -> bool:
+    return len(value) == 2 and not FRAMES.isdisjoint(value)  # noqa: PLR2004 - the id and itself
+
+
+def _unread(line: bytes) -> Message:
+    """A line that is no JSON, or has a number that would be rounded: a frame of that kind is a line of text."""
     try:
-        value = read_json(line)
+        value = orjson.loads(line)
     except orjson.JSONDecodeError:
+        return _broken(line)
+    if not isinstance(value, dict) or ("id" in value and _is_frame(value)):
         return Text()
-    return Frame(value.pop("id"), value)
+    return Answer(value["id"]) if "id" in value else Object(value)
 
 
 def _large_answer(line: bytes) -> Answer | None:

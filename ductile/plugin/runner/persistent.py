@@ -22,6 +22,9 @@ FIRST_BACKOFF = 0.1
 
 LONGEST_BACKOFF = 30.0
 
+STAMP_SECONDS = 0.001
+"""How long a look at an entrypoint holds: of the calls that one commit starts, the first looks."""
+
 IDLE_SECONDS = 300.0
 """How long a worker without requests is kept."""
 
@@ -66,8 +69,12 @@ class Persistent:
     def _submit(self, request: Request) -> None:
         call = request.call
         key = _key(call)
-        stamp = _stamp(call.executable)
         pool = self._pools.get(key)
+        now = asyncio.get_running_loop().time()
+        if pool is not None and now - pool.looked < STAMP_SECONDS:
+            pool.submit(request)
+            return
+        stamp = _stamp(call.executable)
         if pool is not None and pool.stamp != stamp:
             self._replace(key)
             pool = None
@@ -75,6 +82,7 @@ class Persistent:
             pool = self._pools[key] = Pool(
                 call, {**call.env.shared, "DUCTILE_LIFECYCLE": "persistent"}, stamp, self._emptied, self._children
             )
+        pool.looked = now
         pool.submit(request)
 
     def _replace(self, key: Key) -> None:
@@ -101,6 +109,8 @@ class Pool:
         self._children = children
         self.stamp = stamp
         """The entrypoint as it was; another one gets other workers."""
+        self.looked = 0.0
+        """When the entrypoint was looked at, by the loop's clock."""
         self._call = call
         self._env = env
         self._emptied = emptied

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 from ductile.plugin.runner.budget import Budget
@@ -38,7 +37,8 @@ class Request:
         self._logs: list[Any] = []
         self._plain_lines = 0
         self.stderr = Ends(call.output.max_stderr_bytes)
-        self._ended: asyncio.Future[Execution] = self._loop.create_future()
+        self._result: Execution | Exception | None = None
+        self._waiters: list[asyncio.Future[Execution | Exception]] = []
         self._timer = self._loop.call_at(self._began + call.timeout / 1000, self.stop, Stop.TIMED_OUT)
 
     @property
@@ -49,16 +49,21 @@ class Request:
     @property
     def open(self) -> bool:
         """Whether it has not ended."""
-        return not self._ended.done()
+        return self._result is None
 
     async def wait(self) -> Execution:
-        """How it ended. Raises SpawnFailed where no worker could be started."""
-        if not self._ended.done():
-            # As `asyncio.shield` does, for less: who waits may be cancelled, and the request goes on.
-            told = self._loop.create_future()
-            self._ended.add_done_callback(partial(_tell, told))
-            await told
-        return self._ended.result()
+        """How it ended. Raises SpawnFailed where no worker could be started.
+
+        Each who waits has a future of its own, so that the request goes on where one of them is cancelled.
+        """
+        result = self._result
+        if result is None:
+            waiter: asyncio.Future[Execution | Exception] = self._loop.create_future()
+            self._waiters.append(waiter)
+            result = await waiter
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def stop(self, reason: Stop) -> None:
         """Asks the worker to end it; after the grace the worker itself is ended."""
@@ -95,6 +100,7 @@ class Request:
         self,
         *,
         stdout: bytes = b"",
+        answer: Mapping[str, Any] | None = None,
         exit_code: int = 0,
         stop: Stop | None = None,
         fault: str | None = None,
@@ -105,30 +111,31 @@ class Request:
             return
         self._timer.cancel()
         self.worker = self.why_waiting = None  # neither holds the other any longer: what they hold is free at once
-        self._ended.set_result(
-            Execution(
-                exit_code=exit_code,
-                stdout=stdout,
-                stderr=self.stderr.value(),
-                stop=stop or self.stopped,
-                duration=round((self._loop.time() - self._began) * 1000),
-                runner="persistent",
-                fault=self.budget.fault or fault,
-                broken=broken,
-                logs=tuple(self._logs),
-                plain_lines=self._plain_lines,
-            )
+        execution = Execution(
+            exit_code=exit_code,
+            stdout=stdout,
+            answer=answer,
+            stderr=self.stderr.value(),
+            stop=stop or self.stopped,
+            duration=round((self._loop.time() - self._began) * 1000),
+            runner="persistent",
+            fault=self.budget.fault or fault,
+            broken=broken,
+            logs=tuple(self._logs),
+            plain_lines=self._plain_lines,
         )
+        self._finish(execution)
 
     def fail(self, error: Exception) -> None:
         """It never began."""
         if self.open:
             self._timer.cancel()
             self.worker = self.why_waiting = None
-            self._ended.set_exception(error)
-            self._ended.exception()  # whoever waits sees it; nobody has to
+            self._finish(error)
 
-
-def _tell(waiting: asyncio.Future[None], _ended: asyncio.Future[Execution]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+    def _finish(self, result: Execution | Exception) -> None:
+        self._result = result
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(result)
+        self._waiters.clear()

@@ -21,6 +21,7 @@ from ductile.plugin.runner.dialogue import Dialogue
 from ductile.plugin.runner.feed import Feed
 from ductile.plugin.runner.idle_output import IdleOutput
 from ductile.plugin.runner.output_holders import end_holders
+from ductile.plugin.runner.pipe_state import count_readable
 from ductile.plugin.runner.pulse import MISSED, Pulse
 from ductile.plugin.runner.read_size import ReadSize
 from ductile.plugin.runner.request import Request
@@ -111,7 +112,8 @@ class Worker:
     @property
     def has_room(self) -> bool:
         """Whether it can take a request now."""
-        return not self.leaving and len(self.dialogue.requests) < self.dialogue.concurrency
+        dialogue = self.dialogue
+        return not self.leaving and len(dialogue.requests) < dialogue.concurrency
 
     def take(self, request: Request) -> None:
         """Hands a request over."""
@@ -119,7 +121,7 @@ class Worker:
         request.taken.set()
         self.dialogue.begin(request)
         self.served += 1
-        if self.concurrency == 1:
+        if self.dialogue.concurrency == 1:
             self._work = self._children.begin_work(request.call.job_id, self.pid)
         self._beat()
         self._feed.send(request.line)
@@ -172,6 +174,11 @@ class Worker:
         if chunk:
             self._beat()
             self.dialogue.take_notes(chunk)
+
+    def read_waiting_notes(self) -> None:
+        """Reads what stands in stderr now. Most answers come without: to ask costs less than to read nothing."""
+        if self._stderr in self._outputs and count_readable(self._stderr):
+            self.read_notes()
 
     def _read(self, fd: int, size: int) -> bytes:
         """What stands in the pipe; empty where there is nothing now, or nothing more for ever."""
