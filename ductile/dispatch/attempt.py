@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
 from ductile.dispatch.errors import DefinitionMissing, SealedByAnotherKey
 from ductile.dispatch.judge import Judged
+from ductile.dispatch.large_output import LARGE_OUTPUT_BYTES, LargeOutputThreads, output_size
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.program_verdict import judging
 from ductile.dispatch.retry import chance
@@ -28,19 +29,13 @@ from ductile.model.snapshot import Plugin, Snapshot
 from ductile.observe.said import LiveLogs, Said
 from ductile.plugin.environment import Environment, environment
 from ductile.plugin.protocol import read_log
-from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
+from ductile.plugin.runner.call import Call, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.errors import Stale, StateTooLarge, StoreUnavailable
 from ductile.store.settle import settle
 from ductile.store.sqlite import Store
 
 log = structlog.get_logger(__name__)
-
-LARGE_OUTPUT_BYTES = 16 * 1024
-"""Bytes of stdout above which reading and redacting them leaves the event loop: a millisecond's work."""
-
-HUGE_OUTPUT_BYTES = 64 * 1024
-"""Beyond this one is read at a time: threads that compute take turns with the loop, and each makes its turns rarer."""
 
 MANY_EVENTS = 20
 """Events above which their settlement is made off the loop."""
@@ -50,12 +45,6 @@ DEFINITIONS = 1024
 
 SETTLE_RETRY = 1.0
 """Seconds between tries to settle while the store cannot commit: a finished attempt is not forgotten."""
-
-
-LOG_COST_BYTES = 64
-"""A log entry costs what so many bytes of stdout cost."""
-
-T = TypeVar("T")
 
 Settled = Callable[[str, str, str, float, float], None]
 """Told of each attempt: plugin, command, outcome, the seconds it took, and those that its job waited for it."""
@@ -121,7 +110,7 @@ class Attempts:
         self._graphs: dict[str, Graph] = {}
         self._environments: dict[tuple[int, str], Environment] = {}
         """(generation, plugin instance) → its variables."""
-        self._huge = asyncio.Semaphore(1)
+        self._large_outputs = LargeOutputThreads()
         self._plain_text: dict[str, int] = {}
         """Plugin → the generation in which it was last warned of."""
         self.live = LiveLogs()
@@ -186,11 +175,11 @@ class Attempts:
         self.live.began(said)
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
-        read, size = judging(plugin, claimed.job.command), _size(execution)
+        read, size = judging(plugin, claimed.job.command), output_size(execution)
         if size <= LARGE_OUTPUT_BYTES:
             judged = read(execution, snapshot.redactor.clipped)
         else:
-            judged = await self._apart(size, read, execution, snapshot.redactor.clipped)
+            judged = await self._large_outputs.call(size, read, execution, snapshot.redactor.clipped)
         if judged.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
         if not prepared.warnings:
@@ -217,13 +206,6 @@ class Attempts:
             output=plugin.output,
             reads_frames=plugin.manifest.commands[job.command].program is None,
         )
-
-    async def _apart(self, size: int, function: Callable[..., T], *args: Any) -> T:
-        """Calls the function of a large output in a thread."""
-        if size <= HUGE_OUTPUT_BYTES:
-            return await asyncio.to_thread(function, *args)
-        async with self._huge:
-            return await asyncio.to_thread(function, *args)
 
     def _warn_of_plain_text(self, generation: int, job: Job, lines: int) -> None:
         """Once a plugin and generation."""
@@ -263,11 +245,15 @@ class Attempts:
         """Settle as it ended, or as a permanent failure where that cannot be written: no attempt stays unsettled."""
         try:
             judged = ending.judged
-            size = _size(judged.execution)
+            size = output_size(judged.execution)
             if judged.response is not None and len(judged.response.events) > MANY_EVENTS:
                 size = max(size, LARGE_OUTPUT_BYTES + 1)
             small = size <= LARGE_OUTPUT_BYTES
-            value = settlement(ending, new_id) if small else await self._apart(size, settlement, ending, new_id)
+            value = (
+                settlement(ending, new_id)
+                if small
+                else await self._large_outputs.call(size, settlement, ending, new_id)
+            )
             await self._write(value, ending, slot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
             await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), ending, slot)
@@ -319,10 +305,6 @@ def _hear(said: Said, frame: Mapping[str, Any]) -> None:
         said.logs.append({"level": "warning", "message": f"a progress report cannot be shown: {error}"})
     else:
         said.progress = frame["progress"]
-
-
-def _size(execution: Execution | None) -> int:
-    return 0 if execution is None else len(execution.stdout) + LOG_COST_BYTES * len(execution.logs)
 
 
 def _fault(ending: Ending, error: Exception) -> str:
