@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blake3 import blake3
+from pydantic import BaseModel
 
 from ductile.config.digest import digest, file_digest
 from ductile.config.instances import Instances
@@ -11,6 +12,11 @@ from ductile.config.schema import Configuration
 from ductile.model.check import INIT
 from ductile.model.graph import Graph
 from ductile.model.snapshot import Plugin
+
+_KEYS_READ_BEFORE_MERGE = ("include", "environment_vars")
+"""Sections whose files are merged into the others: the merged values count, and not the files they came from."""
+_KEYS_WITH_OWN_PARTS = ("api", "plugins", "pipelines")
+"""Sections that are hashed entry by entry, so that a reload names the entry that changed."""
 
 
 def init_hash(plugin: Plugin) -> str | None:
@@ -21,15 +27,17 @@ def init_hash(plugin: Plugin) -> str | None:
 
 
 def sections(configuration: Configuration, instances: Instances, pipelines: Mapping[str, Graph]) -> dict[str, str]:
-    """Part of the configuration (`service`, `plugins.<name>`, `pipelines.<name>`…) → BLAKE3 (hex)."""
+    """Part of the configuration (`service`, `plugins.<name>`, `pipelines.<name>`…) → BLAKE3 (hex).
+
+    Every section of the model counts: a section that has no part of its own below is hashed whole under its key.
+    """
     api = configuration.api
     parts: dict[str, Any] = {
-        "service": configuration.service.model_dump(),
-        "state": configuration.state.model_dump(),
-        "api": api.model_dump(exclude={"auth"}) if api else None,
-        "plugin_roots": configuration.plugin_roots,
-        "routes": [route.model_dump() for route in configuration.routes if route],
+        key: _plain(getattr(configuration, key))
+        for key in type(configuration).model_fields
+        if key not in {*_KEYS_READ_BEFORE_MERGE, *_KEYS_WITH_OWN_PARTS}
     }
+    parts["api"] = api.model_dump(exclude={"auth"}) if api else None
     for token in api.auth.tokens if api else ():
         if token:
             token_hash = blake3(token.token.encode()).hexdigest()
@@ -53,3 +61,14 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
 def whole(parts: Mapping[str, str], pipelines: Sequence[str], root: str) -> str:
     """The hash of all parts, of the order in which pipelines are asked, and of the folder."""
     return digest([parts, list(pipelines), root])
+
+
+def _plain(value: Any) -> Any:
+    """A value of the model as JSON values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from ductile.config.digest import file_digest
+from ductile.config.fingerprint import sections
+from ductile.config.instances import Instances
+from ductile.config.schema import Configuration, Section
 from ductile.model.snapshot import Snapshot
 
 Snap = Callable[..., Snapshot]
@@ -142,3 +145,32 @@ def test_a_file_that_cannot_be_read_is_told_by_what_says_that_it_was_written(tmp
     assert file_digest(path) == file_digest(tmp_path / "other")
     path.mkdir()
     assert file_digest(path) != file_digest(tmp_path)
+
+
+def test_every_section_of_the_model_counts() -> None:
+    """A section that somebody adds to the model changes the hash, with no other line of code."""
+
+    class Limits(Section):
+        rate: int = 1
+
+    class WithLimits(Configuration):
+        limits: Limits = Limits()
+        shares: list[Limits] = []
+
+    def hashes(**given: object) -> dict[str, str]:
+        return sections(WithLimits.model_validate(given), Instances(), {})
+
+    default = hashes()
+    assert hashes(limits={"rate": 2})["limits"] != default["limits"]
+    assert hashes(shares=[{"rate": 2}])["shares"] != default["shares"]
+    assert hashes() == default
+
+
+@pytest.mark.parametrize("key", sorted(set(Configuration.model_fields) - {"include", "environment_vars"}))
+def test_each_section_has_a_part(snapshot_of: Snap, key: str) -> None:
+    names = snapshot_of(TEXT).sections
+    assert key in names or any(name.startswith(f"{key}.") for name in names)
+
+
+def test_the_files_that_sections_are_spread_over_do_not_count(snapshot_of: Snap) -> None:
+    assert not {"include", "environment_vars"} & snapshot_of(TEXT).sections.keys()
