@@ -23,7 +23,7 @@ from ductile.dispatch.rescue import rescue
 from ductile.dispatch.resume_watchdog import ResumeWatchdog
 from ductile.dispatch.stop_limit import StopLimit
 from ductile.errors import DuctileError
-from ductile.http.ask import Gateway
+from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
 from ductile.model.clock import system_clock
 from ductile.model.ids import new_id

@@ -9,28 +9,29 @@ from ductile.dispatch.log_index import LogIndex
 from ductile.dispatch.retention import Retention
 from ductile.dispatch.space import Space
 from ductile.dispatch.store_guard import StoreGuard
-from ductile.http.ask import Gateway, Middleware
-from ductile.http.middleware.access_log import access_log
+from ductile.http.gateway import Gateway
+from ductile.http.middleware.access_log import log_access
 from ductile.http.middleware.authenticate import authenticate
 from ductile.http.middleware.authorize import authorize
-from ductile.http.middleware.body import body
-from ductile.http.middleware.errors import errors
-from ductile.http.middleware.locate import locate
-from ductile.http.middleware.measure import measure
-from ductile.http.middleware.observe import observed
-from ductile.http.middleware.origins import origins
-from ductile.http.middleware.query import check_query
-from ductile.http.middleware.request_id import request_id
+from ductile.http.middleware.body import receive_body
+from ductile.http.middleware.cors import allow_origins
+from ductile.http.middleware.errors import answer_errors
+from ductile.http.middleware.not_found import require_route
+from ductile.http.middleware.query_parameters import check_query
+from ductile.http.middleware.request_id import assign_request_id
+from ductile.http.middleware.request_metrics import count_request
+from ductile.http.middleware.timing import time_requests
+from ductile.http.request import Middleware
 from ductile.http.surfaces import (
     analytics,
     config_view,
-    definitions,
     discovery,
     docs,
     events,
     jobs,
     logs,
     metrics,
+    pipeline_definitions,
     pipelines,
     plugins,
     queue,
@@ -59,7 +60,7 @@ SURFACES: list[list[Route]] = [
     logs.ROUTES,
     plugins.ROUTES,
     pipelines.ROUTES,
-    definitions.ROUTES,
+    pipeline_definitions.ROUTES,
     config_view.ROUTES,
     events.ROUTES,
     queue.ROUTES,
@@ -70,15 +71,15 @@ SURFACES: list[list[Route]] = [
 """The groups of routes."""
 
 MIDDLEWARE: list[Middleware] = [
-    observed(measure, access_log),
-    request_id,
-    origins,
-    errors,
+    time_requests(count_request, log_access),
+    assign_request_id,
+    allow_origins,
+    answer_errors,
     authenticate,
-    locate,
+    require_route,
     authorize,
     check_query,
-    body,
+    receive_body,
 ]
 """What stands around every handler, the outermost first."""
 

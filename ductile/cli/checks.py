@@ -26,7 +26,7 @@ from ductile.client import UNIX, Client, ClientError, Unreachable
 from ductile.config.compile import Compiled
 from ductile.config.load import Layers
 from ductile.config.redline import masked
-from ductile.http.port_holder import tcp_holder
+from ductile.http.edge.port_holder import tcp_holder
 from ductile.model.clock import rfc3339
 from ductile.store.lock import NETWORK, file_system, read_mounts
 

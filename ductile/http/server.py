@@ -7,14 +7,16 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.web import BaseRequest
 
-from ductile.http.ask import Ask, Gateway, Handler, Middleware, Reply
-from ductile.http.connections import Connections
-from ductile.http.listen import UNIX, cannot_listen, max_connections, site_for
-from ductile.http.respond import respond
-from ductile.http.stream import send
+from ductile.http.edge.body_parts import send_parts
+from ductile.http.edge.connection_server import ConnectionServer
+from ductile.http.edge.listen_address import UNIX_PREFIX, cannot_listen, max_connections, site_for
+from ductile.http.edge.response import build_response
+from ductile.http.gateway import Gateway
+from ductile.http.reply import Reply
+from ductile.http.request import Handler, Middleware, Request
 from ductile.model.snapshot import Snapshot
 
-LINGER = 5.0
+LINGER_SECONDS = 5.0
 """Seconds in which the rest of a refused body is read away, so that the client gets to see the answer."""
 
 
@@ -23,21 +25,21 @@ class HttpServer:
 
     def __init__(self, gateway: Gateway, middleware: Sequence[Middleware]) -> None:
         self._gateway = gateway
-        self._handler = compose(middleware)
+        self._handler = compose_middleware(middleware)
         self._runner: web.ServerRunner | None = None
-        self._connections: Connections | None = None
+        self._connections: ConnectionServer | None = None
         self._sockets: list[tuple[Path, int]] = []
 
     async def start(self, addresses: Sequence[str]) -> None:
         """Listen at every address. Raises CannotListen, and listens nowhere then."""
         api = self._gateway.live.snapshot.api
-        self._connections = Connections(
+        self._connections = ConnectionServer(
             self._serve,
-            most=max_connections(),
+            max_open=max_connections(),
             limits=api,
             access_log=None,
             auto_decompress=False,
-            lingering_time=LINGER,
+            lingering_time=LINGER_SECONDS,
             keepalive_timeout=api.keepalive_timeout / 1000,
         )
         self._runner = web.ServerRunner(self._connections)
@@ -60,8 +62,8 @@ class HttpServer:
             await site.start()
         except OSError as error:
             raise cannot_listen(address, error) from None
-        if address.startswith(UNIX):
-            path = Path(address.removeprefix(UNIX))
+        if address.startswith(UNIX_PREFIX):
+            path = Path(address.removeprefix(UNIX_PREFIX))
             self._sockets.append((path, path.lstat().st_ino))  # noqa: ASYNC240 - one stat of a local file, at start
 
     @property
@@ -83,44 +85,44 @@ class HttpServer:
         self._sockets.clear()
 
     async def _serve(self, raw: BaseRequest) -> web.StreamResponse:
-        ask = Ask(self._gateway, raw)
-        reply = await self._handler(ask)
-        response = respond(reply, ask.request_id, raw)
+        request = Request(self._gateway, raw)
+        reply = await self._handler(request)
+        response = build_response(reply, request.request_id, raw)
         if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request
             response.force_close()
         if reply.parts is not None:
-            await send(response, reply.parts, raw)
+            await send_parts(response, reply.parts, raw)
         return response
 
 
-def compose(middleware: Sequence[Middleware]) -> Handler:
+def compose_middleware(middleware: Sequence[Middleware]) -> Handler:
     """The middleware around the handler of the row, the first one outermost."""
-    handler: Handler = answer
+    handler: Handler = call_route
     for layer in reversed(middleware):
-        handler = around(layer, handler)
+        handler = wrap_handler(layer, handler)
     return handler
 
 
-def around(layer: Middleware, proceed: Handler) -> Handler:
+def wrap_handler(layer: Middleware, proceed: Handler) -> Handler:
     """One handler of a middleware and what it stands around."""
 
-    def handle(ask: Ask) -> Awaitable[Reply]:
-        return layer(ask, proceed)
+    def handle(request: Request) -> Awaitable[Reply]:
+        return layer(request, proceed)
 
     return handle
 
 
-def answer(ask: Ask) -> Awaitable[Reply]:
+def call_route(request: Request) -> Awaitable[Reply]:
     """Call the row's handler."""
-    if ask.route is None:
+    if request.route is None:
         message = "the middleware let a request through that no row answers"
         raise RuntimeError(message)
-    return ask.route.handler(ask)
+    return request.route.handler(request)
 
 
 def url_of(address: object) -> str:
     """The URL of a bound socket's address."""
     if not isinstance(address, tuple):
-        return f"{UNIX}{address}"
+        return f"{UNIX_PREFIX}{address}"
     host, port = address[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ductile.document.units import duration
 from ductile.errors import BadRequest
-from ductile.http.ask import Ask
+from ductile.http.request import Request
 from ductile.model.clock import Millis
 from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
@@ -18,21 +18,21 @@ Submit = Callable[[str], Awaitable[Accepted]]
 """Submits a job under this id; returns after its commit."""
 
 
-def wait_asked(ask: Ask) -> Millis | None:
+def requested_wait(request: Request) -> Millis | None:
     """How long the caller wants to wait, at most `api.max_sync_timeout`; None where it does not say.
 
     The query wins over the header. Raises BadRequest for what is no length of time.
     """
-    text = ask.query.get("wait")
+    text = request.query.get("wait")
     if text is None:
-        fields = ask.raw.headers.getall("Prefer", None)
-        text = preferred(fields) if fields else None
+        fields = request.raw.headers.getall("Prefer", None)
+        text = prefer_wait(fields) if fields else None
     if text is None:
         return None
-    return min(length(text), ask.snapshot.api.max_sync_timeout)
+    return min(parse_wait(text), request.snapshot.api.max_sync_timeout)
 
 
-def preferred(fields: Sequence[str]) -> str | None:
+def prefer_wait(fields: Sequence[str]) -> str | None:
     """The value of `wait` in the `Prefer` header fields (RFC 7240)."""
     for preference in ",".join(fields).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
@@ -41,7 +41,7 @@ def preferred(fields: Sequence[str]) -> str | None:
     return None
 
 
-def length(text: str) -> Millis:
+def parse_wait(text: str) -> Millis:
     """`2`, `0.5` (seconds), `500ms`, `1m30s` as milliseconds. Raises BadRequest."""
     try:
         seconds = float(text)
@@ -55,9 +55,9 @@ def length(text: str) -> Millis:
     return round(min(seconds, 1e9) * 1000)
 
 
-def flag(ask: Ask, name: str) -> bool:
+def query_flag(request: Request, name: str) -> bool:
     """A query parameter that is true or false; false where it is missing. Raises BadRequest."""
-    text = ask.query.get(name, "false").lower()
+    text = request.query.get(name, "false").lower()
     if text in {"true", "1", ""}:
         return True
     if text in {"false", "0"}:
@@ -65,14 +65,14 @@ def flag(ask: Ask, name: str) -> bool:
     raise BadRequest(reason=f"{name} must be true or false, not {text!r}")
 
 
-def seat(ask: Ask) -> AbstractContextManager[None]:
+def take_seat(request: Request) -> AbstractContextManager[None]:
     """A place for this caller to wait in. Entering it raises TooManyWaiters or TooManyWaits."""
-    api = ask.snapshot.api
-    return ask.gateway.waiters.seat(api.max_concurrent_sync, ask.caller, api.max_waits_per_principal)
+    api = request.snapshot.api
+    return request.gateway.waiters.seat(api.max_concurrent_sync, request.caller, api.max_waits_per_principal)
 
 
 async def submit_and_wait(
-    ask: Ask,
+    request: Request,
     submit: Submit,
     timeout: Millis,  # noqa: ASYNC109 - ends in an answer, not in an error
     *,
@@ -82,32 +82,32 @@ async def submit_and_wait(
 
     Raises TooManyWaiters before anything is submitted, or what `submit` raises.
     """
-    waiters = ask.gateway.waiters
-    with seat(ask):
+    waiters = request.gateway.waiters
+    with take_seat(request):
         job_id = new_id()
         with waiters.expect(job_id, shown=shown) as ended:
             accepted = await submit(job_id)
             if accepted.job_id == job_id:
-                return accepted, await in_time(ask, ended, timeout)
+                return accepted, await wait_until_ended(request, ended, timeout)
         with waiters.expect(accepted.job_id, shown=shown) as ended:  # an earlier job stands for this one
-            view = await ask.gateway.store.job(accepted.job_id)
+            view = await request.gateway.store.job(accepted.job_id)
             if view is None or view.state in ENDED:
                 return accepted, None if view is None else JobEnded(view.id, view.state, view)
-            return accepted, await in_time(ask, ended, timeout)
+            return accepted, await wait_until_ended(request, ended, timeout)
 
 
-async def wait_for_end(ask: Ask, job_id: str, timeout: Millis) -> None:  # noqa: ASYNC109 - as above
+async def wait_for_end(request: Request, job_id: str, timeout: Millis) -> None:  # noqa: ASYNC109 - as above
     """Wait for the end of a job that stands already, for so long at most. Raises TooManyWaiters."""
-    waiters = ask.gateway.waiters
-    with seat(ask), waiters.expect(job_id) as ended:
-        view = await ask.gateway.store.job(job_id)  # it may have ended before it was expected
+    waiters = request.gateway.waiters
+    with take_seat(request), waiters.expect(job_id) as ended:
+        view = await request.gateway.store.job(job_id)  # it may have ended before it was expected
         if view is not None and view.state not in ENDED:
-            await in_time(ask, ended, timeout)
+            await wait_until_ended(request, ended, timeout)
 
 
-async def in_time(ask: Ask, ended: asyncio.Future[JobEnded], timeout: Millis) -> JobEnded | None:  # noqa: ASYNC109 - as above
+async def wait_until_ended(request: Request, ended: asyncio.Future[JobEnded], timeout: Millis) -> JobEnded | None:  # noqa: ASYNC109 - as above
     """The end, where it came before the timeout, before the client left and before the gateway stopped."""
     if not ended.done():
-        either: set[asyncio.Future[Any]] = {ended, ask.gone()}
+        either: set[asyncio.Future[Any]] = {ended, request.disconnected()}
         await asyncio.wait(either, timeout=timeout / 1000, return_when=asyncio.FIRST_COMPLETED)
     return ended.result() if ended.done() and not ended.cancelled() else None

@@ -13,7 +13,7 @@ from ductile.model.view import JobRow, JobView
 from ductile.store.claim import PLUGIN_UNAVAILABLE
 
 
-class Reason(StrEnum):
+class WaitingReason(StrEnum):
     """What keeps a job from running."""
 
     HELD = "held"
@@ -26,7 +26,7 @@ class Reason(StrEnum):
     WORKERS_BUSY = "workers_busy"
 
 
-class Load(Struct, frozen=True, kw_only=True):
+class GatewayLoad(Struct, frozen=True, kw_only=True):
     """How busy the gateway is."""
 
     busy: Mapping[str, int]
@@ -36,11 +36,11 @@ class Load(Struct, frozen=True, kw_only=True):
     now: Millis
 
 
-def waiting_document(job: JobRow | JobView, snapshot: Snapshot, load: Load) -> dict[str, Any] | None:
+def waiting_json(job: JobRow | JobView, snapshot: Snapshot, load: GatewayLoad) -> dict[str, Any] | None:
     """`{reason, message, until?}` of a queued or held job; None of any other, and of one that is about to start."""
     if job.state not in (State.QUEUED, State.HELD) or job.lane is None:
         return None
-    reason, message = next(reasons(job, job.lane, snapshot, load), (None, ""))
+    reason, message = next(waiting_reasons(job, job.lane, snapshot, load), (None, ""))
     if reason is None:
         return None
     document: dict[str, Any] = {"reason": reason.value, "message": message}
@@ -49,32 +49,37 @@ def waiting_document(job: JobRow | JobView, snapshot: Snapshot, load: Load) -> d
     return document
 
 
-def reasons(job: JobRow | JobView, lane: str, snapshot: Snapshot, load: Load) -> Iterator[tuple[Reason, str]]:
+def waiting_reasons(
+    job: JobRow | JobView, lane: str, snapshot: Snapshot, load: GatewayLoad
+) -> Iterator[tuple[WaitingReason, str]]:
     """All that keeps a job from running, each with a sentence of it, the weightiest first."""
     plugin = snapshot.plugins.get(lane)
     if plugin is None or job.command not in plugin.manifest.commands or job.held_reason == PLUGIN_UNAVAILABLE:
         message = f"{job.plugin}.{job.command} cannot run; a reload that brings it back releases the job"
-        yield Reason.PLUGIN_UNAVAILABLE, message
+        yield WaitingReason.PLUGIN_UNAVAILABLE, message
     if job.state is State.HELD:
-        yield Reason.HELD, f"held: {job.held_reason}"
+        yield WaitingReason.HELD, f"held: {job.held_reason}"
     if load.stopping:
-        yield Reason.STOPPING, "the gateway is stopping; its next start goes on"
+        yield WaitingReason.STOPPING, "the gateway is stopping; its next start goes on"
     if load.paused:
-        yield Reason.PAUSED, "the gateway is paused; `ductile system resume` goes on"
+        yield WaitingReason.PAUSED, "the gateway is paused; `ductile system resume` goes on"
     if job.run_at is not None and job.run_at > load.now:
         if job.attempt:
-            yield Reason.BACKOFF, f"attempt {job.attempt} has failed; the next one starts after its backoff"
-        yield Reason.SCHEDULED, "the job is to start later"
+            yield WaitingReason.BACKOFF, f"attempt {job.attempt} has failed; the next one starts after its backoff"
+        yield WaitingReason.SCHEDULED, "the job is to start later"
     if plugin is not None and load.busy.get(lane, 0) >= plugin.parallelism:
         yield (
-            Reason.LANE_FULL,
-            f"{attempts(plugin.parallelism)} of {lane} may run at once (`parallelism`) and so many do",
+            WaitingReason.LANE_FULL,
+            f"{count_attempts(plugin.parallelism)} of {lane} may run at once (`parallelism`) and so many do",
         )
     workers = snapshot.service.max_workers
     if sum(load.busy.values()) >= workers:
-        yield Reason.WORKERS_BUSY, f"{attempts(workers)} may run at once (`service.max_workers`) and so many do"
+        yield (
+            WaitingReason.WORKERS_BUSY,
+            f"{count_attempts(workers)} may run at once (`service.max_workers`) and so many do",
+        )
 
 
-def attempts(number: int) -> str:
+def count_attempts(number: int) -> str:
     """`1 attempt`, `2 attempts`."""
     return "1 attempt" if number == 1 else f"{number} attempts"

@@ -20,7 +20,7 @@ from ductile.describe.openapi import openapi
 from ductile.document.redact import Redactor
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.pipeline import compile_pipelines
-from ductile.http.ask import Gateway
+from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.job import Claimed, Outcome, State

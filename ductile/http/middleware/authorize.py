@@ -3,17 +3,18 @@
 from collections.abc import Awaitable
 
 from ductile.errors import Forbidden
-from ductile.http.ask import Ask, Handler, Reply
+from ductile.http.reply import Reply
+from ductile.http.request import Handler, Request
 
 
-def authorize(ask: Ask, proceed: Handler) -> Awaitable[Reply]:
+def authorize(request: Request, proceed: Handler) -> Awaitable[Reply]:
     """Go on where the row asks for no scope, or the caller has one of them."""
-    if ask.route is not None and ask.route.scopes:
-        require(ask, *ask.route.scopes)
-    return proceed(ask)
+    if request.route is not None and request.route.scopes:
+        require(request, *request.route.scopes)
+    return proceed(request)
 
 
-def require(ask: Ask, *scopes: str) -> None:
+def require(request: Request, *scopes: str) -> None:
     """Raise Forbidden (403) unless the caller has one of these."""
-    if not ask.caller.may(*scopes):
+    if not request.caller.may(*scopes):
         raise Forbidden(required_scopes=list(scopes))

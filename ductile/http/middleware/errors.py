@@ -5,32 +5,35 @@ from typing import Any
 import structlog
 
 from ductile.errors import DuctileError, Unauthorized
-from ductile.http.ask import Ask, Handler, Reply
 from ductile.http.errors import MethodNotAllowed
+from ductile.http.reply import Reply
+from ductile.http.request import Handler, Request
 
 log = structlog.get_logger(__name__)
 
 
-async def errors(ask: Ask, proceed: Handler) -> Reply:
+async def answer_errors(request: Request, proceed: Handler) -> Reply:
     """Answer an error as `{error, message, code, details, request_id}`."""
     try:
-        return await proceed(ask)
+        return await proceed(request)
     except DuctileError as error:
         if error.status >= 500:  # noqa: PLR2004 - the class of the gateway's own faults
-            log.warning("request failed", request_id=ask.request_id, error=error.code, reason=error.message)
-        return answer(ask, error)
+            log.warning("request failed", request_id=request.request_id, error=error.code, reason=error.message)
+        return error_reply(request, error)
     except Exception:
-        log.exception("request failed unexpectedly", request_id=ask.request_id, method=ask.method, path=ask.raw_path)
-        return answer(ask, DuctileError())
+        log.exception(
+            "request failed unexpectedly", request_id=request.request_id, method=request.method, path=request.raw_path
+        )
+        return error_reply(request, DuctileError())
 
 
-def answer(ask: Ask, error: DuctileError) -> Reply:
+def error_reply(request: Request, error: DuctileError) -> Reply:
     """The reply for an error; secrets that its sentence may hold are redacted."""
-    body = shape(error, ask.request_id)
-    return Reply(status=error.status, body=ask.snapshot.redactor.value(body), headers=headers(error))
+    body = error_body(error, request.request_id)
+    return Reply(status=error.status, body=request.snapshot.redactor.value(body), headers=error_headers(error))
 
 
-def shape(error: DuctileError, request_id: str) -> dict[str, Any]:
+def error_body(error: DuctileError, request_id: str) -> dict[str, Any]:
     """The body of every error."""
     return {
         "error": error.code,
@@ -41,7 +44,7 @@ def shape(error: DuctileError, request_id: str) -> dict[str, Any]:
     }
 
 
-def headers(error: DuctileError) -> dict[str, str]:
+def error_headers(error: DuctileError) -> dict[str, str]:
     """The headers that the status asks for."""
     found = {}
     if isinstance(error, Unauthorized):

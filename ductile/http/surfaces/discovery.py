@@ -11,11 +11,12 @@ from ductile.describe.skill_index import search_page, search_skills, skill_docum
 from ductile.describe.skills import skills
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, NotFound
-from ductile.http.accept import preferred
-from ductile.http.ask import Ask, Reply
-from ductile.http.conditional import HEADERS, conditional
+from ductile.http.content_negotiation import preferred_media
+from ductile.http.document_cache import JSON_MEDIA, build_representation, encode_representation
+from ductile.http.etag import ETAG_HEADERS, conditional_reply
 from ductile.http.middleware.authorize import require
-from ductile.http.representation import JSON, made, represent
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.route import Parameter, Route
@@ -24,7 +25,7 @@ from ductile.submit import find_plugin
 
 MARKDOWN = "text/markdown"
 TAGS = ("discovery",)
-FORMATS = {"json": JSON, "markdown": MARKDOWN}
+FORMATS = {"json": JSON_MEDIA, "markdown": MARKDOWN}
 FORMAT = Parameter(
     name="format",
     schema={"type": "string", "enum": list(FORMATS)},
@@ -37,9 +38,9 @@ QUERY = Parameter(
 )
 
 
-async def index(ask: Ask) -> Reply:
+async def get_index(request: Request) -> Reply:
     """Where to start."""
-    gateway, link = ask.gateway, ask.snapshot.api.link
+    gateway, link = request.gateway, request.snapshot.api.link
     return Reply(
         body={
             "name": "Ductile Gateway",
@@ -98,47 +99,49 @@ def plugin_of(snapshot: Snapshot, name: str) -> object:
     return plugin_document(snapshot.plugins[name])
 
 
-async def get_plugins(ask: Ask) -> Reply:
+async def get_plugins(request: Request) -> Reply:
     """Plugins and the names of their commands."""
-    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, catalog))
+    return conditional_reply(request, await request.gateway.documents.get(request.snapshot, catalog))
 
 
-async def get_plugin(ask: Ask) -> Reply:
+async def get_plugin(request: Request) -> Reply:
     """One plugin and its commands, to who may run its READ commands."""
-    plugin = find_plugin(ask.snapshot, ask.path["name"])
-    require(ask, "plugin:ro", f"plugin:{plugin.name}:ro")
-    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, plugin_of, plugin.name))
+    plugin = find_plugin(request.snapshot, request.path["name"])
+    require(request, "plugin:ro", f"plugin:{plugin.name}:ro")
+    return conditional_reply(request, await request.gateway.documents.get(request.snapshot, plugin_of, plugin.name))
 
 
-async def get_skills(ask: Ask) -> Reply:
+async def get_skills(request: Request) -> Reply:
     """Plugin commands and pipelines in one list, as JSON or as a page; all of them, or those with the words of `q`."""
-    media, query = media_of(ask), ask.query.get("q")
+    media, query = requested_media(request), request.query.get("q")
     if query is None:
         build = skill_index if media == MARKDOWN else skills
-        document = await ask.gateway.documents.get(ask.snapshot, build, media=media)
+        document = await request.gateway.documents.get(request.snapshot, build, media=media)
     else:
         search = search_page if media == MARKDOWN else search_skills
-        document = await asyncio.to_thread(made, ask.snapshot, search, (query,), media)  # too many queries to keep
-    return conditional(ask, document, Vary="Accept")
+        document = await asyncio.to_thread(
+            build_representation, request.snapshot, search, (query,), media
+        )  # too many queries to keep
+    return conditional_reply(request, document, Vary="Accept")
 
 
-async def get_skill(ask: Ask) -> Reply:
+async def get_skill(request: Request) -> Reply:
     """One skill, as JSON or as a page. Raises UnknownSkill."""
-    name, media = ask.path["name"], media_of(ask)
+    name, media = request.path["name"], requested_media(request)
     build = skill_section if media == MARKDOWN else skill_document
     try:
-        document = await ask.gateway.documents.get(ask.snapshot, build, name, media=media)
+        document = await request.gateway.documents.get(request.snapshot, build, name, media=media)
     except KeyError:
-        known = [skill["name"] for skill in skills(ask.snapshot)["skills"]]
+        known = [skill["name"] for skill in skills(request.snapshot)["skills"]]
         raise UnknownSkill(skill=name, hint=did_you_mean(name, known)) from None
-    return conditional(ask, document, Vary="Accept")
+    return conditional_reply(request, document, Vary="Accept")
 
 
-def media_of(ask: Ask) -> str:
+def requested_media(request: Request) -> str:
     """The media type of the answer: as `format` says, else as `Accept` prefers. Raises BadRequest."""
-    name = ask.query.get("format")
+    name = request.query.get("format")
     if name is None:
-        return preferred(ask.raw.headers.getall("Accept", ()), (JSON, MARKDOWN))
+        return preferred_media(request.raw.headers.getall("Accept", ()), (JSON_MEDIA, MARKDOWN))
     if name not in FORMATS:
         hint = did_you_mean(name, FORMATS)
         raise BadRequest(reason=f"format must be {' or '.join(FORMATS)}, not {name!r}{hint}")
@@ -151,29 +154,31 @@ class UnknownSkill(NotFound):
     code = "unknown_skill"
 
 
-async def get_openapi(ask: Ask) -> Reply:
+async def get_openapi(request: Request) -> Reply:
     """The whole API as OpenAPI 3.1."""
-    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, openapi_of))
+    return conditional_reply(request, await request.gateway.documents.get(request.snapshot, openapi_of))
 
 
-async def get_plugin_openapi(ask: Ask) -> Reply:
+async def get_plugin_openapi(request: Request) -> Reply:
     """The commands of one plugin as OpenAPI 3.1."""
-    plugin = find_plugin(ask.snapshot, ask.path["name"])
-    return conditional(ask, await ask.gateway.documents.get(ask.snapshot, plugin_openapi_of, plugin.name))
+    plugin = find_plugin(request.snapshot, request.path["name"])
+    return conditional_reply(
+        request, await request.gateway.documents.get(request.snapshot, plugin_openapi_of, plugin.name)
+    )
 
 
-async def get_ai_plugin(ask: Ask) -> Reply:
+async def get_ai_plugin(request: Request) -> Reply:
     """The manifest that agents look for."""
-    url = f"{ask.snapshot.api.public_url}{AI_PLUGIN['api']['url']}"
+    url = f"{request.snapshot.api.public_url}{AI_PLUGIN['api']['url']}"
     manifest = {**AI_PLUGIN, "api": {**AI_PLUGIN["api"], "url": url}}
-    return conditional(ask, represent(ask.snapshot, manifest))
+    return conditional_reply(request, encode_representation(request.snapshot, manifest))
 
 
 ROUTES = [
     Route(
         method="GET",
         path="/",
-        handler=index,
+        handler=get_index,
         summary="Where to start",
         scopes=None,
         tags=TAGS,
@@ -187,7 +192,7 @@ ROUTES = [
         scopes=None,
         tags=TAGS,
         responses={200: schemas.PLUGINS, 304: None},
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
     Route(
         method="GET",
@@ -197,7 +202,7 @@ ROUTES = [
         description="Needs the scope `plugin:ro`, or `plugin:<name>:ro` of this plugin.",
         tags=TAGS,
         responses={200: schemas.PLUGIN, 304: None, 404: None, 503: None},
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
     Route(
         method="GET",
@@ -207,7 +212,7 @@ ROUTES = [
         scopes=None,
         tags=TAGS,
         responses={200: schemas.OBJECT, 304: None, 404: None, 503: None},
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
     Route(
         method="GET",
@@ -220,8 +225,8 @@ ROUTES = [
         tags=TAGS,
         parameters=(QUERY, FORMAT),
         responses={200: schemas.SKILLS, 304: None},
-        media=(JSON, MARKDOWN),
-        headers={**HEADERS, "Vary": "`Accept`: there is a page for JSON and one in Markdown."},
+        media=(JSON_MEDIA, MARKDOWN),
+        headers={**ETAG_HEADERS, "Vary": "`Accept`: there is a page for JSON and one in Markdown."},
     ),
     Route(
         method="GET",
@@ -234,8 +239,8 @@ ROUTES = [
         tags=TAGS,
         parameters=(FORMAT,),
         responses={200: schemas.SKILL, 304: None, 404: None},
-        media=(JSON, MARKDOWN),
-        headers={**HEADERS, "Vary": "`Accept`: there is a document in JSON and one in Markdown."},
+        media=(JSON_MEDIA, MARKDOWN),
+        headers={**ETAG_HEADERS, "Vary": "`Accept`: there is a document in JSON and one in Markdown."},
     ),
     Route(
         method="GET",
@@ -245,7 +250,7 @@ ROUTES = [
         scopes=None,
         tags=TAGS,
         responses={200: schemas.OBJECT, 304: None},
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
     Route(
         method="GET",
@@ -255,6 +260,6 @@ ROUTES = [
         scopes=None,
         tags=TAGS,
         responses={200: schemas.AI_PLUGIN, 304: None},
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
 ]

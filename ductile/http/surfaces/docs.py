@@ -8,9 +8,10 @@ from importlib.resources import files
 
 from blake3 import blake3
 
-from ductile.http.ask import Ask, Reply
-from ductile.http.conditional import HEADERS, conditional
-from ductile.http.representation import Document
+from ductile.http.document_cache import Representation
+from ductile.http.etag import ETAG_HEADERS, conditional_reply
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.model.route import Route
 
@@ -19,22 +20,22 @@ _STATIC = files("ductile.http") / "static"
 
 
 @lru_cache(maxsize=1)
-def page() -> tuple[Document, str]:
+def build_page() -> tuple[Representation, str]:
     """The page, and the policy that lets it run what stands in it, look at this gateway, and nothing else."""
-    style = read("swagger-ui/swagger-ui.css")
+    style = read_static("swagger-ui/swagger-ui.css")
     # In a page, `<!--` would make what a later `<script` says part of this one; in a regular expression `\!` is `!`.
-    bundle = read("swagger-ui/swagger-ui-bundle.js").replace("<!--", "<\\!--")
-    start = read("docs.js")
-    html = read("docs.html")
+    bundle = read_static("swagger-ui/swagger-ui-bundle.js").replace("<!--", "<\\!--")
+    start = read_static("docs.js")
+    html = read_static("docs.html")
     for place, text in (("{start}", start), ("{bundle}", bundle), ("{style}", style)):  # the last one first
         before, _, after = html.partition(place)
         html = before + text + after
     body = html.encode()
-    document = Document(body=body, media=HTML, etag=f'"{blake3(body).hexdigest()[:32]}"')
+    document = Representation(body=body, media=HTML, etag=f'"{blake3(body).hexdigest()[:32]}"')
     policy = (
         "default-src 'none'",
-        f"script-src {source(bundle)} {source(start)}",
-        f"style-src {source(style)}",
+        f"script-src {page_source(bundle)} {page_source(start)}",
+        f"style-src {page_source(style)}",
         "img-src data:",
         "connect-src 'self'",
         "base-uri 'none'",
@@ -44,25 +45,25 @@ def page() -> tuple[Document, str]:
     return document, "; ".join(policy)
 
 
-def read(name: str) -> str:
+def read_static(name: str) -> str:
     """A file that ships with the package."""
     return _STATIC.joinpath(name).read_text("utf-8")
 
 
-def source(text: str) -> str:
+def page_source(text: str) -> str:
     """What names a script or a style by its content in a Content-Security-Policy."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-async def get_docs(ask: Ask) -> Reply:
+async def get_docs(request: Request) -> Reply:
     """The page. It is no part of the snapshot, and nothing in it is anybody's secret."""
-    document, policy = await asyncio.to_thread(page)
+    document, policy = await asyncio.to_thread(build_page)
     headers = {
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return conditional(ask, document, **headers)
+    return conditional_reply(request, document, **headers)
 
 
 ROUTES = [
@@ -76,6 +77,6 @@ ROUTES = [
         tags=("discovery",),
         responses={200: schemas.STRING, 304: None},
         media=(HTML,),
-        headers=HEADERS,
+        headers=ETAG_HEADERS,
     ),
 ]

@@ -5,15 +5,15 @@ from typing import Any, Self
 
 import orjson
 
-from ductile.http.ask import Ask
-from ductile.http.middleware.authenticate import holder
+from ductile.http.middleware.authenticate import principal_of_token
+from ductile.http.request import Request
 from ductile.observe.journal import Follower, Gap, Item
 
-LAGGED = "lagged"
+LAGGED_TYPE = "lagged"
 """The type of the event that says what was missed."""
-RETRY = 2000
+RETRY_MILLISECONDS = 2000
 """Milliseconds after which a browser connects again."""
-HEADERS = {
+STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would keep events back
@@ -39,7 +39,7 @@ class EventStream:
     async def __anext__(self) -> bytes:
         if self._told < 0:  # an id without data starts no event, and lets a client that is cut off now miss nothing
             self._told = self._follower.at
-            return b"retry: %d\nid: %d\n\n" % (RETRY, self._told)
+            return b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._told)
         while True:
             found = await anext(self._follower)
             if not self._allowed():
@@ -57,7 +57,7 @@ class EventStream:
 
     def _frames(self, found: Sequence[Item | Gap]) -> bytes:
         return b"".join(
-            lagged(one, self._follower.at)
+            lagged_frame(one, self._follower.at)
             if isinstance(one, Gap)
             else b"id: %d\nevent: %s\ndata: %s\n\n" % (one.seq, one.kind.encode(), one.document)
             for one in found
@@ -72,30 +72,30 @@ class EventStream:
         return b": heartbeat\nid: %d\n\n" % self._told
 
 
-def lagged(gap: Gap, at: int) -> bytes:
+def lagged_frame(gap: Gap, at: int) -> bytes:
     """The event that says what was missed; its id is where the stream goes on."""
     place = at if gap.missed_to is None else gap.missed_to
     data: dict[str, Any] = {
         "id": place,
-        "type": LAGGED,
+        "type": LAGGED_TYPE,
         "missed_from": gap.missed_from,
         "missed_to": gap.missed_to,
         "reason": gap.reason,
     }
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (place, LAGGED.encode(), orjson.dumps(data))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (place, LAGGED_TYPE.encode(), orjson.dumps(data))
 
 
-def still_allowed(ask: Ask, *scopes: str) -> Callable[[], bool]:
+def permission_check(request: Request, *scopes: str) -> Callable[[], bool]:
     """Asks, as often as it is called, whether the caller's credential would still get these scopes."""
-    seen, principal = ask.snapshot, ask.principal
+    seen, principal = request.snapshot, request.principal
 
     def allowed() -> bool:
         nonlocal seen, principal
-        serving = ask.gateway.live.snapshot
+        serving = request.gateway.live.snapshot
         if serving is not seen:
-            seen, principal = serving, holder(ask.raw, serving)
+            seen, principal = serving, principal_of_token(request.raw, serving)
         if principal is None or not principal.may(*scopes):
             return False
-        return principal.expires_at is None or principal.expires_at > ask.gateway.clock()
+        return principal.expires_at is None or principal.expires_at > request.gateway.clock()
 
     return allowed

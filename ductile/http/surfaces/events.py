@@ -5,11 +5,12 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.ask import Ask, Reply
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
-from ductile.http.surfaces.event_stream import HEADERS, EventStream, still_allowed
-from ductile.http.trigger import dedupe_key, origin
-from ductile.http.wait import flag
+from ductile.http.surfaces.event_stream import STREAM_HEADERS, EventStream, permission_check
+from ductile.http.trigger_body import read_dedupe_key, read_origin
+from ductile.http.wait import query_flag
 from ductile.model.event import RESERVED
 from ductile.model.journal import Kind
 from ductile.model.principal import ALL
@@ -19,45 +20,45 @@ from ductile.observe.journal import Item
 from ductile.store.received import StartedJob
 from ductile.submit import submit_event
 
-READ = "events:ro"
-MEMBERS = ("type", "payload", "dedupe_key")
-MAX_TYPE = 200
+READ_SCOPE = "events:ro"
+EVENT_MEMBERS = ("type", "payload", "dedupe_key")
+MAX_TYPE_CHARACTERS = 200
 """Characters of an event's type."""
-MAX_ID = 18
+MAX_ID_DIGITS = 18
 """Digits of an event id, at most."""
 
 
-async def follow(ask: Ask) -> Reply:
+async def follow_events(request: Request) -> Reply:
     """A stream of what happens: from now on, or from behind the last event that the client has seen."""
-    wants, after = wanted(ask), last_event_id(ask)
-    if ask.method == "HEAD":
-        return Reply(headers=HEADERS)
-    feed, limit, caller = ask.gateway.feed, ask.snapshot.api.max_streams_per_principal, ask.caller
+    wants, after = read_type_filter(request), read_last_event_id(request)
+    if request.method == "HEAD":
+        return Reply(headers=STREAM_HEADERS)
+    feed, limit, caller = request.gateway.feed, request.snapshot.api.max_streams_per_principal, request.caller
     if ALL not in caller.scopes and feed.following_as(caller.id) >= limit:
         raise TooManyStreams(limit=limit, principal=caller.id)
     follower = await feed.follow(after, caller.id)
-    return Reply(parts=EventStream(follower, wants, still_allowed(ask, READ)), headers=HEADERS)
+    return Reply(parts=EventStream(follower, wants, permission_check(request, READ_SCOPE)), headers=STREAM_HEADERS)
 
 
-async def send(ask: Ask) -> Reply:
+async def post_event(request: Request) -> Reply:
     """Route an event: start the pipelines that are `on` it and the `routes:` of events from the API."""
-    body = ask.object()
+    body = request.object()
     for name in body:
-        if name not in MEMBERS:
-            hint = did_you_mean(name, MEMBERS)
-            raise BadRequest(reason=f"{name!r} is no member of an event{hint} (known are {', '.join(MEMBERS)})")
-    dry_run = flag(ask, "dry_run")
+        if name not in EVENT_MEMBERS:
+            hint = did_you_mean(name, EVENT_MEMBERS)
+            raise BadRequest(reason=f"{name!r} is no member of an event{hint} (known are {', '.join(EVENT_MEMBERS)})")
+    dry_run = query_flag(request, "dry_run")
     received = await submit_event(
-        ask.gateway.store,
-        ask.snapshot,
-        event_type(body.get("type")),
-        event_payload(body.get("payload", {})),
-        dedupe_key=dedupe_key(body["dedupe_key"]) if "dedupe_key" in body else None,
-        origin=origin(ask),
-        now=ask.gateway.clock(),
+        request.gateway.store,
+        request.snapshot,
+        read_event_type(body.get("type")),
+        read_event_payload(body.get("payload", {})),
+        dedupe_key=read_dedupe_key(body["dedupe_key"]) if "dedupe_key" in body else None,
+        origin=read_origin(request),
+        now=request.gateway.clock(),
         dry_run=dry_run,
     )
-    started = [started_document(one) for one in received.started]
+    started = [started_json(one) for one in received.started]
     if not dry_run:
         return Reply(status=202, body={"event_id": received.event_id, "started": started})
     event_id = received.event_id if received.replayed else None
@@ -67,67 +68,67 @@ async def send(ask: Ask) -> Reply:
     )
 
 
-def started_document(started: StartedJob) -> dict[str, Any]:
+def started_json(started: StartedJob) -> dict[str, Any]:
     """A job or run that an event started."""
     document: dict[str, Any] = {"job_id": started.job_id, "plugin": started.plugin, "command": started.command}
     return {**document, "deduplicated": True} if started.deduplicated else document
 
 
-def event_type(value: Any) -> str:
+def read_event_type(value: Any) -> str:
     """1 to 200 printable characters that are none of the gateway's own types. Raises BadRequest."""
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TYPE or not value.isprintable():
-        raise BadRequest(reason=f"type must be a string of 1 to {MAX_TYPE} printable characters")
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TYPE_CHARACTERS or not value.isprintable():
+        raise BadRequest(reason=f"type must be a string of 1 to {MAX_TYPE_CHARACTERS} printable characters")
     if value.startswith(RESERVED):
         raise BadRequest(reason=f"types that begin with {RESERVED!r} are the gateway's own; choose another one")
     return value
 
 
-def event_payload(value: Any) -> dict[str, Any]:
+def read_event_payload(value: Any) -> dict[str, Any]:
     """A JSON object. Raises BadRequest."""
     if not isinstance(value, dict):
         raise BadRequest(reason="payload must be a JSON object")
     return value
 
 
-def last_event_id(ask: Ask) -> int | None:
+def read_last_event_id(request: Request) -> int | None:
     """The `Last-Event-ID` header, which a client that connects again sends, else the query's. Raises BadRequest."""
-    text = ask.raw.headers.get("Last-Event-ID") or ask.query.get("last_event_id")
+    text = request.raw.headers.get("Last-Event-ID") or request.query.get("last_event_id")
     if not text:  # a client that has seen none yet may say so by nothing
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS):
         raise BadRequest(reason="Last-Event-ID must be the `id` of an event of this stream: a number")
     return int(text)
 
 
-def wanted(ask: Ask) -> Callable[[Item], bool]:
+def read_type_filter(request: Request) -> Callable[[Item], bool]:
     """What `type` asks for: kinds, or types of posted events, exact or as `prefix.*`; everything where it is not given.
 
     Raises BadRequest for what is no type, and for what seems to mean a kind that there is not.
     """
-    given = ask.raw.rel_url.query.getall("type", [])
+    given = request.raw.rel_url.query.getall("type", [])
     names = [name.strip() for name in ",".join(given).split(",")] if given else ["*"]
-    kinds = frozenset(kind for kind in Kind for name in names if matches(kind, name))
-    posted = [name for name in names if not any(matches(kind, name) for kind in Kind)]
+    kinds = frozenset(kind for kind in Kind for name in names if matches_type(kind, name))
+    posted = [name for name in names if not any(matches_type(kind, name) for kind in Kind)]
     for name in posted:
         hint, own = did_you_mean(name, list(Kind)), name.removesuffix(".*")
-        if hint or "*" in own or not 1 <= len(own) <= MAX_TYPE or not own.isprintable():
+        if hint or "*" in own or not 1 <= len(own) <= MAX_TYPE_CHARACTERS or not own.isprintable():
             raise BadRequest(
                 reason=f"type {name[:100]!r} names no event{hint}; the gateway's own are {', '.join(Kind)}"
             )
 
     def wants(item: Item) -> bool:
         own = item.event_type
-        return item.kind in kinds or (own is not None and any(matches(own, name) for name in posted))
+        return item.kind in kinds or (own is not None and any(matches_type(own, name) for name in posted))
 
     return wants
 
 
-def matches(kind: str, name: str) -> bool:
+def matches_type(kind: str, name: str) -> bool:
     """Whether a kind is meant: `job.ended`, `job.*`, `*`."""
     return name in {kind, "*"} or (name.endswith(".*") and kind.startswith(name[:-1]))
 
 
-TYPE = Parameter(
+TYPE_PARAMETER = Parameter(
     name="type",
     schema={"type": "array", "items": {"type": "string"}},
     description="""Only these: `job.ended`, `job.*` for all that begin so, or the own type of a posted event. Repeat it,
@@ -145,7 +146,7 @@ LAST_EVENT_ID_IN_QUERY = Parameter(
     description="As the Last-Event-ID header, which wins where both are there.",
 )
 
-ABOUT = f"""\
+FOLLOW_DESCRIPTION = f"""\
 Server-sent events, one a row of the gateway's journal: `id` is its number, `event` its type, `data` one JSON object
 `{{id, type, at, …}}`. Events of a job have `job_id`, `root_job_id`, `parent_job_id`, `plugin`, `command`, `step` and
 `status`. Types:
@@ -158,16 +159,16 @@ A comment comes every 15 seconds. The stream ends when the gateway stops, and wh
 connect again with `Last-Event-ID`.
 """
 
-SENT = """\
+POST_DESCRIPTION = """\
 Starts every pipeline that is `on` the type (without `from_plugin`, or with `from_plugin: api`) and every entry of
 `routes:` with `from: api`, all in one transaction. An event that nothing waits for starts nothing, and is journalled.
 The `dedupe_key` is that of each start: an earlier one with it stands for it, and says `deduplicated`.
 """
-SENT_EVENT: schemas.Schema = {
+EVENT_REQUEST: schemas.Schema = {
     "title": "SentEvent",
     "type": "object",
     "properties": {
-        "type": {"type": "string", "minLength": 1, "maxLength": MAX_TYPE},
+        "type": {"type": "string", "minLength": 1, "maxLength": MAX_TYPE_CHARACTERS},
         "payload": schemas.OBJECT,
         "dedupe_key": schemas.OPTIONS["dedupe_key"],
     },
@@ -175,12 +176,12 @@ SENT_EVENT: schemas.Schema = {
     "additionalProperties": False,
 }
 NOT_YET = {**schemas.NULLABLE_ID, "description": "Null in a dry run, where one would be made."}
-SENT_ANSWER = schemas.closed(
+EVENT_ANSWER = schemas.object_schema(
     "SentAnswer",
     {"dry_run": schemas.BOOLEAN, "would": schemas.STRING},
     event_id=NOT_YET,
-    started=schemas.array(
-        schemas.closed(
+    started=schemas.array_schema(
+        schemas.object_schema(
             "Started",
             {"deduplicated": schemas.BOOLEAN},
             job_id=NOT_YET,
@@ -194,12 +195,12 @@ ROUTES = [
     Route(
         method="GET",
         path="/events",
-        handler=follow,
+        handler=follow_events,
         summary="What happens in the gateway, as it happens",
-        description=ABOUT,
-        scopes=(READ,),
+        description=FOLLOW_DESCRIPTION,
+        scopes=(READ_SCOPE,),
         tags=("events",),
-        parameters=(TYPE, LAST_EVENT_ID, LAST_EVENT_ID_IN_QUERY),
+        parameters=(TYPE_PARAMETER, LAST_EVENT_ID, LAST_EVENT_ID_IN_QUERY),
         media=("text/event-stream",),
         responses={200: schemas.STRING, 400: None, 503: None},
         examples={200: 'id: 42\nevent: job.ended\ndata: {"id":42,"type":"job.ended","status":"succeeded"}\n\n'},
@@ -207,15 +208,15 @@ ROUTES = [
     Route(
         method="POST",
         path="/events",
-        handler=send,
+        handler=post_event,
         summary="Say that something has happened",
-        description=SENT,
+        description=POST_DESCRIPTION,
         scopes=("events:rw",),
         tags=("events",),
         parameters=(schemas.DRY_RUN, schemas.IDEMPOTENCY_KEY),
-        request=SENT_EVENT,
+        request=EVENT_REQUEST,
         request_required=True,
-        responses={202: SENT_ANSWER, 200: SENT_ANSWER, 409: None},
+        responses={202: EVENT_ANSWER, 200: EVENT_ANSWER, 409: None},
         request_examples={"An order": {"type": "order.placed", "payload": {"order": 7}, "dedupe_key": "order-7"}},
     ),
 ]

@@ -6,12 +6,13 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
-from ductile.http.ask import Ask, Reply
-from ductile.http.documents import is_run, job_document, page_document, tree_document, unsealed
+from ductile.http.job_json import is_run, job_json, job_page_json, tree_json, unseal_events
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
-from ductile.http.trigger import accepted_reply, origin, planned_reply
-from ductile.http.wait import flag, wait_asked, wait_for_end
-from ductile.http.waiting_reason import Load, waiting_document
+from ductile.http.trigger_body import accepted_reply, dry_run_reply, read_origin
+from ductile.http.wait import query_flag, requested_wait, wait_for_end
+from ductile.http.waiting_reason import GatewayLoad, waiting_json
 from ductile.model.clock import Millis, from_rfc3339
 from ductile.model.ids import is_id, new_id
 from ductile.model.job import ENDED, STATE_ALIASES, State
@@ -23,54 +24,54 @@ from ductile.store.cancel import cancel as cancel_job
 from ductile.store.errors import UnknownJob
 from ductile.submit import submit_retry
 
-PAGE = 50
-MAX_PAGE = 1000
+DEFAULT_PAGE_ROWS = 50
+MAX_PAGE_ROWS = 1000
 
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
 
 
-def may_read(ask: Ask, view: JobView) -> bool:
+def may_read(request: Request, view: JobView) -> bool:
     """Whether the caller may see this job: by scope, or because it is the caller's own."""
-    return ask.caller.may("jobs:ro") or view.principal == ask.caller.id
+    return request.caller.may("jobs:ro") or view.principal == request.caller.id
 
 
-def sees_all(ask: Ask) -> bool:
+def sees_all(request: Request) -> bool:
     """Whether the caller is shown what plugins remember."""
-    return ALL in ask.caller.scopes
+    return ALL in request.caller.scopes
 
 
-def job_id_of(ask: Ask) -> str:
+def job_id_of(request: Request) -> str:
     """The id in the path. Raises UnknownJob for what is no id."""
-    job_id = ask.path["job_id"]
+    job_id = request.path["job_id"]
     if not is_id(job_id):
         raise UnknownJob(job_id=job_id)
     return job_id.lower()
 
 
-async def find_job(ask: Ask) -> JobView:
+async def find_job(request: Request) -> JobView:
     """The job of the path. Raises UnknownJob, or Forbidden where the caller may not see it."""
-    job_id = job_id_of(ask)
-    view = await ask.gateway.store.job(job_id)
+    job_id = job_id_of(request)
+    view = await request.gateway.store.job(job_id)
     if view is None:
         raise UnknownJob(job_id=job_id)
-    if not may_read(ask, view):
+    if not may_read(request, view):
         raise Forbidden(required_scopes=["jobs:ro"])
     return view
 
 
-async def describe(ask: Ask, view: JobView) -> dict[str, Any]:
+async def describe_job(request: Request, view: JobView) -> dict[str, Any]:
     """The document of a job; of an ended run with what its steps answered."""
-    store = ask.gateway.store
+    store = request.gateway.store
     views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
-    waiting = waiting_document(view, ask.snapshot, await load_of(ask)) if view.state in WAITING else None
-    view, *views = unsealed([view, *views], ask.snapshot.vault)
-    return job_document(view, views, ask.snapshot.redactor, full=sees_all(ask), waiting=waiting)
+    waiting = waiting_json(view, request.snapshot, await gateway_load(request)) if view.state in WAITING else None
+    view, *views = unseal_events([view, *views], request.snapshot.vault)
+    return job_json(view, views, request.snapshot.redactor, full=sees_all(request), waiting=waiting)
 
 
-async def load_of(ask: Ask) -> Load:
+async def gateway_load(request: Request) -> GatewayLoad:
     """How busy the gateway is now."""
-    gateway = ask.gateway
-    return Load(
+    gateway = request.gateway
+    return GatewayLoad(
         busy=await gateway.store.lanes_busy(),
         paused=gateway.control.paused,
         stopping=gateway.control.draining,
@@ -78,56 +79,56 @@ async def load_of(ask: Ask) -> Load:
     )
 
 
-async def get_job(ask: Ask) -> Reply:
+async def get_job(request: Request) -> Reply:
     """One job; where the caller waits, once it has ended or the time is over."""
-    view = await find_job(ask)
-    wait = wait_asked(ask)
+    view = await find_job(request)
+    wait = requested_wait(request)
     if wait and view.state not in ENDED:
-        await wait_for_end(ask, view.id, wait)
-        view = await find_job(ask)
-    return Reply(body=await describe(ask, view))
+        await wait_for_end(request, view.id, wait)
+        view = await find_job(request)
+    return Reply(body=await describe_job(request, view))
 
 
-async def get_tree(ask: Ask) -> Reply:
+async def get_tree(request: Request) -> Reply:
     """A job and everything below it."""
-    view = await find_job(ask)
-    views, skips = await ask.gateway.store.tree(view.id)
-    views = unsealed(views, ask.snapshot.vault)
-    return Reply(body=tree_document(views, skips, ask.snapshot.redactor, full=sees_all(ask)))
+    view = await find_job(request)
+    views, skips = await request.gateway.store.tree(view.id)
+    views = unseal_events(views, request.snapshot.vault)
+    return Reply(body=tree_json(views, skips, request.snapshot.redactor, full=sees_all(request)))
 
 
-async def list_jobs(ask: Ask) -> Reply:
+async def list_jobs(request: Request) -> Reply:
     """A page of jobs, newest first."""
-    query = ask.query
+    query = request.query
     cursor = query.get("cursor")
     if cursor is not None and not is_id(cursor):
         raise BadRequest(reason="cursor must be the `cursor` of an earlier page")
-    page = await ask.gateway.store.jobs(
+    page = await request.gateway.store.jobs(
         plugin=query.get("plugin"),
         command=query.get("command"),
-        states=frozenset(state_of(status) for status in ask.all("status")),
-        limit=limit_of(query.get("limit", str(PAGE)), MAX_PAGE),
+        states=frozenset(read_state(status) for status in request.all("status")),
+        limit=read_limit(query.get("limit", str(DEFAULT_PAGE_ROWS)), MAX_PAGE_ROWS),
         cursor=cursor,
-        since=time_asked(ask, "from"),
+        since=read_time(request, "from"),
     )
-    if not flag(ask, "include_details"):
-        return Reply(body=page_document(page))
-    return Reply(body=page_document(page, await waiting_of(ask, page.rows)))
+    if not query_flag(request, "include_details"):
+        return Reply(body=job_page_json(page))
+    return Reply(body=job_page_json(page, await waiting_by_job(request, page.rows)))
 
 
-async def waiting_of(ask: Ask, rows: Sequence[JobRow]) -> dict[str, dict[str, Any]]:
+async def waiting_by_job(request: Request, rows: Sequence[JobRow]) -> dict[str, dict[str, Any]]:
     """Job → why it does not run yet, of those that do not."""
     waiting = [row for row in rows if row.state in WAITING]
     if not waiting:
         return {}
-    load = await load_of(ask)
-    reasons = {row.id: waiting_document(row, ask.snapshot, load) for row in waiting}
+    load = await gateway_load(request)
+    reasons = {row.id: waiting_json(row, request.snapshot, load) for row in waiting}
     return {job_id: reason for job_id, reason in reasons.items() if reason is not None}
 
 
-def time_asked(ask: Ask, name: str) -> Millis | None:
+def read_time(request: Request, name: str) -> Millis | None:
     """A time in the query. Raises BadRequest."""
-    text = ask.query.get(name)
+    text = request.query.get(name)
     if text is None:
         return None
     try:
@@ -137,7 +138,7 @@ def time_asked(ask: Ask, name: str) -> Millis | None:
         raise BadRequest(reason=reason) from None
 
 
-def state_of(text: str) -> State:
+def read_state(text: str) -> State:
     """A state by its name or an older one. Raises BadRequest."""
     if text in STATE_ALIASES:
         return STATE_ALIASES[text]
@@ -149,7 +150,7 @@ def state_of(text: str) -> State:
         raise BadRequest(reason=f"{text!r} is no status{hint}; known are {', '.join(known)}") from None
 
 
-def limit_of(text: str, most: int) -> int:
+def read_limit(text: str, most: int) -> int:
     """How many rows a page may have: a positive integer, cut to the maximum. Raises BadRequest."""
     digits = text.lstrip("0")
     if not text.isascii() or not digits.isdigit():
@@ -157,33 +158,38 @@ def limit_of(text: str, most: int) -> int:
     return min(int(digits), most) if len(digits) <= len(str(most)) else most
 
 
-CANCEL_WOULD = {True: "cancel the job at once", False: "stop what runs, and cancel the job then"}
+CANCEL_PREVIEW = {True: "cancel the job at once", False: "stop what runs, and cancel the job then"}
 """Whether the job has ended with the cancel → what a dry run of it says."""
 
 
-async def cancel(ask: Ask) -> Reply:
+async def request_cancel(request: Request) -> Reply:
     """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
-    job_id, store = job_id_of(ask), ask.gateway.store
-    if flag(ask, "dry_run"):
+    job_id, store = job_id_of(request), request.gateway.store
+    if query_flag(request, "dry_run"):
         state = await store.rehearse(cancel_job, job_id)
-        return Reply(body={"dry_run": True, "would": CANCEL_WOULD[state in ENDED], "job_id": job_id})
+        return Reply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED], "job_id": job_id})
     state = await store.write(cancel_job, job_id)
     return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
 
 
-async def retry(ask: Ask) -> Reply:
+async def request_retry(request: Request) -> Reply:
     """Start an ended job again, or the run that it is or is a step of: as a new one, linked to the old."""
-    dry_run = flag(ask, "dry_run")
+    dry_run = query_flag(request, "dry_run")
     retried = await submit_retry(
-        ask.gateway.store, ask.snapshot, job_id_of(ask), origin=origin(ask), new_job_id=new_id(), dry_run=dry_run
+        request.gateway.store,
+        request.snapshot,
+        job_id_of(request),
+        origin=read_origin(request),
+        new_job_id=new_id(),
+        dry_run=dry_run,
     )
     if dry_run:
-        return planned_reply(retried.accepted, retry_of=retried.retry_of)
-    return accepted_reply(ask, retried.accepted, retry_of=retried.retry_of)
+        return dry_run_reply(retried.accepted, retry_of=retried.retry_of)
+    return accepted_reply(request, retried.accepted, retry_of=retried.retry_of)
 
 
 STATUS_NAMES = (*(state.value for state in State), "pending", "ok", "error")
-REPEATABLE = "Repeat it, or put commas between, for several."
+REPEATABLE_HINT = "Repeat it, or put commas between, for several."
 """What the description of such a parameter ends with."""
 
 FILTERS = (
@@ -191,8 +197,8 @@ FILTERS = (
     Parameter(name="command", schema=schemas.STRING, description="Exact command name."),
     Parameter(
         name="status",
-        schema=schemas.array({"type": "string", "enum": [*STATUS_NAMES]}),
-        description=f"State; pending, ok and error stand for queued, succeeded and failed. {REPEATABLE}",
+        schema=schemas.array_schema({"type": "string", "enum": [*STATUS_NAMES]}),
+        description=f"State; pending, ok and error stand for queued, succeeded and failed. {REPEATABLE_HINT}",
     ),
     Parameter(name="from", schema=schemas.TIME, description="Made at this time or later."),
     Parameter(
@@ -241,7 +247,7 @@ ROUTES = [
     Route(
         method="POST",
         path="/job/{job_id}/cancel",
-        handler=cancel,
+        handler=request_cancel,
         summary="Cancel a job or a run",
         tags=("jobs",),
         scopes=("jobs:rw",),
@@ -251,7 +257,7 @@ ROUTES = [
     Route(
         method="POST",
         path="/job/{job_id}/retry",
-        handler=retry,
+        handler=request_retry,
         summary="Start an ended job or run again, as a new one",
         tags=("jobs",),
         description="""The new one has the payload, priority and event of the old one, which `retry_of` names, and the

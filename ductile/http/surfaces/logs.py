@@ -4,22 +4,23 @@ import asyncio
 import re
 
 from ductile.errors import BadRequest, Forbidden
-from ductile.http.ask import Ask, Reply
-from ductile.http.log_documents import job_logs_document, logs_document
+from ductile.http.attempt_json import attempt_page_json, job_attempts_json
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.jobs import FILTERS as JOB_FILTERS
 from ductile.http.surfaces.jobs import (
-    REPEATABLE,
+    REPEATABLE_HINT,
     STATUS_NAMES,
     job_id_of,
-    limit_of,
     may_read,
+    read_limit,
+    read_state,
+    read_time,
     sees_all,
-    state_of,
-    time_asked,
 )
-from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array, closed
-from ductile.http.wait import flag
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array_schema, object_schema
+from ductile.http.wait import query_flag
 from ductile.model.clock import Millis
 from ductile.model.ids import is_id
 from ductile.model.job import STATE_ALIASES, Outcome, State
@@ -28,58 +29,58 @@ from ductile.store.errors import UnknownJob
 from ductile.store.logs import LogsWanted
 from ductile.store.search import MAX_CHARACTERS, translate
 
-PAGE = 50
-MAX_PAGE = 200
+DEFAULT_PAGE_ROWS = 50
+MAX_PAGE_ROWS = 200
 
 _CURSOR = re.compile(r"(\d{1,17})-(\d{1,17})", re.ASCII)
 
 
-async def list_logs(ask: Ask) -> Reply:
+async def list_logs(request: Request) -> Reply:
     """A page of ended attempts, newest completion first."""
-    wanted = read_filters(ask)
+    wanted = read_filters(request)
     if wanted is None:
         return Reply(body={"logs": [], "total": 0, "cursor": None})
-    page = await ask.gateway.store.logs(wanted, ask.gateway.clock())
-    redactor, full = ask.snapshot.redactor, sees_all(ask)
+    page = await request.gateway.store.logs(wanted, request.gateway.clock())
+    redactor, full = request.snapshot.redactor, sees_all(request)
     if not wanted.results:
-        return Reply(body=logs_document(page, redactor, results=False, full=full))
-    return Reply(body=await asyncio.to_thread(logs_document, page, redactor, results=True, full=full))
+        return Reply(body=attempt_page_json(page, redactor, results=False, full=full))
+    return Reply(body=await asyncio.to_thread(attempt_page_json, page, redactor, results=True, full=full))
 
 
-def read_filters(ask: Ask) -> LogsWanted | None:
+def read_filters(request: Request) -> LogsWanted | None:
     """What the query asks for; None where no attempt can be so. Raises BadRequest, BadQuery."""
-    query = ask.query
+    query = request.query
     job_id, search = query.get("job_id"), query.get("query")
-    statuses = ask.all("status")
-    outcomes = frozenset(found for status in statuses if (found := outcome_of(status)) is not None)
+    statuses = request.all("status")
+    outcomes = frozenset(found for status in statuses if (found := read_outcome(status)) is not None)
     wanted = LogsWanted(
         job_id=None if job_id is None else job_id.lower(),
         plugin=query.get("plugin"),
         command=query.get("command"),
         outcomes=outcomes,
         submitted_by=query.get("submitted_by"),
-        since=time_asked(ask, "from"),
-        until=time_asked(ask, "to"),
+        since=read_time(request, "from"),
+        until=read_time(request, "to"),
         match=None if search is None else translate(search),
-        limit=limit_of(query.get("limit", str(PAGE)), MAX_PAGE),
-        cursor=cursor_of(query.get("cursor")),
-        results=flag(ask, "include_result"),
+        limit=read_limit(query.get("limit", str(DEFAULT_PAGE_ROWS)), MAX_PAGE_ROWS),
+        cursor=read_cursor(query.get("cursor")),
+        results=query_flag(request, "include_result"),
     )
     possible = (not statuses or bool(outcomes)) and (job_id is None or is_id(job_id))
     return wanted if possible else None
 
 
-def outcome_of(text: str) -> Outcome | None:
+def read_outcome(text: str) -> Outcome | None:
     """How an attempt ended, by its name or an older one; None for a state that only jobs have. Raises BadRequest."""
     name = STATE_ALIASES.get(text, text)
     try:
         return Outcome(name)
     except ValueError:
-        state_of(text)
+        read_state(text)
         return None
 
 
-def cursor_of(text: str | None) -> tuple[Millis, int] | None:
+def read_cursor(text: str | None) -> tuple[Millis, int] | None:
     """The place where the last page ended. Raises BadRequest."""
     if text is None:
         return None
@@ -89,20 +90,20 @@ def cursor_of(text: str | None) -> tuple[Millis, int] | None:
     return int(found[1]), int(found[2])
 
 
-async def job_logs(ask: Ask) -> Reply:
+async def get_job_logs(request: Request) -> Reply:
     """Every attempt of a job, oldest first, the running one with what it has said so far.
 
     Also of a job that retention has removed, as long as its attempts are kept.
     """
-    job_id = job_id_of(ask)
-    store = ask.gateway.store
-    said = ask.gateway.said.of(job_id)  # first: it may end meanwhile, and stands among the attempts then
+    job_id = job_id_of(request)
+    store = request.gateway.store
+    said = request.gateway.said.of(job_id)  # first: it may end meanwhile, and stands among the attempts then
     view, attempts = await store.job(job_id), await store.attempts(job_id)
     if view is None and not attempts:
         raise UnknownJob(job_id=job_id)
-    if not (may_read(ask, view) if view is not None else ask.caller.may("jobs:ro")):
+    if not (may_read(request, view) if view is not None else request.caller.may("jobs:ro")):
         raise Forbidden(required_scopes=["jobs:ro"])
-    return Reply(body=await asyncio.to_thread(job_logs_document, job_id, attempts, said, ask.snapshot.redactor))
+    return Reply(body=await asyncio.to_thread(job_attempts_json, job_id, attempts, said, request.snapshot.redactor))
 
 
 QUERY = """Words that must all be there, whatever their case and accents. A `"phrase of words"` stands together, `time*`
@@ -113,8 +114,8 @@ FILTERS = (
     *JOB_FILTERS[:2],
     Parameter(
         name="status",
-        schema=array({"type": "string", "enum": [*STATUS_NAMES, Outcome.LOST.value]}),
-        description=f"How the attempt ended; states that only a job can have find nothing. {REPEATABLE}",
+        schema=array_schema({"type": "string", "enum": [*STATUS_NAMES, Outcome.LOST.value]}),
+        description=f"How the attempt ended; states that only a job can have find nothing. {REPEATABLE_HINT}",
     ),
     Parameter(name="submitted_by", schema=STRING, description="Exact kind of trigger, such as api or schedule."),
     Parameter(name="from", schema=TIME, description="Ended at this time or later."),
@@ -122,8 +123,8 @@ FILTERS = (
     Parameter(name="query", schema={"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}, description=QUERY),
     Parameter(
         name="limit",
-        schema={"type": "integer", "minimum": 1, "default": PAGE},
-        description=f"Rows of a page, {MAX_PAGE} at most; large results make fewer.",
+        schema={"type": "integer", "minimum": 1, "default": DEFAULT_PAGE_ROWS},
+        description=f"Rows of a page, {MAX_PAGE_ROWS} at most; large results make fewer.",
     ),
     Parameter(name="cursor", schema=STRING, description="The `cursor` of the page before."),
     Parameter(name="include_result", schema=BOOLEAN, description="Show what the plugin answered."),
@@ -133,12 +134,12 @@ NULLABLE_INTEGER = {"type": ["integer", "null"]}
 OUTCOME = {"title": "Outcome", "type": "string", "enum": [outcome.value for outcome in Outcome]}
 LOG_RESULT = {
     "anyOf": [
-        closed("Answered", {"error": STRING, "state_updates": schemas.OBJECT}, status=STRING, result={}),
+        object_schema("Answered", {"error": STRING, "state_updates": schemas.OBJECT}, status=STRING, result={}),
         {"type": "null"},
     ],
     "description": "What the plugin answered; null where no response could be read.",
 }
-LOG_ROW = closed(
+LOG_ROW = object_schema(
     "LogRow",
     {"result": LOG_RESULT},
     job_id=schemas.ID,
@@ -153,9 +154,11 @@ LOG_ROW = closed(
     last_error=NULLABLE_STRING,
     stderr=NULLABLE_STRING,
 )
-LOG_PAGE = closed("LogPage", {"total_capped": BOOLEAN}, logs=array(LOG_ROW), total=INTEGER, cursor=NULLABLE_STRING)
+LOG_PAGE = object_schema(
+    "LogPage", {"total_capped": BOOLEAN}, logs=array_schema(LOG_ROW), total=INTEGER, cursor=NULLABLE_STRING
+)
 ATTEMPT_STATUS = {"title": "AttemptStatus", "type": "string", "enum": [*OUTCOME["enum"], State.RUNNING.value]}
-ATTEMPT = closed(
+ATTEMPT = object_schema(
     "Attempt",
     log_id=STRING,
     attempt=INTEGER,
@@ -170,10 +173,10 @@ ATTEMPT = closed(
     last_error=NULLABLE_STRING,
     stderr=NULLABLE_STRING,
     stdout=NULLABLE_STRING,
-    logs=array(schemas.OBJECT),
+    logs=array_schema(schemas.OBJECT),
     progress={"description": "The latest that a running attempt has told of its progress, any JSON value."},
 )
-JOB_LOGS = closed("JobLogs", job_id=schemas.ID, logs=array(ATTEMPT))
+JOB_LOGS = object_schema("JobLogs", job_id=schemas.ID, logs=array_schema(ATTEMPT))
 
 ROUTES = [
     Route(
@@ -193,7 +196,7 @@ all that fits up to 10,000, and says `total_capped` beyond.""",
     Route(
         method="GET",
         path="/job/{job_id}/logs",
-        handler=job_logs,
+        handler=get_job_logs,
         summary="What each attempt of a job said, oldest first",
         tags=("jobs",),
         description="""stderr, the plugin's own logs, and stdout where no response could be read from it; of

@@ -5,8 +5,9 @@ from collections import Counter
 from msgspec.structs import replace
 
 from ductile.errors import Unavailable
-from ductile.http.accept import preferred
-from ductile.http.ask import Ask, Reply
+from ductile.http.content_negotiation import preferred_media
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.model.clock import Millis
 from ductile.model.route import Route
@@ -14,21 +15,21 @@ from ductile.model.snapshot import Api, Snapshot
 from ductile.observe import metrics as m
 from ductile.observe.measures import Labels, Metric
 
-READ = "jobs:ro"
+METRICS_SCOPE = "jobs:ro"
 """What a scraper needs where `api.metrics_public` is false: metrics say less than the list of jobs."""
 
 
-async def scrape(ask: Ask) -> Reply:
+async def get_metrics(request: Request) -> Reply:
     """All metrics, as text or as OpenMetrics."""
-    media = preferred(ask.raw.headers.getall("Accept", []), (m.TEXT, m.OPENMETRICS))
-    exposition = ask.gateway.metrics.expose(await readings(ask), media)
+    media = preferred_media(request.raw.headers.getall("Accept", []), (m.TEXT, m.OPENMETRICS))
+    exposition = request.gateway.metrics.expose(await readings(request), media)
     headers = {"Content-Type": exposition.content_type, "Cache-Control": "no-store", "Vary": "Accept"}
     return Reply(body=exposition.body, headers=headers)
 
 
-async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
+async def readings(request: Request) -> dict[Metric, dict[Labels, float]]:
     """The gauges as they stand now. Those of the store are missing where it cannot be read, which one of them says."""
-    gateway, snapshot = ask.gateway, ask.snapshot
+    gateway, snapshot = request.gateway, request.snapshot
     found: dict[Metric, dict[Labels, float]] = {
         m.RUNNING: {(): gateway.control.running},
         m.SLOTS: {(): snapshot.service.max_workers},
@@ -36,7 +37,7 @@ async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
         m.GENERATION: {(): snapshot.generation},
         m.RELOAD_OK: {(): gateway.live.last_error is None},
         m.RELOAD_AT: {(): gateway.metrics.reloaded_at},
-        m.PLUGINS: plugins(snapshot),
+        m.PLUGINS: plugin_gauges(snapshot),
         m.PAUSED: {(): gateway.control.paused},
         m.FULL: {(): gateway.store.shortage is not None},
         m.UNSAFE: {(): gateway.store.fault() is not None},
@@ -53,7 +54,7 @@ async def readings(ask: Ask) -> dict[Metric, dict[Labels, float]]:
     }
 
 
-def plugins(snapshot: Snapshot) -> dict[Labels, float]:
+def plugin_gauges(snapshot: Snapshot) -> dict[Labels, float]:
     """How many instances are loaded, quarantined and disabled."""
     kinds = Counter(one.kind for one in snapshot.unusable.values())
     return {
@@ -68,14 +69,14 @@ def seconds_since(at: Millis | None, now: Millis) -> float:
     return 0 if at is None else max(0, now - at) / 1000
 
 
-def guarded(row: Route, api: Api) -> Route:
+def metrics_route(row: Route, api: Api) -> Route:
     """The row where the configuration wants a credential."""
-    return row if api.metrics_public else replace(row, scopes=(READ,))
+    return row if api.metrics_public else replace(row, scopes=(METRICS_SCOPE,))
 
 
-ABOUT = f"""\
+METRICS_DESCRIPTION = f"""\
 The text format of Prometheus, or OpenMetrics where `Accept` prefers it. Public, unless `api.metrics_public` is false:
-then it needs the scope `{READ}`.
+then it needs the scope `{METRICS_SCOPE}`.
 
 {"".join(f"- `{one.name}` ({', '.join([one.type, *one.labels])}): {one.help}{chr(10)}" for one in m.METRICS)}\
 - `process_*`: what the system says of the process.
@@ -85,11 +86,11 @@ ROUTES = [
     Route(
         method="GET",
         path="/metrics",
-        handler=scrape,
+        handler=get_metrics,
         summary="How the gateway fares, for Prometheus",
-        description=ABOUT,
+        description=METRICS_DESCRIPTION,
         scopes=None,
-        under=guarded,
+        under=metrics_route,
         tags=("system",),
         media=("text/plain", "application/openmetrics-text"),
         responses={200: schemas.STRING},

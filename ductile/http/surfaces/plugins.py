@@ -4,12 +4,20 @@ from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
-from ductile.http.surfaces.jobs import describe, may_read
-from ductile.http.trigger import LOCATION, accepted_reply, location, origin, planned_reply, read_trigger
-from ductile.http.wait import flag, submit_and_wait, wait_asked
+from ductile.http.surfaces.jobs import describe_job, may_read
+from ductile.http.trigger_body import (
+    LOCATION_HEADER,
+    accepted_reply,
+    dry_run_reply,
+    location_header,
+    read_origin,
+    read_trigger,
+)
+from ductile.http.wait import query_flag, requested_wait, submit_and_wait
 from ductile.model.ids import new_id
 from ductile.model.job import ENDED, Accepted
 from ductile.model.manifest import CommandType
@@ -31,15 +39,15 @@ def scopes_for(snapshot: Snapshot, plugin: str, command: str) -> tuple[str, str]
     return f"plugin:{level}", f"plugin:{plugin}:{level}"
 
 
-async def trigger(ask: Ask) -> Reply:
+async def trigger_command(request: Request) -> Reply:
     """Make one job; answer with its end where the caller waits and it comes in time."""
-    plugin, command = ask.path["plugin"], ask.path["command"]
-    require(ask, *scopes_for(ask.snapshot, plugin, command))
-    payload, options = read_trigger(ask)
-    whence, now = origin(ask), ask.gateway.clock()
+    plugin, command = request.path["plugin"], request.path["command"]
+    require(request, *scopes_for(request.snapshot, plugin, command))
+    payload, options = read_trigger(request)
+    whence, now = read_origin(request), request.gateway.clock()
 
     def submit(job_id: str, *, dry_run: bool = False) -> Awaitable[Accepted]:
-        store, snapshot = ask.gateway.store, ask.snapshot
+        store, snapshot = request.gateway.store, request.snapshot
         return submit_command(
             store,
             snapshot,
@@ -53,41 +61,41 @@ async def trigger(ask: Ask) -> Reply:
             dry_run=dry_run,
         )
 
-    if flag(ask, "dry_run"):
-        return planned_reply(await submit(new_id(), dry_run=True))
-    wait = wait_asked(ask)
+    if query_flag(request, "dry_run"):
+        return dry_run_reply(await submit(new_id(), dry_run=True))
+    wait = requested_wait(request)
     if not wait:
-        return accepted_reply(ask, await submit(new_id()))
-    accepted, ended = await submit_and_wait(ask, submit, wait, shown=True)
-    return await waited_reply(ask, accepted, ended)
+        return accepted_reply(request, await submit(new_id()))
+    accepted, ended = await submit_and_wait(request, submit, wait, shown=True)
+    return await ended_or_accepted_reply(request, accepted, ended)
 
 
-async def waited_reply(ask: Ask, accepted: Accepted, ended: JobEnded | None) -> Reply:
+async def ended_or_accepted_reply(request: Request, accepted: Accepted, ended: JobEnded | None) -> Reply:
     """200 with the job where it has ended, 202 with its state where it has not."""
     view = ended.view if ended is not None else None
     if view is None:
-        view = await ask.gateway.store.job(accepted.job_id)
-    if view is None or not may_read(ask, view):
-        return accepted_reply(ask, accepted)
+        view = await request.gateway.store.job(accepted.job_id)
+    if view is None or not may_read(request, view):
+        return accepted_reply(request, accepted)
     if view.state not in ENDED:
-        return accepted_reply(ask, replace(accepted, status=view.state))
-    document = await describe(ask, view)
+        return accepted_reply(request, replace(accepted, status=view.state))
+    document = await describe_job(request, view)
     if accepted.deduplicated:
         document["deduplicated"] = True
-    return Reply(body=document, headers=location(ask, view.id))
+    return Reply(body=document, headers=location_header(request, view.id))
 
 
 ROUTES = [
     Route(
         method="POST",
         path="/plugin/{plugin}/{command}",
-        handler=trigger,
+        handler=trigger_command,
         summary="Run one plugin command",
         parameters=(schemas.WAIT, schemas.PREFER, schemas.IDEMPOTENCY_KEY, schemas.DRY_RUN),
         request=schemas.TRIGGER,
         responses={202: schemas.ACCEPTED, 200: schemas.JOB_OR_ACCEPTED, 404: None, 409: None, 503: None},
         examples={202: examples.ACCEPTED, 200: examples.JOB},
-        headers=LOCATION,
+        headers=LOCATION_HEADER,
         hidden=True,
     ),
 ]

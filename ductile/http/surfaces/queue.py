@@ -4,10 +4,11 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.ask import Ask, Reply
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
-from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, closed
-from ductile.http.wait import flag
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, object_schema
+from ductile.http.wait import query_flag
 from ductile.model.ids import new_id
 from ductile.model.job import State
 from ductile.model.principal import ALL
@@ -16,18 +17,18 @@ from ductile.store.cancel import WAITING
 from ductile.store.purge import Purge
 from ductile.store.purge import purge as purge_jobs
 
-MEMBERS = ("plugin", "command", "pipeline", "state")
-BATCH = 256
+PURGE_MEMBERS = ("plugin", "command", "pipeline", "state")
+BATCH_JOBS = 256
 """Jobs that one transaction cancels at most."""
 
 
-async def purge(ask: Ask) -> Reply:
+async def purge_queue(request: Request) -> Reply:
     """Cancel what waits now; what comes meanwhile is left alone."""
-    wanted, dry_run = read_purge(ask.object()), flag(ask, "dry_run")
-    store = ask.gateway.store
+    wanted, dry_run = read_purge(request.object()), query_flag(request, "dry_run")
+    store = request.gateway.store
     change = store.rehearse if dry_run else store.write
     above, below, purged = "", new_id(), 0
-    while job_ids := await store.waiting(wanted, above, below, BATCH):
+    while job_ids := await store.waiting(wanted, above, below, BATCH_JOBS):
         purged += await change(purge_jobs, job_ids)
         above = job_ids[-1]
     if dry_run:
@@ -38,9 +39,9 @@ async def purge(ask: Ask) -> Reply:
 def read_purge(body: dict[str, Any]) -> Purge:
     """Which jobs the body names; an empty one names all that wait. Raises BadRequest."""
     for name, value in body.items():
-        if name not in MEMBERS:
-            hint = did_you_mean(name, MEMBERS)
-            raise BadRequest(reason=f"{name!r} is no member of a purge{hint} (known are {', '.join(MEMBERS)})")
+        if name not in PURGE_MEMBERS:
+            hint = did_you_mean(name, PURGE_MEMBERS)
+            raise BadRequest(reason=f"{name!r} is no member of a purge{hint} (known are {', '.join(PURGE_MEMBERS)})")
         if not isinstance(value, str) or not value:
             raise BadRequest(reason=f"{name} must be a string with something in it; leave it out to purge any {name}")
     state = body.get("state")
@@ -70,7 +71,7 @@ ROUTES = [
     Route(
         method="POST",
         path="/queue/purge",
-        handler=purge,
+        handler=purge_queue,
         summary="Cancel every job that waits, or those that the body names",
         tags=("jobs",),
         description="""Queued jobs, also those that are to start later or to be tried again, and held ones. What runs
@@ -79,7 +80,7 @@ is open is cancelled.""",
         scopes=(ALL,),
         parameters=(schemas.DRY_RUN,),
         request=REQUEST,
-        responses={200: closed("Purged", {"dry_run": BOOLEAN, "would": STRING}, purged=INTEGER), 400: None},
+        responses={200: object_schema("Purged", {"dry_run": BOOLEAN, "would": STRING}, purged=INTEGER), 400: None},
         request_examples={"all": {}, "what a plugin that is gone has left": {"plugin": "echo", "state": "held"}},
     ),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ductile.http.waiting_reason import Reason
+from ductile.http.waiting_reason import WaitingReason
 from ductile.model.job import State
 from ductile.model.route import Parameter
 
@@ -23,13 +23,15 @@ NULLABLE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 NULLABLE_ID: Schema = {"type": ["string", "null"], "format": "uuid"}
 
 
-def closed(title: str | None = None, optional: Mapping[str, Schema] | None = None, /, **members: Schema) -> Schema:
+def object_schema(
+    title: str | None = None, optional: Mapping[str, Schema] | None = None, /, **members: Schema
+) -> Schema:
     """An object with these required members, and perhaps the optional ones."""
     schema: dict[str, Any] = {"type": "object", "properties": {**members, **(optional or {})}, "required": [*members]}
     return {"title": title, **schema} if title else schema
 
 
-def array(items: Schema) -> Schema:
+def array_schema(items: Schema) -> Schema:
     """A list."""
     return {"type": "array", "items": items}
 
@@ -76,8 +78,8 @@ TRIGGER: Schema = {
     "properties": {"payload": OBJECT, **OPTIONS, "route": {"type": "boolean", "default": False}},
 }
 
-ACCEPTED = closed("Accepted", {"deduplicated": BOOLEAN}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
-RUN_ACCEPTED = closed(
+ACCEPTED = object_schema("Accepted", {"deduplicated": BOOLEAN}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
+RUN_ACCEPTED = object_schema(
     "RunAccepted",
     {
         "plugin": STRING,
@@ -89,12 +91,12 @@ RUN_ACCEPTED = closed(
     job_id=ID,
     status=STATE,
 )
-PLANNED = closed(
+PLANNED = object_schema(
     "Planned",
     {
         "deduplicated": BOOLEAN,
         "retry_of": ID,
-        "steps": array(closed(step=STRING, plugin=STRING, command=STRING)),
+        "steps": array_schema(object_schema(step=STRING, plugin=STRING, command=STRING)),
     },
     dry_run=TRUE,
     would=WOULD,
@@ -102,22 +104,22 @@ PLANNED = closed(
     plugin=STRING,
     command=STRING,
 )
-RETRIED = closed("Retried", {"retry_of": ID}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
-EVENT = closed("Event", {"dedupe_key": STRING}, event_id=ID, type=STRING, payload=OBJECT, timestamp=TIME)
-RESPONSE = closed(
+RETRIED = object_schema("Retried", {"retry_of": ID}, job_id=ID, status=STATE, plugin=STRING, command=STRING)
+EVENT = object_schema("Event", {"dedupe_key": STRING}, event_id=ID, type=STRING, payload=OBJECT, timestamp=TIME)
+RESPONSE = object_schema(
     "Response",
     {"error": STRING, "state_updates": OBJECT},
     status=STRING,
     result={},
-    events=array(EVENT),
-    logs=array(OBJECT),
+    events=array_schema(EVENT),
+    logs=array_schema(OBJECT),
 )
 WAITING = {
-    **closed("Waiting", {"until": TIME}, reason={"type": "string", "enum": [*Reason]}, message=STRING),
+    **object_schema("Waiting", {"until": TIME}, reason={"type": "string", "enum": [*WaitingReason]}, message=STRING),
     "description": "Why a queued or held job does not run yet; `until` is when it may start.",
 }
-CAUSE = closed("Cause", event_id=ID, type=STRING, source=STRING, job_id=NULLABLE_ID, timestamp=TIME)
-JOB = closed(
+CAUSE = object_schema("Cause", event_id=ID, type=STRING, source=STRING, job_id=NULLABLE_ID, timestamp=TIME)
+JOB = object_schema(
     "Job",
     {
         "result": {"description": "The Response of the last attempt; of a run its only leaf's, else step → Response."},
@@ -131,7 +133,7 @@ JOB = closed(
         "stderr": STRING,
         "retry_of": ID,
         "cause": CAUSE,
-        "started": array(closed(job_id=ID, plugin=STRING, command=STRING)),
+        "started": array_schema(object_schema(job_id=ID, plugin=STRING, command=STRING)),
         "deduplicated": BOOLEAN,
     },
     job_id=ID,
@@ -151,7 +153,7 @@ JOB = closed(
     root_job_id=ID,
     step=NULLABLE_STRING,
 )
-TREE_ROW = closed(
+TREE_ROW = object_schema(
     "TreeRow",
     {
         "attempt": INTEGER,
@@ -170,8 +172,8 @@ TREE_ROW = closed(
     completed_at=NULLABLE_TIME,
     step=NULLABLE_STRING,
 )
-TREE = array(TREE_ROW)
-RUN = closed(
+TREE = array_schema(TREE_ROW)
+RUN = object_schema(
     "Run",
     {"error": STRING, "deduplicated": BOOLEAN},
     job_id=ID,
@@ -192,7 +194,7 @@ RETRIED_OR_PLANNED = {
     "anyOf": [RETRIED, PLANNED],
     "description": "What the same idempotency key made before, or what a dry run would have done.",
 }
-JOB_ROW = closed(
+JOB_ROW = object_schema(
     "JobRow",
     {"parent_job_id": ID, "cancel_requested_at": TIME, "waiting": WAITING},
     job_id=ID,
@@ -204,32 +206,36 @@ JOB_ROW = closed(
     completed_at=NULLABLE_TIME,
     attempt=INTEGER,
 )
-JOB_PAGE = closed("JobPage", {"total_capped": BOOLEAN}, jobs=array(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID)
-CANCELLED = closed("Cancelled", job_id=ID, status=STATE)
-CANCELLED_OR_PLANNED = {"anyOf": [CANCELLED, closed("CancelPlanned", dry_run=TRUE, would=WOULD, job_id=ID)]}
+JOB_PAGE = object_schema(
+    "JobPage", {"total_capped": BOOLEAN}, jobs=array_schema(JOB_ROW), total=INTEGER, cursor=NULLABLE_ID
+)
+CANCELLED = object_schema("Cancelled", job_id=ID, status=STATE)
+CANCELLED_OR_PLANNED = {"anyOf": [CANCELLED, object_schema("CancelPlanned", dry_run=TRUE, would=WOULD, job_id=ID)]}
 
-INDEX = closed(
+INDEX = object_schema(
     "Index",
     name=STRING,
     description=STRING,
     uptime_seconds=INTEGER,
-    agents=closed(
+    agents=object_schema(
         skills=STRING, find=STRING, read=STRING, authenticate=STRING, call=STRING, follow=STRING, result=STRING
     ),
-    discovery=closed(health=STRING, skills=STRING, plugins=STRING, openapi=STRING, ai_plugin=STRING),
+    discovery=object_schema(health=STRING, skills=STRING, plugins=STRING, openapi=STRING, ai_plugin=STRING),
 )
-PLUGINS = closed(
+PLUGINS = object_schema(
     "Plugins",
-    plugins=array(closed("PluginRow", name=STRING, version=STRING, description=STRING, commands=array(STRING))),
+    plugins=array_schema(
+        object_schema("PluginRow", name=STRING, version=STRING, description=STRING, commands=array_schema(STRING))
+    ),
 )
-PLUGIN = closed(
+PLUGIN = object_schema(
     "Plugin",
     name=STRING,
     version=STRING,
     description=STRING,
     protocol=INTEGER,
-    commands=array(
-        closed(
+    commands=array_schema(
+        object_schema(
             "Command",
             name=STRING,
             type={"type": "string", "enum": ["read", "write"]},
@@ -238,7 +244,7 @@ PLUGIN = closed(
         )
     ),
 )
-SKILL = closed(
+SKILL = object_schema(
     "Skill",
     {
         "description": STRING,
@@ -255,35 +261,35 @@ SKILL = closed(
     kind={"type": "string", "enum": ["plugin", "pipeline"]},
     endpoint=STRING,
 )
-SKILLS = closed("Skills", skills=array(SKILL))
-AI_PLUGIN = closed(
+SKILLS = object_schema("Skills", skills=array_schema(SKILL))
+AI_PLUGIN = object_schema(
     "AiPlugin",
     schema_version=STRING,
     name_for_human=STRING,
     name_for_model=STRING,
     description_for_human=STRING,
     description_for_model=STRING,
-    auth=closed(type=STRING),
-    api=closed(type=STRING, url=STRING),
+    auth=object_schema(type=STRING),
+    api=object_schema(type=STRING, url=STRING),
 )
-CONFIG_VIEW = closed(
+CONFIG_VIEW = object_schema(
     "ConfigView",
     service={"type": "object", "description": "Its settings by name; lengths of time as they are written."},
-    api=closed(
+    api=object_schema(
         enabled=BOOLEAN,
         listen={"type": ["string", "array"], "items": STRING},
-        tokens=array(closed(scopes=array(STRING))),
+        tokens=array_schema(object_schema(scopes=array_schema(STRING))),
     ),
-    plugins={"type": "object", "additionalProperties": closed("PluginView", enabled=BOOLEAN, config=OBJECT)},
-    pipelines=array(closed("PipelineView", name=STRING, on=NULLABLE_STRING)),
-    compiled_routes=array(
-        closed("RouteView", event_type=STRING, source=NULLABLE_STRING, to=STRING, hook=BOOLEAN),
+    plugins={"type": "object", "additionalProperties": object_schema("PluginView", enabled=BOOLEAN, config=OBJECT)},
+    pipelines=array_schema(object_schema("PipelineView", name=STRING, on=NULLABLE_STRING)),
+    compiled_routes=array_schema(
+        object_schema("RouteView", event_type=STRING, source=NULLABLE_STRING, to=STRING, hook=BOOLEAN),
     ),
 )
-OK = closed("Status", {"generation": INTEGER}, status=STRING)
-STOP_PLANNED = closed("StopPlanned", dry_run=TRUE, would=WOULD)
-UNHEALTHY = closed(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)
-HEALTH = closed(
+OK = object_schema("Status", {"generation": INTEGER}, status=STRING)
+STOP_PLANNED = object_schema("StopPlanned", dry_run=TRUE, would=WOULD)
+UNHEALTHY = object_schema(plugin=STRING, command=STRING, reason=STRING, since=TIME, job_id=STRING)
+HEALTH = object_schema(
     "Health",
     status={"type": "string", "enum": ["ok", "degraded"]},
     uptime_seconds=INTEGER,
@@ -295,17 +301,19 @@ HEALTH = closed(
     generation=INTEGER,
     config_hash=STRING,
     last_reload_error={"type": ["object", "string", "null"]},
-    plugins_quarantined=array({"anyOf": [closed(name=STRING, reason=STRING), closed(name=STRING)]}),
-    circuits_open=array(STRING),
-    plugins_unhealthy=array({"anyOf": [UNHEALTHY, closed(plugin=STRING)]}),
+    plugins_quarantined=array_schema(
+        {"anyOf": [object_schema(name=STRING, reason=STRING), object_schema(name=STRING)]}
+    ),
+    circuits_open=array_schema(STRING),
+    plugins_unhealthy=array_schema({"anyOf": [UNHEALTHY, object_schema(plugin=STRING)]}),
     paused=BOOLEAN,
     storage={
         "type": "string",
         "enum": ["ok", "storage_full", "storage_lost", "storage_damaged", "store_unavailable"],
     },
-    warnings={"anyOf": [array(STRING), INTEGER]},
+    warnings={"anyOf": [array_schema(STRING), INTEGER]},
 )
-RELOADED = closed(
+RELOADED = object_schema(
     "Reloaded",
     status=STRING,
     reloaded_at=TIME,
@@ -313,13 +321,13 @@ RELOADED = closed(
     generation=INTEGER,
     config_hash=STRING,
     changed=BOOLEAN,
-    changes=array(STRING),
-    warnings=array(STRING),
+    changes=array_schema(STRING),
+    warnings=array_schema(STRING),
 )
 RELOADED_OR_PLANNED = {
     "anyOf": [
         RELOADED,
-        closed(
+        object_schema(
             "ReloadPlanned",
             status=STRING,
             dry_run=TRUE,
@@ -328,9 +336,11 @@ RELOADED_OR_PLANNED = {
             generation=INTEGER,
             config_hash=STRING,
             changed=BOOLEAN,
-            changes=array(STRING),
-            warnings=array(STRING),
+            changes=array_schema(STRING),
+            warnings=array_schema(STRING),
         ),
     ]
 }
-PAUSED = closed("Paused", {"changed": BOOLEAN, "dry_run": BOOLEAN, "would": STRING}, status=STRING, paused=BOOLEAN)
+PAUSED = object_schema(
+    "Paused", {"changed": BOOLEAN, "dry_run": BOOLEAN, "would": STRING}, status=STRING, paused=BOOLEAN
+)

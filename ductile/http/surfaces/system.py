@@ -8,11 +8,12 @@ from structlog.contextvars import bound_contextvars
 from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
-from ductile.http.ask import Ask, Reply
-from ductile.http.documents import depth_of
-from ductile.http.middleware.authenticate import hashed, known_caller
+from ductile.http.job_json import queue_depth
+from ductile.http.middleware.authenticate import known_caller, token_hash
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.http.surfaces import schemas
-from ductile.http.wait import flag
+from ductile.http.wait import query_flag
 from ductile.model.clock import rfc3339
 from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
@@ -20,7 +21,7 @@ from ductile.store.errors import StorageFull, StoreUnavailable
 
 OK = "ok"
 
-LONGEST_REASON = 300
+MAX_REASON_CHARACTERS = 300
 """Characters of what a plugin said of its failure; `GET /job/{id}` has it whole."""
 
 
@@ -30,24 +31,24 @@ class NotReady(Unavailable):
     code = "not_ready"
 
 
-async def healthz(ask: Ask) -> Reply:
+async def get_healthz(request: Request) -> Reply:
     """How the gateway is; 503 when the store cannot be written or read. Paths and reasons are for a token with `*`."""
-    storage = await storage_state(ask)
-    document = await health(ask, storage=storage)
+    storage = await storage_state(request)
+    document = await health_json(request, storage=storage)
     usable = document["queue_depth"] is not None
-    caller = known_caller(ask)
+    caller = known_caller(request)
     if caller is None or ALL not in caller.scopes:
-        document = public_health(document)
+        document = public_health_json(document)
     return Reply(
         status=200 if usable else 503,
-        body=ask.snapshot.redactor.value(document),
+        body=request.snapshot.redactor.value(document),
         headers={} if usable else {"Retry-After": "1"},
     )
 
 
-async def storage_state(ask: Ask) -> str:
+async def storage_state(request: Request) -> str:
     """`ok`, or the code of the error that new work is refused with."""
-    store = ask.gateway.store
+    store = request.gateway.store
     commits = await store.commits()
     fault = store.fault()
     if fault is not None:
@@ -57,9 +58,9 @@ async def storage_state(ask: Ask) -> str:
     return OK if store.shortage is None else StorageFull.code
 
 
-async def health(ask: Ask, *, storage: str) -> dict[str, Any]:
+async def health_json(request: Request, *, storage: str) -> dict[str, Any]:
     """The document of `/healthz`."""
-    gateway, snapshot = ask.gateway, ask.snapshot
+    gateway, snapshot = request.gateway, request.snapshot
     quarantined = [
         {"name": one.name, "reason": one.reason} for one in snapshot.unusable.values() if one.kind == "quarantined"
     ]
@@ -67,7 +68,7 @@ async def health(ask: Ask, *, storage: str) -> dict[str, Any]:
     depth = None
     if storage in {OK, StorageFull.code}:
         try:
-            unhealthy, depth = await unhealthy_plugins(ask), depth_of(await gateway.store.depth())
+            unhealthy, depth = await unhealthy_plugins(request), queue_depth(await gateway.store.depth())
         except StoreUnavailable as unavailable:
             storage = (gateway.store.fault() or unavailable).code
     sound = storage == OK and not quarantined and not unhealthy and gateway.live.last_error is None
@@ -91,7 +92,7 @@ async def health(ask: Ask, *, storage: str) -> dict[str, Any]:
     }
 
 
-def public_health(document: Mapping[str, Any]) -> dict[str, Any]:
+def public_health_json(document: Mapping[str, Any]) -> dict[str, Any]:
     """Health as anybody may see it: the names of plugins and how many other things are wrong, but no text."""
     refused = document["last_reload_error"]
     errors = max(1, len(refused["errors"])) if refused else 0
@@ -106,64 +107,66 @@ def public_health(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def unhealthy_plugins(ask: Ask) -> list[dict[str, Any]]:
+async def unhealthy_plugins(request: Request) -> list[dict[str, Any]]:
     """The plugins that serve and whose last `init` or `health` did not succeed."""
-    plugins = ask.snapshot.plugins
+    plugins = request.snapshot.plugins
     return [
         {
             "plugin": one.plugin,
             "command": one.command,
-            "reason": ask.snapshot.redactor.text(one.reason)[:LONGEST_REASON],
+            "reason": request.snapshot.redactor.text(one.reason)[:MAX_REASON_CHARACTERS],
             "since": rfc3339(one.since),
             "job_id": one.job_id,
         }
-        for one in await ask.gateway.store.unhealthy()
+        for one in await request.gateway.store.unhealthy()
         if one.plugin in plugins and one.command in plugins[one.plugin].manifest.commands
     ]
 
 
-async def livez(ask: Ask) -> Reply:  # noqa: ARG001 - a handler's shape; that it runs is the answer
+async def get_livez(request: Request) -> Reply:  # noqa: ARG001 - a handler's shape; that it runs is the answer
     """The loop answers."""
     return Reply(body={"status": "ok"})
 
 
-async def readyz(ask: Ask) -> Reply:
+async def get_readyz(request: Request) -> Reply:
     """Whether work is taken: a snapshot serves, the store commits, and no stop was asked for."""
-    if ask.gateway.control.draining:
+    if request.gateway.control.draining:
         raise NotReady(reason="it is stopping")
-    commits = await ask.gateway.store.commits()
-    fault = ask.gateway.store.fault()
+    commits = await request.gateway.store.commits()
+    fault = request.gateway.store.fault()
     if fault is not None:
         raise NotReady(reason=fault.message)
     if not commits:
         raise NotReady(reason="its store cannot commit")
-    if ask.gateway.store.shortage is not None:
-        raise NotReady(reason=ask.gateway.store.shortage)
-    return Reply(body={"status": "ok", "generation": ask.snapshot.generation})
+    if request.gateway.store.shortage is not None:
+        raise NotReady(reason=request.gateway.store.shortage)
+    return Reply(body={"status": "ok", "generation": request.snapshot.generation})
 
 
-async def reload(ask: Ask) -> Reply:
+async def reload_config(request: Request) -> Reply:
     """Read the configuration again; an invalid one changes nothing."""
-    live = ask.gateway.live
-    asker = Asker(token_hash=hashed(ask.raw.headers.get("Authorization", "")), force=flag(ask, "force"))
-    if flag(ask, "dry_run"):
+    live = request.gateway.live
+    asker = Asker(
+        token_hash=token_hash(request.raw.headers.get("Authorization", "")), force=query_flag(request, "force")
+    )
+    if query_flag(request, "dry_run"):
         message = "The configuration is valid; nothing was changed."
         result = await live.preview(asker)
         would = f"put {', '.join(result.changes)} into force" if result.changes else "change nothing"
-        return Reply(body={"status": "ok", "dry_run": True, "would": would, "message": message, **compiled(result)})
-    with bound_contextvars(request_id=ask.request_id):
+        return Reply(body={"status": "ok", "dry_run": True, "would": would, "message": message, **reload_json(result)})
+    with bound_contextvars(request_id=request.request_id):
         result = await live.reload("api", asker)
     return Reply(
         body={
             "status": "ok",
-            "reloaded_at": rfc3339(ask.gateway.clock()),
+            "reloaded_at": rfc3339(request.gateway.clock()),
             "message": "Configuration reloaded successfully.",
-            **compiled(result),
+            **reload_json(result),
         }
     )
 
 
-def compiled(result: ReloadResult) -> dict[str, Any]:
+def reload_json(result: ReloadResult) -> dict[str, Any]:
     """The configuration that serves now, or would."""
     return {
         "generation": result.generation,
@@ -174,35 +177,35 @@ def compiled(result: ReloadResult) -> dict[str, Any]:
     }
 
 
-async def pause(ask: Ask) -> Reply:
+async def pause_gateway(request: Request) -> Reply:
     """Claim nothing more, over a restart too; intake goes on."""
-    return await switch(ask, ask.gateway.control.pause, paused=True)
+    return await set_paused(request, request.gateway.control.pause, paused=True)
 
 
-async def resume(ask: Ask) -> Reply:
+async def resume_gateway(request: Request) -> Reply:
     """Claim again."""
-    return await switch(ask, ask.gateway.control.resume, paused=False)
+    return await set_paused(request, request.gateway.control.resume, paused=False)
 
 
-async def switch(ask: Ask, change: Callable[[], Awaitable[None]], *, paused: bool) -> Reply:
+async def set_paused(request: Request, change: Callable[[], Awaitable[None]], *, paused: bool) -> Reply:
     """Pause or resume; a dry run says whether that would change anything."""
     body = {"status": "ok", "paused": paused}
-    if flag(ask, "dry_run"):
+    if query_flag(request, "dry_run"):
         would = "stop claiming jobs" if paused else "claim jobs again"
-        changed = ask.gateway.control.paused is not paused
+        changed = request.gateway.control.paused is not paused
         return Reply(
             body={**body, "changed": changed, "dry_run": True, "would": would if changed else "change nothing"}
         )
-    with bound_contextvars(request_id=ask.request_id):
+    with bound_contextvars(request_id=request.request_id):
         await change()
     return Reply(body=body)
 
 
-async def stop(ask: Ask) -> Reply:
+async def stop_gateway(request: Request) -> Reply:
     """Stop gracefully, after this answer."""
-    if flag(ask, "dry_run"):
+    if query_flag(request, "dry_run"):
         return Reply(body={"dry_run": True, "would": "stop the gateway gracefully"})
-    ask.gateway.control.request_stop()
+    request.gateway.control.request_stop()
     return Reply(status=202, body={"status": "stopping"})
 
 
@@ -226,17 +229,17 @@ def _order(path: str, summary: str, handler: Any, responses: dict[int, Any], *mo
 
 
 ROUTES = [
-    _probe("/healthz", "How the gateway is", healthz, {200: schemas.HEALTH, 503: schemas.HEALTH}),
-    _probe("/livez", "Whether the gateway answers", livez, {200: schemas.OK}),
-    _probe("/readyz", "Whether the gateway takes work", readyz, {200: schemas.OK, 503: None}),
+    _probe("/healthz", "How the gateway is", get_healthz, {200: schemas.HEALTH, 503: schemas.HEALTH}),
+    _probe("/livez", "Whether the gateway answers", get_livez, {200: schemas.OK}),
+    _probe("/readyz", "Whether the gateway takes work", get_readyz, {200: schemas.OK, 503: None}),
     _order(
         "/system/reload",
         "Read the configuration again",
-        reload,
+        reload_config,
         {200: schemas.RELOADED_OR_PLANNED, 422: None},
         schemas.FORCE_RELOAD,
     ),
-    _order("/system/pause", "Claim nothing more; intake goes on", pause, {200: schemas.PAUSED}),
-    _order("/system/resume", "Claim again", resume, {200: schemas.PAUSED}),
-    _order("/system/stop", "Stop gracefully", stop, {200: schemas.STOP_PLANNED, 202: schemas.OK}),
+    _order("/system/pause", "Claim nothing more; intake goes on", pause_gateway, {200: schemas.PAUSED}),
+    _order("/system/resume", "Claim again", resume_gateway, {200: schemas.PAUSED}),
+    _order("/system/stop", "Stop gracefully", stop_gateway, {200: schemas.STOP_PLANNED, 202: schemas.OK}),
 ]

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from ductile.config.digest import file_digest
 from ductile.config.fingerprint import sections
@@ -155,7 +156,7 @@ def test_every_section_of_the_model_counts() -> None:
 
     class WithLimits(Configuration):
         limits: Limits = Limits()
-        shares: list[Limits] = []
+        shares: list[Limits] = Field(default_factory=list)
 
     def hashes(**given: object) -> dict[str, str]:
         return sections(WithLimits.model_validate(given), Instances(), {})

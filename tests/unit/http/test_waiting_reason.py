@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from support.web import snapshot
 
-from ductile.http.waiting_reason import Load, Reason, waiting_document
+from ductile.http.waiting_reason import GatewayLoad, WaitingReason, waiting_json
 from ductile.model.job import State
 from ductile.model.view import JobRow
 
@@ -26,7 +26,7 @@ QUEUED = JobRow(
     held_reason=None,
     cancel_at=None,
 )
-IDLE = Load(busy={}, paused=False, stopping=False, now=NOW)
+IDLE = GatewayLoad(busy={}, paused=False, stopping=False, now=NOW)
 PLACES = snapshot().plugins["echo"].parallelism
 
 
@@ -34,21 +34,21 @@ PLACES = snapshot().plugins["echo"].parallelism
     ("job", "load", "reason"),
     [
         ({}, {}, None),
-        ({"run_at": NOW + 5}, {}, Reason.SCHEDULED),
-        ({"run_at": NOW + 5, "attempt": 2}, {}, Reason.BACKOFF),
-        ({"run_at": NOW + 5, "attempt": 2}, {"paused": True}, Reason.PAUSED),
-        ({}, {"paused": True, "stopping": True}, Reason.STOPPING),
-        ({}, {"busy": {"echo": PLACES}}, Reason.LANE_FULL),
-        ({}, {"busy": {"alias": 4}}, Reason.WORKERS_BUSY),
+        ({"run_at": NOW + 5}, {}, WaitingReason.SCHEDULED),
+        ({"run_at": NOW + 5, "attempt": 2}, {}, WaitingReason.BACKOFF),
+        ({"run_at": NOW + 5, "attempt": 2}, {"paused": True}, WaitingReason.PAUSED),
+        ({}, {"paused": True, "stopping": True}, WaitingReason.STOPPING),
+        ({}, {"busy": {"echo": PLACES}}, WaitingReason.LANE_FULL),
+        ({}, {"busy": {"alias": 4}}, WaitingReason.WORKERS_BUSY),
         ({}, {"busy": {"alias": 3}}, None),
-        ({"lane": "gone", "plugin": "gone"}, {}, Reason.PLUGIN_UNAVAILABLE),
-        ({"command": "gone"}, {"paused": True}, Reason.PLUGIN_UNAVAILABLE),
-        ({"state": State.HELD, "held_reason": "plugin_unavailable"}, {}, Reason.PLUGIN_UNAVAILABLE),
-        ({"state": State.HELD, "held_reason": "approval"}, {}, Reason.HELD),
+        ({"lane": "gone", "plugin": "gone"}, {}, WaitingReason.PLUGIN_UNAVAILABLE),
+        ({"command": "gone"}, {"paused": True}, WaitingReason.PLUGIN_UNAVAILABLE),
+        ({"state": State.HELD, "held_reason": "plugin_unavailable"}, {}, WaitingReason.PLUGIN_UNAVAILABLE),
+        ({"state": State.HELD, "held_reason": "approval"}, {}, WaitingReason.HELD),
     ],
 )
-def test_the_weightiest_reason_is_told(job: dict[str, Any], load: dict[str, Any], reason: Reason | None) -> None:
-    told = waiting_document(replace(QUEUED, **job), snapshot(), replace(IDLE, **load))
+def test_the_weightiest_reason_is_told(job: dict[str, Any], load: dict[str, Any], reason: WaitingReason | None) -> None:
+    told = waiting_json(replace(QUEUED, **job), snapshot(), replace(IDLE, **load))
     if reason is None:
         assert told is None
         return
@@ -60,8 +60,8 @@ def test_the_weightiest_reason_is_told(job: dict[str, Any], load: dict[str, Any]
 
 @pytest.mark.parametrize("state", sorted({*State} - {State.QUEUED, State.HELD}))
 def test_what_does_not_wait_has_no_reason(state: State) -> None:
-    assert waiting_document(replace(QUEUED, state=state), snapshot(), IDLE) is None
+    assert waiting_json(replace(QUEUED, state=state), snapshot(), IDLE) is None
 
 
 def test_the_root_of_a_run_waits_for_nothing_itself() -> None:
-    assert waiting_document(replace(QUEUED, lane=None), snapshot(), IDLE) is None
+    assert waiting_json(replace(QUEUED, lane=None), snapshot(), IDLE) is None

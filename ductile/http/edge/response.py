@@ -4,16 +4,21 @@ import orjson
 from aiohttp import web
 from aiohttp.web import BaseRequest
 
-from ductile.http.ask import Reply
-from ductile.http.whole import Whole, fits
+from ductile.http.edge.one_write_response import OneWriteResponse, fits_one_write
+from ductile.http.reply import Reply
 
 
-def respond(reply: Reply, request_id: str, raw: BaseRequest | None = None) -> web.StreamResponse:
+def build_response(reply: Reply, request_id: str, raw: BaseRequest | None = None) -> web.StreamResponse:
     """The response for a reply; bytes are JSON already. Where it has parts, they are still to be sent."""
     content = reply.body
-    if content is not None and raw is not None and reply.parts is None and fits(raw, reply.status, reply.headers):
+    if (
+        content is not None
+        and raw is not None
+        and reply.parts is None
+        and fits_one_write(raw, reply.status, reply.headers)
+    ):
         body = content if isinstance(content, bytes) else orjson.dumps(content, default=str)
-        return Whole(reply.status, body, request_id, reply.headers)
+        return OneWriteResponse(reply.status, body, request_id, reply.headers)
     response: web.StreamResponse
     if reply.parts is not None:
         response = web.StreamResponse(status=reply.status)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from support.web import SECRET, Web
 
 from ductile.document.redact import Redactor
-from ductile.http.surfaces.definitions import DEFINITION, REHEARSAL
+from ductile.http.surfaces.pipeline_definitions import DRY_RUN_SCHEMA, PIPELINE_SCHEMA
 
 
 async def test_a_pipeline_is_shown_with_its_steps(web: Web) -> None:
@@ -15,7 +15,7 @@ async def test_a_pipeline_is_shown_with_its_steps(web: Web) -> None:
     (step,) = answer.json["steps"]
     assert (step["plugin"], step["command"], step["if"]["path"]) == ("echo", "handle", "payload.go")
     for name in ("sync", "async", "wide", "two", "gated", "picky"):
-        jsonschema_rs.validate(dict(DEFINITION), (await web.get(f"/pipeline/{name}")).json)
+        jsonschema_rs.validate(dict(PIPELINE_SCHEMA), (await web.get(f"/pipeline/{name}")).json)
 
 
 async def test_a_dry_run_tells_the_steps_and_writes_nothing(web: Web) -> None:
@@ -27,7 +27,7 @@ async def test_a_dry_run_tells_the_steps_and_writes_nothing(web: Web) -> None:
     for name in ("sync", "async", "wide", "two", "gated", "picky"):
         told = await web.post(f"/pipeline/{name}/dry-run")
         assert told.status == 200
-        jsonschema_rs.validate(dict(REHEARSAL), told.json)
+        jsonschema_rs.validate(dict(DRY_RUN_SCHEMA), told.json)
     assert await web.count() == 0
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ductile.http.accept import preferred
+from ductile.http.content_negotiation import preferred_media
 
 OFFERED = ("application/json", "text/markdown")
 
@@ -26,4 +26,4 @@ OFFERED = ("application/json", "text/markdown")
     ],
 )
 def test_the_client_is_given_what_it_likes_best(fields: list[str], wanted: str) -> None:
-    assert preferred(fields, OFFERED) == wanted
+    assert preferred_media(fields, OFFERED) == wanted

@@ -3,24 +3,24 @@
 import orjson
 
 from ductile.document.redact import Redactor
-from ductile.http.documents import Json
+from ductile.http.job_json import Json
 from ductile.model.clock import rfc3339
 from ductile.model.job import State
 from ductile.model.view import AttemptView, LogPage, LogRow
 from ductile.observe.said import Said
 
 
-def logs_document(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
+def attempt_page_json(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
     """`GET /job-logs`; with the plugins' memory in results when `full`."""
     cursor = None if page.cursor is None else "{}-{}".format(*page.cursor)
-    rows = [log_document(row, results=results, full=full) for row in page.rows]
+    rows = [attempt_row_json(row, results=results, full=full) for row in page.rows]
     document: Json = {"logs": redactor.value(rows), "total": page.total, "cursor": cursor}
     if page.total_capped:
         document["total_capped"] = True
     return document
 
 
-def log_document(row: LogRow, *, results: bool, full: bool) -> Json:
+def attempt_row_json(row: LogRow, *, results: bool, full: bool) -> Json:
     """One ended attempt in a list."""
     document: Json = {
         "job_id": row.job_id,
@@ -36,7 +36,7 @@ def log_document(row: LogRow, *, results: bool, full: bool) -> Json:
         "stderr": row.stderr,
     }
     if results:
-        document["result"] = None if row.result is None else answered(row.result, full=full)
+        document["result"] = None if row.result is None else result_json(row.result, full=full)
     return document
 
 
@@ -45,7 +45,7 @@ def log_id(job_id: str, attempt: int) -> str:
     return f"{job_id}-{attempt}"
 
 
-def answered(encoded: bytes, *, full: bool) -> Json:
+def result_json(encoded: bytes, *, full: bool) -> Json:
     """What the plugin answered: `{status, result, error?}`, with `state_updates` when `full`."""
     stored = orjson.loads(encoded)
     document: Json = {"status": stored.get("status"), "result": stored.get("result")}
@@ -56,16 +56,16 @@ def answered(encoded: bytes, *, full: bool) -> Json:
     return document
 
 
-def job_logs_document(job_id: str, attempts: list[AttemptView], said: Said | None, redactor: Redactor) -> Json:
+def job_attempts_json(job_id: str, attempts: list[AttemptView], said: Said | None, redactor: Redactor) -> Json:
     """`GET /job/{id}/logs`."""
-    logs = [attempt_document(job_id, one) for one in attempts]
+    logs = [attempt_json(job_id, one) for one in attempts]
     if said is not None and said.job.attempt not in {one.attempt for one in attempts}:
-        logs.append(running_document(said))
+        logs.append(running_attempt_json(said))
     shown: Json = redactor.value({"job_id": job_id, "logs": logs})
     return shown
 
 
-def running_document(said: Said) -> Json:
+def running_attempt_json(said: Said) -> Json:
     """The running attempt, with what it has said so far."""
     job = said.job
     return {
@@ -87,7 +87,7 @@ def running_document(said: Said) -> Json:
     }
 
 
-def attempt_document(job_id: str, attempt: AttemptView) -> Json:
+def attempt_json(job_id: str, attempt: AttemptView) -> Json:
     """One ended attempt with all that was kept of it but its result."""
     return {
         "log_id": log_id(job_id, attempt.attempt),

@@ -19,29 +19,29 @@ SEALED_BY_ANOTHER_KEY = b'{"[SEALED]": "with another key than that beside the da
 """What is shown of a payload that cannot be opened."""
 
 
-def time_of(at: Millis | None) -> str | None:
+def time_json(at: Millis | None) -> str | None:
     """RFC 3339, or null."""
     return None if at is None else rfc3339(at)
 
 
-def unsealed(views: Sequence[JobView], vault: Vault) -> list[JobView]:
+def unseal_events(views: Sequence[JobView], vault: Vault) -> list[JobView]:
     """The jobs with the payloads of what they emitted as they were before they were sealed."""
     return [
-        replace(view, events=tuple(_unsealed(event, vault) for event in view.events))
+        replace(view, events=tuple(_unseal_event(event, vault) for event in view.events))
         if any(is_sealed(event.payload) for event in view.events)
         else view
         for view in views
     ]
 
 
-def _unsealed(event: Event, vault: Vault) -> Event:
+def _unseal_event(event: Event, vault: Vault) -> Event:
     try:
         return replace(event, payload=vault.open(event.payload))
     except Unsealable:
         return replace(event, payload=SEALED_BY_ANOTHER_KEY)
 
 
-def event_document(event: Event) -> Json:
+def event_json(event: Event) -> Json:
     """An emitted event."""
     document: Json = {
         "event_id": event.id,
@@ -54,7 +54,7 @@ def event_document(event: Event) -> Json:
     return document
 
 
-def response_of(view: JobView, *, full: bool) -> Json | None:
+def response_json(view: JobView, *, full: bool) -> Json | None:
     """What the last attempt answered: `{status, result, error?, events, logs}`, with `state_updates` when `full`."""
     if view.result is None:
         return None
@@ -62,7 +62,7 @@ def response_of(view: JobView, *, full: bool) -> Json | None:
     document: Json = {"status": stored.get("status"), "result": stored.get("result")}
     if stored.get("error") is not None:
         document["error"] = stored["error"]
-    document["events"] = [event_document(event) for event in view.events]
+    document["events"] = [event_json(event) for event in view.events]
     document["logs"] = orjson.loads(view.logs) if view.logs else []
     if full:
         document["state_updates"] = stored.get("state_updates") or {}
@@ -74,10 +74,10 @@ def run_result(views: Sequence[JobView], *, full: bool) -> Any:
     parents = {view.parent_id for view in views}
     leaves = [view for view in views if view.id not in parents and view.id != view.root_id]
     if len(leaves) == 1:
-        return response_of(leaves[0], full=full)
+        return response_json(leaves[0], full=full)
     found: dict[str, list[Json | None]] = {}
     for leaf in leaves:
-        found.setdefault(leaf.step or leaf.id, []).append(response_of(leaf, full=full))
+        found.setdefault(leaf.step or leaf.id, []).append(response_json(leaf, full=full))
     return {step: answers[0] if len(answers) == 1 else answers for step, answers in found.items()} or None
 
 
@@ -86,7 +86,7 @@ def is_run(view: JobView) -> bool:
     return view.plugin == PIPELINE
 
 
-def job_document(
+def job_json(
     view: JobView, tree: Sequence[JobView], redactor: Redactor, *, full: bool, waiting: Json | None = None
 ) -> Json:
     """`GET /job/{id}`. `tree` is the run's jobs where the job is an ended run's root, else empty.
@@ -102,8 +102,8 @@ def job_document(
         "principal": view.principal,
         "request_id": view.request_id,
         "created_at": rfc3339(view.created_at),
-        "started_at": time_of(view.started_at),
-        "completed_at": time_of(view.ended_at),
+        "started_at": time_json(view.started_at),
+        "completed_at": time_json(view.ended_at),
         "attempt": view.attempt,
         "max_attempts": view.max_attempts,
         "priority": view.priority,
@@ -111,28 +111,28 @@ def job_document(
         "root_job_id": view.root_id,
         "step": view.step,
     }
-    result = run_result(tree, full=full) if is_run(view) else response_of(view, full=full)
+    result = run_result(tree, full=full) if is_run(view) else response_json(view, full=full)
     if result is not None:
         document["result"] = result
     if waiting is not None:
         document["waiting"] = waiting
-    document |= {name: value for name, value in details(view).items() if value is not None}
+    document |= {name: value for name, value in job_details(view).items() if value is not None}
     shown: Json = redactor.value(document)
     return shown
 
 
-def details(view: JobView) -> Json:
+def job_details(view: JobView) -> Json:
     """Members that a job's document has only where there is something to say."""
     return {
         "last_error": view.error,
         "held_reason": view.held_reason,
-        "run_at": time_of(view.run_at) if waits_for(view) else None,
-        "cancel_requested_at": time_of(view.cancel_at) if view.state not in ENDED else None,
+        "run_at": time_json(view.run_at) if waits_for(view) else None,
+        "cancel_requested_at": time_json(view.cancel_at) if view.state not in ENDED else None,
         "exit_code": view.exit_code,
         "stdout": view.stdout,
         "stderr": view.stderr or None,
         "retry_of": view.retry_of,
-        "cause": view.cause and cause_document(view.cause),
+        "cause": view.cause and cause_json(view.cause),
         "started": [
             {"job_id": job_id, "plugin": plugin, "command": command} for job_id, plugin, command in view.started
         ]
@@ -146,7 +146,7 @@ def waits_for(view: JobView) -> bool:
     return open_still and view.run_at != view.created_at
 
 
-def cause_document(event: Event) -> Json:
+def cause_json(event: Event) -> Json:
     """The event that started a job, by reference."""
     return {
         "event_id": event.id,
@@ -157,15 +157,15 @@ def cause_document(event: Event) -> Json:
     }
 
 
-def tree_document(views: Sequence[JobView], skips: Sequence[SkipView], redactor: Redactor, *, full: bool) -> list[Json]:
+def tree_json(views: Sequence[JobView], skips: Sequence[SkipView], redactor: Redactor, *, full: bool) -> list[Json]:
     """`GET /job/{id}/tree`: jobs, root first, then the steps that were passed by."""
-    rows = [tree_row(view, views, full=full) for view in views]
-    rows += [skip_row(skip) for skip in skips]
+    rows = [tree_row_json(view, views, full=full) for view in views]
+    rows += [skip_json(skip) for skip in skips]
     shown: list[Json] = redactor.value(rows)
     return shown
 
 
-def tree_row(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
+def tree_row_json(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
     """One job of a tree."""
     ended_run = is_run(view) and view.state in ENDED
     return {
@@ -174,16 +174,16 @@ def tree_row(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
         "plugin": view.plugin,
         "command": view.command,
         "status": view.state.value,
-        "result": run_result(views, full=full) if ended_run else response_of(view, full=full),
-        "started_at": time_of(view.started_at),
-        "completed_at": time_of(view.ended_at),
+        "result": run_result(views, full=full) if ended_run else response_json(view, full=full),
+        "started_at": time_json(view.started_at),
+        "completed_at": time_json(view.ended_at),
         "step": view.step,
         "attempt": view.attempt,
         "last_error": view.error,
     }
 
 
-def skip_row(skip: SkipView) -> Json:
+def skip_json(skip: SkipView) -> Json:
     """One step that was passed by."""
     return {
         "job_id": None,
@@ -201,7 +201,7 @@ def skip_row(skip: SkipView) -> Json:
     }
 
 
-def run_document(
+def run_json(
     root: JobView, views: Sequence[JobView], skips: Sequence[SkipView], redactor: Redactor, *, full: bool
 ) -> Json:
     """What a caller gets who waited for a run's end."""
@@ -211,17 +211,17 @@ def run_document(
         "status": root.state.value,
         "duration_ms": ended - root.created_at,
         "result": redactor.value(run_result(views, full=full)),
-        "tree": tree_document(views, skips, redactor, full=full),
+        "tree": tree_json(views, skips, redactor, full=full),
     }
     if root.error is not None:
         document["error"] = redactor.text(root.error)
     return document
 
 
-def page_document(page: JobPage, waiting: Mapping[str, Json] | None = None) -> Json:
+def job_page_json(page: JobPage, waiting: Mapping[str, Json] | None = None) -> Json:
     """`GET /jobs`; with details where `waiting` says of jobs, by id, why they do not run yet."""
     rows = [
-        row_document(row) if waiting is None else row_document(row) | row_details(row, waiting.get(row.id))
+        job_row_json(row) if waiting is None else job_row_json(row) | job_row_details(row, waiting.get(row.id))
         for row in page.rows
     ]
     document: Json = {"jobs": rows, "total": page.total, "cursor": page.cursor}
@@ -230,7 +230,7 @@ def page_document(page: JobPage, waiting: Mapping[str, Json] | None = None) -> J
     return document
 
 
-def row_document(row: JobRow) -> Json:
+def job_row_json(row: JobRow) -> Json:
     """A line of the list of jobs."""
     return {
         "job_id": row.id,
@@ -238,22 +238,22 @@ def row_document(row: JobRow) -> Json:
         "command": row.command,
         "status": row.state.value,
         "created_at": rfc3339(row.created_at),
-        "started_at": time_of(row.started_at),
-        "completed_at": time_of(row.ended_at),
+        "started_at": time_json(row.started_at),
+        "completed_at": time_json(row.ended_at),
         "attempt": row.attempt,
     }
 
 
-def row_details(row: JobRow, waiting: Json | None) -> Json:
+def job_row_details(row: JobRow, waiting: Json | None) -> Json:
     """Members that a line has only where they are asked for, and there is something to say."""
     details = {
         "parent_job_id": row.parent_id,
-        "cancel_requested_at": time_of(row.cancel_at) if row.state not in ENDED else None,
+        "cancel_requested_at": time_json(row.cancel_at) if row.state not in ENDED else None,
         "waiting": waiting,
     }
     return {name: value for name, value in details.items() if value is not None}
 
 
-def depth_of(depth: Mapping[State, int]) -> int:
+def queue_depth(depth: Mapping[State, int]) -> int:
     """How many jobs wait for a slot."""
     return depth.get(State.QUEUED, 0)

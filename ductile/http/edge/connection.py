@@ -9,34 +9,34 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler
 
 from ductile.errors import BadRequest, DuctileError
-from ductile.http.ask import Reply
-from ductile.http.middleware.errors import shape
-from ductile.http.respond import respond
-from ductile.http.write_progress import Progress, buffered, measure, stalls
+from ductile.http.edge.response import build_response
+from ductile.http.edge.write_progress import WriteProgress, buffered_bytes, is_too_slow, measure_progress
+from ductile.http.middleware.errors import error_body
+from ductile.http.reply import Reply
 from ductile.model.ids import new_id
 
 
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gone", "_progress", "address", "made_at")
+    __slots__ = ("_disconnected", "_progress", "address", "opened_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._gone: asyncio.Future[None] | None = None
-        self.made_at = self._loop.time()
+        self._disconnected: asyncio.Future[None] | None = None
+        self.opened_at = self._loop.time()
         self.address: str | None = None
         """The address that it is counted for."""
-        self._progress: Progress | None = None
+        self._progress: WriteProgress | None = None
         """What the client had taken when a part of an answer began to wait for it."""
 
-    def gone(self) -> asyncio.Future[None]:
+    def disconnected(self) -> asyncio.Future[None]:
         """Done when the client has closed the connection."""
-        if self._gone is None or self._gone.cancelled():
-            self._gone = asyncio.get_running_loop().create_future()
+        if self._disconnected is None or self._disconnected.cancelled():
+            self._disconnected = asyncio.get_running_loop().create_future()
             if self.transport is None or self.transport.is_closing():
-                self._gone.set_result(None)
-        return self._gone
+                self._disconnected.set_result(None)
+        return self._disconnected
 
     @property
     def idle(self) -> bool:
@@ -44,14 +44,14 @@ class Connection(RequestHandler):
         return not (self._request_in_progress or self._messages or self._force_close)
 
     @property
-    def unheard(self) -> bool:
+    def awaits_first_head(self) -> bool:
         """Whether not even the head of its first request has come."""
         return not self._request_count
 
     @property
     def writing(self) -> bool:
         """Whether a part of an answer waits for the client to take it."""
-        return buffered(self._open_transport) > 0
+        return buffered_bytes(self._open_transport) > 0
 
     @property
     def pipelines(self) -> bool:
@@ -68,20 +68,20 @@ class Connection(RequestHandler):
     def _open_transport(self) -> asyncio.Transport | None:
         return self.transport
 
-    def stalled(self, now: float, within: float) -> bool:
+    def is_stalled(self, now: float, within: float) -> bool:
         """Whether the client has taken next to nothing of its answer for so many seconds; asked again and again."""
         transport = self._open_transport
         if transport is None or not self.writing:
             self._progress = None
             return False
         if self._progress is None:
-            self._progress = measure(transport, now)
+            self._progress = measure_progress(transport, now)
         elif now - self._progress.at >= within:
-            before, self._progress = self._progress, measure(transport, now)
-            return stalls(before, self._progress)
+            before, self._progress = self._progress, measure_progress(transport, now)
+            return is_too_slow(before, self._progress)
         return False
 
-    def cut_off(self) -> None:
+    def abort_soon(self) -> None:
         """Close at once; what the client has not taken is dropped. A handler that is about to begin begins first."""
         self._loop.call_soon(self._abort)
 
@@ -99,8 +99,8 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell who watches."""
         super().connection_lost(exc)
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        if self._disconnected is not None and not self._disconnected.done():
+            self._disconnected.set_result(None)
 
     def handle_error(
         self,
@@ -119,7 +119,7 @@ class Connection(RequestHandler):
         else:
             self.logger.error("request failed outside its handler (%s)", request_id, exc_info=exc)
             error = DuctileError()
-        response = respond(Reply(status=error.status, body=shape(error, request_id)), request_id)
+        response = build_response(Reply(status=error.status, body=error_body(error, request_id)), request_id)
         response.force_close()
         return response
 

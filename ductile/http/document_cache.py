@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from ductile.model.snapshot import Snapshot
 
-JSON = "application/json"
-_HASH = 16
+JSON_MEDIA = "application/json"
+_HASH_DIGITS = 16
 """Hex digits of a hash in an entity tag."""
-_TAG = re.compile(r'(?:W/)?("[^\x00-\x20"\x7f]*")')
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^\x00-\x20"\x7f]*")')
 """RFC 9110, 8.8.3; said by what it excludes, which compiles in no time."""
 
 
-class Document(Struct, frozen=True, kw_only=True):
+class Representation(Struct, frozen=True, kw_only=True):
     """A document as it is sent."""
 
     body: bytes
@@ -26,14 +26,16 @@ class Document(Struct, frozen=True, kw_only=True):
     """Strong: it names the generation, the configuration and these very bytes."""
 
 
-class Documents:
+class DocumentCache:
     """The encoded documents of the snapshot that serves. It keeps those of one generation."""
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._kept: dict[Hashable, asyncio.Future[Document]] = {}
+        self._kept: dict[Hashable, asyncio.Future[Representation]] = {}
 
-    async def get(self, snapshot: Snapshot, build: Callable[..., Any], *given: str, media: str = JSON) -> Document:
+    async def get(
+        self, snapshot: Snapshot, build: Callable[..., Any], *given: str, media: str = JSON_MEDIA
+    ) -> Representation:
         """What `build` makes of the snapshot and of what is given beside it, redacted.
 
         It returns a JSON value, or text for another media type. It runs in a thread: with many plugins it takes long.
@@ -42,7 +44,7 @@ class Documents:
             self._snapshot, self._kept = snapshot, {}
         kept, key = self._kept, (build, given)
         if key not in kept:
-            kept[key] = asyncio.ensure_future(asyncio.to_thread(made, snapshot, build, given, media))
+            kept[key] = asyncio.ensure_future(asyncio.to_thread(build_representation, snapshot, build, given, media))
         try:
             return await asyncio.shield(kept[key])
         except Exception:
@@ -50,19 +52,21 @@ class Documents:
             raise
 
 
-def made(snapshot: Snapshot, build: Callable[..., Any], given: Sequence[str], media: str) -> Document:
+def build_representation(
+    snapshot: Snapshot, build: Callable[..., Any], given: Sequence[str], media: str
+) -> Representation:
     """Build it."""
-    return represent(snapshot, build(snapshot, *given), media)
+    return encode_representation(snapshot, build(snapshot, *given), media)
 
 
-def represent(snapshot: Snapshot, content: Any, media: str = JSON) -> Document:
+def encode_representation(snapshot: Snapshot, content: Any, media: str = JSON_MEDIA) -> Representation:
     """A JSON value, or text of another media type, as a document of this snapshot."""
-    body = snapshot.redactor.encoded(content) if media == JSON else snapshot.redactor.text(content).encode()
-    tag = f"{snapshot.generation}-{snapshot.config_hash[:_HASH]}-{blake3(body).hexdigest()[:_HASH]}"
-    return Document(body=body, media=media, etag=f'"{tag}"')
+    body = snapshot.redactor.encoded(content) if media == JSON_MEDIA else snapshot.redactor.text(content).encode()
+    tag = f"{snapshot.generation}-{snapshot.config_hash[:_HASH_DIGITS]}-{blake3(body).hexdigest()[:_HASH_DIGITS]}"
+    return Representation(body=body, media=media, etag=f'"{tag}"')
 
 
-def is_known(etag: str, fields: Sequence[str]) -> bool:
+def matches_etag(etag: str, fields: Sequence[str]) -> bool:
     """Whether the `If-None-Match` fields name this entity tag, compared weakly as RFC 9110 (13.1.2) says."""
     asked = ",".join(fields).strip()
-    return asked == "*" or etag in _TAG.findall(asked)
+    return asked == "*" or etag in _ENTITY_TAG.findall(asked)

@@ -13,27 +13,27 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion11
 from aiohttp.web import BaseRequest
 
-LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 """The first line of an answer."""
 
-CLOSE = "Connection: close\r\n"
+CLOSE_HEADER = "Connection: close\r\n"
 
-BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
+BODILESS_STATUSES = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-def fits(raw: BaseRequest, status: int, more: Mapping[str, str]) -> bool:
+def fits_one_write(raw: BaseRequest, status: int, more: Mapping[str, str]) -> bool:
     """Whether an answer with this status, these headers and a JSON body can be written so."""
     plain = raw.version == HttpVersion11 and raw.method != "HEAD" and "Content-Type" not in more
-    return plain and status in LINES and status not in BODILESS
+    return plain and status in STATUS_LINES and status not in BODILESS_STATUSES
 
 
-class Whole(web.StreamResponse):
+class OneWriteResponse(web.StreamResponse):
     """An answer whose head and body are known."""
 
     def __init__(self, status: int, body: bytes, request_id: str, more: Mapping[str, str]) -> None:
         # aiohttp asks an answer for no more than this, `prepare` and `write_eof`; its own fields stay unset.
         self._keep_alive = None
-        self._line = LINES[status]
+        self._line = STATUS_LINES[status]
         self._content = body
         self._request_id = request_id
         self._more = "".join([_line(name, value) for name, value in more.items()])
@@ -43,7 +43,7 @@ class Whole(web.StreamResponse):
         writer = request.writer
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
-        close = "" if self._keep_alive else CLOSE
+        close = "" if self._keep_alive else CLOSE_HEADER
         head = (
             f"{self._line}Content-Type: application/json\r\nContent-Length: {len(self._content)}\r\n"
             f"Server: ductile\r\nX-Request-Id: {self._request_id}\r\nDate: {rfc822_formatted_time()}\r\n"

@@ -10,7 +10,7 @@ from aiohttp.web import BaseRequest
 log = structlog.get_logger(__name__)
 
 
-class Parts(Protocol):
+class BodyParts(Protocol):
     """The parts of a body. `aclose` is called in every case, also where none was asked for (HEAD, the client left)."""
 
     def __aiter__(self) -> Self:
@@ -23,7 +23,7 @@ class Parts(Protocol):
         """Let go of what it holds; nothing is asked for any more."""
 
 
-async def send(response: web.StreamResponse, parts: Parts, raw: BaseRequest) -> None:
+async def send_parts(response: web.StreamResponse, parts: BodyParts, raw: BaseRequest) -> None:
     """Send the head at once and each part as it comes. A slow client delays its own next part, and nothing else.
 
     A body that breaks off closes the connection without an end, so that the client does not take it for whole.
@@ -31,7 +31,7 @@ async def send(response: web.StreamResponse, parts: Parts, raw: BaseRequest) -> 
     try:
         await response.prepare(raw)
         if raw.method != "HEAD":
-            await _while_there(raw, asyncio.create_task(_copy(response, parts)))
+            await _until_disconnected(raw, asyncio.create_task(_write_parts(response, parts)))
     except ConnectionError:
         raise  # the client has left
     except Exception as error:
@@ -41,15 +41,15 @@ async def send(response: web.StreamResponse, parts: Parts, raw: BaseRequest) -> 
         await parts.aclose()
 
 
-async def _copy(response: web.StreamResponse, parts: Parts) -> None:
+async def _write_parts(response: web.StreamResponse, parts: BodyParts) -> None:
     async for part in parts:
         await response.write(part)
 
 
-async def _while_there(raw: BaseRequest, copying: asyncio.Task[None]) -> None:
+async def _until_disconnected(raw: BaseRequest, copying: asyncio.Task[None]) -> None:
     """Wait until all is sent, or the client closes its connection. Raises what the copying raised."""
     protocol: Any = raw.protocol
-    gone: asyncio.Future[None] = protocol.gone()
+    gone: asyncio.Future[None] = protocol.disconnected()
     try:
         await asyncio.wait({copying, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:

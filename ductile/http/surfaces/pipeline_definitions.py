@@ -6,19 +6,20 @@ from typing import Any
 from ductile.describe.pipeline import pipeline
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.ask import Ask, Reply
 from ductile.http.middleware.authorize import require
-from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, OBJECT, STRING, array, closed
+from ductile.http.reply import Reply
+from ductile.http.request import Request
+from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, OBJECT, STRING, array_schema, object_schema
 from ductile.model.graph import Graph
 from ductile.model.route import Route
 from ductile.rehearse import Assumed, rehearse
 from ductile.submit import find_pipeline
 
-MEMBERS = ("payload", "answers")
+DRY_RUN_MEMBERS = ("payload", "answers")
 NULLABLE_OBJECT = {"type": ["object", "null"]}
-NAMES = array(STRING)
+NAMES = array_schema(STRING)
 
-DEFINITION = closed(
+PIPELINE_SCHEMA = object_schema(
     "Pipeline",
     name=STRING,
     on=NULLABLE_STRING,
@@ -30,8 +31,8 @@ DEFINITION = closed(
     max_depth=INTEGER,
     hash=STRING,
     entry=NAMES,
-    steps=array(
-        closed(
+    steps=array_schema(
+        object_schema(
             "PipelineStep",
             step=STRING,
             plugin=NULLABLE_STRING,
@@ -43,7 +44,7 @@ DEFINITION = closed(
         )
     ),
 )
-REHEARSAL_REQUEST = {
+DRY_RUN_REQUEST = {
     "title": "RehearsalRequest",
     "type": "object",
     "properties": {
@@ -51,18 +52,18 @@ REHEARSAL_REQUEST = {
         "answers": {
             "type": "object",
             "description": "Step → the payloads of the events that it is assumed to emit.",
-            "additionalProperties": array(OBJECT),
+            "additionalProperties": array_schema(OBJECT),
         },
     },
     "additionalProperties": False,
 }
-REHEARSAL = closed(
+DRY_RUN_SCHEMA = object_schema(
     "Rehearsal",
     {"condition": OBJECT, "values": OBJECT, "reason": STRING},
     pipeline=STRING,
     starts=BOOLEAN,
-    steps=array(
-        closed(
+    steps=array_schema(
+        object_schema(
             "RehearsedStep",
             {
                 "plugin": STRING,
@@ -71,8 +72,8 @@ REHEARSAL = closed(
                 "context": OBJECT,
                 "reason": STRING,
                 "values": NULLABLE_OBJECT,
-                "warnings": array(STRING),
-                "then": array(closed(step=STRING, uses=NULLABLE_STRING, condition=NULLABLE_OBJECT)),
+                "warnings": array_schema(STRING),
+                "then": array_schema(object_schema(step=STRING, uses=NULLABLE_STRING, condition=NULLABLE_OBJECT)),
             },
             step=STRING,
             status={"type": "string", "enum": ["dispatched", "held", "failed", "skipped"]},
@@ -83,33 +84,35 @@ REHEARSAL = closed(
 )
 
 
-async def get_pipeline(ask: Ask) -> Reply:
+async def get_pipeline(request: Request) -> Reply:
     """One pipeline. It shows no more than its secrets' places."""
-    graph = allowed(ask, "plugin:ro")
-    return Reply(body=ask.snapshot.redactor.value(pipeline(graph)))
+    graph = find_permitted_pipeline(request, "plugin:ro")
+    return Reply(body=request.snapshot.redactor.value(pipeline(graph)))
 
 
-async def dry_run(ask: Ask) -> Reply:
+async def dry_run(request: Request) -> Reply:
     """What a run would do; nothing is written."""
-    graph = allowed(ask, "plugin:rw")
-    payload, answers = read_rehearsal(ask)
-    return Reply(body=ask.snapshot.redactor.value(rehearse(ask.snapshot, graph, payload, answers)))
+    graph = find_permitted_pipeline(request, "plugin:rw")
+    payload, answers = read_dry_run(request)
+    return Reply(body=request.snapshot.redactor.value(rehearse(request.snapshot, graph, payload, answers)))
 
 
-def allowed(ask: Ask, scope: str) -> Graph:
+def find_permitted_pipeline(request: Request, scope: str) -> Graph:
     """The pipeline of the path. Raises UnknownPipeline, or Forbidden without this scope or the pipeline's own."""
-    graph = find_pipeline(ask.snapshot, ask.path["pipeline"])
-    require(ask, scope, f"pipeline:{graph.name}")
+    graph = find_pipeline(request.snapshot, request.path["pipeline"])
+    require(request, scope, f"pipeline:{graph.name}")
     return graph
 
 
-def read_rehearsal(ask: Ask) -> tuple[Mapping[str, Any], Assumed]:
+def read_dry_run(request: Request) -> tuple[Mapping[str, Any], Assumed]:
     """The payload and the assumed answers. Raises BadRequest."""
-    body = ask.object()
+    body = request.object()
     for name in body:
-        if name not in MEMBERS:
-            hint = did_you_mean(name, MEMBERS)
-            raise BadRequest(reason=f"{name!r} is no member of this request{hint} (known are {', '.join(MEMBERS)})")
+        if name not in DRY_RUN_MEMBERS:
+            hint = did_you_mean(name, DRY_RUN_MEMBERS)
+            raise BadRequest(
+                reason=f"{name!r} is no member of this request{hint} (known are {', '.join(DRY_RUN_MEMBERS)})"
+            )
     payload, answers = body.get("payload", {}), body.get("answers", {})
     if not isinstance(payload, dict):
         raise BadRequest(reason="payload must be a JSON object")
@@ -128,7 +131,7 @@ ROUTES = [
         handler=get_pipeline,
         summary="A pipeline, its steps and where each leads",
         tags=("pipeline",),
-        responses={200: DEFINITION, 404: None},
+        responses={200: PIPELINE_SCHEMA, 404: None},
     ),
     Route(
         method="POST",
@@ -136,7 +139,7 @@ ROUTES = [
         handler=dry_run,
         summary="What a run of the pipeline would do, step by step",
         tags=("pipeline",),
-        request=REHEARSAL_REQUEST,
-        responses={200: REHEARSAL, 404: None},
+        request=DRY_RUN_REQUEST,
+        responses={200: DRY_RUN_SCHEMA, 404: None},
     ),
 ]

@@ -3,21 +3,22 @@
 import time
 from collections.abc import Callable
 
-from ductile.http.ask import Ask, Handler, Middleware, Reply
+from ductile.http.reply import Reply
+from ductile.http.request import Handler, Middleware, Request
 
-Observer = Callable[[Ask, Reply, float], None]
+Observer = Callable[[Request, Reply, float], None]
 """Is told of an answer that is about to begin, and of the seconds since the request's head was there."""
 
 
-def observed(*observers: Observer) -> Middleware:
+def time_requests(*observers: Observer) -> Middleware:
     """The middleware that tells these."""
 
-    async def observe(ask: Ask, proceed: Handler) -> Reply:
+    async def observe(request: Request, proceed: Handler) -> Reply:
         began = time.perf_counter()
-        reply = await proceed(ask)
+        reply = await proceed(request)
         seconds = time.perf_counter() - began
         for tell in observers:
-            tell(ask, reply, seconds)
+            tell(request, reply, seconds)
         return reply
 
     return observe

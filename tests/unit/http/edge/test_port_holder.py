@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ductile.http.edge.listen_address import cannot_listen, unix_socket
+from ductile.http.edge.port_holder import tcp_holder, unix_holder
 from ductile.http.errors import CannotListen
-from ductile.http.listen import cannot_listen, unix_socket
-from ductile.http.port_holder import tcp_holder, unix_holder
 
 LISTENER = """
 import socket, sys

@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import Struct
 
-PROC: Final = Path("/proc")
-LISTENING: Final = "0A"
+PROC_FOLDER: Final = Path("/proc")
+LISTENING_STATE: Final = "0A"
 """How `/proc/net/tcp` writes the state of a socket that listens."""
-ACCEPTING: Final = "00010000"
+ACCEPTING_FLAG: Final = "00010000"
 """How `/proc/net/unix` writes the same."""
-COMMAND_CHARACTERS: Final = 120
+MAX_COMMAND_CHARACTERS: Final = 120
 """Of a command line that are told."""
 _LOCAL, _STATE, _USER, _INODE = 1, 3, 7, 9
 """Columns of `/proc/net/tcp`."""
@@ -21,7 +21,7 @@ _PATH, _UNIX_INODE, _FLAGS = 7, 6, 3
 """Columns of `/proc/net/unix`."""
 
 
-class Holder(Struct, frozen=True, kw_only=True):
+class PortHolder(Struct, frozen=True, kw_only=True):
     """Who holds an address: a process, or a user whose processes cannot be seen."""
 
     pid: int | None
@@ -35,12 +35,12 @@ class Holder(Struct, frozen=True, kw_only=True):
         return f"one of user {self.user}, which only that user and root can see (`ss -ltnp` names it)"
 
 
-def tcp_holder(host: str | None, port: int, proc: Path = PROC) -> Holder | None:
+def tcp_holder(host: str | None, port: int, proc: Path = PROC_FOLDER) -> PortHolder | None:
     """Who listens at this port of an address that `host` stands for; None where it cannot be told."""
-    wanted = addresses(host)
+    wanted = resolve_addresses(host)
     for name in ("tcp", "tcp6"):
         for columns in rows(proc / "net" / name):
-            if len(columns) <= _INODE or columns[_STATE] != LISTENING:
+            if len(columns) <= _INODE or columns[_STATE] != LISTENING_STATE:
                 continue
             address, number = local_address(columns[_LOCAL])
             if number == port and (address.is_unspecified or wanted is None or address in wanted):
@@ -48,10 +48,10 @@ def tcp_holder(host: str | None, port: int, proc: Path = PROC) -> Holder | None:
     return None
 
 
-def unix_holder(path: Path, proc: Path = PROC) -> Holder | None:
+def unix_holder(path: Path, proc: Path = PROC_FOLDER) -> PortHolder | None:
     """Who has the socket at this path; None where it cannot be told."""
     for columns in rows(proc / "net/unix"):
-        if len(columns) > _PATH and columns[_PATH] == str(path) and columns[_FLAGS] == ACCEPTING:
+        if len(columns) > _PATH and columns[_PATH] == str(path) and columns[_FLAGS] == ACCEPTING_FLAG:
             return holder_of(columns[_UNIX_INODE], None, proc)
     return None
 
@@ -74,7 +74,7 @@ def local_address(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Addr
     return mapped or address, int(port, 16)
 
 
-def addresses(host: str | None) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address] | None:
+def resolve_addresses(host: str | None) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address] | None:
     """The addresses that a host is; None for every one, and where its name cannot be resolved."""
     try:
         found = {ipaddress.ip_address(info[4][0]) for info in socket.getaddrinfo(host, None)} if host else set()
@@ -83,16 +83,16 @@ def addresses(host: str | None) -> set[ipaddress.IPv4Address | ipaddress.IPv6Add
     return None if not found or any(address.is_unspecified for address in found) else found
 
 
-def holder_of(inode: str, user: int | None, proc: Path) -> Holder | None:
+def holder_of(inode: str, user: int | None, proc: Path) -> PortHolder | None:
     """The process that has this socket open; its user alone where no process that can be seen has it."""
     wanted = f"socket:[{inode}]"
     for process in sorted(proc.iterdir(), key=lambda path: path.name):
-        if process.name.isdigit() and wanted in opened(process):
-            return Holder(pid=int(process.name), command=command_of(process), user=user)
-    return None if user is None else Holder(pid=None, command="", user=user)
+        if process.name.isdigit() and wanted in open_files(process):
+            return PortHolder(pid=int(process.name), command=command_of(process), user=user)
+    return None if user is None else PortHolder(pid=None, command="", user=user)
 
 
-def opened(process: Path) -> Mapping[str, None]:
+def open_files(process: Path) -> Mapping[str, None]:
     """What a process has open; nothing where that is not shown."""
     try:
         numbers = [*(process / "fd").iterdir()]
@@ -114,4 +114,4 @@ def command_of(process: Path) -> str:
     except OSError:
         return ""
     text = " ".join(word for word in words if word)
-    return text if len(text) <= COMMAND_CHARACTERS else f"{text[:COMMAND_CHARACTERS]}…"
+    return text if len(text) <= MAX_COMMAND_CHARACTERS else f"{text[:MAX_COMMAND_CHARACTERS]}…"

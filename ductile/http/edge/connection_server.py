@@ -10,12 +10,12 @@ import structlog
 from aiohttp import web
 from aiohttp.web import RequestHandler
 
-from ductile.http.protocol import Connection
+from ductile.http.edge.connection import Connection
 from ductile.model.proxies import Proxies
 
 log = structlog.get_logger(__name__)
 
-GRACE_SECONDS = 1.0
+QUIET_SECONDS = 1.0
 """In which a new connection may be silent, and in which an answer may wait to be taken."""
 
 WARNING_INTERVAL_SECONDS = 60.0
@@ -25,11 +25,11 @@ SWEEP_INTERVAL_SECONDS = 1.0
 """Between two looks at all connections, while there are any."""
 
 
-OTHERS_SHARE = 8
+RESERVED_DIVISOR = 8
 """One connection in so many is kept from an address that takes all it can, where the settings do not say more."""
 
 
-class Limits(Protocol):
+class ConnectionLimits(Protocol):
     """What the configuration says of connections; times in milliseconds."""
 
     @property
@@ -53,15 +53,15 @@ class Limits(Protocol):
         """After which a client that takes nothing is cut off."""
 
 
-class Connections(web.Server):
+class ConnectionServer(web.Server):
     """Makes the connections, and cuts off the one that does the least where there are too many.
 
     The room goes to new ones: an operator and a probe get in however many hold what they have.
     """
 
-    def __init__(self, *args: Any, most: int, limits: Limits, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_open: int, limits: ConnectionLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._descriptors = most
+        self._max_open = max_open
         self.limits = limits
         """Of the configuration that serves."""
         self._open: dict[Connection, None] = {}
@@ -80,16 +80,16 @@ class Connections(web.Server):
         super().connection_made(handler, transport)
         connection = cast("Connection", handler)
         limits = self.limits
-        most = min(limits.max_connections or self._descriptors, self._descriptors)
+        limit = min(limits.max_connections or self._max_open, self._max_open)
         self._open[connection] = None
         address = counted_address(transport, limits.trusted_proxies)
         if address is not None:
             connection.address = address
             same = self._by_address[address]
             same[connection] = None
-            share = limits.max_connections_per_address or most - most // OTHERS_SHARE
+            share = limits.max_connections_per_address or limit - limit // RESERVED_DIVISOR
             self._make_room(same, share, "api.max_connections_per_address", address)
-        self._make_room(self._open, most, "api.max_connections", None)
+        self._make_room(self._open, limit, "api.max_connections", None)
         if not self._sweeping:
             self._sweeping = True
             self._loop.call_later(SWEEP_INTERVAL_SECONDS, self._sweep)
@@ -107,35 +107,35 @@ class Connections(web.Server):
             if not same:
                 del self._by_address[connection.address]
 
-    def _make_room(self, among: Collection[Connection], most: int, setting: str, address: str | None) -> None:
+    def _make_room(self, among: Collection[Connection], limit: int, setting: str, address: str | None) -> None:
         """Cut off the one that does the least where there are too many.
 
         While all others have just begun, half as many again are let in.
         """
-        if len(among) <= most:
+        if len(among) <= limit:
             return
-        victim = self._least_busy(among, patient=len(among) <= most * 1.5)
+        victim = self._least_busy(among, patient=len(among) <= limit * 1.5)
         if victim is not None:
             self._cut_off(victim)
-            self._warn("connections.full", setting=setting, limit=most, address=address, hint="the idlest are closed")
+            self._warn("connections.full", setting=setting, limit=limit, address=address, hint="the idlest are closed")
 
     def _cut_off(self, connection: Connection) -> None:
         self._count_out(connection)
-        connection.cut_off()
+        connection.abort_soon()
 
     def _least_busy(self, among: Iterable[Connection], *, patient: bool) -> Connection | None:
         """The oldest that says nothing; else one that takes no answer, sends requests ahead or does not send its body.
 
         One that has just come is cut off last, and only without patience.
         """
-        before = self._loop.time() - GRACE_SECONDS
+        before = self._loop.time() - QUIET_SECONDS
         writing = ahead = reading = fresh = None
         for one in among:
             if one.writing:
                 writing = writing or one
             elif one.pipelines:
                 ahead = ahead or one
-            elif one.made_at > before:
+            elif one.opened_at > before:
                 fresh = fresh or (one if one.idle or one.awaits_body else None)
             elif one.idle:
                 return one
@@ -147,10 +147,10 @@ class Connections(web.Server):
         """Cut off who is too slow."""
         limits, now = self.limits, self._loop.time()
         for one in list(self._open):
-            if one.unheard and now - one.made_at > limits.header_timeout / 1000:
+            if one.awaits_first_head and now - one.opened_at > limits.header_timeout / 1000:
                 self._cut_off(one)
                 self._warn("connections.slow_head", setting="api.header_timeout", address=one.address)
-            elif one.stalled(now, limits.write_timeout / 1000):
+            elif one.is_stalled(now, limits.write_timeout / 1000):
                 self._cut_off(one)
                 self._warn("connections.slow_reader", setting="api.write_timeout", address=one.address)
         self._sweeping = bool(self._open)

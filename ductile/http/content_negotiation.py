@@ -8,7 +8,7 @@ from msgspec import Struct
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
 
-class Range(Struct, frozen=True, kw_only=True):
+class MediaRange(Struct, frozen=True, kw_only=True):
     """One media range: `text/*;q=0.5`. Parameters other than `q` are left out."""
 
     media: str
@@ -25,12 +25,12 @@ class Range(Struct, frozen=True, kw_only=True):
         return int(self.media == "*/*")
 
 
-def preferred(fields: Sequence[str], offered: Sequence[str]) -> str:
+def preferred_media(fields: Sequence[str], offered: Sequence[str]) -> str:
     """The offered media type that the client likes best; the first one where it says nothing that decides.
 
     Of two that it likes the same, the one it names more exactly or earlier wins.
     """
-    ranges = [one for place, text in enumerate(",".join(fields).split(",")) if (one := parse(text, place))]
+    ranges = [one for place, text in enumerate(",".join(fields).split(",")) if (one := parse_media_range(text, place))]
     best, liked = offered[0], (0.0, 0, 0)
     for media in offered:
         exactness, rule = max(
@@ -44,7 +44,7 @@ def preferred(fields: Sequence[str], offered: Sequence[str]) -> str:
     return best
 
 
-def parse(text: str, place: int) -> Range | None:
+def parse_media_range(text: str, place: int) -> MediaRange | None:
     """One element of the header; None for what is no media range."""
     media, *parameters = (part.strip().lower() for part in text.split(";"))
     if "/" not in media:
@@ -56,4 +56,4 @@ def parse(text: str, place: int) -> Range | None:
             if not _QUALITY.fullmatch(value.strip()):
                 return None
             quality = float(value)
-    return Range(media=media, quality=quality, place=place)
+    return MediaRange(media=media, quality=quality, place=place)

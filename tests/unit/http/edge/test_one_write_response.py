@@ -6,15 +6,15 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import web
 
-from ductile.http.ask import Reply
-from ductile.http.respond import respond
+from ductile.http.edge.response import build_response
+from ductile.http.reply import Reply
 
 
 async def told(reply: Reply, request: bytes, *, whole: bool) -> tuple[bytes, dict[bytes, bytes], bytes, bool]:
     """What a client reads: the first line, the headers, the body, and whether the connection stays."""
 
     async def handle(raw: web.BaseRequest) -> web.StreamResponse:
-        return respond(reply, "an-id", raw if whole else None)
+        return build_response(reply, "an-id", raw if whole else None)
 
     server = await asyncio.get_running_loop().create_server(web.Server(handle), "127.0.0.1", 0)
     async with server:

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from support.raw import AUTH
 from support.web import Web
 
-from ductile.http.ask import Ask, Reply
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 from ductile.model.route import Matcher, Route
 
 
@@ -50,7 +51,7 @@ def parts(web: Web) -> Scripted:
     """What `GET /flow` sends."""
     made = Scripted()
 
-    async def flow(_ask: Ask) -> Reply:
+    async def flow(_ask: Request) -> Reply:
         return Reply(parts=made, headers={"Content-Type": "text/plain", "Cache-Control": "no-store"})
 
     row = Route(method="GET", path="/flow", handler=flow, summary="Flows")

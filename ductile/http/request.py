@@ -2,90 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from aiohttp.web import BaseRequest
-from msgspec import Struct, field
 
-from ductile.config.reload import Live
 from ductile.errors import BadRequest
 from ductile.http.client_address import address_of
 from ductile.http.errors import InvalidJson, UnsupportedMedia
-from ductile.http.representation import Documents
-from ductile.http.stream import Parts
-from ductile.model.clock import Clock, Millis
+from ductile.http.gateway import Gateway
+from ductile.http.reply import Reply
 from ductile.model.json_reader import read_json
 from ductile.model.principal import Principal
 from ductile.model.route import Route
-from ductile.observe.journal import Feed
-from ductile.observe.metrics import Metrics
-from ductile.observe.said import LiveLogs
-from ductile.observe.waiters import Waiters
-from ductile.store.sqlite import Store
 
 
-class Control(Protocol):
-    """What an operator may do to the running gateway."""
-
-    @property
-    def paused(self) -> bool:
-        """Whether nothing is claimed."""
-
-    @property
-    def running(self) -> int:
-        """How many attempts run."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether the gateway is about to stop."""
-
-    async def pause(self) -> None:
-        """Claim nothing from now on, over a restart too."""
-
-    async def resume(self) -> None:
-        """Claim again."""
-
-    def request_stop(self) -> None:
-        """Begin the graceful stop; returns at once."""
-
-
-class Lock(Protocol):
-    """What keeps a second gateway from the state."""
-
-    def renew(self) -> bool:
-        """Makes the lock file anew where it was deleted; whether it did. Blocking. Raises OSError."""
-
-
-class Gateway(Struct, frozen=True, kw_only=True):
-    """What the handlers work with."""
-
-    store: Store
-    live: Live
-    lock: Lock
-    control: Control
-    waiters: Waiters
-    said: LiveLogs
-    feed: Feed
-    metrics: Metrics
-    clock: Clock
-    started_at: Millis
-    version: str
-    binary_path: str
-    documents: Documents = field(default_factory=Documents)
-
-
-class Reply(Struct, frozen=True, kw_only=True):
-    """An answer: a JSON value, or JSON that is encoded already."""
-
-    status: int = 200
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    parts: Parts | None = None
-    """A body that is sent as it comes, in place of `body`; the headers say what it is."""
-
-
-class Ask:
+class Request:
     """One request under way, bound to one snapshot; each middleware adds what it finds out."""
 
     __slots__ = (
@@ -174,10 +106,10 @@ class Ask:
         if essence != "application/json" and not essence.endswith("+json"):
             raise UnsupportedMedia(found=essence)
 
-    def gone(self) -> asyncio.Future[None]:
+    def disconnected(self) -> asyncio.Future[None]:
         """Done when the client closes its connection."""
         protocol: Any = self.raw.protocol
-        future: asyncio.Future[None] = protocol.gone()
+        future: asyncio.Future[None] = protocol.disconnected()
         return future
 
 
@@ -196,11 +128,11 @@ def first_undecodable(body: bytes, offset: int) -> int:
     return offset
 
 
-Handler = Callable[[Ask], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Reply]]
 """Answers one request."""
 
-Middleware = Callable[[Ask, Handler], Awaitable[Reply]]
-"""Stands around the handler: it may answer itself, or ask the next and look at the answer.
+Middleware = Callable[[Request, Handler], Awaitable[Reply]]
+"""Stands around the handler: it may answer itself, or call the next and look at the answer.
 
 One that only looks at the request is no coroutine but a function that hands on what the next one returns: every frame
 that waits costs each request its making and two resumptions.

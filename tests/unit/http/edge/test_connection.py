@@ -10,8 +10,8 @@ from yarl import URL
 
 from ductile import parts
 from ductile.errors import DuctileError
-from ductile.http import connections
 from ductile.http import server as module
+from ductile.http.edge import connection_server
 from ductile.http.server import HttpServer
 from ductile.http.surfaces import system
 from ductile.model.snapshot import Api
@@ -81,7 +81,7 @@ async def test_a_body_is_read_on_where_reading_paused_and_not_looked_for_elsewhe
     fed: list[int] = []
     paused = asyncio.Event()
 
-    class Watched(connections.Connection):
+    class Watched(connection_server.Connection):
         def data_received(self, data: bytes) -> None:
             fed.append(len(data))
             super().data_received(data)
@@ -96,8 +96,8 @@ async def test_a_body_is_read_on_where_reading_paused_and_not_looked_for_elsewhe
             await paused.wait()
         return Response(text=str(len(await raw.read())))
 
-    monkeypatch.setattr(connections, "Connection", Watched)
-    made = connections.Connections(handle, most=10, limits=LIMITS, access_log=None)
+    monkeypatch.setattr(connection_server, "Connection", Watched)
+    made = connection_server.ConnectionServer(handle, max_open=10, limits=LIMITS, access_log=None)
     server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -239,7 +239,7 @@ async def test_a_head_that_is_too_long_is_told_so(web: Web) -> None:
 
 async def test_the_oldest_idle_connection_makes_room_for_a_new_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "max_connections", lambda: 3)
-    monkeypatch.setattr(connections, "GRACE_SECONDS", -1.0)
+    monkeypatch.setattr(connection_server, "QUIET_SECONDS", -1.0)
     server = HttpServer(web.gateway, parts.MIDDLEWARE)
     await server.start(["127.0.0.1:0"])
     port = URL(server.urls[0]).port

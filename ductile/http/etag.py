@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 
-from ductile.http.ask import Ask, Reply
-from ductile.http.representation import Document, is_known
+from ductile.http.document_cache import Representation, matches_etag
+from ductile.http.reply import Reply
+from ductile.http.request import Request
 
-HEADERS: Mapping[str, str] = {"ETag": "Names this very document; send it back in `If-None-Match`."}
+ETAG_HEADERS: Mapping[str, str] = {"ETag": "Names this very document; send it back in `If-None-Match`."}
 """What the rows of such documents say of their answers."""
 
 
-def conditional(ask: Ask, document: Document, **headers: str) -> Reply:
+def conditional_reply(request: Request, document: Representation, **headers: str) -> Reply:
     """200 with the document, or 304 where `If-None-Match` names it. A kept one is asked for again before each use."""
-    private = ask.route is not None and ask.route.scopes is not None
+    private = request.route is not None and request.route.scopes is not None
     told = {"ETag": document.etag, "Cache-Control": "private, no-cache" if private else "no-cache", **headers}
-    if is_known(document.etag, ask.raw.headers.getall("If-None-Match", ())):
+    if matches_etag(document.etag, request.raw.headers.getall("If-None-Match", ())):
         return Reply(status=304, headers=told)
     return Reply(body=document.body, headers={**told, "Content-Type": content_type(document.media)})
 

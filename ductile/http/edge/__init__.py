@@ -1,0 +1,1 @@
+"""What touches aiohttp's own connections and responses: its private parts are used here alone."""
