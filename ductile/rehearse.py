@@ -14,10 +14,9 @@ from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
 from ductile.flow.advance import Advance, NextStep, advance
 from ductile.flow.condition import Scope, evaluate
-from ductile.flow.envelope import routed_payload
 from ductile.flow.errors import ConditionError, RemapError
-from ductile.flow.request import step_payload
-from ductile.flow.starts import config_of, entry
+from ductile.flow.payload import routed_payload, step_payload
+from ductile.flow.plan_starts import plan_entry, plugin_configs
 from ductile.model.event import Event
 from ductile.model.graph import Graph, Node
 from ductile.model.order import Skip
@@ -63,7 +62,7 @@ def rehearse(snapshot: Snapshot, graph: Graph, payload: Mapping[str, Any], assum
             steps = list(graph.nodes)
             raise UnknownStep(pipeline=graph.name, step=name, hint=did_you_mean(name, steps), steps=", ".join(steps))
     rows: list[Json] = []
-    waiting = deque([(Moment(payload=payload), entry(snapshot, graph, payload))])
+    waiting = deque([(Moment(payload=payload), plan_entry(snapshot, graph, payload))])
     while waiting:
         moment, reached = waiting.popleft()
         rows += [skip_row(skip, moment) for skip in reached.skips]
@@ -82,7 +81,7 @@ def _onward(snapshot: Snapshot, graph: Graph, step: NextStep, assumed: Assumed) 
     """Where each event goes that the step is assumed to emit."""
     node = graph.nodes[step.node]
     for emitted in assumed.get(step.node, ()):
-        reached = advance(graph, node.next, emitted, step.context, step.depth, config_of(snapshot))
+        reached = advance(graph, node.next, emitted, step.context, step.depth, plugin_configs(snapshot))
         yield Moment(payload=emitted, after=node), reached
 
 

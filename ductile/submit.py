@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from ductile.document.problem import did_you_mean
 from ductile.document.vault import Unsealable
 from ductile.errors import BadRequest, NotFound, Unavailable
-from ductile.flow import starts
+from ductile.flow import plan_starts
 from ductile.flow.advance import NextStep
-from ductile.flow.match import started_by
+from ductile.flow.triggers import pipelines_on_event
 from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
@@ -166,7 +166,7 @@ def submit_command(
     found = find_command(snapshot, plugin, command)
     check_payload(found, command, payload)
     event = _event(API_TRIGGER, payload, origin, now)
-    start = starts.job_start(snapshot, plugin, command, event, _lineage(snapshot, options, origin), job_id=job_id)
+    start = plan_starts.plan_job(snapshot, plugin, command, event, _lineage(snapshot, options, origin), job_id=job_id)
     return _insert(store, start, dry_run=dry_run)
 
 
@@ -191,7 +191,7 @@ async def submit_pipeline(
     entry_steps(snapshot, pipeline, payload)
     event = _event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
     lineage = _lineage(snapshot, options, origin)
-    start = starts.run_start(snapshot, graph, event, payload, lineage, run_id=job_id, new_id=new_id)
+    start = plan_starts.plan_run(snapshot, graph, event, payload, lineage, run_id=job_id, new_id=new_id)
     return await _insert(store, start, dry_run=dry_run)
 
 
@@ -221,7 +221,7 @@ async def submit_retry(
 
 def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
     """The start of another job or run on the event that started this one: it is stored already, and named its cause."""
-    lineage = starts.Lineage(
+    lineage = plan_starts.Lineage(
         principal=origin.principal,
         submitted_by=origin.submitted_by,
         request_id=origin.request_id,
@@ -238,11 +238,11 @@ def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_i
     if job.plugin == PIPELINE:
         entry_steps(snapshot, job.command, payload)
         graph = find_pipeline(snapshot, job.command)
-        return starts.run_start(snapshot, graph, event, payload, lineage, run_id=new_job_id, new_id=new_id)
+        return plan_starts.plan_run(snapshot, graph, event, payload, lineage, run_id=new_job_id, new_id=new_id)
     found = find_command(snapshot, job.plugin, job.command)
     if event.type == API_TRIGGER:
         check_payload(found, job.command, payload)
-    return starts.job_start(snapshot, job.plugin, job.command, event, lineage, job_id=new_job_id)
+    return plan_starts.plan_job(snapshot, job.plugin, job.command, event, lineage, job_id=new_job_id)
 
 
 async def submit_event(
@@ -262,11 +262,11 @@ async def submit_event(
     """
     key = None if dedupe_key is None else snapshot.pseudonym(dedupe_key)
     event = replace(_event(snapshot.pseudonym(event_type), payload, origin, now), dedupe_key=key)
-    pipelines, undecided = started_by(snapshot, event.type, event.source, payload, {})
-    lineage = starts.from_outside(
+    pipelines, undecided = pipelines_on_event(snapshot, event.type, event.source, payload, {})
+    lineage = plan_starts.lineage_of_posted_event(
         event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
     )
-    begun = starts.caused_by(snapshot, event, payload, pipelines, lineage, new_id=new_id)
+    begun = plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id)
     store.admit()
     if not dry_run:
         store.soon({lane for start in begun for lane in _lanes(start)})
@@ -300,7 +300,7 @@ def _lanes(start: Start) -> Sequence[str]:
 
 def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> tuple[NextStep, ...]:
     """The steps that a run begins with on this payload. Raises UnknownPipeline, BadEntry."""
-    steps = starts.entry(snapshot, find_pipeline(snapshot, pipeline), payload).steps
+    steps = plan_starts.plan_entry(snapshot, find_pipeline(snapshot, pipeline), payload).steps
     for step in steps:
         if step.error is not None:
             raise BadEntry(pipeline=pipeline, step=step.node, reason=step.error)
@@ -315,8 +315,8 @@ def _event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -
     return Event(id=new_id(), type=kind, payload=encoded, source=origin.submitted_by, timestamp=now)
 
 
-def _lineage(snapshot: Snapshot, options: Options, origin: Origin) -> starts.Lineage:
-    return starts.Lineage(
+def _lineage(snapshot: Snapshot, options: Options, origin: Origin) -> plan_starts.Lineage:
+    return plan_starts.Lineage(
         principal=origin.principal,
         submitted_by=origin.submitted_by,
         request_id=origin.request_id,

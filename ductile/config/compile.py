@@ -22,9 +22,9 @@ from ductile.config.wiring import Routes, compile_routes, compile_schedules
 from ductile.document.marks import Marks, start_of
 from ductile.document.problem import Problem
 from ductile.document.redact import Redactor
+from ductile.flow.compile import compile_pipelines
+from ductile.flow.json_value import json_faults
 from ductile.flow.parse import parse_pipelines
-from ductile.flow.pipeline import compile_pipelines
-from ductile.flow.value import json_faults
 from ductile.model.graph import Graph
 from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest

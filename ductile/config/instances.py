@@ -13,7 +13,7 @@ from ductile.config.sentences import located
 from ductile.document.marks import Marks
 from ductile.document.problem import Mark, Path, Problem, did_you_mean
 from ductile.document.read import read_document
-from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
+from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import Manifest
 from ductile.model.names import NAME, RESERVED_NAMES

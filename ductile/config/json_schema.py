@@ -16,8 +16,8 @@ from ductile.config.fields import DURATION, as_written
 from ductile.config.legacy import ANY, TABLE, Old
 from ductile.config.schema import Configuration, Section
 from ductile.config.sentences import section_at
-from ductile.flow.condition import OPS
-from ductile.flow.dsl import TRIGGERS, PipelineModel
+from ductile.flow.condition import OPERATORS
+from ductile.flow.dsl import TRIGGER_KEYS, PipelineModel
 
 Json = dict[str, Any]
 
@@ -34,7 +34,7 @@ CONDITION: Json = {
                     "type": "string",
                     "description": "Such as `payload.size`, `context.x` or `length(payload.items)`.",
                 },
-                "op": {"enum": list(OPS), "description": "How it is compared; text folds case, a regex is RE2."},
+                "op": {"enum": list(OPERATORS), "description": "How it is compared; text folds case, a regex is RE2."},
                 "value": {"description": "What it is compared with."},
             },
             "required": ["path", "op"],
@@ -129,9 +129,9 @@ def _pipeline_definitions() -> Json:
         definitions[name] = {**_plain({**one, "properties": {}}), "properties": properties}
     ways = [{"required": [key]} for key in ("uses", "call", "steps", "split")]
     definitions["StepModel"] |= {"oneOf": ways}
-    triggered = {"anyOf": [{"required": [key]} for key in TRIGGERS]}
+    triggered = {"anyOf": [{"required": [key]} for key in TRIGGER_KEYS]}
     definitions["PipelineModel"] |= {
-        "not": {"required": [*TRIGGERS]},
+        "not": {"required": [*TRIGGER_KEYS]},
         "dependentSchemas": {"if": triggered, "from_plugin": triggered},
     }
     return {**definitions, "Condition": CONDITION}

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ductile.document.marks import Marks, Place
 from ductile.document.problem import Path, Problem
-from ductile.flow.remap import literal
+from ductile.flow.template import escape_braces
 
 ANY = "*"
 """In a pattern: every member of a map or a list."""
@@ -126,7 +126,7 @@ TABLE: tuple[Old, ...] = (
         at=("pipelines", ANY, STEPS, "payload"),
         says="`payload` of a step is an old spelling; write `with`",
         to=("with",),
-        turn=literal,
+        turn=escape_braces,
         join=_both,
     ),
 )

@@ -7,7 +7,7 @@ from ductile.config.schema import SECOND, PluginEntry, RouteEntry, ScheduleEntry
 from ductile.config.sentences import located
 from ductile.document.marks import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
-from ductile.flow.starts import HANDLE
+from ductile.flow.plan_starts import DEFAULT_COMMAND
 from ductile.model.event import API
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import EventRoute, Plugin, Schedule
@@ -43,7 +43,7 @@ def _dangling(entry: RouteEntry, instances: Instances, at: Path, marks: Marks) -
             message = f"`{key}` names no plugin: `{name}`{did_you_mean(name, names)}"
             problems.append(located("unknown_plugin", message, (*at, key), marks))
     manifest = _manifest(entry.to, instances)
-    if manifest and HANDLE not in manifest.commands:
+    if manifest and DEFAULT_COMMAND not in manifest.commands:
         message = f"`{entry.to}` has no command `handle`, so no event can go to it"
         problems.append(located("unknown_command", message, (*at, "to"), marks))
     return problems

@@ -18,7 +18,7 @@ from ductile.dispatch.retry import chance
 from ductile.dispatch.settle import Ending, EventsTooLarge, settlement
 from ductile.dispatch.unseal import unseal, unsealed_claim
 from ductile.errors import DuctileError
-from ductile.flow.pinned import load_graph
+from ductile.flow.definition import load_graph
 from ductile.model.clock import Clock
 from ductile.model.encode import Unencodable, encode
 from ductile.model.graph import Graph

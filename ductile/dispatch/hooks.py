@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import orjson
 import structlog
 
-from ductile.flow import starts
-from ductile.flow.hooks import hook_payload, signals_of
-from ductile.flow.match import hooks_for
-from ductile.flow.starts import NewId
+from ductile.flow import plan_starts
+from ductile.flow.hook_payload import hook_payload, lifecycle_signals
+from ductile.flow.plan_starts import NewId
+from ductile.flow.triggers import pipelines_on_hook
 from ductile.model.event import Event
 from ductile.model.job import Ended, EndedStep, SubmittedBy
 from ductile.model.journal import Kind
@@ -48,9 +48,9 @@ def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start 
         error=subject.error,
     )
     found: list[Start | Note] = []
-    for signal in signals_of(ended.state):
-        graphs, undecided = hooks_for(snapshot, signal, subject.plugin, payload)
-        found += [starts.undecided(ended.root.id, reason) for reason in undecided]
+    for signal in lifecycle_signals(ended.state):
+        graphs, undecided = pipelines_on_hook(snapshot, signal, subject.plugin, payload)
+        found += [plan_starts.undecided_note(ended.root.id, reason) for reason in undecided]
         for graph in graphs:
             event = Event(
                 id=new_id(),
@@ -60,13 +60,13 @@ def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start 
                 timestamp=ended.ended_at,
             )
             found.append(
-                starts.run_start(snapshot, graph, event, payload, _lineage(ended), run_id=new_id(), new_id=new_id)
+                plan_starts.plan_run(snapshot, graph, event, payload, _lineage(ended), run_id=new_id(), new_id=new_id)
             )
     return found
 
 
-def _lineage(ended: Ended) -> starts.Lineage:
-    return starts.Lineage(
+def _lineage(ended: Ended) -> plan_starts.Lineage:
+    return plan_starts.Lineage(
         principal=ended.root.principal,
         submitted_by=SubmittedBy.HOOK,
         request_id=ended.root.request_id,

@@ -6,9 +6,8 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from ductile.flow.envelope import routed_payload, step_context
-from ductile.flow.request import step_payload
-from ductile.flow.starts import HANDLE
+from ductile.flow.payload import routed_payload, step_context, step_payload
+from ductile.flow.plan_starts import DEFAULT_COMMAND
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, SubmittedBy
@@ -55,7 +54,7 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
         plugin,
         claimed,
         payload=payload,
-        event=_event(claimed, payload) if job.command == HANDLE else None,
+        event=_event(claimed, payload) if job.command == DEFAULT_COMMAND else None,
         context=context,
         deadline_at=now + timeout,
     )

@@ -9,10 +9,10 @@ from msgspec import Struct
 from ductile.dispatch.judge import Judged
 from ductile.dispatch.retry import Rules, Verdict, decide
 from ductile.errors import DuctileError
-from ductile.flow import starts
+from ductile.flow import plan_starts
 from ductile.flow.advance import advance
-from ductile.flow.match import started_by
-from ductile.flow.starts import NewId
+from ductile.flow.plan_starts import NewId
+from ductile.flow.triggers import pipelines_on_event
 from ductile.model.clock import Millis
 from ductile.model.encode import encode
 from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
@@ -183,9 +183,9 @@ def _onward(ending: Ending, graph: Graph, event: Event, payload: Mapping[str, An
     job, snapshot = ending.claimed.job, ending.snapshot
     context = orjson.loads(ending.claimed.context)
     onward = graph.nodes[job.step].next if job.step is not None else ()
-    steps = advance(graph, onward, payload, context, job.depth, starts.config_of(snapshot))
-    rows = starts.children(snapshot, steps, event_id=event.id, context_id=job.context_id, new_id=new_id)
-    return _Flow(children=rows, skips=starts.redacted_skips(snapshot, steps.skips))
+    steps = advance(graph, onward, payload, context, job.depth, plan_starts.plugin_configs(snapshot))
+    rows = plan_starts.plan_children(snapshot, steps, event_id=event.id, context_id=job.context_id, new_id=new_id)
+    return _Flow(children=rows, skips=plan_starts.redact_skips(snapshot, steps.skips))
 
 
 def _started(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _Flow:
@@ -194,13 +194,13 @@ def _started(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: N
     if not job.route:
         return _Flow()
     context = orjson.loads(ending.claimed.context)
-    pipelines, notes = started_by(snapshot, event.type, event.source, payload, context)
-    lineage = starts.after_event(
+    pipelines, notes = pipelines_on_event(snapshot, event.type, event.source, payload, context)
+    lineage = plan_starts.lineage_after_event(
         event, principal=job.principal, request_id=job.request_id, priority=job.priority, hops=job.hops
     )
     return _Flow(
-        starts=starts.caused_by(snapshot, event, payload, pipelines, lineage, new_id=new_id),
-        notes=tuple(starts.undecided(job.id, reason) for reason in notes),
+        starts=plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id),
+        notes=tuple(plan_starts.undecided_note(job.id, reason) for reason in notes),
     )
 
 

@@ -1,1 +1,1 @@
-"""What the configuration says happens on an event: pure functions, no clock, no I/O."""
+"""Pipelines: how they are written, compiled, and followed by events. Pure functions: no clock, no I/O."""

@@ -1,4 +1,4 @@
-"""`if`: conditions as data. `check` finds what is wrong with one at load, `evaluate` decides it.
+"""`if`: conditions as data. `check_condition` finds problems at load, `evaluate` decides.
 
 A condition is `{path, op, value?}`, `{all: […]}`, `{any: […]}` or `{not: …}`. A missing path compares as null, and so
 does a null: it equals `null`, differs from anything else, and makes an operator on numbers, text or lists false. Such
@@ -15,66 +15,66 @@ from msgspec import Struct, field
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.errors import ConditionError
+from ductile.flow.json_value import MISSING, json_equal, json_faults, json_kind
 from ductile.flow.operand import operand_fault, operand_value, read_operand
-from ductile.flow.order import ORDERED, ORDERS, compare_order, order_kind
-from ductile.flow.value import MISSING, json_faults, kind_of, same
+from ductile.flow.ordering import ORDER_OPERATORS, ORDERED_KINDS, compare_order, order_kind
 from ductile.model.graph import Condition
 
-ROOTS: Final = ("payload", "context", "config")
-"""Where a path of a step's condition may begin."""
+STEP_ROOTS: Final = ("payload", "context", "config")
+"""First names of a path in the condition of a plugin's step."""
 PIPELINE_ROOTS: Final = ("payload", "context")
-"""Where it may begin in the condition of a pipeline, or of a step that is not a plugin's."""
+"""First names of a path in the condition of a pipeline, or of a step without a plugin."""
 MAX_LEVELS: Final = 8
-"""`all`, `any` and `not` may stand this deep inside each other, the predicate included."""
+"""How deep `all`, `any` and `not` may nest, the predicate included."""
 MAX_PREDICATES: Final = 100
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> Any:
+def _compile_pattern(pattern: str) -> Any:
     """An RE2 pattern: linear in the text, whatever the pattern. Raises `re2.error`."""
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
 
 
-_ANY: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": same,
-    "neq": lambda found, wanted: not same(found, wanted),
-    "in": lambda found, wanted: any(same(found, one) for one in wanted),
+_ANY_TYPE_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": json_equal,
+    "neq": lambda found, wanted: not json_equal(found, wanted),
+    "in": lambda found, wanted: any(json_equal(found, one) for one in wanted),
 }
-_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
+_TEXT_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "startswith": lambda found, wanted: found.casefold().startswith(wanted.casefold()),
     "endswith": lambda found, wanted: found.casefold().endswith(wanted.casefold()),
-    "regex": lambda found, wanted: _compiled(wanted).fullmatch(found) is not None,
+    "regex": lambda found, wanted: _compile_pattern(wanted).fullmatch(found) is not None,
 }
-OPS: Final = ("exists", *_ANY, *ORDERS, "contains", *_TEXTS)
-_GROUPS: Final = ("all", "any", "not")
-_PREDICATE: Final = ("path", "op", "value")
+OPERATORS: Final = ("exists", *_ANY_TYPE_OPERATORS, *ORDER_OPERATORS, "contains", *_TEXT_OPERATORS)
+_GROUP_KEYS: Final = ("all", "any", "not")
+_PREDICATE_KEYS: Final = ("path", "op", "value")
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """What a condition sees. `config` is the gated plugin's; empty elsewhere."""
+    """The values that a condition may read. `config` is that of the step's plugin; empty without one."""
 
     payload: Mapping[str, Any]
     context: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
-    """How a condition came out, and the values it looked at: null for a missing path.
+class ConditionResult(Struct, frozen=True, kw_only=True):
+    """The result of a condition, and the values that it read: null for a missing path.
 
-    Values of `config` are left out, because a verdict is stored and configuration never is.
+    Values of `config` are left out, because a result is stored and configuration never is.
     """
 
     holds: bool
     values: Mapping[str, Any]
 
 
-def evaluate(condition: Condition, scope: Scope) -> Verdict:
-    """Decide a checked condition, looking no further than needed. Raises `ConditionError`."""
+def evaluate(condition: Condition, scope: Scope) -> ConditionResult:
+    """Evaluate a checked condition, reading no more values than needed. Raises `ConditionError`."""
     seen: dict[str, Any] = {}
     roots = {"payload": scope.payload, "context": scope.context, "config": scope.config}
-    return Verdict(holds=_holds(condition, roots, seen), values=seen)
+    return ConditionResult(holds=_holds(condition, roots, seen), values=seen)
 
 
 def _holds(condition: Condition, roots: Mapping[str, Any], seen: dict[str, Any]) -> bool:
@@ -95,84 +95,84 @@ def _compare(path: str, op: str, found: Any, wanted: Any) -> bool:
     if op == "exists":
         return (found is not MISSING) is wanted
     value = None if found is MISSING else found
-    if op in _ANY:
-        return _ANY[op](value, wanted)
+    if op in _ANY_TYPE_OPERATORS:
+        return _ANY_TYPE_OPERATORS[op](value, wanted)
     if value is None:
         return False
     if op == "contains":
         return _contains(path, value, wanted)
-    if op in ORDERS:
-        return _ordered(path, op, value, wanted)
+    if op in ORDER_OPERATORS:
+        return _compare_ordered(path, op, value, wanted)
     if not isinstance(value, str):
-        raise ConditionError(path=path, op=op, needs="text", found=kind_of(value))
-    return _TEXTS[op](value, wanted)
+        raise ConditionError(path=path, op=op, needs="text", found=json_kind(value))
+    return _TEXT_OPERATORS[op](value, wanted)
 
 
-def _ordered(path: str, op: str, found: Any, wanted: Any) -> bool:
+def _compare_ordered(path: str, op: str, found: Any, wanted: Any) -> bool:
     needs = order_kind(wanted)
     if order_kind(found) != needs:
-        raise ConditionError(path=path, op=op, needs=needs, found=order_kind(found) or kind_of(found))
+        raise ConditionError(path=path, op=op, needs=needs, found=order_kind(found) or json_kind(found))
     return compare_order(op, found, wanted)
 
 
 def _contains(path: str, found: Any, wanted: Any) -> bool:
-    """Whether a list has an item that equals `wanted`, or a text has it as a part; texts compare without case."""
+    """Whether a list has an item equal to `wanted`, or a text contains `wanted`; texts compare without case."""
     if isinstance(found, list):
-        return any(_same_folded(item, wanted) for item in found)
+        return any(_equal_ignoring_case(item, wanted) for item in found)
     if not isinstance(found, str):
-        raise ConditionError(path=path, op="contains", needs="text or a list", found=kind_of(found))
+        raise ConditionError(path=path, op="contains", needs="text or a list", found=json_kind(found))
     if not isinstance(wanted, str):
-        raise ConditionError(path=path, op="contains", needs="a list", found=kind_of(found))
+        raise ConditionError(path=path, op="contains", needs="a list", found=json_kind(found))
     return wanted.casefold() in found.casefold()
 
 
-def _same_folded(one: Any, other: Any) -> bool:
+def _equal_ignoring_case(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.casefold() == other.casefold()
-    return same(one, other)
+    return json_equal(one, other)
 
 
-def check(condition: Any, roots: Collection[str] = ROOTS, at: Path = ()) -> tuple[Problem, ...]:
-    """Everything wrong with a condition as it was written."""
-    problems = list(_faults(condition, roots, at, 1))
-    count = _predicates(condition, 1)
+def check_condition(condition: Any, roots: Collection[str] = STEP_ROOTS, at: Path = ()) -> tuple[Problem, ...]:
+    """All problems of a condition as the author wrote it."""
+    problems = list(_condition_faults(condition, roots, at, 1))
+    count = _count_predicates(condition, 1)
     if count > MAX_PREDICATES:
         message = f"a condition may hold {MAX_PREDICATES} predicates, and this one has {count}; split the step"
         problems.append(Problem(code="bad_value", message=message, path=at))
     return tuple(problems)
 
 
-def _predicates(condition: Any, level: int) -> int:
+def _count_predicates(condition: Any, level: int) -> int:
     if not isinstance(condition, Mapping) or level > MAX_LEVELS:
         return 0
-    below = [condition[key] for key in _GROUPS if key in condition]
+    below = [condition[key] for key in _GROUP_KEYS if key in condition]
     if not below:
         return 1
     parts = [part for one in below for part in (one if isinstance(one, list) else [one])]
-    return sum(_predicates(part, level + 1) for part in parts)
+    return sum(_count_predicates(part, level + 1) for part in parts)
 
 
-def _faults(condition: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
+def _condition_faults(condition: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
     if level > MAX_LEVELS:
         message = f"a condition may nest {MAX_LEVELS} levels deep; this one goes deeper"
         yield Problem(code="bad_value", message=message, path=at)
     elif not isinstance(condition, Mapping):
-        message = f"a condition must be a mapping such as `{{path: payload.x, op: exists}}`, not {kind_of(condition)}"
+        message = f"a condition must be a mapping such as `{{path: payload.x, op: exists}}`, not {json_kind(condition)}"
         yield Problem(code="bad_value", message=message, path=at)
     else:
         yield from _mapping_faults(condition, roots, at, level)
 
 
 def _mapping_faults(condition: Condition, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
-    known = (*_GROUPS, *_PREDICATE)
+    known = (*_GROUP_KEYS, *_PREDICATE_KEYS)
     unknown = [str(key) for key in condition if key not in known]
     for key in unknown:
         message = f"`{key}` is no key of a condition{did_you_mean(key, known)}"
         yield Problem(code="unknown_key", message=message, path=(*at, key))
-    groups = [key for key in _GROUPS if key in condition]
-    forms = [*groups, *(["path"] if any(key in condition for key in _PREDICATE) else [])]
+    groups = [key for key in _GROUP_KEYS if key in condition]
+    forms = [*groups, *(["path"] if any(key in condition for key in _PREDICATE_KEYS) else [])]
     if len(forms) > 1:
-        message = f"a condition is one of `path`, `all`, `any` and `not`, and this has {_listed(forms)}"
+        message = f"a condition is one of `path`, `all`, `any` and `not`, and this has {_quoted_list(forms)}"
         yield Problem(code="bad_value", message=message, path=at)
     for key in groups:
         yield from _group_faults(key, condition[key], roots, (*at, key), level)
@@ -182,13 +182,13 @@ def _mapping_faults(condition: Condition, roots: Collection[str], at: Path, leve
 
 def _group_faults(key: str, value: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
     if key == "not":
-        yield from _faults(value, roots, at, level + 1)
+        yield from _condition_faults(value, roots, at, level + 1)
     elif not isinstance(value, list) or not value:
         message = f"`{key}` needs a list of at least one condition"
         yield Problem(code="bad_value", message=message, path=at)
     else:
         for index, one in enumerate(value):
-            yield from _faults(one, roots, (*at, index), level + 1)
+            yield from _condition_faults(one, roots, (*at, index), level + 1)
 
 
 def _predicate_faults(
@@ -200,8 +200,10 @@ def _predicate_faults(
     if "path" in condition and (fault := operand_fault(condition["path"], roots)):
         yield Problem(code="bad_value", message=fault, path=(*at, "path"))
     op = condition.get("op")
-    if "op" in condition and op not in OPS:
-        message = f"`{op}` is no operator{did_you_mean(str(op), OPS) or f': use one of {_listed(OPS)}'}"
+    if "op" in condition and op not in OPERATORS:
+        message = (
+            f"`{op}` is no operator{did_you_mean(str(op), OPERATORS) or f': use one of {_quoted_list(OPERATORS)}'}"
+        )
         yield Problem(code="bad_value", message=message, path=(*at, "op"))
     elif op is not None and op != "exists" and "value" not in condition:
         if not any(did_you_mean(wrong, ["value"]) for wrong in excused):
@@ -214,13 +216,13 @@ def _value_faults(op: Any, value: Any, at: Path) -> Iterator[Problem]:
     yield from json_faults(value, at)
     fault = None
     if op == "exists" and not isinstance(value, bool):
-        fault = f"`exists` takes `value: true`, `value: false` or none, not {kind_of(value)}"
+        fault = f"`exists` takes `value: true`, `value: false` or none, not {json_kind(value)}"
     elif op == "in" and not isinstance(value, list):
-        fault = f"`in` needs a list to look in, not {kind_of(value)}"
-    elif op in ORDERS and order_kind(value) is None:
-        fault = f"`{op}` needs {ORDERED} to compare with, not {kind_of(value)}"
-    elif op in _TEXTS and not isinstance(value, str):
-        fault = f"`{op}` needs text to compare with, not {kind_of(value)}"
+        fault = f"`in` needs a list to look in, not {json_kind(value)}"
+    elif op in ORDER_OPERATORS and order_kind(value) is None:
+        fault = f"`{op}` needs {ORDERED_KINDS} to compare with, not {json_kind(value)}"
+    elif op in _TEXT_OPERATORS and not isinstance(value, str):
+        fault = f"`{op}` needs text to compare with, not {json_kind(value)}"
     elif op == "regex":
         fault = _pattern_fault(value)
     if fault:
@@ -229,12 +231,12 @@ def _value_faults(op: Any, value: Any, at: Path) -> Iterator[Problem]:
 
 def _pattern_fault(pattern: str) -> str | None:
     try:
-        _compiled(pattern)
+        _compile_pattern(pattern)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
         return f"`{pattern}` is no regular expression that RE2 knows: {reason}"
     return None
 
 
-def _listed(words: Collection[str]) -> str:
+def _quoted_list(words: Collection[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)

@@ -1,4 +1,4 @@
-"""What can go wrong with a step before it runs: each fails that step, or the trigger whose entry step it is."""
+"""Errors of a step before it runs: each fails the step, or the trigger whose entry step it is."""
 
 from ductile.errors import BadRequest
 

@@ -1,4 +1,4 @@
-"""What a condition compares: the value at a path, or `length(path)`, how long that value is."""
+"""The left side of a condition: the value at a path, or `length(path)`."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -8,17 +8,17 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ductile.flow.errors import ConditionError
-from ductile.flow.path import look, path_fault, segments
-from ductile.flow.value import MISSING, kind_of
+from ductile.flow.json_value import MISSING, json_kind
+from ductile.flow.path import path_fault, segments, value_at
 
-_LENGTH: Final = re.compile(r"length\((.*)\)", re.DOTALL)
+_LENGTH_CALL: Final = re.compile(r"length\((.*)\)", re.DOTALL)
 
 
 class Operand(Struct, frozen=True):
-    """A checked operand."""
+    """A path, or the length of the value at a path."""
 
     path: str
-    length: bool
+    is_length: bool
 
     @property
     def root(self) -> str:
@@ -28,27 +28,27 @@ class Operand(Struct, frozen=True):
 
 @lru_cache(maxsize=4096)
 def read_operand(text: str) -> Operand:
-    """The operand that was written as `path` of a condition."""
-    found = _LENGTH.fullmatch(text)
+    """Parse the `path` of a condition."""
+    found = _LENGTH_CALL.fullmatch(text)
     return Operand(found[1] if found else text, found is not None)
 
 
 def operand_fault(text: Any, roots: Collection[str]) -> str | None:
-    """What is wrong with an operand, as the end of a sentence; None for a sound one."""
+    """The fault of an operand, as the end of a sentence; None for a valid operand."""
     return path_fault(read_operand(text).path if isinstance(text, str) else text, roots)
 
 
 def operand_value(text: str, op: str, roots: Mapping[str, Any]) -> Any:
-    """What an operand stands for; `MISSING` where its path leads nowhere. Raises `ConditionError`.
+    """The value of an operand; `MISSING` where its path leads nowhere. Raises `ConditionError`.
 
     The length of a text is its number of characters, that of a list or a mapping its number of items. Null has none.
     """
     operand = read_operand(text)
-    value = look(operand.path, roots)
-    if not operand.length:
+    value = value_at(operand.path, roots)
+    if not operand.is_length:
         return value
     if value is None or value is MISSING:
         return MISSING
     if not isinstance(value, str | list | Mapping):
-        raise ConditionError(path=text, op=op, needs="text, a list or a mapping", found=kind_of(value))
+        raise ConditionError(path=text, op=op, needs="text, a list or a mapping", found=json_kind(value))
     return len(value)

@@ -1,4 +1,4 @@
-"""Reads the pipelines of a configuration, and remembers what it has read: most are the same at the next reload."""
+"""Parses the pipelines of a configuration, with a cache: most pipelines are unchanged at the next reload."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,60 +11,60 @@ from ductile.document.problem import Path, Problem
 from ductile.flow.dsl import PipelineModel
 
 MAX_NESTING: Final = 32
-"""`steps` and `split` may stand this deep inside each other."""
+"""How deep `steps` and `split` may nest."""
 
-Parsed = tuple[PipelineModel | None, tuple[Problem, ...]]
-"""What was read of one pipeline, and what is wrong in it."""
+ParseResult = tuple[PipelineModel | None, tuple[Problem, ...]]
+"""One pipeline and its problems; None where not even a name could be read."""
 
 
 def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list[PipelineModel], tuple[Problem, ...]]:
-    """The pipelines of a list, and everything wrong with them.
+    """The pipelines of a list, and all their problems.
 
-    A pipeline with a mistake stays in the list, as a name that others may call (`sound` is false), where it has one.
-    One that is written as it was some time before is not looked at again.
+    A pipeline with a mistake and a name stays in the list, so that others may call it (`valid` is false).
+    An unchanged pipeline comes from the cache.
     """
     models: list[PipelineModel] = []
     problems: list[Problem] = []
     for index, one in enumerate(raw):
         place = (*at, index)
         text = content(one)
-        model, found = _placed(_parse(one), place) if text is None else _known_at(text, place)
+        model, found = _move_to(_parse_value(one), place) if text is None else _parse_source_at(text, place)
         if model is not None:
             models.append(model)
         problems += found
     return models, tuple(problems)
 
 
-def parsed(text: bytes) -> PipelineModel:
-    """The pipeline of which this was written, standing nowhere. Raises ValueError where it has not even a name."""
-    model, _ = _known(text)
+def pipeline_from_source(text: bytes) -> PipelineModel:
+    """The pipeline of this canonical text, without a path. Raises ValueError where not even a name can be read."""
+    model, _ = _parse_source(text)
     if model is None:
-        message = "no pipeline was written so"
+        message = "the text is not that of a pipeline with a name"
         raise ValueError(message)
     return model
 
 
 @lru_cache(maxsize=KEPT)
-def _known_at(text: bytes, place: Path) -> Parsed:
-    return _placed(_known(text), place)
+def _parse_source_at(text: bytes, place: Path) -> ParseResult:
+    return _move_to(_parse_source(text), place)
 
 
-def _placed(read: Parsed, place: Path) -> Parsed:
-    """What was read of a pipeline, as of one that stands there."""
+def _move_to(read: ParseResult, place: Path) -> ParseResult:
+    """The same result, with the pipeline and its problems at another path."""
     model, found = read
     problems = [Problem(code=problem.code, message=problem.message, path=(*place, *problem.path)) for problem in found]
-    return model.placed(place) if model is not None else None, tuple(problems)
+    return model.at_path(place) if model is not None else None, tuple(problems)
 
 
 @lru_cache(maxsize=KEPT)
-def _known(text: bytes) -> Parsed:
-    model, found = _parse(restored(text))
+def _parse_source(text: bytes) -> ParseResult:
+    model, found = _parse_value(restored(text))
     if model is not None:
-        model._text = text  # noqa: SLF001  # how a frozen model keeps what is not written in it
+        model._source = text  # noqa: SLF001  # private attributes of a frozen model
     return model, found
 
 
-def _parse(raw: Any) -> Parsed:
+def _parse_value(raw: Any) -> ParseResult:
     if too_deep := _nesting_fault(raw):
         return None, tuple(too_deep)
     try:
@@ -78,12 +78,12 @@ def _parse(raw: Any) -> Parsed:
     if not isinstance(name, str):
         return None, found
     model = PipelineModel.model_construct(name=name, steps=[])
-    model._sound = False  # noqa: SLF001  # as above
+    model._valid = False  # noqa: SLF001  # as above
     return model, found
 
 
 def _nesting_fault(raw: Any) -> list[Problem]:
-    """Steps that nest too deep are refused before anything descends into them."""
+    """A problem where steps nest too deep, found without recursion."""
     waiting: list[tuple[Any, Path]] = [(raw, ())]
     while waiting:
         one, path = waiting.pop()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from ductile.document.problem import did_you_mean
-from ductile.flow.value import MISSING, kind_of
+from ductile.flow.json_value import MISSING, json_kind
 
 _SEPARATOR: Final = re.compile(r'\.|(?<!\.)\[("(?:[^"\\]|\\.)*+"|[0-9]+)\](?=[.\[]|\Z)')
 """What ends a name without brackets: a dot, or a name in brackets."""
@@ -21,16 +21,16 @@ _SEPARATOR: Final = re.compile(r'\.|(?<!\.)\[("(?:[^"\\]|\\.)*+"|[0-9]+)\](?=[.\
 
 @lru_cache(maxsize=4096)
 def segments(path: str) -> tuple[str, ...]:
-    """`payload.items.0` as its parts."""
-    return tuple(text for text, _ in _parts(path))
+    """The parts of a path: `payload`, `items`, `0`."""
+    return tuple(text for text, _ in _segments_with_offsets(path))
 
 
-def _parts(path: str) -> list[tuple[str, int | None]]:
-    """Each part, and where it begins; None for one in brackets."""
+def _segments_with_offsets(path: str) -> list[tuple[str, int | None]]:
+    """Each part and its offset in the path; the offset of a part in brackets is None."""
     parts: list[tuple[str, int | None]] = []
     at, bare = 0, True
     for separator in _SEPARATOR.finditer(path):
-        quoted = _quoted(separator[1]) if separator[1] else None
+        quoted = _bracket_name(separator[1]) if separator[1] else None
         if separator[1] and quoted is None:
             continue
         name = path[at : separator.start()]
@@ -44,8 +44,8 @@ def _parts(path: str) -> list[tuple[str, int | None]]:
     return parts
 
 
-def _quoted(text: str) -> str | None:
-    """The name that stands in brackets; None where it is no JSON string."""
+def _bracket_name(text: str) -> str | None:
+    """The name in brackets; None where it is not a JSON string."""
     if not text.startswith('"'):
         return text
     try:
@@ -54,8 +54,8 @@ def _quoted(text: str) -> str | None:
         return None
 
 
-def look(path: str, roots: Mapping[str, Any]) -> Any:
-    """The value at a path whose first part names a root; `MISSING` where it leads nowhere.
+def value_at(path: str, roots: Mapping[str, Any]) -> Any:
+    """The value at a path whose first part names a root; `MISSING` where the path leads nowhere.
 
     A part of digits counts from 0 in a list; in a mapping it is a key like any other.
     """
@@ -64,13 +64,13 @@ def look(path: str, roots: Mapping[str, Any]) -> Any:
         if isinstance(value, Mapping):
             value = value.get(part, MISSING)
         elif isinstance(value, list):
-            value = _item(value, part)
+            value = _list_item(value, part)
         else:
             return MISSING
     return value
 
 
-def _item(values: list[Any], part: str) -> Any:
+def _list_item(values: list[Any], part: str) -> Any:
     if not (part.isascii() and part.isdigit()) or len(part) > len(str(len(values))):
         return MISSING
     index = int(part)
@@ -78,12 +78,15 @@ def _item(values: list[Any], part: str) -> Any:
 
 
 def path_fault(path: Any, roots: Collection[str]) -> str | None:
-    """What is wrong with a path, as the end of a sentence; None for a sound one."""
+    """The fault of a path, as the end of a sentence; None for a valid path."""
     listed = " or ".join(f"`{root}.…`" for root in roots)
     if not isinstance(path, str):
-        return f"must be a path such as {listed}, not {kind_of(path)}"
-    (root, at), *parts = _parts(path)
-    bracket = next((start + text.index("[") for text, start in _parts(path) if start is not None and "[" in text), None)
+        return f"must be a path such as {listed}, not {json_kind(path)}"
+    (root, at), *parts = _segments_with_offsets(path)
+    bracket = next(
+        (start + text.index("[") for text, start in _segments_with_offsets(path) if start is not None and "[" in text),
+        None,
+    )
     if bracket is not None:
         return (
             f"`{path}` is no path: the `[` at character {bracket + 1} must stand right behind a name, "

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ductile.flow import starts
+from ductile.flow import plan_starts
 from ductile.model.check import INIT
 from ductile.model.clock import Clock
 from ductile.model.event import Event
@@ -83,5 +83,5 @@ class Inits:
 
 def _start(snapshot: Snapshot, plugin: str, now: int) -> Start:
     event = Event(id=new_id(), type=INIT_TRIGGER, payload=b"{}", source="", timestamp=now)
-    lineage = starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=FIRST)
-    return starts.job_start(snapshot, plugin, INIT, event, lineage, job_id=new_id())
+    lineage = plan_starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=FIRST)
+    return plan_starts.plan_job(snapshot, plugin, INIT, event, lineage, job_id=new_id())

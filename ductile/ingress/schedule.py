@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ductile.flow import starts
+from ductile.flow import plan_starts
 from ductile.model.clock import Clock, Millis
 from ductile.model.event import Event
 from ductile.model.ids import new_id
@@ -137,8 +137,8 @@ class Schedules:
 def _start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
     payload = snapshot.protected(orjson.dumps(schedule.payload))
     event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=payload, source="", timestamp=now)
-    lineage = starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
-    return starts.job_start(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())
+    lineage = plan_starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
+    return plan_starts.plan_job(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())
 
 
 def _chance() -> float:

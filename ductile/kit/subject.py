@@ -10,7 +10,7 @@ from ductile.config.secrets import write_only
 from ductile.document.problem import Problem, did_you_mean
 from ductile.document.redact import Redactor, is_secret_name
 from ductile.document.secret_values import secrets_in
-from ductile.flow.starts import DEFAULT_MAX_ATTEMPTS
+from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import Plugin

@@ -9,8 +9,8 @@ from markdown import code, kind, table
 from ductile.config.json_schema import config_schema
 from ductile.config.legacy import TABLE
 from ductile.document.units import written
-from ductile.flow.condition import OPS
-from ductile.flow.dsl import FORMS, LATER
+from ductile.flow.condition import OPERATORS
+from ductile.flow.dsl import RESERVED_KEYS, STEP_FORMS
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS
 from ductile.plugin.manifest_schema import manifest_schema
 
@@ -57,8 +57,8 @@ def configuration() -> str:
 def pipelines() -> str:
     """The keys of a pipeline and of a step."""
     known = config_schema()["$defs"]
-    later = ", ".join(code(key) for key in sorted(LATER - {"concurrency"}))
-    forms = ", ".join(code(form) for form in FORMS if form not in LATER)
+    later = ", ".join(code(key) for key in sorted(RESERVED_KEYS - {"concurrency"}))
+    forms = ", ".join(code(form) for form in STEP_FORMS if form not in RESERVED_KEYS)
     return (
         _section("`pipelines[]`", known["PipelineModel"])
         + "\n"
@@ -69,7 +69,7 @@ def pipelines() -> str:
 
 def operators() -> str:
     """The words that `op` may be."""
-    return ", ".join(code(op) for op in OPS) + "\n"
+    return ", ".join(code(op) for op in OPERATORS) + "\n"
 
 
 def manifest() -> str:

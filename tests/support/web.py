@@ -18,8 +18,8 @@ from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.describe.openapi import openapi
 from ductile.document.redact import Redactor
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES

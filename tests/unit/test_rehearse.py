@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from support.web import plugin, snapshot
 
 from ductile import rehearse as module
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.graph import Graph
 from ductile.model.snapshot import Snapshot
 from ductile.rehearse import TooManySteps, UnknownStep, rehearse

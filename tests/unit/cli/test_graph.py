@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ductile.cli import graph
 from ductile.describe.pipeline import pipeline
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 
 POSITIVE = {"path": "payload.n", "op": "gt", "value": 0}
 

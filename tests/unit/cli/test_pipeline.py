@@ -12,8 +12,8 @@ from support.gateway import write_plugin
 from ductile.cli.main import main
 from ductile.client import Unreachable
 from ductile.describe.pipeline import pipeline
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 
 Captured = pytest.CaptureFixture[str]
 MODEL = {

@@ -3,8 +3,8 @@
 from support.web import snapshot
 
 from ductile.describe.pipeline import pipeline, pipelines
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 
 
 def test_a_pipeline_says_what_starts_it_and_where_each_step_leads() -> None:

@@ -10,8 +10,8 @@ from support.dispatch import a_job
 from support.web import plugin, snapshot
 
 from ductile.dispatch.hooks import hooked
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.job import Ended, EndedStep, State
 from ductile.model.journal import Kind
 from ductile.model.order import Note, Start

@@ -9,9 +9,9 @@ from support.dispatch import a_job
 from support.web import snapshot
 
 from ductile.dispatch.prepare import Prepared, prepare
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.errors import RemapError
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.event import Event
 from ductile.model.job import Claimed
 

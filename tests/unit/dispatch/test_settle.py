@@ -11,8 +11,8 @@ from support.web import SECRET, snapshot
 
 from ductile.dispatch.judge import judge
 from ductile.dispatch.settle import Ending, settlement
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.event import Event
 from ductile.model.graph import Graph
 from ductile.model.job import Claimed, Job, Outcome, State

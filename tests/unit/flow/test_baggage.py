@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.flow.baggage import MAX_LEVELS, accrete, check, claims
+from ductile.flow.baggage import MAX_LEVELS, apply_claims, check_baggage, parse_claims
 from ductile.flow.errors import BaggageError
-from ductile.flow.value import same
+from ductile.flow.json_value import json_equal
 from ductile.model.graph import Claim
 
 BULK = {"from": "payload.meta", "namespace": "whisper"}
 
 
-def grown(raw: Any, payload: Any, context: Any) -> Any:
-    assert check(raw) == ()
+def claim_all(raw: Any, payload: Any, context: Any) -> Any:
+    assert check_baggage(raw) == ()
     before = copy.deepcopy(context)
-    after = accrete(claims(raw), payload, context)
+    after = apply_claims(parse_claims(raw), payload, context)
     assert context == before
     return after
 
@@ -42,23 +42,23 @@ def grown(raw: Any, payload: Any, context: Any) -> Any:
     ],
 )
 def test_claims_accrete(raw: Any, payload: Any, context: Any, expected: Any) -> None:
-    assert grown(raw, payload, context) == expected
+    assert claim_all(raw, payload, context) == expected
 
 
 @pytest.mark.parametrize("payload", [{"x": 1}, {"x": 1.0}])
 def test_the_same_value_again_is_fine_and_gives_the_very_same_context(payload: Any) -> None:
     context = {"a": {"b": 1}}
-    assert grown({"a.b": "payload.x"}, payload, context) is context
+    assert claim_all({"a.b": "payload.x"}, payload, context) is context
 
 
 def test_no_claims_give_the_very_same_context() -> None:
     context = {"a": 1}
-    assert accrete((), {"x": 1}, context) is context
+    assert apply_claims((), {"x": 1}, context) is context
 
 
 def test_claims_do_not_see_each_other() -> None:
     with pytest.raises(BaggageError, match=r"nothing at `context\.a`"):
-        grown({"a": "payload.x", "b": "context.a"}, {"x": 1}, {})
+        claim_all({"a": "payload.x", "b": "context.a"}, {"x": 1}, {})
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_claims_do_not_see_each_other() -> None:
 )
 def test_what_was_claimed_never_changes(raw: Any, payload: Any, context: Any) -> None:
     with pytest.raises(BaggageError, match="earlier step claimed"):
-        grown(raw, payload, context)
+        claim_all(raw, payload, context)
 
 
 def test_a_missing_source_is_an_error_that_names_it() -> None:
     with pytest.raises(BaggageError, match=r"`baggage\.a\.b`: there is nothing at `payload\.gone`"):
-        grown({"a.b": "payload.gone"}, {}, {})
+        claim_all({"a.b": "payload.gone"}, {}, {})
 
 
 def test_a_bulk_source_must_be_an_object() -> None:
     with pytest.raises(BaggageError, match="must lead to an object"):
-        grown(BULK, {"meta": [1]}, {})
+        claim_all(BULK, {"meta": [1]}, {})
 
 
 def test_merging_stops_at_a_depth() -> None:
@@ -97,7 +97,7 @@ def test_merging_stops_at_a_depth() -> None:
         return value
 
     with pytest.raises(BaggageError, match="nest deeper"):
-        grown({"t": "payload"}, deep({"new": 1}), {"t": deep({})})
+        claim_all({"t": "payload"}, deep({"new": 1}), {"t": deep({})})
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_merging_stops_at_a_depth() -> None:
     ],
 )
 def test_a_bad_claim_is_found_at_load(raw: Any, path: Any, words: Any) -> None:
-    (problem,) = check(raw, ("baggage",))
+    (problem,) = check_baggage(raw, ("baggage",))
     assert problem.path == ("baggage", *path)
     assert words in problem.message
 
 
 def test_names_that_only_begin_alike_do_not_overlap() -> None:
-    assert check({"a.b": "payload.x", "a.bc": "payload.y", "ab": "payload.z"}) == ()
+    assert check_baggage({"a.b": "payload.x", "a.bc": "payload.y", "ab": "payload.z"}) == ()
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -155,12 +155,12 @@ def test_baggage_only_ever_grows(steps: Any) -> None:
     for target, value in steps:
         before = leaves(context)
         try:
-            after = accrete((Claim(target=target, source="payload.v"),), {"v": value}, context)
+            after = apply_claims((Claim(target=target, source="payload.v"),), {"v": value}, context)
         except BaggageError:
             continue
         kept = leaves(after)
         for path, leaf in before.items():
             if leaf != {}:
-                assert same(kept[path], leaf)
-        assert accrete((Claim(target=target, source="payload.v"),), {"v": value}, after) is after
+                assert json_equal(kept[path], leaf)
+        assert apply_claims((Claim(target=target, source="payload.v"),), {"v": value}, after) is after
         context = after

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.flow.condition import MAX_LEVELS, MAX_PREDICATES, PIPELINE_ROOTS, Scope, check, evaluate
+from ductile.flow.condition import MAX_LEVELS, MAX_PREDICATES, PIPELINE_ROOTS, Scope, check_condition, evaluate
 from ductile.flow.errors import ConditionError
 
 PAYLOAD = {
@@ -22,9 +22,9 @@ PAYLOAD = {
 }
 
 
-def holds(path: Any, op: Any, *value: Any) -> Any:
+def condition_holds(path: Any, op: Any, *value: Any) -> Any:
     condition = {"path": path, "op": op} | ({"value": value[0]} if value else {})
-    assert check(condition) == ()
+    assert check_condition(condition) == ()
     scope = Scope(payload=PAYLOAD, context={"c": {"d": 1}}, config={"limit": 5})
     return evaluate(condition, scope).holds
 
@@ -80,7 +80,7 @@ def holds(path: Any, op: Any, *value: Any) -> Any:
     ],
 )
 def test_an_operator_decides(path: Any, op: Any, value: Any, expected: Any) -> None:
-    assert holds(path, op, value) is expected
+    assert condition_holds(path, op, value) is expected
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_operator_decides(path: Any, op: Any, value: Any, expected: Any) -> N
     ],
 )
 def test_exists_asks_for_presence_and_value_false_for_absence(path: Any, value: Any, expected: Any) -> None:
-    assert holds(path, "exists", *value) is expected
+    assert condition_holds(path, "exists", *value) is expected
 
 
 def test_letters_fold_beyond_ascii() -> None:
@@ -117,7 +117,7 @@ def test_a_number_or_text_operator_on_another_type_is_an_error_that_tells_no_val
     path: Any, op: Any, value: Any, found: Any
 ) -> None:
     with pytest.raises(ConditionError) as caught:
-        holds(path, op, value)
+        condition_holds(path, op, value)
     assert caught.value.details["found"] == found
     assert path in caught.value.message
 
@@ -138,7 +138,7 @@ def predicate(path: Any, value: Any) -> Any:
     ],
 )
 def test_groups_look_no_further_than_needed_and_tell_what_they_saw(condition: Any, expected: Any, looked: Any) -> None:
-    assert check(condition) == ()
+    assert check_condition(condition) == ()
     verdict = evaluate(condition, Scope(payload={"a": 1, "b": 2}))
     assert verdict.holds is expected
     assert verdict.values == looked
@@ -182,13 +182,13 @@ BAD = [
 
 @pytest.mark.parametrize(("condition", "path", "words"), BAD)
 def test_a_bad_condition_is_one_located_problem(condition: Any, path: Any, words: Any) -> None:
-    (problem,) = check(condition, at=("if",))
+    (problem,) = check_condition(condition, at=("if",))
     assert problem.path == ("if", *path)
     assert words in problem.message
 
 
 def test_every_mistake_of_a_condition_is_reported() -> None:
-    problems = check({"all": [{"path": "x", "op": "nope"}, {"pth": "payload.a"}]})
+    problems = check_condition({"all": [{"path": "x", "op": "nope"}, {"pth": "payload.a"}]})
     assert [problem.path for problem in problems] == [
         ("all", 0, "path"),
         ("all", 0, "op"),
@@ -197,11 +197,11 @@ def test_every_mistake_of_a_condition_is_reported() -> None:
 
 
 def test_a_pipelines_condition_sees_payload_and_context_only() -> None:
-    (problem,) = check({"path": "config.a", "op": "exists"}, PIPELINE_ROOTS)
+    (problem,) = check_condition({"path": "config.a", "op": "exists"}, PIPELINE_ROOTS)
     assert problem.path == ("path",)
 
 
-def nested(levels: Any) -> Any:
+def nested_condition(levels: Any) -> Any:
     condition = predicate("a", 1)
     for _ in range(levels - 1):
         condition = {"not": condition}
@@ -209,16 +209,16 @@ def nested(levels: Any) -> Any:
 
 
 def test_levels_and_predicates_are_bounded() -> None:
-    assert check(nested(MAX_LEVELS)) == ()
-    (problem,) = check(nested(MAX_LEVELS + 1))
+    assert check_condition(nested_condition(MAX_LEVELS)) == ()
+    (problem,) = check_condition(nested_condition(MAX_LEVELS + 1))
     assert "levels" in problem.message
-    assert check({"all": [predicate("a", 1)] * MAX_PREDICATES}) == ()
-    (problem,) = check({"all": [predicate("a", 1)] * (MAX_PREDICATES + 1)})
+    assert check_condition({"all": [predicate("a", 1)] * MAX_PREDICATES}) == ()
+    (problem,) = check_condition({"all": [predicate("a", 1)] * (MAX_PREDICATES + 1)})
     assert "101" in problem.message
 
 
 def test_a_condition_nested_without_end_is_refused_without_recursion() -> None:
-    assert len(check(nested(5000))) == 1
+    assert len(check_condition(nested_condition(5000))) == 1
 
 
 def test_a_regular_expression_takes_linear_time() -> None:
@@ -262,5 +262,5 @@ def test_neq_is_always_the_opposite_of_eq_and_in_agrees(found: Any, wanted: Any)
 )
 def test_a_list_contains_an_item_that_equals_the_value(items: Any, wanted: Any, holds: Any) -> None:
     condition = {"path": "payload.items", "op": "contains", "value": wanted}
-    assert check(condition) == ()
+    assert check_condition(condition) == ()
     assert evaluate(condition, Scope(payload={"items": items})).holds is holds

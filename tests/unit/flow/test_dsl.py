@@ -42,9 +42,9 @@ def test_a_pipeline_with_everything_is_read() -> None:
     (model,), problems = parse_pipelines([raw])
     assert problems == ()
     assert model.timeout == 90_000
-    assert model.place == ("pipelines", 0)
-    assert model.sound
-    assert [path[2:] for _, path in model.every_step()] == [
+    assert model.path == ("pipelines", 0)
+    assert model.valid
+    assert [path[2:] for _, path in model.walk_steps()] == [
         ("steps", 0),
         ("steps", 1),
         ("steps", 2),
@@ -183,7 +183,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 def test_a_broken_pipeline_stays_as_a_name_and_sound_ones_stay_whole() -> None:
     models, _ = parse_pipelines([pipeline(name="broken", steps=[]), pipeline(name="sound"), {"on": "x"}])
-    assert [(model.name, model.sound) for model in models] == [("broken", False), ("sound", True)]
+    assert [(model.name, model.valid) for model in models] == [("broken", False), ("sound", True)]
 
 
 def test_steps_nest_only_so_deep() -> None:
@@ -238,5 +238,5 @@ ANYTHING = st.recursive(
 )
 def test_whatever_stands_there_gives_problems_and_never_an_exception(raw: list[Any]) -> None:
     models, problems = parse_pipelines(raw)
-    assert len([model for model in models if model.sound]) + len({problem.path[1] for problem in problems}) == len(raw)
+    assert len([model for model in models if model.valid]) + len({problem.path[1] for problem in problems}) == len(raw)
     assert all(problem.path[0] == "pipelines" and problem.message for problem in problems)

@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.parse import parse_pipelines
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.graph import Graph
 
 COMMANDS = {"echo": ("handle", "poll")}
 
 
-def written(name: str, **more: Any) -> dict[str, Any]:
+def raw_pipeline(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "on": "asked", "steps": [{"id": "only", "uses": "echo"}], **more}
 
 
-def compiled(*raw: dict[str, Any], emits: Any = None) -> dict[str, Graph]:
+def compile_raw(*raw: dict[str, Any], emits: Any = None) -> dict[str, Graph]:
     models, problems = parse_pipelines(raw)
     graphs, wrong = compile_pipelines(models, COMMANDS, emits=emits)
     assert not [one for one in (*problems, *wrong) if one.severity == "error"]
@@ -23,10 +23,13 @@ def compiled(*raw: dict[str, Any], emits: Any = None) -> dict[str, Graph]:
 
 
 def test_of_many_pipelines_only_the_changed_one_is_read_and_compiled_again() -> None:
-    raw = [written(f"unchanged-{n}") for n in range(40)]
-    before, steps = compiled(*raw, written("edited", max_depth=1)), [model.steps for model in parse_pipelines(raw)[0]]
+    raw = [raw_pipeline(f"unchanged-{n}") for n in range(40)]
+    before, steps = (
+        compile_raw(*raw, raw_pipeline("edited", max_depth=1)),
+        [model.steps for model in parse_pipelines(raw)[0]],
+    )
 
-    after = compiled(written("edited", max_depth=2), *raw)
+    after = compile_raw(raw_pipeline("edited", max_depth=2), *raw)
 
     assert all(model.steps is known for model, known in zip(parse_pipelines(raw)[0], steps, strict=True))
     assert [name for name in before if after[name] is not before[name]] == ["edited"]
@@ -34,9 +37,9 @@ def test_of_many_pipelines_only_the_changed_one_is_read_and_compiled_again() -> 
 
 
 def test_a_pipeline_that_has_moved_tells_its_mistakes_where_it_stands_now() -> None:
-    wrong = written("wrong", steps=[{"uses": "nobody"}, {"id": "a/b", "uses": "echo"}])
+    wrong = raw_pipeline("wrong", steps=[{"uses": "nobody"}, {"id": "a/b", "uses": "echo"}])
     twice = {"id": "x", "uses": "echo"}
-    first, second = written("first"), written("second", steps=[twice, twice])
+    first, second = raw_pipeline("first"), raw_pipeline("second", steps=[twice, twice])
 
     for list_ in ([wrong, first, second], [first, second, wrong]):
         models, problems = parse_pipelines(list_)
@@ -46,10 +49,10 @@ def test_a_pipeline_that_has_moved_tells_its_mistakes_where_it_stands_now() -> N
 
 
 def test_a_caller_follows_what_it_calls_though_nobody_has_touched_it() -> None:
-    caller = written("caller", steps=[{"id": "over", "call": "callee"}])
+    caller = raw_pipeline("caller", steps=[{"id": "over", "call": "callee"}])
 
-    before = compiled(caller, written("callee"))
-    after = compiled(caller, written("callee", steps=[{"id": "other", "uses": "echo.poll"}]))
+    before = compile_raw(caller, raw_pipeline("callee"))
+    after = compile_raw(caller, raw_pipeline("callee", steps=[{"id": "other", "uses": "echo.poll"}]))
 
     assert list(before["caller"].nodes) == ["over/only"]
     assert list(after["caller"].nodes) == ["over/other"]
@@ -57,7 +60,7 @@ def test_a_caller_follows_what_it_calls_though_nobody_has_touched_it() -> None:
 
 
 def test_a_warning_follows_what_a_manifest_says_though_the_pipeline_is_the_same() -> None:
-    raw = [written("warned", steps=[{"uses": "echo"}, {"uses": "echo", "with": {"x": "{payload.title}"}}])]
+    raw = [raw_pipeline("warned", steps=[{"uses": "echo"}, {"uses": "echo", "with": {"x": "{payload.title}"}}])]
     models, _ = parse_pipelines(raw)
 
     for name, warned in (("body", True), ("title", False), ("body", True)):
@@ -70,7 +73,7 @@ def test_a_warning_follows_what_a_manifest_says_though_the_pipeline_is_the_same(
 )
 def test_values_that_are_alike_are_told_apart(one: Any, other: Any) -> None:
     def read(value: Any) -> Any:
-        models, problems = parse_pipelines([written("alike", steps=[{"uses": "echo", "with": {"x": value}}])])
+        models, problems = parse_pipelines([raw_pipeline("alike", steps=[{"uses": "echo", "with": {"x": value}}])])
         return repr(models[0].steps), [problem.message for problem in problems]
 
     assert read(one) != read(other)

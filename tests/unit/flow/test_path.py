@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ductile.flow.path import look, path_fault, segments
-from ductile.flow.value import MISSING
+from ductile.flow.json_value import MISSING
+from ductile.flow.path import path_fault, segments, value_at
 
 ROOTS = ("payload", "context")
 
@@ -76,8 +76,8 @@ def test_what_is_wrong_with_a_path_is_said_with_its_place(path: Any, words: str)
 
 def test_a_path_in_brackets_leads_to_the_value() -> None:
     roots = {"payload": {"app.io/name": "web", "rows": [[1, {"a.b": 2}]], "0": "zero"}}
-    assert look('payload["app.io/name"]', roots) == "web"
-    assert look('payload.rows[0][1]["a.b"]', roots) == 2
-    assert look("payload[0]", roots) == "zero"
-    assert look("payload.app.io/name", roots) is MISSING
-    assert look('payload.rows["a.b"]', roots) is MISSING
+    assert value_at('payload["app.io/name"]', roots) == "web"
+    assert value_at('payload.rows[0][1]["a.b"]', roots) == 2
+    assert value_at("payload[0]", roots) == "zero"
+    assert value_at("payload.app.io/name", roots) is MISSING
+    assert value_at('payload.rows["a.b"]', roots) is MISSING

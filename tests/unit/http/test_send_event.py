@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from support.web import Answer, Web, serving, snapshot
 
 from ductile.client import Client
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.flow.pipeline import compile_pipelines
 from ductile.model.snapshot import EventRoute
 
 PIPELINES = [

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from ductile.flow.condition import Scope, check, evaluate
+from ductile.flow.condition import Scope, check_condition, evaluate
 from ductile.flow.errors import ConditionError
 
 NOON = "2026-03-01T12:00:00Z"
 
 
-def holds(payload: Any, op: str, value: Any, path: str = "payload.x") -> bool:
+def condition_holds(payload: Any, op: str, value: Any, path: str = "payload.x") -> bool:
     condition = {"path": path, "op": op, "value": value}
-    assert check(condition) == ()
+    assert check_condition(condition) == ()
     return evaluate(condition, Scope(payload=payload)).holds
 
 
@@ -37,10 +37,10 @@ def holds(payload: Any, op: str, value: Any, path: str = "payload.x") -> bool:
 )
 def test_times_and_dates_compare_as_what_they_mean(found: str, wanted: str, order: int) -> None:
     payload = {"x": found}
-    assert holds(payload, "gt", wanted) is (order > 0)
-    assert holds(payload, "gte", wanted) is (order >= 0)
-    assert holds(payload, "lt", wanted) is (order < 0)
-    assert holds(payload, "lte", wanted) is (order <= 0)
+    assert condition_holds(payload, "gt", wanted) is (order > 0)
+    assert condition_holds(payload, "gte", wanted) is (order >= 0)
+    assert condition_holds(payload, "lt", wanted) is (order < 0)
+    assert condition_holds(payload, "lte", wanted) is (order <= 0)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_times_and_dates_compare_as_what_they_mean(found: str, wanted: str, orde
 )
 def test_values_of_two_kinds_have_no_order(found: Any, wanted: Any, needs: str, there: str) -> None:
     with pytest.raises(ConditionError, match=f"needs {needs}, but there is {there}"):
-        holds({"x": found}, "lt", wanted)
+        condition_holds({"x": found}, "lt", wanted)
 
 
 @pytest.mark.parametrize("nothing", [{}, {"x": None}])
 def test_nothing_comes_neither_before_nor_after_a_time(nothing: Any) -> None:
-    assert not holds(nothing, "lt", NOON)
-    assert not holds(nothing, "gte", NOON)
+    assert not condition_holds(nothing, "lt", NOON)
+    assert not condition_holds(nothing, "gte", NOON)
 
 
 @pytest.mark.parametrize("value", ["soon", "2026-03-01T12:00:00", "2026-13-01", "20260301", "5", True, None, [NOON]])
 def test_a_value_that_has_no_order_is_found_at_load(value: Any) -> None:
-    (problem,) = check({"path": "payload.x", "op": "gt", "value": value}, at=("if",))
+    (problem,) = check_condition({"path": "payload.x", "op": "gt", "value": value}, at=("if",))
     assert problem.path == ("if", "value")
     assert "a time with an offset such as" in problem.message
 
@@ -79,21 +79,21 @@ def test_a_value_that_has_no_order_is_found_at_load(value: Any) -> None:
     [("", 0), ("äöü", 3), ("🦆", 1), ([], 0), ([1, [2, 3]], 2), ({}, 0), ({"a": 1, "b": None}, 2)],
 )
 def test_length_counts_characters_and_items(value: Any, length: int) -> None:
-    assert holds({"x": value}, "eq", length, "length(payload.x)")
-    assert not holds({"x": value}, "gt", length, "length(payload.x)")
-    assert holds({"a.b": [value]}, "in", [length], 'length(payload["a.b"][0])')
+    assert condition_holds({"x": value}, "eq", length, "length(payload.x)")
+    assert not condition_holds({"x": value}, "gt", length, "length(payload.x)")
+    assert condition_holds({"a.b": [value]}, "in", [length], 'length(payload["a.b"][0])')
 
 
 def test_nothing_has_no_length() -> None:
     for nothing in ({}, {"x": None}):
-        assert holds(nothing, "eq", None, "length(payload.x)")
-        assert not holds(nothing, "gte", 0, "length(payload.x)")
+        assert condition_holds(nothing, "eq", None, "length(payload.x)")
+        assert not condition_holds(nothing, "gte", 0, "length(payload.x)")
 
 
 @pytest.mark.parametrize("value", [5, True])
 def test_what_has_no_items_has_no_length(value: Any) -> None:
     with pytest.raises(ConditionError, match=r"`length\(payload.x\) gt` needs text, a list or a mapping"):
-        holds({"x": value}, "gt", 0, "length(payload.x)")
+        condition_holds({"x": value}, "gt", 0, "length(payload.x)")
 
 
 def test_the_verdict_tells_the_length_and_never_one_of_the_configuration() -> None:
@@ -116,6 +116,6 @@ def test_the_verdict_tells_the_length_and_never_one_of_the_configuration() -> No
     ],
 )
 def test_a_length_of_no_path_is_found_at_load(path: str, words: str) -> None:
-    (problem,) = check({"path": path, "op": "gt", "value": 1}, at=("if",))
+    (problem,) = check_condition({"path": path, "op": "gt", "value": 1}, at=("if",))
     assert problem.path == ("if", "path")
     assert words in problem.message

@@ -1,4 +1,4 @@
-"""Warnings of paths that no step before can have sent, as far as manifests say what their commands emit."""
+"""Warnings of paths that no earlier step can have sent, as far as manifests declare what commands emit."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -6,33 +6,33 @@ from typing import Any, Final
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.operand import read_operand
 from ductile.flow.path import segments
-from ductile.flow.remap import Reference, parse
+from ductile.flow.template import Reference, parse_template
 from ductile.model.graph import Graph
 
-Emits = Mapping[tuple[str, str], Collection[str]]
+EmittedNames = Mapping[tuple[str, str], Collection[str]]
 """(plugin, command) → the payload names its events carry, all event types together; absent where nothing is declared.
 
 A name may be written `url` or `payload.url`; only its first part counts.
 """
 
-_ALWAYS: Final = frozenset(
+_GATEWAY_NAMES: Final = frozenset(
     {"result", "ductile_upstream_plugin", "ductile_upstream_pipeline", "ductile_upstream_step_id"}
 )
-"""What the gateway itself puts into a payload."""
+"""Names that the gateway itself puts into a payload."""
 
 
-def hints(graph: Graph, places: Mapping[str, Path], emits: Emits) -> Iterator[Problem]:
-    """A warning for each `with` and `if` of an authored node that looks for what nothing before it emits."""
-    upstream = _upstream(graph)
+def lint_graph(graph: Graph, places: Mapping[str, Path], emits: EmittedNames) -> Iterator[Problem]:
+    """A warning for each `with` and `if` of an authored node that reads what no earlier step emits."""
+    upstream = _upstream_steps(graph)
     claimed = {segments(claim.target)[0] for node in graph.nodes.values() for claim in node.baggage}
     for name, at in places.items():
-        known = _names(graph, upstream[name], emits)
+        known = _payload_names(graph, upstream[name], emits)
         if known is None:
             continue
         node = graph.nodes[name]
-        looked = {(path, "if") for path in _condition_paths(node.condition or {})}
-        looked |= {(path, "with") for path in _template_paths(node.remap)}
-        for path, key in sorted(looked):
+        references = {(path, "if") for path in _condition_paths(node.condition or {})}
+        references |= {(path, "with") for path in _template_paths(node.remap)}
+        for path, key in sorted(references):
             root, *parts = segments(path)
             # `with` sees baggage under the payload, `if` does not.
             allowed = known | claimed if key == "with" else known
@@ -41,7 +41,7 @@ def hints(graph: Graph, places: Mapping[str, Path], emits: Emits) -> Iterator[Pr
                 yield Problem(code="unknown_path", message=message, path=(*at, key), severity="warning")
 
 
-def _upstream(graph: Graph) -> dict[str, set[str | None]]:
+def _upstream_steps(graph: Graph) -> dict[str, set[str | None]]:
     """Node → the steps whose events reach it; None stands for what starts the run."""
     reached: dict[str, set[str | None]] = {name: set() for name in graph.nodes}
     for name in graph.entry:
@@ -55,9 +55,9 @@ def _upstream(graph: Graph) -> dict[str, set[str | None]]:
     return reached
 
 
-def _names(graph: Graph, upstream: set[str | None], emits: Emits) -> frozenset[str] | None:
+def _payload_names(graph: Graph, upstream: set[str | None], emits: EmittedNames) -> frozenset[str] | None:
     """The payload names that may arrive; None where that cannot be known."""
-    names = set(_ALWAYS)
+    names = set(_GATEWAY_NAMES)
     for name in upstream:
         node = graph.nodes[name] if name is not None else None
         declared = emits.get((node.plugin or "", node.command or "")) if node else None
@@ -84,7 +84,7 @@ def _condition_paths(condition: Mapping[str, Any]) -> Iterator[str]:
 
 def _template_paths(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield from (part.path for part in parse(value) if isinstance(part, Reference))
+        yield from (part.path for part in parse_template(value) if isinstance(part, Reference))
     elif isinstance(value, Mapping):
         for below in value.values():
             yield from _template_paths(below)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ductile.flow.envelope import merge_context, routed_payload, step_context
+from ductile.flow.payload import merge_context, routed_payload, step_context
 from ductile.model.event import Event
 
 

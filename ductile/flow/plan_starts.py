@@ -1,4 +1,4 @@
-"""What an event, an API call or a hook starts, as values to insert. Ids come from the caller's `new_id`."""
+"""Jobs and runs that an event, an API call or a hook starts, as values to insert. Ids come from `new_id`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ductile.flow.advance import Advance, advance
-from ductile.flow.match import routes_of
+from ductile.flow.triggers import routes_for_event
 from ductile.model.check import CHECKS
 from ductile.model.clock import Millis
 from ductile.model.encode import encode
@@ -21,13 +21,13 @@ from ductile.model.snapshot import Snapshot
 NewId = Callable[[], str]
 
 DEFAULT_MAX_ATTEMPTS = 4
-"""Where the configuration says nothing, and for a plugin that is not there now."""
+"""Attempts of a job without a configured number, and of a job whose plugin does not exist now."""
 
-HANDLE = "handle"
+DEFAULT_COMMAND = "handle"
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """What a root takes from whoever starts it."""
+    """Values that a root job takes from its cause."""
 
     principal: str
     submitted_by: str
@@ -41,8 +41,8 @@ class Lineage(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency | None = None
 
 
-def config_of(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
-    """Plugin name → its configuration; empty for one that is not there."""
+def plugin_configs(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
+    """A function from a plugin's name to its configuration, which is empty for an unknown plugin."""
 
     def config(plugin: str) -> Mapping[str, Any]:
         known = snapshot.plugins.get(plugin)
@@ -52,17 +52,17 @@ def config_of(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
 
 
 def max_attempts(snapshot: Snapshot, plugin: str, command: str) -> int:
-    """How often a job of this plugin command may be tried."""
+    """The number of attempts of a job of this plugin command."""
     if command in CHECKS:
         return 1
     known = snapshot.plugins.get(plugin)
     return known.max_attempts if known else DEFAULT_MAX_ATTEMPTS
 
 
-def children(
+def plan_children(
     snapshot: Snapshot, steps: Advance, *, event_id: str, context_id: str | None, new_id: NewId
 ) -> tuple[Child, ...]:
-    """The rows of the steps that one event leads to; `context_id` is the baggage that they inherit."""
+    """The child jobs of the steps that one event reaches; `context_id` is the baggage that they inherit."""
     rows = []
     for step in steps.steps:
         own = (
@@ -87,12 +87,12 @@ def children(
     return tuple(rows)
 
 
-def entry(snapshot: Snapshot, graph: Graph, payload: Mapping[str, Any]) -> Advance:
+def plan_entry(snapshot: Snapshot, graph: Graph, payload: Mapping[str, Any]) -> Advance:
     """The first steps of a run that begins with this payload and empty baggage."""
-    return advance(graph, graph.entry, payload, {}, 0, config_of(snapshot))
+    return advance(graph, graph.entry, payload, {}, 0, plugin_configs(snapshot))
 
 
-def run_start(
+def plan_run(
     snapshot: Snapshot,
     graph: Graph,
     event: Event,
@@ -102,9 +102,9 @@ def run_start(
     run_id: str,
     new_id: NewId,
 ) -> Start:
-    """A run of the pipeline on this event. The event is stored with it, unless it is what caused the run."""
+    """A run of the pipeline on this event. The event is stored with the run, unless the event caused the run."""
     root = replace(
-        job_start(snapshot, PIPELINE, graph.name, event, lineage, job_id=run_id),
+        plan_job(snapshot, PIPELINE, graph.name, event, lineage, job_id=run_id),
         definition=graph.hash,
         definition_document=graph.document,
         max_attempts=1,
@@ -112,19 +112,19 @@ def run_start(
     )
     if root.error is not None:
         return root
-    first = entry(snapshot, graph, payload)
-    steps = children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id)
-    return replace(root, children=steps, skips=redacted_skips(snapshot, first.skips))
+    first = plan_entry(snapshot, graph, payload)
+    steps = plan_children(snapshot, first, event_id=event.id, context_id=None, new_id=new_id)
+    return replace(root, children=steps, skips=redact_skips(snapshot, first.skips))
 
 
-def redacted_skips(snapshot: Snapshot, skips: tuple[Skip, ...]) -> tuple[Skip, ...]:
-    """Steps that were passed by, as they are stored: a condition and its values may be settings of a plugin."""
+def redact_skips(snapshot: Snapshot, skips: tuple[Skip, ...]) -> tuple[Skip, ...]:
+    """Skipped steps as they are stored: a condition and its values may hold settings of a plugin."""
     redact = snapshot.redactor.value
     return tuple(replace(skip, condition=redact(skip.condition), values=redact(skip.values)) for skip in skips)
 
 
-def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, lineage: Lineage, *, job_id: str) -> Start:
-    """One plain job of this plugin command on this event."""
+def plan_job(snapshot: Snapshot, plugin: str, command: str, event: Event, lineage: Lineage, *, job_id: str) -> Start:
+    """A plain job of this plugin command on this event."""
     return Start(
         id=job_id,
         plugin=plugin,
@@ -144,11 +144,11 @@ def job_start(snapshot: Snapshot, plugin: str, command: str, event: Event, linea
         dedupe_ttl=snapshot.service.dedupe_ttl,
         generation=snapshot.generation,
         idempotency=lineage.idempotency,
-        error=_loop(snapshot, lineage, f"{plugin}.{command}"),
+        error=_loop_error(snapshot, lineage, f"{plugin}.{command}"),
     )
 
 
-def caused_by(
+def starts_for_event(
     snapshot: Snapshot,
     event: Event,
     payload: Mapping[str, Any],
@@ -158,30 +158,30 @@ def caused_by(
     new_id: NewId,
 ) -> tuple[Start, ...]:
     """Every run and job that an emitted event starts: the given pipelines, then the `routes:` of its source."""
-    runs = [run_start(snapshot, graph, event, payload, lineage, run_id=new_id(), new_id=new_id) for graph in pipelines]
+    runs = [plan_run(snapshot, graph, event, payload, lineage, run_id=new_id(), new_id=new_id) for graph in pipelines]
     jobs = [
-        job_start(snapshot, route.to, HANDLE, event, lineage, job_id=new_id())
-        for route in routes_of(snapshot, event.type, event.source)
+        plan_job(snapshot, route.to, DEFAULT_COMMAND, event, lineage, job_id=new_id())
+        for route in routes_for_event(snapshot, event.type, event.source)
     ]
     return (*runs, *jobs)
 
 
-def after_event(lineage_of: Event, *, principal: str, request_id: str | None, priority: int, hops: int) -> Lineage:
-    """What a root takes from the event that starts it: one hop more, and the event as its cause."""
+def lineage_after_event(event: Event, *, principal: str, request_id: str | None, priority: int, hops: int) -> Lineage:
+    """Lineage of a root that an emitted event starts: one hop more, and the event as its cause."""
     return Lineage(
         principal=principal,
         submitted_by=SubmittedBy.ROUTE,
         request_id=request_id,
         priority=priority,
         hops=hops + 1,
-        cause_event_id=lineage_of.id,
+        cause_event_id=event.id,
         route=True,
-        dedupe_key=lineage_of.dedupe_key,
+        dedupe_key=event.dedupe_key,
     )
 
 
-def from_outside(event: Event, *, principal: str, submitted_by: str, request_id: str | None) -> Lineage:
-    """What a root takes from an event that came in from outside: nothing led to it."""
+def lineage_of_posted_event(event: Event, *, principal: str, submitted_by: str, request_id: str | None) -> Lineage:
+    """Lineage of a root that a posted event starts: no hops."""
     return Lineage(
         principal=principal,
         submitted_by=submitted_by,
@@ -192,16 +192,16 @@ def from_outside(event: Event, *, principal: str, submitted_by: str, request_id:
     )
 
 
-def undecided(job_id: str, reason: str) -> Note:
-    """What the journal keeps of a pipeline that was not started because its `if` could not be decided."""
+def undecided_note(job_id: str, reason: str) -> Note:
+    """A journal entry for a pipeline that was not started because its `if` could not be evaluated."""
     return Note(kind=Kind.CONDITION_UNDECIDED, job_id=job_id, data={"reason": reason})
 
 
-def _loop(snapshot: Snapshot, lineage: Lineage, what: str) -> str | None:
+def _loop_error(snapshot: Snapshot, lineage: Lineage, target: str) -> str | None:
     limit = snapshot.service.max_hops
     if lineage.hops <= limit:
         return None
     return (
-        f"{what} was not started: the chain of events, routes and hooks that leads to it is longer than "
+        f"{target} was not started: the chain of events, routes and hooks that leads to it is longer than "
         f"service.max_hops ({limit}), so it is taken for a loop"
     )

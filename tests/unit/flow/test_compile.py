@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ductile.flow.compile import MAX_NODES, compile_pipelines
+from ductile.flow.definition import load_graph
 from ductile.flow.parse import parse_pipelines
-from ductile.flow.pinned import load_graph
-from ductile.flow.pipeline import MAX_NODES, compile_pipelines
 from ductile.model.graph import Claim
 
 COMMANDS = {"echo": {"handle", "poll"}, "mail": {"handle"}, "sick": None, "a": None, "b": None, "c": None, "d": None}
 HOLDS = {"path": "payload.x", "op": "exists"}
 
 
-def compiled(*raw: Any, commands: Any = COMMANDS, emits: Any = None) -> Any:
+def compile_raw(*raw: Any, commands: Any = COMMANDS, emits: Any = None) -> Any:
     models, problems = parse_pipelines(list(raw))
     assert problems == ()
     return compile_pipelines(models, commands, emits=emits)
 
 
 def graph(*steps: Any, others: Any = (), **top: Any) -> Any:
-    graphs, problems = compiled({"name": "p", "on": "x", "steps": list(steps), **top}, *others)
+    graphs, problems = compile_raw({"name": "p", "on": "x", "steps": list(steps), **top}, *others)
     assert problems == ()
     return graphs["p"]
 
@@ -154,7 +154,7 @@ def test_a_bypass_at_the_end_of_a_call_leads_behind_the_call() -> None:
 def test_calls_nest_in_a_long_chain() -> None:
     chain = [{"name": f"n{i}", "on": "y", "steps": [{"call": f"n{i + 1}"}]} for i in range(1500)]
     last = {"name": "n1500", "on": "y", "steps": [{"uses": "a"}]}
-    graphs, problems = compiled(*chain, last)
+    graphs, problems = compile_raw(*chain, last)
     assert problems == ()
     assert list(graphs) == [f"n{i}" for i in range(1501)]
     assert len(graphs["n0"].nodes) == 1
@@ -169,64 +169,78 @@ def test_the_top_of_a_pipeline_comes_along() -> None:
         "echo",
         "x",
     )
-    hook, _ = compiled({"name": "h", "on-hook": "job.failed", "if": HOLDS, "steps": [{"uses": "a"}]})
+    hook, _ = compile_raw({"name": "h", "on-hook": "job.failed", "if": HOLDS, "steps": [{"uses": "a"}]})
     assert (hook["h"].on, hook["h"].on_hook, hook["h"].condition) == (None, "job.failed", HOLDS)
 
 
-def located(problems: Any) -> Any:
+def problem_lines(problems: Any) -> Any:
     return [(problem.code, ".".join(map(str, problem.path[1:]))) for problem in problems]
 
 
-def p(name: Any, *steps: Any, **top: Any) -> Any:
+def pipeline(name: Any, *steps: Any, **top: Any) -> Any:
     return {"name": name, "on": "x", "steps": list(steps), **top}
 
 
 @pytest.mark.parametrize(
     ("raw", "expected", "words"),
     [
-        ([p("p", {"uses": "ecoh"})], [("unknown_plugin", "0.steps.0.uses")], "no plugin `ecoh`; did you mean `echo`?"),
-        ([p("p", {"uses": "echo.pol"})], [("unknown_command", "0.steps.0.uses")], "did you mean `poll`?"),
-        ([p("p", {"uses": "mail.zzz"})], [("unknown_command", "0.steps.0.uses")], "it has `handle`"),
-        ([p("p", {"uses": "a."})], [("bad_value", "0.steps.0.uses")], "names no step"),
-        ([p("p", {"uses": "a.b.c"})], [("bad_value", "0.steps.0.uses")], "names no step"),
-        ([p("p", {"split": [{"uses": "no"}]})], [("unknown_plugin", "0.steps.0.split.0.uses")], "no plugin `no`"),
-        ([p("p", {"call": "q"})], [("unknown_pipeline", "0.steps.0.call")], "no pipeline `q`"),
-        ([p("p", {"call": "oter"}), OTHER], [("unknown_pipeline", "0.steps.0.call")], "did you mean `other`?"),
-        ([p("p", {"uses": "a"}), p("p", {"uses": "a"})], [("duplicate", "1.name")], "names are unique"),
-        ([p("p", {"id": "i", "uses": "a"}, {"id": "i", "uses": "a"})], [("duplicate", "0.steps.1.id")], "`i`"),
-        ([p("p", {"id": "step_2", "uses": "a"}, {"uses": "a"})], [("duplicate", "0.steps.1")], "`step_2`"),
         (
-            [p("p", {"id": "i", "uses": "a"}, {"split": [{"id": "i", "uses": "a"}]})],
+            [pipeline("p", {"uses": "ecoh"})],
+            [("unknown_plugin", "0.steps.0.uses")],
+            "no plugin `ecoh`; did you mean `echo`?",
+        ),
+        ([pipeline("p", {"uses": "echo.pol"})], [("unknown_command", "0.steps.0.uses")], "did you mean `poll`?"),
+        ([pipeline("p", {"uses": "mail.zzz"})], [("unknown_command", "0.steps.0.uses")], "it has `handle`"),
+        ([pipeline("p", {"uses": "a."})], [("bad_value", "0.steps.0.uses")], "names no step"),
+        ([pipeline("p", {"uses": "a.b.c"})], [("bad_value", "0.steps.0.uses")], "names no step"),
+        (
+            [pipeline("p", {"split": [{"uses": "no"}]})],
+            [("unknown_plugin", "0.steps.0.split.0.uses")],
+            "no plugin `no`",
+        ),
+        ([pipeline("p", {"call": "q"})], [("unknown_pipeline", "0.steps.0.call")], "no pipeline `q`"),
+        ([pipeline("p", {"call": "oter"}), OTHER], [("unknown_pipeline", "0.steps.0.call")], "did you mean `other`?"),
+        ([pipeline("p", {"uses": "a"}), pipeline("p", {"uses": "a"})], [("duplicate", "1.name")], "names are unique"),
+        ([pipeline("p", {"id": "i", "uses": "a"}, {"id": "i", "uses": "a"})], [("duplicate", "0.steps.1.id")], "`i`"),
+        ([pipeline("p", {"id": "step_2", "uses": "a"}, {"uses": "a"})], [("duplicate", "0.steps.1")], "`step_2`"),
+        (
+            [pipeline("p", {"id": "i", "uses": "a"}, {"split": [{"id": "i", "uses": "a"}]})],
             [("duplicate", "0.steps.1.split.0.id")],
             "`i`",
         ),
         (
-            [p("p", {"id": "i", "steps": [{"uses": "a"}]}, {"id": "i", "uses": "a"})],
+            [pipeline("p", {"id": "i", "steps": [{"uses": "a"}]}, {"id": "i", "uses": "a"})],
             [("duplicate", "0.steps.1.id")],
             "`i`",
         ),
-        ([p("a", {"call": "a"})], [("cycle", "0.steps.0.call")], "a → a"),
-        ([p("a", {"call": "b"}), p("b", {"call": "a"})], [("cycle", "1.steps.0.call")], "a → b → a"),
+        ([pipeline("a", {"call": "a"})], [("cycle", "0.steps.0.call")], "a → a"),
+        ([pipeline("a", {"call": "b"}), pipeline("b", {"call": "a"})], [("cycle", "1.steps.0.call")], "a → b → a"),
         (
-            [p("x", {"call": "b"}), p("b", {"uses": "a"}, {"call": "c"}), p("c", {"steps": [{"call": "b"}]})],
+            [
+                pipeline("x", {"call": "b"}),
+                pipeline("b", {"uses": "a"}, {"call": "c"}),
+                pipeline("c", {"steps": [{"call": "b"}]}),
+            ],
             [("cycle", "2.steps.0.steps.0.call")],
             "b → c → b",
         ),
     ],
 )
 def test_what_cannot_be_compiled_is_one_located_problem(raw: Any, expected: Any, words: Any) -> None:
-    _, problems = compiled(*raw)
-    assert located(problems) == expected
+    _, problems = compile_raw(*raw)
+    assert problem_lines(problems) == expected
     assert words in problems[0].message
 
 
 def test_two_cycles_are_both_reported() -> None:
-    _, problems = compiled(p("a", {"call": "a"}, {"call": "b"}), p("b", {"call": "a"}))
+    _, problems = compile_raw(pipeline("a", {"call": "a"}, {"call": "b"}), pipeline("b", {"call": "a"}))
     assert [problem.message.split(": ")[1] for problem in problems] == ["a → a", "a → b → a"]
 
 
 def test_a_call_of_a_broken_pipeline_is_not_a_second_mistake() -> None:
-    models, problems = parse_pipelines([p("p", {"call": "q"}), p("q", {"use": "a"}), p("r", {"uses": "a"})])
+    models, problems = parse_pipelines(
+        [pipeline("p", {"call": "q"}), pipeline("q", {"use": "a"}), pipeline("r", {"uses": "a"})]
+    )
     assert len(problems) == 1
     graphs, more = compile_pipelines(models, COMMANDS)
     assert more == ()
@@ -238,14 +252,14 @@ def test_any_command_of_a_quarantined_plugin_is_taken_on_trust() -> None:
 
 
 def test_from_plugin_of_no_plugin_is_a_warning() -> None:
-    graphs, (problem,) = compiled(p("p", {"uses": "a"}, from_plugin="ecoh"))
+    graphs, (problem,) = compile_raw(pipeline("p", {"uses": "a"}, from_plugin="ecoh"))
     assert (problem.severity, problem.path) == ("warning", ("pipelines", 0, "from_plugin"))
     assert "p" in graphs
 
 
 def test_a_graph_may_not_grow_without_bound() -> None:
-    doubling = [p(f"n{i}", {"call": f"n{i + 1}"}, {"call": f"n{i + 1}"}) for i in range(40)]
-    graphs, (problem,) = compiled(*doubling, p("n40", {"uses": "a"}))
+    doubling = [pipeline(f"n{i}", {"call": f"n{i + 1}"}, {"call": f"n{i + 1}"}) for i in range(40)]
+    graphs, (problem,) = compile_raw(*doubling, pipeline("n40", {"uses": "a"}))
     assert problem.code == "too_large"
     assert "10,000" in problem.message
     assert problem.path == ("pipelines", 26, "steps", 0, "call")
@@ -301,8 +315,8 @@ EMITS = {("echo", "handle"): ["payload.url", "size"], ("mail", "handle"): ["sent
     ],
 )
 def test_a_path_that_nothing_before_is_known_to_send_is_a_warning(steps: Any, expected: Any) -> None:
-    graphs, problems = compiled(p("p", *steps), emits=EMITS)
-    assert located(problems) == expected
+    graphs, problems = compile_raw(pipeline("p", *steps), emits=EMITS)
+    assert problem_lines(problems) == expected
     assert all(problem.severity == "warning" for problem in problems)
     assert "p" in graphs
 
@@ -332,7 +346,7 @@ def steps_strategy(calls: Any) -> Any:
 
 @given(steps_strategy([]), steps_strategy([{"call": "inner"}]))
 def test_any_tree_of_steps_gives_a_graph_without_cycles_in_which_every_node_is_reached(inner: Any, outer: Any) -> None:
-    graphs, problems = compiled(p("p", *outer), p("inner", *inner))
+    graphs, problems = compile_raw(pipeline("p", *outer), pipeline("inner", *inner))
     assert problems == ()
     found = graphs["p"]
     position = {name: index for index, name in enumerate(found.nodes)}

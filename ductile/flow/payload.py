@@ -1,18 +1,26 @@
-"""What the gateway adds to the payload and the context of a request."""
+"""The payload and the context of a step's request: what the event brings, the baggage, and the gateway's own names."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ductile.flow.template import remap_payload
 from ductile.model.event import Event
+from ductile.model.graph import Node
 
 
 def merge_context(payload: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload with the accumulated context under it: the event's own top-level keys win."""
+    """The payload on top of the accumulated context: the event's own top-level keys win."""
     return {**context, **payload}
 
 
+def step_payload(node: Node, payload: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of a step's request: the event's payload on top of the baggage, then `with`. Raises RemapError."""
+    merged = merge_context(payload, context)
+    return remap_payload(node.remap, merged, context) if node.remap else merged
+
+
 def routed_payload(payload: Mapping[str, Any], event: Event) -> dict[str, Any]:
-    """The payload with the names of the step that emitted it, in place of any it brought along."""
+    """The payload with the names of the step that emitted the event, in place of names of an earlier step."""
     upstream = {
         "ductile_upstream_plugin": event.source or None,
         "ductile_upstream_pipeline": event.pipeline,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ductile.flow.hooks import hook_payload, signals_of
+from ductile.flow.hook_payload import hook_payload, lifecycle_signals
 from ductile.model.job import ENDED, State
 
 
@@ -19,11 +19,11 @@ from ductile.model.job import ENDED, State
     ],
 )
 def test_every_end_completes_every_bad_end_fails_and_says_which(state: Any, signals: Any) -> None:
-    assert signals_of(state) == signals
+    assert lifecycle_signals(state) == signals
 
 
 def test_every_end_has_its_signals() -> None:
-    assert all(signals_of(state)[0] == "job.completed" for state in ENDED)
+    assert all(lifecycle_signals(state)[0] == "job.completed" for state in ENDED)
 
 
 def payload(status: Any, error: Any) -> Any:

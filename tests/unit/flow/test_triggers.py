@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ductile.flow.match import hooks_for, routes_of, started_by
+from ductile.flow.compile import compile_pipelines
 from ductile.flow.parse import parse_pipelines
-from ductile.flow.pipeline import compile_pipelines
+from ductile.flow.triggers import pipelines_on_event, pipelines_on_hook, routes_for_event
 from ductile.model.snapshot import EventRoute
 
 
@@ -25,10 +25,10 @@ def snapshot(*pipelines: Any) -> Any:
     return SimpleNamespace(on_event=on_event, on_hook=on_hook, routes={("src", "x"): (route,)})
 
 
-def started(
+def names_of_started(
     pipelines: Any, event_type: Any = "x", source: Any = "src", payload: Any = None, context: Any = None
 ) -> Any:
-    graphs, notes = started_by(snapshot(*pipelines), event_type, source, payload or {}, context or {})
+    graphs, notes = pipelines_on_event(snapshot(*pipelines), event_type, source, payload or {}, context or {})
     return [graph.name for graph in graphs], notes
 
 
@@ -55,11 +55,11 @@ HOT = {"path": "payload.t", "op": "gt", "value": 30}
     ],
 )
 def test_an_event_starts(pipelines: Any, given: Any, expected: Any) -> None:
-    assert started(pipelines, **given) == (expected, ())
+    assert names_of_started(pipelines, **given) == (expected, ())
 
 
 def test_a_condition_that_cannot_be_decided_starts_nothing_and_leaves_a_note_without_values() -> None:
-    names, (note,) = started([{"on": "x", "if": HOT}, {"on": "x"}], payload={"t": "secret-text"})
+    names, (note,) = names_of_started([{"on": "x", "if": HOT}, {"on": "x"}], payload={"t": "secret-text"})
     assert names == ["p1"]
     assert "pipeline p0" in note
     assert "`payload.t gt` needs a number" in note
@@ -67,20 +67,20 @@ def test_a_condition_that_cannot_be_decided_starts_nothing_and_leaves_a_note_wit
 
 
 def test_from_plugin_is_checked_before_the_condition() -> None:
-    assert started([{"on": "x", "from_plugin": "other", "if": HOT}], payload={"t": "text"}) == ([], ())
+    assert names_of_started([{"on": "x", "from_plugin": "other", "if": HOT}], payload={"t": "text"}) == ([], ())
 
 
 def test_the_event_of_a_step_without_events_starts_nothing() -> None:
     graphs = snapshot({"on": "x"})
     graphs.on_event["ductile.step.succeeded"] = graphs.on_event["x"]
     graphs.routes["src", "ductile.step.succeeded"] = graphs.routes["src", "x"]
-    assert started_by(graphs, "ductile.step.succeeded", "src", {}, {}) == ((), ())
-    assert routes_of(graphs, "ductile.step.succeeded", "src") == ()
+    assert pipelines_on_event(graphs, "ductile.step.succeeded", "src", {}, {}) == ((), ())
+    assert routes_for_event(graphs, "ductile.step.succeeded", "src") == ()
 
 
 def test_a_route_is_found_by_source_and_type() -> None:
-    assert [route.to for route in routes_of(snapshot(), "x", "src")] == ["echo"]
-    assert routes_of(snapshot(), "x", "other") == ()
+    assert [route.to for route in routes_for_event(snapshot(), "x", "src")] == ["echo"]
+    assert routes_for_event(snapshot(), "x", "other") == ()
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_a_route_is_found_by_source_and_type() -> None:
     ],
 )
 def test_a_signal_starts(top: Any, signal: Any, source: Any, payload: Any, expected: Any) -> None:
-    graphs, notes = hooks_for(snapshot({"on-hook": "job.failed", **top}), signal, source, payload)
+    graphs, notes = pipelines_on_hook(snapshot({"on-hook": "job.failed", **top}), signal, source, payload)
     assert [graph.name for graph in graphs] == expected
     assert notes == ()

@@ -1,4 +1,4 @@
-"""The part of a graph that a run is pinned to, as a document."""
+"""The definition of a run: the part of a graph that the run is pinned to, as a document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,25 +10,25 @@ from ductile.flow.dsl import PipelineModel
 from ductile.model.graph import Claim, Graph, Node
 
 
-def document(model: PipelineModel, entry: tuple[str, ...], nodes: Mapping[str, Node]) -> bytes:
-    """The pinned part as canonical JSON: sorted keys, nodes in the graph's order, empty members left out."""
+def write_definition(model: PipelineModel, entry: tuple[str, ...], nodes: Mapping[str, Node]) -> bytes:
+    """A definition as canonical JSON: sorted keys, nodes in the graph's order, empty members left out."""
     pinned = {
         "name": model.name,
         "max_depth": model.max_depth,
         "synchronous": model.execution_mode == "synchronous",
         "timeout": model.timeout,
         "entry": entry,
-        "nodes": [_written(node) for node in nodes.values()],
+        "nodes": [_node_document(node) for node in nodes.values()],
     }
     return orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS)
 
 
-def hash_of(document: bytes) -> str:
-    """BLAKE3 (hex) of a pinned document."""
+def definition_hash(document: bytes) -> str:
+    """BLAKE3 (hex) of a definition's document."""
     return blake3(document).hexdigest()
 
 
-def _written(node: Node) -> dict[str, Any]:
+def _node_document(node: Node) -> dict[str, Any]:
     members = {
         "id": node.id,
         "plugin": node.plugin,
@@ -43,7 +43,7 @@ def _written(node: Node) -> dict[str, Any]:
 
 
 def load_graph(document: bytes) -> Graph:
-    """The graph of a pinned document. What a run never asks for again (its trigger and `if`) is None."""
+    """The graph of a definition. Members that a started run does not need (trigger, `if`) are None."""
     pinned = orjson.loads(document)
     return Graph(
         name=pinned["name"],
@@ -55,13 +55,13 @@ def load_graph(document: bytes) -> Graph:
         synchronous=pinned["synchronous"],
         timeout=pinned["timeout"],
         entry=tuple(pinned["entry"]),
-        nodes={node["id"]: _read(node) for node in pinned["nodes"]},
-        hash=hash_of(document),
+        nodes={node["id"]: _read_node(node) for node in pinned["nodes"]},
+        hash=definition_hash(document),
         document=document,
     )
 
 
-def _read(written: Mapping[str, Any]) -> Node:
+def _read_node(written: Mapping[str, Any]) -> Node:
     return Node(
         id=written["id"],
         plugin=written.get("plugin"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ductile.flow.errors import RemapError
-from ductile.flow.remap import MAX_LEVELS, check, check_template, literal, remap
+from ductile.flow.template import MAX_LEVELS, check_template, check_with, escape_braces, remap_payload
 
 PAYLOAD = {
     "n": 3,
@@ -51,15 +51,15 @@ CONTEXT = {"web": {"url": "http://h"}}
     ],
 )
 def test_a_template_gives(template: Any, expected: Any) -> None:
-    assert check({"k": template}) == ()
-    found = remap({"k": template}, PAYLOAD, CONTEXT)["k"]
+    assert check_with({"k": template}) == ()
+    found = remap_payload({"k": template}, PAYLOAD, CONTEXT)["k"]
     assert found == expected
     assert type(found) is type(expected)
 
 
 def test_with_adds_and_overrides_top_level_keys_and_leaves_the_payload_alone() -> None:
     payload = {"a": 1, "b": 2}
-    assert remap({"a": "{payload.b}", "b": "{payload.a}", "c": 3}, payload, {}) == {"a": 2, "b": 1, "c": 3}
+    assert remap_payload({"a": "{payload.b}", "b": "{payload.a}", "c": 3}, payload, {}) == {"a": 2, "b": 1, "c": 3}
     assert payload == {"a": 1, "b": 2}
 
 
@@ -75,7 +75,7 @@ def test_with_adds_and_overrides_top_level_keys_and_leaves_the_payload_alone() -
 )
 def test_what_cannot_be_filled_names_the_key_and_the_path(template: Any, words: Any) -> None:
     with pytest.raises(RemapError) as caught:
-        remap({"message": template}, PAYLOAD, CONTEXT)
+        remap_payload({"message": template}, PAYLOAD, CONTEXT)
     assert "with.message" in caught.value.message
     assert words in caught.value.message
 
@@ -98,12 +98,12 @@ def test_what_cannot_be_filled_names_the_key_and_the_path(template: Any, words: 
 )
 def test_a_malformed_template_is_found_at_load(template: Any, words: Any) -> None:
     assert words in check_template(template)
-    (problem,) = check({"k": [{"deep": template}]}, ("with",))
+    (problem,) = check_with({"k": [{"deep": template}]}, ("with",))
     assert problem.path == ("with", "k", 0, "deep")
 
 
 def test_values_that_json_cannot_carry_are_found_at_load() -> None:
-    assert [problem.path for problem in check({"a": 2**80, "b": float("inf"), "c": "\ud800"})] == [
+    assert [problem.path for problem in check_with({"a": 2**80, "b": float("inf"), "c": "\ud800"})] == [
         ("c",),
         ("b",),
         ("a",),
@@ -114,9 +114,9 @@ def test_entries_nest_only_so_deep() -> None:
     value = "x"
     for _ in range(MAX_LEVELS + 1):
         value = [value]
-    (problem,) = check({"k": value}, ("with",))
+    (problem,) = check_with({"k": value}, ("with",))
     assert "levels" in problem.message
-    assert check({"k": value[0]}) == ()
+    assert check_with({"k": value[0]}) == ()
 
 
 JSON = st.recursive(
@@ -132,17 +132,17 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_a_pure_reference_keeps_value_and_type(value: Any) -> None:
-    assert orjson.dumps(remap({"k": "{payload.v}"}, {"v": value}, {})["k"]) == orjson.dumps(value)
+    assert orjson.dumps(remap_payload({"k": "{payload.v}"}, {"v": value}, {})["k"]) == orjson.dumps(value)
 
 
 @given(JSON)
 def test_a_literal_comes_out_as_it_went_in(value: Any) -> None:
-    template = literal(value)
-    assert check({"k": template}) == ()
-    assert remap({"k": template}, {}, {})["k"] == value
+    template = escape_braces(value)
+    assert check_with({"k": template}) == ()
+    assert remap_payload({"k": template}, {}, {})["k"] == value
 
 
 @given(st.text())
 def test_a_template_either_fills_or_says_why_not(text: Any) -> None:
     if check_template(text) is None and "{" not in text.replace("{{", ""):
-        assert isinstance(remap({"k": text}, {}, {})["k"], str)
+        assert isinstance(remap_payload({"k": text}, {}, {})["k"], str)

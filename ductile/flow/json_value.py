@@ -1,4 +1,4 @@
-"""JSON values as the flow reads them: their kinds, and strict equality."""
+"""JSON values: their kinds, strict equality, and what JSON cannot carry."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ MIN_INTEGER: Final = -(2**63)
 
 
 class Absent(Enum):
-    """What a path leads to where there is nothing; JSON's null is a value."""
+    """The result of a path that leads nowhere; JSON's null is a value."""
 
     MISSING = "missing"
 
@@ -30,19 +30,19 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-def kind_of(value: Any) -> str:
-    """What a value is, in a word for people; never the value itself, which may be a secret."""
+def json_kind(value: Any) -> str:
+    """The kind of a value, in a word for people; never the value itself, which may be a secret."""
     if value is None:
         return "null"
     return next((kind for types, kind in _KINDS if isinstance(value, types)), type(value).__name__)
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a JSON number; true and false are none."""
+    """Whether a value is a JSON number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def same(one: Any, other: Any) -> bool:
+def json_equal(one: Any, other: Any) -> bool:
     """Strict equality: 1 is 1.0 but not true, and "1" is no number. Works without recursion: payloads nest deep."""
     waiting = [(one, other)]
     while waiting:
@@ -55,19 +55,19 @@ def same(one: Any, other: Any) -> bool:
             if len(a) != len(b):
                 return False
             waiting.extend(zip(a, b, strict=True))
-        elif not _same_scalar(a, b):
+        elif not _scalars_equal(a, b):
             return False
     return True
 
 
-def _same_scalar(a: Any, b: Any) -> bool:
+def _scalars_equal(a: Any, b: Any) -> bool:
     if is_number(a) and is_number(b):
         return bool(a == b)
     return type(a) is type(b) and bool(a == b)
 
 
 def json_faults(value: Any, at: Path = ()) -> Iterator[Problem]:
-    """Everything in a configured value that JSON cannot carry."""
+    """A problem for each part of a configured value that JSON cannot carry."""
     waiting: list[tuple[Any, Path]] = [(value, at)]
     while waiting:
         one, place = waiting.pop()
