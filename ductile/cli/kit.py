@@ -60,9 +60,12 @@ def new(
         bool,
         typer.Option("--persistent", help="Let its workers stay up (python, node): the author library comes with it."),
     ] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Make only a short manifest and a program of about ten lines.")
+    ] = False,
     build: Annotated[bool, typer.Option(help="Build a Go or Rust plugin at once.")] = True,
 ) -> None:
-    """Make a working plugin: manifest, code, README, tests and a schema for the editor."""
+    """Make a working plugin: manifest, code, README, tests and a schema for the editor; or, with --small, the least."""
     from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.new import check_name, check_place, make, missing_programs  # noqa: PLC0415
     from ductile.kit.template import TRADES, Language, plugin_files  # noqa: PLC0415
@@ -75,9 +78,9 @@ def new(
     if persistent and TRADES[language].library is None:
         known = " and ".join(one for one, trade in TRADES.items() if trade.library is not None)
         raise UsageError(reason=f"--persistent needs an author library, which there is for {known}, not for {language}")
-    files = plugin_files(name, language, persistent=persistent)
+    files = plugin_files(name, language, persistent=persistent, small=small)
     folder = check_place(name, directory) if out.dry_run else make(name, directory, files)
-    missing = missing_programs(language)
+    missing = missing_programs(language, small=small)
     out.fields({"plugin": name, "folder": str(folder), "files": list(files), "missing": list(missing) or None})
     if out.dry_run:
         return

@@ -87,6 +87,8 @@ def _put(unfinished: Path, folder: Path) -> None:
         raise
 
 
-def missing_programs(language: Language) -> tuple[str, ...]:
+def missing_programs(language: Language, *, small: bool = False) -> tuple[str, ...]:
     """What the plugin needs and the PATH lacks."""
-    return tuple(program for program in TRADES[language].programs if shutil.which(program) is None)
+    trade = TRADES[language]
+    needed = trade.programs if small else (*trade.programs, *trade.json_programs)
+    return tuple(program for program in needed if shutil.which(program) is None)

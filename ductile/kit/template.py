@@ -51,9 +51,17 @@ class Trade(Struct, frozen=True, kw_only=True):
     """How its own tests are run, in the plugin's folder."""
     programs: tuple[str, ...]
     """What must be on the PATH to build it, or to run it where nothing is built."""
-    builds: bool = False
+    json_programs: tuple[str, ...] = ()
+    """What reads and writes JSON for it; a small plugin goes without."""
+    build_files: tuple[str, ...] = ()
+    """What a compiler needs besides the source; none where nothing is built."""
     library: str | None = None
     """The author library for plugins that stay up; None where there is none."""
+
+    @property
+    def builds(self) -> bool:
+        """Whether the entrypoint has to be built."""
+        return bool(self.build_files)
 
 
 TRADES: Mapping[Language, Trade] = {
@@ -61,9 +69,16 @@ TRADES: Mapping[Language, Trade] = {
         entrypoint="run.py", test="python3 -m unittest", programs=("python3",), library="ductile_plugin.py"
     ),
     Language.NODE: Trade(entrypoint="run.mjs", test="node --test", programs=("node",), library="ductile_plugin.mjs"),
-    Language.BASH: Trade(entrypoint="run.sh", test="./test.sh", programs=("bash", "python3")),
-    Language.GO: Trade(entrypoint="run", test="go test ./...", programs=("go",), builds=True),
-    Language.RUST: Trade(entrypoint="run", test="cargo test", programs=("cargo",), builds=True),
+    Language.BASH: Trade(entrypoint="run.sh", test="./test.sh", programs=("bash",), json_programs=("python3",)),
+    Language.GO: Trade(
+        entrypoint="run", test="go test ./...", programs=("go",), build_files=("build.sh", "go.mod", ".gitignore")
+    ),
+    Language.RUST: Trade(
+        entrypoint="run",
+        test="cargo test",
+        programs=("cargo",),
+        build_files=("build.sh", "Cargo.toml", "Cargo.lock", ".gitignore"),
+    ),
 }
 
 
@@ -78,8 +93,12 @@ class File(Struct, frozen=True, kw_only=True):
         return self.text.startswith("#!")
 
 
-def plugin_files(name: str, language: Language, *, persistent: bool = False) -> dict[str, File]:
-    """Path below the plugin's folder → file. `persistent`: with its author library, which the language must have."""
+def plugin_files(name: str, language: Language, *, persistent: bool = False, small: bool = False) -> dict[str, File]:
+    """Path below the plugin's folder → file.
+
+    `persistent`: with its author library, which the language must have. `small`: a manifest, an executable, and what a
+    compiler needs.
+    """
     trade = TRADES[language]
     words = {
         "@NAME@": name,
@@ -92,13 +111,26 @@ def plugin_files(name: str, language: Language, *, persistent: bool = False) -> 
         "@SPOKEN@\n": _SPOKEN_BY.format(library=trade.library) if persistent else _SPOKEN,
         "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD, entrypoint=trade.entrypoint) if trade.builds else "",
     }
-    root = files("ductile.kit") / "templates"
-    parts = ("common", language, f"persistent/{language}") if persistent else ("common", language)
-    made = {path: File(text=_filled(text, words)) for part in parts for path, text in _texts(root / part)}
+    made = {path: File(text=_filled(text, words)) for path, text in _templates(language, persistent, small)}
     if persistent and trade.library is not None:
         made[trade.library] = File(text=(files("ductile.author") / trade.library).read_text(encoding="utf-8"))
-    schema = json.dumps(manifest_schema(), indent=2, ensure_ascii=False)
-    return {MANIFEST: made.pop(MANIFEST), SCHEMA: File(text=schema + "\n"), **dict(sorted(made.items()))}
+    if not small:
+        made[SCHEMA] = File(text=json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n")
+    return {path: made[path] for path in sorted(made, key=lambda path: (path not in (MANIFEST, SCHEMA), path))}
+
+
+def _templates(language: Language, persistent: bool, small: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001
+    """Path below the plugin's folder and text; a later one replaces an earlier one of the same path."""
+    root = files("ductile.kit") / "templates"
+    sources = ("common", language, f"persistent/{language}") if persistent else ("common", language)
+    if not small:
+        for source in sources:
+            yield from _texts(root / source)
+        return
+    needed = TRADES[language].build_files
+    yield from ((path, text) for path, text in _texts(root / language) if path in needed)
+    for source in sources:
+        yield from _texts(root / "small" / source)
 
 
 def _texts(folder: Traversable, below: str = "") -> Iterator[tuple[str, str]]:

@@ -161,9 +161,12 @@ class ManifestFile(Part):
         description="The version of this file's form.", json_schema_extra={"const": 1}
     )
     name: PluginName = Field(description="The plugin's name: a-z, 0-9, `_` and `-`; the same as the folder's is best.")
-    version: Version = Field(description="The plugin's own version, in quotes where it looks like a number.")
+    version: Version = Field(
+        description="The plugin's own version, in quotes where it looks like a number. A plain program needs none."
+    )
     protocol: Annotated[int, exactly(2, "; this gateway speaks no other")] = Field(
-        description="The version of the conversation on stdin and stdout.", json_schema_extra={"const": 2}
+        description="The version of the conversation on stdin and stdout. A plain program needs none.",
+        json_schema_extra={"const": 2},
     )
     entrypoint: Text = Field(
         description="The executable, as a path inside this folder.", examples=["run.py", "run.sh", "bin/run"]

@@ -15,7 +15,7 @@ from ductile.kit.template import TRADES, Language
 class Fresh(Protocol):
     """Makes a new plugin of this language and name."""
 
-    def __call__(self, language: str, name: str, *, persistent: bool = False) -> Path: ...
+    def __call__(self, language: str, name: str, *, persistent: bool = False, small: bool = False) -> Path: ...
 
 
 def built(folder: Path) -> Path:

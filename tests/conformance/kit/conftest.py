@@ -40,10 +40,10 @@ def toolchains() -> Iterator[None]:
 def fresh(tmp_path: Path) -> Fresh:
     """Makes a new plugin, unbuilt; skips where its language is not there."""
 
-    def made(language: str, name: str, *, persistent: bool = False) -> Path:
-        missing = missing_programs(Language(language))
+    def made(language: str, name: str, *, persistent: bool = False, small: bool = False) -> Path:
+        missing = missing_programs(Language(language), small=small)
         if missing:
             pytest.skip(f"{', '.join(missing)} is not on the PATH")
-        return make(name, tmp_path, plugin_files(name, Language(language), persistent=persistent))
+        return make(name, tmp_path, plugin_files(name, Language(language), persistent=persistent, small=small))
 
     return made

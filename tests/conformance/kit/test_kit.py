@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.gateway import write_plugin
@@ -13,7 +14,7 @@ from support.kit import BREAKS, Break, Fresh, built, examined, failed, replace, 
 
 from ductile.kit.dev import once
 from ductile.kit.finding import Verdict
-from ductile.kit.run import Given
+from ductile.kit.run import Given, run_once
 from ductile.kit.template import TRADES, Language
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +52,21 @@ def test_a_fresh_plugin_that_stays_up_keeps_every_rule_as_a_worker_too(fresh: Fr
     ]
     ran = subprocess.run(TRADES[language].test, shell=True, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+SMALL = [*((one, False) for one in TRADES), *((one, True) for one, trade in TRADES.items() if trade.library)]
+
+
+@pytest.mark.parametrize(("language", "persistent"), SMALL)
+def test_a_small_plugin_keeps_every_rule_and_greets(fresh: Fresh, language: Language, *, persistent: bool) -> None:
+    folder = built(fresh(language, "greeter", persistent=persistent, small=True))
+    report = examined(folder)
+    assert report.ok, text(report)
+    assert "note: to `" not in text(report), "a payload that does not fit is answered"
+    assert report.count(Verdict.PASSED) >= 12
+    payloads: list[dict[str, Any]] = [{}, {"name": 'Ada "Countess" Lovelace ☃'}]
+    answers = [asyncio.run(run_once(folder, "greet", Given(payload=payload))) for payload in payloads]
+    assert [one.document()["result"] for one in answers] == ["Hello, world!", 'Hello, Ada "Countess" Lovelace ☃!']
 
 
 RUN = "    plugin.run()\n"
@@ -110,6 +126,7 @@ def test_a_plugin_that_is_broken_in_one_way_fails_the_case_that_is_meant_for_it(
     assert broken.says in " ".join(text(report).split())
 
 
+@pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize(
     ("language", "check"),
     [
@@ -118,14 +135,15 @@ def test_a_plugin_that_is_broken_in_one_way_fails_the_case_that_is_meant_for_it(
         ("node", "node --check run.mjs"),
     ],
 )
-def test_a_fresh_plugin_is_as_its_language_is_written(fresh: Fresh, language: str, check: str) -> None:
-    folder = fresh(language, "greeter")
+def test_a_fresh_plugin_is_as_its_language_is_written(fresh: Fresh, language: str, check: str, *, small: bool) -> None:
+    folder = fresh(language, "greeter", small=small)
     ran = subprocess.run(check, shell=True, cwd=folder, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-def test_a_fresh_python_plugin_has_nothing_to_lint(fresh: Fresh) -> None:
-    folder = fresh("python", "greeter")
+@pytest.mark.parametrize("small", [False, True])
+def test_a_fresh_python_plugin_has_nothing_to_lint(fresh: Fresh, *, small: bool) -> None:
+    folder = fresh("python", "greeter", small=small)
     ran = subprocess.run(
         [
             sys.executable,

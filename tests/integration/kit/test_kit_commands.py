@@ -53,6 +53,13 @@ def test_new_makes_a_plugin_whose_workers_stay_up(tmp_path: Path) -> None:
     assert "ductile_plugin.mjs" in json.loads(made.stdout)["files"]
 
 
+def test_new_makes_a_small_plugin_of_two_files(tmp_path: Path) -> None:
+    made = ductile("plugin", "new", "hello", "--lang", "python", "--small", cwd=tmp_path)
+    assert made.returncode == 0
+    assert json.loads(made.stdout)["files"] == ["manifest.yaml", "run.py"]
+    assert sorted(path.name for path in (tmp_path / "hello").iterdir()) == ["manifest.yaml", "run.py"]
+
+
 def test_new_can_be_tried_without_making_anything(tmp_path: Path) -> None:
     tried = ductile("plugin", "new", "hello", "--lang", "rust", "--dry-run", cwd=tmp_path)
     assert tried.returncode == 0

@@ -32,13 +32,32 @@ def test_a_new_plugin_has_a_sound_manifest_and_an_entrypoint_that_can_be_trusted
     assert [path for path, file in made.items() if "@" in file.text.replace("npm@", "") and "@NAME@" in file.text] == []
 
 
-@pytest.mark.parametrize(
-    ("language", "persistent"),
-    [*((language, False) for language in Language), (Language.PYTHON, True), (Language.NODE, True)],
-)
-def test_no_word_of_a_template_is_left(language: Language, *, persistent: bool) -> None:
-    texts = "".join(file.text for file in plugin_files("hello", language, persistent=persistent).values())
-    assert re.findall("@[A-Z]+@", texts) == []
+KINDS = [*((language, False) for language in Language), (Language.PYTHON, True), (Language.NODE, True)]
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize(("language", "persistent"), KINDS)
+def test_no_word_of_a_template_is_left(language: Language, *, persistent: bool, small: bool) -> None:
+    made = plugin_files("hello", language, persistent=persistent, small=small)
+    assert re.findall("@[A-Z]+@", "".join(file.text for file in made.values())) == []
+
+
+BUILT_FROM = {
+    Language.GO: ["build.sh", "go.mod", ".gitignore"],
+    Language.RUST: ["build.sh", "Cargo.toml", "Cargo.lock", ".gitignore"],
+}
+SOURCES = {Language.GO: "main.go", Language.RUST: "src/main.rs"}
+
+
+@pytest.mark.parametrize(("language", "persistent"), KINDS)
+def test_a_small_plugin_is_a_short_manifest_and_a_short_program(language: Language, *, persistent: bool) -> None:
+    made = plugin_files("hello", language, persistent=persistent, small=True)
+    source = SOURCES.get(language, TRADES[language].entrypoint)
+    library = [TRADES[language].library] if persistent else []
+    assert sorted(made) == sorted(["manifest.yaml", source, *library, *BUILT_FROM.get(language, [])])
+    assert len(made["manifest.yaml"].text.splitlines()) <= 9
+    assert len(made[source].text.splitlines()) <= (26 if language == Language.GO else 14)
+    assert ("lifecycle: persistent" in made["manifest.yaml"].text) is persistent
 
 
 @pytest.mark.parametrize("language", [Language.PYTHON, Language.NODE])
