@@ -111,15 +111,17 @@ def plugin_files(name: str, language: Language, *, persistent: bool = False, sma
         "@SPOKEN@\n": _SPOKEN_BY.format(library=trade.library) if persistent else _SPOKEN,
         "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD, entrypoint=trade.entrypoint) if trade.builds else "",
     }
-    made = {path: File(text=_filled(text, words)) for path, text in _templates(language, persistent, small)}
+    made = {
+        path: File(text=_filled(text, words)) for path, text in _templates(language, persistent=persistent, small=small)
+    }
     if persistent and trade.library is not None:
         made[trade.library] = File(text=(files("ductile.author") / trade.library).read_text(encoding="utf-8"))
     if not small:
         made[SCHEMA] = File(text=json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n")
-    return {path: made[path] for path in sorted(made, key=lambda path: (path not in (MANIFEST, SCHEMA), path))}
+    return {MANIFEST: made.pop(MANIFEST), **dict(sorted(made.items()))}
 
 
-def _templates(language: Language, persistent: bool, small: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001
+def _templates(language: Language, *, persistent: bool, small: bool) -> Iterator[tuple[str, str]]:
     """Path below the plugin's folder and text; a later one replaces an earlier one of the same path."""
     root = files("ductile.kit") / "templates"
     sources = ("common", language, f"persistent/{language}") if persistent else ("common", language)
