@@ -10,10 +10,10 @@ from pathlib import Path
 import structlog
 
 from ductile import __version__, parts
-from ductile.config.bind import Installation
-from ductile.config.collector import settle
 from ductile.config.compile import compile_config
-from ductile.config.reload import Live
+from ductile.config.gc_tuning import freeze_startup_objects
+from ductile.config.installation import Installation
+from ductile.config.reload import LiveConfig
 from ductile.dispatch.attempt import Attempts
 from ductile.dispatch.control import Control, PartFailed, on_signals, stopped_or_failed
 from ductile.dispatch.helper_replacements import HelperReplacements
@@ -104,7 +104,7 @@ class App:
         """Start everything, serve until asked to stop, then drain."""
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
-        live = Live(self._first, self._location, self._environ, system_clock, self._installation)
+        live = LiveConfig(self._first, self._location, self._environ, system_clock, self._installation)
         replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
         children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(
@@ -138,7 +138,9 @@ class App:
             with contextlib.suppress(OSError):  # it names a process that is gone, which readers find out
                 forget_running(self._first.state_path)
 
-    async def _serve(self, live: Live, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs) -> None:
+    async def _serve(
+        self, live: LiveConfig, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs
+    ) -> None:
         waiters = Waiters()
         store.listen(waiters.heard)
         store.show(waiters.awaits)
@@ -151,7 +153,7 @@ class App:
             *(source.apply for source in sources),
             lambda _, new: announce(new),
         ):
-            live.follow(apply)
+            live.on_swap(apply)
         if self._first.api.enabled:
             await server.start(self._first.api.listen)
             self._record(server.urls)
@@ -160,7 +162,7 @@ class App:
             await source.start()
         for url in server.urls:
             log.info("listening", address=url, version=__version__, generation=self._first.generation)
-        settle()
+        freeze_startup_objects()
         failed = await stopped_or_failed(control, dispatcher.task, *(source.task for source in sources))
         log.info("stopping", running=dispatcher.running)
         service = live.snapshot.service
@@ -181,7 +183,7 @@ class App:
         except OSError as error:
             log.warning("where the gateway listens cannot be recorded beside its state", reason=error.strerror)
 
-    def _gateway(self, live: Live, store: Store, control: Control, waiters: Waiters, said: LiveLogs) -> Gateway:
+    def _gateway(self, live: LiveConfig, store: Store, control: Control, waiters: Waiters, said: LiveLogs) -> Gateway:
         return Gateway(
             store=store,
             live=live,

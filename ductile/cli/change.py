@@ -8,9 +8,9 @@ from typing import Any
 from ductile.cli.output import Out
 from ductile.cli.report import matcher
 from ductile.config.edit import Edit, review
+from ductile.config.edit_diff import edit_diff
 from ductile.config.load import find_config, load_layers
-from ductile.config.path import shown
-from ductile.config.redline import redline
+from ductile.config.setting_path import format_path
 
 ALREADY = "`{}` is so already; nothing was written."
 Plan = Callable[[Path, Mapping[str, str]], Edit]
@@ -22,7 +22,7 @@ def change(out: Out, plan: Plan, *, reload: bool) -> None:
     edit = plan(location, os.environ)
     reviewed = review(edit, location, os.environ, matcher())
     reviewed.approve()
-    diff = redline(edit, load_layers(location, os.environ))
+    diff = edit_diff(edit, load_layers(location, os.environ))
     for problem in reviewed.added:
         out.tell(str(problem))
     if reviewed.after.errors:
@@ -32,7 +32,7 @@ def change(out: Out, plan: Plan, *, reload: bool) -> None:
     if diff and not out.dry_run:
         edit.write()
     told: dict[str, Any] = {
-        "path": shown(edit.path),
+        "path": format_path(edit.path),
         "file": str(edit.file),
         "line": edit.line,
         "changed": bool(diff),
@@ -44,7 +44,7 @@ def change(out: Out, plan: Plan, *, reload: bool) -> None:
     elif diff and not out.dry_run:
         out.tell(f"{edit.file} is written; `ductile system reload` puts it into force.")
     if not diff:
-        out.tell(ALREADY.format(shown(edit.path)))
+        out.tell(ALREADY.format(format_path(edit.path)))
     out.lines(diff, document=told)
 
 

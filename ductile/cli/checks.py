@@ -24,8 +24,8 @@ from ductile.cli.presence import held_by, lock_file
 from ductile.cli.target import reached
 from ductile.client import UNIX, Client, ClientError, Unreachable
 from ductile.config.compile import Compiled
+from ductile.config.edit_diff import mask_secrets
 from ductile.config.load import Layers
-from ductile.config.redline import masked
 from ductile.http.edge.port_holder import tcp_holder
 from ductile.model.clock import rfc3339
 from ductile.store.lock import NETWORK, file_system, read_mounts
@@ -119,7 +119,7 @@ def _has_secrets(path: Path) -> bool:
     """Whether the YAML file itself holds a secret, not only its name; what is no YAML may hold one."""
     try:
         text = path.read_text("utf-8")
-        return masked(text) != text
+        return mask_secrets(text) != text
     except (OSError, ValueError):
         return False
     except (YAMLError, RecursionError):

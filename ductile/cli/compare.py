@@ -43,17 +43,17 @@ def diff(
 def with_other(out: Out, other: str) -> dict[str, Any]:
     """The configuration's files against another's."""
     from ductile.cli.report import compiled  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.compare import compared  # noqa: PLC0415 - as above
+    from ductile.config.diff import compare_snapshots  # noqa: PLC0415 - as above
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
-    from ductile.config.reload import changes, fixed_keys_changed  # noqa: PLC0415 - as above
+    from ductile.config.reload import changed_sections, fixed_keys_changed  # noqa: PLC0415 - as above
 
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
     now, then = compiled(here, os.environ), compiled(there, os.environ)
-    values = compared(load_layers(here, os.environ), load_layers(there, os.environ))
+    values = compare_snapshots(load_layers(here, os.environ), load_layers(there, os.environ))
     moved = {"state": "state.path", "plugin_roots": "plugin_roots"}  # absolute, so that every copy has others
     parts = [
         part
-        for part in changes(now, then)
+        for part in changed_sections(now, then)
         if part not in moved or any(row["path"].startswith(moved[part]) for row in values)
     ]
     return {
@@ -68,7 +68,7 @@ def with_gateway(out: Out) -> dict[str, Any]:
     """What serves against the files, as the gateway itself finds them."""
     from ductile.cli.report import compiled  # noqa: PLC0415 - as above
     from ductile.client import Client, Refused  # noqa: PLC0415 - as above
-    from ductile.config.compare import differences  # noqa: PLC0415 - as above
+    from ductile.config.diff import differences  # noqa: PLC0415 - as above
     from ductile.config.load import find_config  # noqa: PLC0415 - as above
     from ductile.describe.config_view import config_view  # noqa: PLC0415 - as above
 

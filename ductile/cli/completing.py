@@ -152,17 +152,17 @@ def settings(ctx: typer.Context, incomplete: str) -> list[Item]:
     import os  # noqa: PLC0415 - as above
 
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
-    from ductile.config.path import shown  # noqa: PLC0415 - as above
-    from ductile.config.reveal import Shown  # noqa: PLC0415 - as above
+    from ductile.config.masked_settings import MaskedSettings  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above
 
     try:
-        found = Shown(load_layers(find_config(ctx.params.get("config"), os.environ), os.environ)).settings
+        found = MaskedSettings(load_layers(find_config(ctx.params.get("config"), os.environ), os.environ)).settings
     except (DuctileError, OSError, ValueError):  # an error at the prompt helps nobody
         return []
-    named = {shown(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
+    named = {format_path(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
     return [
-        (name, one.source if shown(one.path) == name else "a section")
+        (name, one.source if format_path(one.path) == name else "a section")
         for name, one in named.items()
         if name.startswith(incomplete) and not {".", "["} & set(name[len(incomplete) + 1 :])
     ]

@@ -11,8 +11,8 @@ from ductile.cli.completing import settings
 from ductile.cli.output import Out
 
 if TYPE_CHECKING:  # imports pydantic
-    from ductile.config.effective import Setting
-    from ductile.config.reveal import Shown
+    from ductile.config.masked_settings import MaskedSettings
+    from ductile.config.settings import Setting
 
 app = noun("Check and look at a configuration.")
 
@@ -59,47 +59,47 @@ def get(
     ],
 ) -> None:
     """Print the value of one setting, or of a section with its defaults. Secrets are not printed."""
-    from ductile.config.path import parse_path  # noqa: PLC0415 - --help does not need it
-    from ductile.config.path import shown as named  # noqa: PLC0415 - as above
-    from ductile.config.reveal import nested, tree  # noqa: PLC0415 - as above
+    from ductile.config.masked_settings import nest_settings, settings_tree  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import parse_path  # noqa: PLC0415 - --help does not need it
 
     shown, found = read(out, path)
-    at = parse_path(path, tree(shown.settings))
+    at = parse_path(path, settings_tree(shown.settings))
     for setting in found:
         out.detail(f"{named(setting.path)} is from {setting.source}")
         if shown.is_secret(setting):
             out.tell(f"{named(setting.path)} is a secret, so it is not shown; it is from {setting.source}")
-    out.value(nested([(setting.path, shown.value(setting)) for setting in found], len(at)))
+    out.value(nest_settings([(setting.path, shown.value(setting)) for setting in found], len(at)))
 
 
-def read(out: Out, path: str | None) -> "tuple[Shown, list[Setting]]":
+def read(out: Out, path: str | None) -> "tuple[MaskedSettings, list[Setting]]":
     """The settings at a path, or all. Raises NoSuchSetting, or ConfigurationBroken where a file cannot be read."""
     from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - the reader of YAML
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - the reader of YAML
-    from ductile.config.path import parse_path  # noqa: PLC0415 - as above
-    from ductile.config.reveal import Shown, tree  # noqa: PLC0415 - as above
-    from ductile.config.written import missing  # noqa: PLC0415 - as above
+    from ductile.config.masked_settings import MaskedSettings, settings_tree  # noqa: PLC0415 - as above
+    from ductile.config.setting_location import no_such_setting  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import parse_path  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
     layers = load_layers(location, os.environ)
-    shown = Shown(layers)
+    shown = MaskedSettings(layers)
     if any(problem.severity == "error" for problem in (*layers.problems, *shown.problems)):
         out.tell("The configuration has errors, so a gateway would not take it. See: ductile config check")
     for problem in unread(layers.problems):
         out.tell(str(problem))
     if path is None:
         return shown, shown.settings
-    known = tree(shown.settings)
+    known = settings_tree(shown.settings)
     found = shown.below(parse_path(path, known))
     if not found:
         refuse(location, unread(layers.problems))
-        raise missing(path, known)
+        raise no_such_setting(path, known)
     return shown, found
 
 
-def described(shown: "Shown", setting: "Setting") -> dict[str, Any]:
+def described(shown: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
     """A setting as a row."""
-    from ductile.config.path import shown as named  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
 
     mark = setting.mark
     in_file = mark is not None and mark.line > 0

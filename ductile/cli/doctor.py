@@ -31,7 +31,7 @@ def doctor(out: Out) -> None:
         find_config,
         load_layers,
     )
-    from ductile.config.sentences import validate  # noqa: PLC0415 - as above
+    from ductile.config.validation import validate  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
     layers = load_layers(location, os.environ)

@@ -31,14 +31,14 @@ def switch(out: Out, name: str, *, on: bool, reload: bool) -> None:
     """Set `enabled` of a plugin that is found or configured. Raises NoSuchPlugin."""
     from ductile.cli.change import change, unchanged  # noqa: PLC0415 - the whole compiler, which --help does not need
     from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
-    from ductile.config.path import shown  # noqa: PLC0415 - as above
-    from ductile.document.literal import New  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
+    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
 
-    setting = shown(("plugins", name, "enabled"))
+    setting = format_path(("plugins", name, "enabled"))
     if is_enabled(out, name) == on:
         unchanged(out, setting)
         return
-    change(out, lambda location, environ: plan_set(location, environ, setting, New(on)), reload=reload)
+    change(out, lambda location, environ: plan_set(location, environ, setting, NewValue(on)), reload=reload)
 
 
 def is_enabled(out: Out, name: str) -> bool:
@@ -50,7 +50,7 @@ def is_enabled(out: Out, name: str) -> bool:
     from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - as above
     from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
     from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
-    from ductile.config.sentences import validate  # noqa: PLC0415 - as above
+    from ductile.config.validation import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
     from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
 

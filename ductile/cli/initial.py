@@ -70,13 +70,13 @@ def address(text: str) -> str:
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
 
     from ductile.config.schema import Listen  # noqa: PLC0415 - as above
-    from ductile.document.literal import New  # noqa: PLC0415 - as above
+    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
 
     try:
         TypeAdapter(Listen).validate_python(text)
     except ValidationError as error:
         raise UsageError(reason=f"--listen {error.errors()[0]['ctx']['message']}") from None
-    return New(text).written(flow=False)
+    return NewValue(text).written(flow=False)
 
 
 def refuse_unless_empty(path: Path) -> None:

@@ -289,7 +289,7 @@ def writable(output: str | None) -> Path:
 
 def save(path: Path, text: str) -> None:
     """Raises OutputFailed; then the file is as it was."""
-    from ductile.document.replace import replace_file  # noqa: PLC0415 - --help needs none
+    from ductile.document.atomic_write import replace_file  # noqa: PLC0415 - --help needs none
 
     try:
         replace_file(path, text.encode("utf-8", "backslashreplace"))

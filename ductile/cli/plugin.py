@@ -111,7 +111,7 @@ def runner_of(out: Out, name: str, health: Mapping[str, Any]) -> Json:
     Only the configuration tells, so it is told where the one at hand is what the gateway serves.
     """
     from ductile.cli import lookup  # noqa: PLC0415 - as above
-    from ductile.config.bind import keyed_hash  # noqa: PLC0415 - as above
+    from ductile.config.installation import keyed_hash  # noqa: PLC0415 - as above
 
     snapshot = lookup.offline(out.config)
     if snapshot is None or name not in snapshot.plugins or keyed_hash(snapshot) != health.get("config_hash"):

@@ -14,7 +14,7 @@ from ductile.cli.codes import WaitedTooLong
 from ductile.cli.target import is_local
 from ductile.client import Client, Unreachable
 from ductile.config.load import DEFAULT_STATE, FILE, load_layers
-from ductile.config.sentences import validate
+from ductile.config.validation import validate
 
 EVERY = 0.1
 """Seconds between two looks at a gateway: nobody can be told that one has come or gone but by asking."""

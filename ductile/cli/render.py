@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ductile.document.scalar import typed
+from ductile.document.yaml_scalar import read_scalar
 
 FOLDED = 24
 """Columns of what is not folded beside an id: times, and most names."""
@@ -86,7 +86,7 @@ def as_yaml(value: Any) -> str:
 
 def _is_text(written: str) -> bool:
     try:
-        return isinstance(typed(written), str)
+        return isinstance(read_scalar(written), str)
     except ValueError:
         return False
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ductile import parts
-from ductile.config.bind import keyed_hash
 from ductile.config.compile import compile_config
 from ductile.config.errors import InvalidConfiguration
+from ductile.config.installation import keyed_hash
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 

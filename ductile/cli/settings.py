@@ -11,7 +11,7 @@ from ductile.cli.completing import settings
 from ductile.cli.output import Out
 
 if TYPE_CHECKING:  # imports a YAML parser
-    from ductile.document.literal import New
+    from ductile.document.yaml_write import NewValue
 
 app = noun("Change settings.")
 
@@ -63,23 +63,23 @@ def unset(out: Out, path: Setting, *, file: File = None, reload: Reload = False)
     change(out, lambda location, environ: plan_unset(location, environ, path, file=file), reload=reload)
 
 
-def read_value(text: str, *, string: bool) -> "New":
+def read_value(text: str, *, string: bool) -> "NewValue":
     """The value that a text means, typed as YAML types it without quotes. Raises UsageError."""
-    from ductile.document.literal import New  # noqa: PLC0415 - imports a YAML parser
     from ductile.document.read import read_text  # noqa: PLC0415 - as above
-    from ductile.document.scalar import is_torn, typed  # noqa: PLC0415 - as above
+    from ductile.document.yaml_scalar import has_surrogates, read_scalar  # noqa: PLC0415 - as above
+    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - imports a YAML parser
 
-    if is_torn(text):
+    if has_surrogates(text):
         raise UsageError(reason="VALUE is not UTF-8")
     if string or not text:
-        return New(text, quoted=True)
+        return NewValue(text, quoted=True)
     if text[0] not in "[{\"'":
         try:
-            return New(typed(text), text)
+            return NewValue(read_scalar(text), text)
         except ValueError as error:
             raise UsageError(reason=f"VALUE: {error}") from None
     document = read_text(f"value:\n  {text}", file="VALUE")
     if document.problems or "value" not in document.value:
         reason = document.problems[0].message if document.problems else "it is empty"
         raise UsageError(reason=f"VALUE is no YAML: {reason}. With --string it is taken as it is")
-    return New(document.value["value"], text)
+    return NewValue(document.value["value"], text)

@@ -29,9 +29,9 @@ def start(out: Out, *, listen: Listen = None) -> None:
     if listen:
         os.environ[LISTEN_VARIABLE] = listen_setting(listen)
     from ductile.cli.gateway import gateway  # noqa: PLC0415 - the whole gateway, which no other command needs
-    from ductile.config.collector import collecting_later  # noqa: PLC0415 - as above
+    from ductile.config.gc_tuning import gc_paused  # noqa: PLC0415 - as above
 
-    with collecting_later():  # until everything has started
+    with gc_paused():  # until everything has started
         run = gateway()
         from ductile.cli.report import compiled  # noqa: PLC0415 - as above
         from ductile.config.load import find_config  # noqa: PLC0415 - as above

@@ -16,7 +16,7 @@ from ductile.client import UNIX, Client, ClientError
 from ductile.config.errors import ConfigNotFound
 from ductile.config.load import DEFAULT_STATE, find_config, load_layers
 from ductile.config.schema import ApiSection, Configuration
-from ductile.config.sentences import validate
+from ductile.config.validation import validate
 from ductile.model.principal import ALL
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - recognized, not bound to

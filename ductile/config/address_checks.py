@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ductile.document.fields import show, wrong
+from ductile.document.field_errors import quote_value, value_error
 from ductile.model.proxies import UNIX_PEER, parse_network
 
 _ORIGIN = re.compile(r"https?://[^/?#\s@]+")
@@ -18,7 +18,7 @@ def check_unique(addresses: tuple[str, ...]) -> tuple[str, ...]:
     """At least one address, and none twice."""
     if not addresses or len(set(addresses)) < len(addresses):
         message = "names an address twice" if addresses else "must name at least one address"
-        raise wrong(message)
+        raise value_error(message)
     return addresses
 
 
@@ -30,24 +30,26 @@ def read_address(value: Any) -> str:
         match = _ADDRESS.fullmatch(value)
         if match and int(match["port"]) < 2**16:
             return f"{match['host'] or '0.0.0.0'}:{int(match['port'])}"  # noqa: S104  # `:8080` asks for every interface
-    message = f"must be `host:port` or `unix:/path`, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `host:port` or `unix:/path`, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def check_origin(value: Any) -> str:
     """`*`, or scheme, host and port of a web page."""
     if isinstance(value, str) and (value == "*" or _ORIGIN.fullmatch(value)):
         return value
-    message = f"must be `*` or an origin such as `https://app.example:8443`, without a path, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `*` or an origin such as `https://app.example:8443`, without a path, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def read_public_url(value: Any) -> str:
     """Where clients reach the gateway, without a slash at its end."""
     match = _URL.fullmatch(value) if isinstance(value, str) else None
     if match is None or ".." in match["path"].split("/") or int(match["port"] or 0) >= 2**16:
-        message = f"must be a URL such as `https://tools.example/ductile`, without query or user, not {show(value)}"
-        raise wrong(message)
+        message = (
+            f"must be a URL such as `https://tools.example/ductile`, without query or user, not {quote_value(value)}"
+        )
+        raise value_error(message)
     return str(value).rstrip("/")
 
 
@@ -57,6 +59,6 @@ def check_proxy(value: Any) -> str:
         if value != UNIX_PEER:
             parse_network(value if isinstance(value, str) else "")
     except ValueError as error:
-        message = f"{error}, not {show(value)}"
-        raise wrong(message) from None
+        message = f"{error}, not {quote_value(value)}"
+        raise value_error(message) from None
     return str(value)

@@ -8,20 +8,21 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ductile.config import fingerprint
-from ductile.config.access import compile_principals
-from ductile.config.collector import collecting_later
-from ductile.config.given_values import notes, typed_by_schemas
+from ductile.config.gc_tuning import gc_paused
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import DEFAULT_STATE, NO_TEXTS, Layers, load_layers
 from ductile.config.lockout import TOKENS
 from ductile.config.problem_redaction import ProblemRedactor
+from ductile.config.routes import Routes, compile_routes
+from ductile.config.schedules import compile_schedules
 from ductile.config.schema import ApiSection, Configuration, ServiceSection
 from ductile.config.secrets import collect_secrets
-from ductile.config.sentences import located, marked, validate
-from ductile.config.wiring import Routes, compile_routes, compile_schedules
-from ductile.document.marks import Marks, start_of
+from ductile.config.tokens import compile_principals
+from ductile.config.validation import problem_at, validate, with_mark
+from ductile.config.variable_values import convert_by_schemas, notes
+from ductile.document.locations import Marks, start_of_file
 from ductile.document.problem import Problem
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.json_value import json_faults
 from ductile.flow.parse import parse_pipelines
@@ -46,7 +47,7 @@ class Compiled(Struct, frozen=True, kw_only=True):
     """Everything that was read for it."""
     notes: tuple[Problem, ...] = ()
     """What was made a number, true or false of what variables gave; nothing of it is wrong."""
-    marks: Marks = field(default_factory=lambda: Marks(start_of("")))
+    marks: Marks = field(default_factory=lambda: Marks(start_of_file("")))
     """Where each value was written."""
 
     @property
@@ -77,7 +78,7 @@ def compile_config(
 
     A file that is in `texts` counts as if that text had been written to it.
     """
-    with collecting_later():
+    with gc_paused():
         return _compiled(load_layers(location, environ, texts), environ, generation=generation, matcher=matcher)
 
 
@@ -86,10 +87,10 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, ma
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]
     configuration, wrong = validate(layers.value, layers.marks)
-    problems = [*layers.problems, *wrong, *(marked(fault, layers.marks) for fault in faults)]
+    problems = [*layers.problems, *wrong, *(with_mark(fault, layers.marks) for fault in faults)]
     loaded, found = _discover(configuration, layers.marks)
     problems += found
-    configuration = typed_by_schemas(configuration, loaded, layers.marks)
+    configuration = convert_by_schemas(configuration, loaded, layers.marks)
     redactor = Redactor(collect_secrets(layers, loaded, environ))
     redacted = ProblemRedactor(layers.value, redactor).redact
     unread = any(_hides_plugins(problem) for problem in problems)
@@ -135,7 +136,7 @@ def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loa
         [Path(root) for root in places], allow_symlinks=service.allow_symlinks, trusted_owners=service.trusted_owners
     )
     numbers = list(places.values())
-    problems = [marked(_renumbered(problem, numbers), marks) for problem in plugins.problems]
+    problems = [with_mark(_renumbered(problem, numbers), marks) for problem in plugins.problems]
     wanted = {entry.uses or name for name, entry in configuration.plugins.items() if entry.enabled}
     for plugin in plugins.loaded:
         if plugin.name in configuration.plugins and plugin.name not in wanted:
@@ -173,7 +174,7 @@ def _compile(
     names = {model.name for model in models}
     principals, refused = compile_principals(tokens, manifests, names, marks)
     parts = _Parts(instances=instances, pipelines=pipelines, routes=routes, schedules=schedules, principals=principals)
-    flow = [marked(problem, marks) for problem in (*wrong, *dangling)]
+    flow = [with_mark(problem, marks) for problem in (*wrong, *dangling)]
     return parts, [*instances.problems, *flow, *unrouted, *unscheduled, *refused]
 
 
@@ -200,10 +201,10 @@ def _checked(configuration: Configuration, marks: Marks) -> list[Problem]:
         message = "`job_queue_retention` must be at least `dedupe_ttl`: finished jobs are what duplicates are found by"
         path = ("service", "job_queue_retention")
         path = path if marks.knows(path) else ("service", "dedupe_ttl")
-        problems.append(located("bad_value", message, path, marks))
+        problems.append(problem_at("bad_value", message, path, marks))
     if "all" in service.inherit_env:
         message = "`inherit_env: [all]` gives every plugin every variable of the gateway, secrets too"
-        problems.append(located("inherits_all", message, ("service", "inherit_env"), marks, severity="warning"))
+        problems.append(problem_at("inherits_all", message, ("service", "inherit_env"), marks, severity="warning"))
     return problems
 
 
@@ -213,7 +214,7 @@ def _confusing_prefix(api: ApiSection | None, matcher: Matcher, marks: Marks) ->
     if not first or not matcher.begins(first[0]):
         return []
     message = f"`public_url` must not have the path `/{first[0]}`, which the gateway itself has; choose another one"
-    return [located("bad_value", message, ("api", "public_url"), marks)]
+    return [problem_at("bad_value", message, ("api", "public_url"), marks)]
 
 
 def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
@@ -222,13 +223,13 @@ def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
     problems = []
     if not configuration.plugin_roots:
         message = "there are no `plugin_roots`, so no plugin is found"
-        problems.append(located("no_plugins", message, ("plugin_roots",), marks, severity="warning"))
+        problems.append(problem_at("no_plugins", message, ("plugin_roots",), marks, severity="warning"))
     if api and api.enabled and not api.auth.tokens:
         message = "there are no `api.auth.tokens`, so nobody may call"
-        problems.append(located("no_tokens", message, TOKENS, marks, severity="warning"))
+        problems.append(problem_at("no_tokens", message, TOKENS, marks, severity="warning"))
     elif api and api.enabled and not any(token and ALL in token.scopes for token in api.auth.tokens):
         message = "no token has the scope `*`, so nobody may reload, pause or stop the gateway over HTTP"
-        problems.append(located("no_operator", message, TOKENS, marks, severity="warning"))
+        problems.append(problem_at("no_operator", message, TOKENS, marks, severity="warning"))
     return problems
 
 
@@ -266,11 +267,11 @@ def _snapshot(
     plugins = {name: replace(plugin, init_hash=fingerprint.init_hash(plugin)) for name, plugin in made.items()}
     instances = replace(parts.instances, plugins=plugins)
     api = _api(configuration.api)
-    sections = fingerprint.sections(configuration, instances, parts.pipelines)
+    sections = fingerprint.section_hashes(configuration, instances, parts.pipelines)
     graphs = parts.pipelines.values()
     return Snapshot(
         generation=generation,
-        config_hash=fingerprint.whole(sections, list(parts.pipelines), str(layers.root)),
+        config_hash=fingerprint.config_hash(sections, list(parts.pipelines), str(layers.root)),
         root=layers.root,
         service=_service(configuration.service),
         api=api,

@@ -12,15 +12,15 @@ from msgspec import Struct
 from ductile.config.compile import Compiled, compile_config
 from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, NotWritten, SetByVariable, SetElsewhere
 from ductile.config.load import Layers, load_layers
-from ductile.config.path import shown
-from ductile.config.written import BOM, Written, locate, missing
-from ductile.document.literal import New
+from ductile.config.setting_location import BYTE_ORDER_MARK, SettingLocation, locate_setting, no_such_setting
+from ductile.config.setting_path import format_path
+from ductile.document.atomic_write import replace_file
+from ductile.document.paths import has_value, same_json, value_at, with_value, without_value
 from ductile.document.problem import Path as YamlPath
 from ductile.document.problem import Problem
 from ductile.document.read import read_text
-from ductile.document.replace import replace_file
-from ductile.document.splice import NotSpliceable, set_value, unset_value
-from ductile.document.values import drop, get, has, put, same
+from ductile.document.yaml_edit import CannotEdit, set_value, unset_value
+from ductile.document.yaml_write import NewValue
 from ductile.model.route import Matcher
 
 OTHERWISE = "it stands in a form that this command does not know"
@@ -69,13 +69,15 @@ class Review(Struct, frozen=True, kw_only=True):
             raise EditRefused(found=found, errors=[problem.public() for problem in errors])
 
 
-def plan_set(location: Path, environ: Mapping[str, str], setting: str, new: New, *, file: str | None = None) -> Edit:
+def plan_set(
+    location: Path, environ: Mapping[str, str], setting: str, new: NewValue, *, file: str | None = None
+) -> Edit:
     """Set a value; keys that are missing on the way are made. Raises the error that says why it cannot be done."""
-    written = locate(load_layers(location, environ), setting, file=file)
-    wanted = put(written.document.value, written.local, new.value)
+    written = locate_setting(load_layers(location, environ), setting, file=file)
+    wanted = with_value(written.document.value, written.local, new.value)
     try:
         after = set_value(written.text, written.local, new)
-    except NotSpliceable as error:
+    except CannotEdit as error:
         raise _unchanged(written, error.reason) from None
     edit = _edit(written, after, wanted)
     _refuse_without_effect(load_layers(location, environ, {edit.file: after}), edit, written.local)
@@ -85,31 +87,31 @@ def plan_set(location: Path, environ: Mapping[str, str], setting: str, new: New,
 def plan_unset(location: Path, environ: Mapping[str, str], setting: str, *, file: str | None = None) -> Edit:
     """Take a key or an entry out. Raises NoSuchSetting, or the error that says why it cannot be done."""
     layers = load_layers(location, environ)
-    written = locate(layers, setting, file=file)
-    if not has(written.document.value, written.local):
-        if has(layers.value, written.path):
-            raise NoSuchSetting(path=shown(written.path), hint=f" in {written.document.file}")
-        raise missing(setting, layers.value)
+    written = locate_setting(layers, setting, file=file)
+    if not has_value(written.document.value, written.local):
+        if has_value(layers.value, written.path):
+            raise NoSuchSetting(path=format_path(written.path), hint=f" in {written.document.file}")
+        raise no_such_setting(setting, layers.value)
     try:
         after = unset_value(written.text, written.local)
-    except NotSpliceable as error:
+    except CannotEdit as error:
         raise _unchanged(written, error.reason) from None
-    return _edit(written, after, drop(written.document.value, written.local))
+    return _edit(written, after, without_value(written.document.value, written.local))
 
 
 def review(edit: Edit, location: Path, environ: Mapping[str, str], matcher: Matcher) -> Review:
     """The whole configuration, compiled without and with the edit."""
-    texts = {edit.file: edit.after.removeprefix(BOM)}
+    texts = {edit.file: edit.after.removeprefix(BYTE_ORDER_MARK)}
     return Review(
         before=compile_config(location, environ, generation=1, matcher=matcher),
         after=compile_config(location, environ, generation=2, matcher=matcher, texts=texts),
     )
 
 
-def _edit(written: Written, after: str, wanted: Any) -> Edit:
+def _edit(written: SettingLocation, after: str, wanted: Any) -> Edit:
     """The edit, if the new text says what it should. Raises NotEditable."""
     read = read_text(after, file=written.document.file)
-    if len(read.problems) > len(written.document.problems) or not same(read.value, wanted):
+    if len(read.problems) > len(written.document.problems) or not same_json(read.value, wanted):
         raise _unchanged(written, OTHERWISE)
     return Edit(
         path=written.path,
@@ -121,20 +123,20 @@ def _edit(written: Written, after: str, wanted: Any) -> Edit:
     )
 
 
-def _unchanged(written: Written, reason: str) -> NotEditable:
+def _unchanged(written: SettingLocation, reason: str) -> NotEditable:
     place = written.document.marks.of(written.local)
-    return NotEditable(path=shown(written.path), place=place, reason=reason)
+    return NotEditable(path=format_path(written.path), place=place, reason=reason)
 
 
 def _refuse_without_effect(layers: Layers, edit: Edit, local: YamlPath) -> None:
     """A file that was named may be one whose value a later file or a variable covers."""
-    if any(isinstance(part, int) for part in local) or isinstance(get(layers.value, local), dict | list):
+    if any(isinstance(part, int) for part in local) or isinstance(value_at(layers.value, local), dict | list):
         return
     place = layers.marks.of(local)
     if not place.line:
-        raise SetByVariable(path=shown(edit.path), variable=place.file.partition(":")[2])
+        raise SetByVariable(path=format_path(edit.path), variable=place.file.partition(":")[2])
     if place.file != edit.name:
-        raise SetElsewhere(path=shown(edit.path), file=edit.name, place=str(place))
+        raise SetElsewhere(path=format_path(edit.path), file=edit.name, place=str(place))
 
 
 def _first_difference(before: str, after: str) -> int:

@@ -26,7 +26,9 @@ def init_hash(plugin: Plugin) -> str | None:
     return digest([plugin.manifest, file_digest(plugin.executable), plugin.config, plugin.env])
 
 
-def sections(configuration: Configuration, instances: Instances, pipelines: Mapping[str, Graph]) -> dict[str, str]:
+def section_hashes(
+    configuration: Configuration, instances: Instances, pipelines: Mapping[str, Graph]
+) -> dict[str, str]:
     """Part of the configuration (`service`, `plugins.<name>`, `pipelines.<name>`…) → BLAKE3 (hex).
 
     Every section of the model counts: a section that has no part of its own below is hashed whole under its key.
@@ -58,7 +60,7 @@ def sections(configuration: Configuration, instances: Instances, pipelines: Mapp
     return {name: digest(part) for name, part in parts.items()}
 
 
-def whole(parts: Mapping[str, str], pipelines: Sequence[str], root: str) -> str:
+def config_hash(parts: Mapping[str, str], pipelines: Sequence[str], root: str) -> str:
     """The hash of all parts, of the order in which pipelines are asked, and of the folder."""
     return digest([parts, list(pipelines), root])
 

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ductile.config.runners import choose
+from ductile.config.runner_choice import choose_runner
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
-from ductile.config.sentences import located
-from ductile.document.marks import Marks
+from ductile.config.validation import problem_at
+from ductile.document.locations import Marks
 from ductile.document.problem import Mark, Path, Problem, did_you_mean
 from ductile.document.read import read_document
 from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
@@ -104,7 +104,7 @@ def _misnamed(name: str, entry: PluginEntry, shelf: _Shelf) -> list[Problem]:
         hint = f", which is an instance itself; name its plugin, `{other.uses}`"
     else:
         hint = f", but no such plugin was found below `plugin_roots`{did_you_mean(entry.uses, shelf.loaded)}"
-    return [located("unknown_plugin", f"`{name}` uses `{entry.uses}`{hint}", (*at, "uses"), shelf.marks)]
+    return [problem_at("unknown_plugin", f"`{name}` uses `{entry.uses}`{hint}", (*at, "uses"), shelf.marks)]
 
 
 def _checked(name: str, entry: PluginEntry, manifest: Manifest | None, shelf: _Shelf) -> list[Problem]:
@@ -115,10 +115,10 @@ def _checked(name: str, entry: PluginEntry, manifest: Manifest | None, shelf: _S
         message = (
             f"`parallelism` must be at most `service.max_workers`, {shelf.service.max_workers}, not {entry.parallelism}"
         )
-        problems.append(located("bad_value", message, (*at, "parallelism"), shelf.marks))
+        problems.append(problem_at("bad_value", message, (*at, "parallelism"), shelf.marks))
     if entry.max_attempts is not None and entry.retry.max_attempts is not None:
         message = "`max_attempts` is the short form of `retry.max_attempts`; give one of them"
-        problems.append(located("duplicate", message, (*at, "max_attempts"), shelf.marks))
+        problems.append(problem_at("duplicate", message, (*at, "max_attempts"), shelf.marks))
     return [*problems, *_idle_timeouts(name, entry, manifest, shelf.marks)]
 
 
@@ -161,11 +161,13 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
     parallelism = entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1)
-    choice = choose(entry.runner, manifest, base.executable)
+    choice = choose_runner(entry.runner, manifest, base.executable)
     if choice.unmet:
         at = ("plugins", name, "runner")
         problems.append(
-            located("runner", f"its runner is `{choice.runner}`: {choice.reason}", at, shelf.marks, severity="warning")
+            problem_at(
+                "runner", f"its runner is `{choice.runner}`: {choice.reason}", at, shelf.marks, severity="warning"
+            )
         )
     return Plugin(
         name=name,
@@ -221,7 +223,7 @@ def _own_mark(path: Path, folder: Folder, marks: Marks) -> Mark:
     return manifest.key((wanted,))
 
 
-def pointed(pointer: str, value: Any) -> Path:
+def path_of_pointer(pointer: str, value: Any) -> Path:
     """A JSON Pointer into a value as a YAML path."""
     path: list[str | int] = []
     for part in _pointed(pointer):
@@ -257,3 +259,9 @@ def _validators(base: Loaded, manifest: Manifest, shelf: _Shelf) -> dict[str, Va
             if command.input_schema is not None
         }
     return known
+
+
+def manifest_of(name: str, instances: Instances) -> Manifest | None:
+    """The manifest of a plugin, usable or not; None where there is none."""
+    known = instances.plugins.get(name) or instances.unusable.get(name)
+    return known.manifest if known else None

@@ -12,10 +12,10 @@ from pydantic_core import PydanticUndefined
 
 from ductile.config import schema as models
 from ductile.config.descriptions import DESCRIPTIONS, LATER
-from ductile.config.fields import DURATION, as_written
-from ductile.config.legacy import ANY, TABLE, Old
+from ductile.config.field_types import DURATION, as_written
+from ductile.config.old_spellings import ANY, TABLE, Old
 from ductile.config.schema import Configuration, Section
-from ductile.config.sentences import section_at
+from ductile.config.validation import section_at
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import TRIGGER_KEYS, PipelineModel
 

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from ductile.config.dotenv import Variable, read_dotenv
 from ductile.config.errors import ConfigNotFound
-from ductile.config.kinds import wanted_at
-from ductile.config.legacy import modernize
+from ductile.config.old_spellings import modernize
+from ductile.config.setting_types import type_at
 from ductile.document.expand import expand
-from ductile.document.kept import kept
-from ductile.document.marks import Marks
+from ductile.document.locations import Marks
+from ductile.document.memoize import memoize_by_document
 from ductile.document.merge import merge
-from ductile.document.override import is_override
+from ductile.document.override_names import is_override
 from ductile.document.problem import Mark, Problem
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_document, read_text
@@ -101,7 +101,7 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
     files += reader.missing
     layers: list[Document] = []
     for path, document in reader.documents.items():
-        expanded = expand(document, lookup, root=location.parent, kind=wanted_at)
+        expanded = expand(document, lookup, root=location.parent, kind=type_at)
         secrets |= expanded.secrets
         used |= expanded.used
         files += expanded.files
@@ -128,7 +128,7 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
     )
 
 
-@kept
+@memoize_by_document
 def _modern(document: Document) -> tuple[Any, Marks, list[Problem]]:
     """A document in which nothing was expanded, in today's spelling."""
     return modernize(document.value, document.marks)

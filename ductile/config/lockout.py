@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from ductile.document.marks import Marks
+from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem
 from ductile.errors import Unprocessable
 from ductile.model.clock import Millis

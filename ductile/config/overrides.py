@@ -15,18 +15,18 @@ from msgspec import Struct
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from ductile.config.dotenv import Variable
-from ductile.config.kinds import wanted_at
 from ductile.config.schema import Configuration
-from ductile.config.sentences import keys_of, kind_at, section_at
-from ductile.document.build import MAX_DEPTH
-from ductile.document.marks import Given, Marks, Place
-from ductile.document.override import DELIMITER, PREFIX
+from ductile.config.setting_types import type_at
+from ductile.config.validation import keys_of, kind_at, section_at
+from ductile.document.locations import Location, Marks, VariableText
+from ductile.document.override_names import OVERRIDE_DELIMITER, OVERRIDE_PREFIX
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_text
-from ductile.document.redact import is_secret_name
-from ductile.document.scalar import is_torn, typed, written
+from ductile.document.redactor import is_secret_name
 from ductile.document.secret_values import secrets_below, secrets_in
+from ductile.document.yaml_builder import MAX_DEPTH
+from ductile.document.yaml_scalar import exact_scalar, has_surrogates, read_scalar
 from ductile.model.json_reader import read_json
 
 _READ_BEFORE = ("include", "environment_vars")
@@ -59,7 +59,7 @@ class Overrides(Struct, frozen=True, kw_only=True):
 class _Settings(Configuration, BaseSettings):
     """The configuration as pydantic-settings sees it."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
+    model_config = SettingsConfigDict(env_prefix=OVERRIDE_PREFIX, env_nested_delimiter=OVERRIDE_DELIMITER)
 
 
 class _Source(EnvSettingsSource):
@@ -128,9 +128,9 @@ def _once(path: YamlPath, first: str, name: str) -> None:
 
 
 def _path_of(name: str, value: str, files: Any) -> YamlPath:
-    if name.count(DELIMITER) > MAX_DEPTH:
+    if name.count(OVERRIDE_DELIMITER) > MAX_DEPTH:
         raise _Refused(code="unknown_key", message=f"sets nothing: no file nests deeper than {MAX_DEPTH} levels")
-    keys = _Source(name, value).keys() or tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
+    keys = _Source(name, value).keys() or tuple(name.removeprefix(OVERRIDE_PREFIX).lower().split(OVERRIDE_DELIMITER))
     ways = list(_ways(keys, (), files))
     whole = sorted(path for path, left in ways if not left)
     if len(whole) > 1:
@@ -152,7 +152,7 @@ def _ways(keys: tuple[str, ...], at: YamlPath, files: Any) -> Iterator[tuple[Yam
     yield at, keys
     known = [(key, _plain(key)) for key in _known(at, files)]
     for count in range(1, len(keys) + 1):
-        word = _plain(DELIMITER.join(keys[:count]))  # a key may have `__` in it
+        word = _plain(OVERRIDE_DELIMITER.join(keys[:count]))  # a key may have `__` in it
         for key, plain in known:
             if plain == word:
                 yield from _ways(keys[count:], (*at, key), files)
@@ -183,7 +183,9 @@ def _unmatched(at: YamlPath, left: tuple[str, ...], files: Any) -> _Refused:
     if isinstance(there, list) or str(kind_at(at)).startswith(("list", "tuple")):
         return _Refused(code="bad_value", message=_into_list(at))
     if not left[0]:
-        return _Refused(code="unknown_key", message=f"sets nothing: it has no key where `{DELIMITER}` wants one")
+        return _Refused(
+            code="unknown_key", message=f"sets nothing: it has no key where `{OVERRIDE_DELIMITER}` wants one"
+        )
     if kind_at(at) is Any and section_at(at[:-1]) is not None:
         return _Refused(code="not_in_this_version", message=f"sets nothing: {_named(at)} is not in this version")
     known = _known(at, files)
@@ -210,7 +212,7 @@ def _into_list(at: YamlPath) -> str:
 
 
 def _variable(path: YamlPath) -> str:
-    return PREFIX + DELIMITER.join(_plain(str(part)).upper() for part in path)
+    return OVERRIDE_PREFIX + OVERRIDE_DELIMITER.join(_plain(str(part)).upper() for part in path)
 
 
 def _named(path: YamlPath) -> str:
@@ -219,7 +221,7 @@ def _named(path: YamlPath) -> str:
 
 def _value(text: str, path: YamlPath, mark: Mark, files: Any) -> Any:
     """What the text means as the value of this path."""
-    if is_torn(text):
+    if has_surrogates(text):
         raise _Refused(code="bad_value", message="is not UTF-8")
     if kind_at(path) is str:
         return text
@@ -232,13 +234,13 @@ def _value(text: str, path: YamlPath, mark: Mark, files: Any) -> Any:
 
 
 def _scalar(text: str, path: YamlPath) -> Any:
-    if wanted_at(path) is None:
+    if type_at(path) is None:
         plain = text.strip()
         if plain in NOTHING:
             return None
-        return text if is_secret_name(str(path[-1])) else _kept(text, written(plain))
+        return text if is_secret_name(str(path[-1])) else _kept(text, exact_scalar(plain))
     try:
-        value = typed(text.strip())
+        value = read_scalar(text.strip())
     except ValueError as error:
         raise _Refused(code="bad_value", message=f"is no value for {_named(path)}{_detail(path, str(error))}") from None
     return _kept(text, value)
@@ -273,20 +275,20 @@ def _layer(path: YamlPath, value: Any, variable: Variable, name: str) -> Documen
     mark = variable.mark
     place = _place(value, mark)
     if place.children is None and variable.value.strip()[:1] not in _QUOTED:
-        place = place._replace(given=Given(variable.value.strip(), (name,)))
+        place = place._replace(given=VariableText(variable.value.strip(), (name,)))
     for key in reversed(path):
         value, place = {key: value}, _at(mark, {str(key): place})
     return Document(file=mark.file, value=value, marks=Marks(place))
 
 
-def _place(value: Any, mark: Mark) -> Place:
+def _place(value: Any, mark: Mark) -> Location:
     if isinstance(value, dict):
         return _at(mark, {key: _place(member, mark) for key, member in value.items()})
     return _at(mark, [_place(member, mark) for member in value] if isinstance(value, list) else None)
 
 
-def _at(mark: Mark, children: dict[str, Place] | list[Place] | None) -> Place:
-    return Place(mark.file, mark.line, mark.column, mark.line, mark.column, plain=False, children=children)
+def _at(mark: Mark, children: dict[str, Location] | list[Location] | None) -> Location:
+    return Location(mark.file, mark.line, mark.column, mark.line, mark.column, plain=False, children=children)
 
 
 def _secrets(name: str, value: Any, text: str) -> Iterator[str]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ductile.document.fields import show
+from ductile.document.field_errors import quote_value
+from ductile.document.paths import value_at
 from ductile.document.problem import Path, Problem
-from ductile.document.redact import MASK, SHORTEST_SECRET, Redactor, is_display_secret, is_secret_name
+from ductile.document.redactor import MASK, Redactor, is_display_secret, is_secret_name
+from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
-from ductile.document.values import get
 
 
 class ProblemRedactor:
@@ -34,12 +35,12 @@ class ProblemRedactor:
         """The message without the values that are hidden by their names alone."""
         names = [part for part in path if isinstance(part, str)]
         hidden = any(map(is_secret_name, names)) or any(map(is_display_secret, names[-1:]))
-        values = set(_hidden_values(get(self._value, path), hidden=hidden)) if path else set()
-        message = Redactor(value for value in values if len(value) >= SHORTEST_SECRET).clipped(message)
+        values = set(_hidden_values(value_at(self._value, path), hidden=hidden)) if path else set()
+        message = Redactor(value for value in values if len(value) >= MIN_SECRET_CHARACTERS).clipped(message)
         for value in sorted(values, key=len, reverse=True):
-            if len(value) < SHORTEST_SECRET:  # a short one is replaced where it stands alone
+            if len(value) < MIN_SECRET_CHARACTERS:  # a short one is replaced where it stands alone
                 message = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-]|\.\w)", MASK, message)
-            message = message.replace(show(value), f"`{MASK}`")
+            message = message.replace(quote_value(value), f"`{MASK}`")
         return message
 
 

@@ -12,8 +12,8 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ductile.config.bind import Installation
 from ductile.config.compile import Compiled, compile_config
+from ductile.config.installation import Installation
 from ductile.config.lockout import NOBODY, Asker, check_operators
 from ductile.document.problem import Problem
 from ductile.errors import DuctileError, Unprocessable
@@ -58,7 +58,7 @@ class ReloadResult(Struct, frozen=True, kw_only=True):
     """What is wrong with it and keeps nothing else from working: `file:line:column: …`, quarantined plugins too."""
 
 
-class Reload(Struct, frozen=True, kw_only=True):
+class FinishedReload(Struct, frozen=True, kw_only=True):
     """A reload that is over."""
 
     cause: str
@@ -74,20 +74,20 @@ class Reload(Struct, frozen=True, kw_only=True):
         return self.new.generation != self.old.generation
 
 
-Still = Callable[[], Awaitable[bool]]
+StillnessCheck = Callable[[], Awaitable[bool]]
 """Whether the files are as they were when somebody asked for them to be read."""
 
 
-async def always() -> bool:
+async def always_still() -> bool:
     """They count as still."""
     return True
 
 
-Witness = Callable[[Reload], Awaitable[None]]
+ReloadListener = Callable[[FinishedReload], Awaitable[None]]
 """Told of every reload before its caller is answered; it must not fail."""
 
 
-class Live:
+class LiveConfig:
     """Holds the current snapshot; a reload replaces it whole."""
 
     def __init__(
@@ -110,28 +110,23 @@ class Live:
         self._clock = clock
         self._installation = installation
         self._turn = asyncio.Lock()
-        self._followers: list[Apply] = []
-        self._listeners: list[Callable[[], None]] = []
-        self._heralds: list[Callable[[], None]] = []
-        self._witnesses: list[Witness] = []
+        self._on_begin: list[Callable[[], None]] = []
+        self._on_swap: list[Apply] = []
+        self._on_finish: list[ReloadListener] = []
 
-    def follow(self, apply: Apply) -> None:
-        """Call `apply` after every swap."""
-        self._followers.append(apply)
+    def on_begin(self, call: Callable[[], None]) -> None:
+        """Call back when a reload begins."""
+        self._on_begin.append(call)
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """Call `heard` after every reload, also one that was refused or changed nothing."""
-        self._listeners.append(heard)
+    def on_swap(self, apply: Apply) -> None:
+        """Call back with the old and the new snapshot after every swap."""
+        self._on_swap.append(apply)
 
-    def before(self, heard: Callable[[], None]) -> None:
-        """Call `heard` when a reload begins."""
-        self._heralds.append(heard)
+    def on_finish(self, listener: ReloadListener) -> None:
+        """Call back after every reload, also one that was refused or changed nothing."""
+        self._on_finish.append(listener)
 
-    def witness(self, told: Witness) -> None:
-        """Tell `told` of every reload, once it is over."""
-        self._witnesses.append(told)
-
-    async def reload(self, cause: str, asker: Asker = NOBODY, *, still: Still = always) -> ReloadResult:
+    async def reload(self, cause: str, asker: Asker = NOBODY, *, still: StillnessCheck = always_still) -> ReloadResult:
         """Compile the configuration and let it serve.
 
         Raises ReloadRefused with every located problem, RestartRequired or OperatorLockedOut; all leave the old
@@ -140,8 +135,8 @@ class Live:
         """
         async with self._turn:
             old = self.snapshot
-            for heard in self._heralds:
-                heard()
+            for call in self._on_begin:
+                call()
             try:
                 result = await self._reload(asker, still)
             except FilesChanged:
@@ -150,41 +145,38 @@ class Live:
                 errors = refusal.details.get("errors", [])
                 self.last_error = {"at": rfc3339(self._clock()), "message": refusal.message, "errors": errors}
                 log.error("reload refused", cause=cause, reason=refusal.message, errors=errors)
-                await self._tell(Reload(cause=cause, old=old, new=old, refusal=refusal))
+                await self._finish(FinishedReload(cause=cause, old=old, new=old, refusal=refusal))
                 raise
             except Exception:
-                await self._tell(Reload(cause=cause, old=old, new=self.snapshot, refusal=DuctileError()))
+                await self._finish(FinishedReload(cause=cause, old=old, new=self.snapshot, refusal=DuctileError()))
                 raise
-            finally:
-                for heard in self._listeners:
-                    heard()
             self.last_error = None
             level = "info" if result.changed or cause != WATCH else "debug"
             getattr(log, level)("reloaded", cause=cause, generation=result.generation, changes=result.changes)
-            await self._tell(Reload(cause=cause, old=old, new=self.snapshot, changes=result.changes))
+            await self._finish(FinishedReload(cause=cause, old=old, new=self.snapshot, changes=result.changes))
             return result
 
-    async def _tell(self, reload: Reload) -> None:
-        for told in self._witnesses:
-            await told(reload)
+    async def _finish(self, reload: FinishedReload) -> None:
+        for listener in self._on_finish:
+            await listener(reload)
 
     async def preview(self, asker: Asker = NOBODY) -> ReloadResult:
         """What a reload would do now. Raises what it would raise; nothing is kept of it, not even an error."""
         async with self._turn:
-            return compared(self.snapshot, await self._compile(), asker, self._clock())[1]
+            return serve_or_refuse(self.snapshot, await self._compile(), asker, self._clock())[1]
 
-    async def _reload(self, asker: Asker, still: Still) -> ReloadResult:
+    async def _reload(self, asker: Asker, still: StillnessCheck) -> ReloadResult:
         old = self.snapshot
         compiled = await self._compile()
         if not await still():
             raise FilesChanged
         self.inputs = compiled.inputs
-        new, result = compared(old, compiled, asker, self._clock())
+        new, result = serve_or_refuse(old, compiled, asker, self._clock())
         if result.changed and self._installation is not None:
             await asyncio.to_thread(self._installation.record, new)
         self.snapshot = new
         if result.changed:
-            for apply in self._followers:
+            for apply in self._on_swap:
                 apply(old, new)
         return result
 
@@ -200,14 +192,14 @@ class Live:
         return replace(compiled, snapshot=self._installation.bind(compiled.snapshot))
 
 
-def compared(old: Snapshot, compiled: Compiled, asker: Asker, now: Millis) -> tuple[Snapshot, ReloadResult]:
+def serve_or_refuse(old: Snapshot, compiled: Compiled, asker: Asker, now: Millis) -> tuple[Snapshot, ReloadResult]:
     """The snapshot to serve, and what is new in it. Raises ReloadRefused, RestartRequired or OperatorLockedOut.
 
     Where nothing is new it is the old one, with the warnings as the files give rise to them now.
     """
     new = compiled.snapshot
     if new is None:
-        raise refused(compiled.problems)
+        raise reload_refusal(compiled.problems)
     if new.config_hash == old.config_hash:
         same = old if new.warnings == old.warnings else replace(old, warnings=new.warnings)
         return same, _result(same, [], changed=False)
@@ -215,7 +207,7 @@ def compared(old: Snapshot, compiled: Compiled, asker: Asker, now: Millis) -> tu
     if keys:
         raise RestartRequired(keys=keys)
     check_operators(old, new, compiled.marks, asker, now)
-    return new, _result(new, changes(old, new), changed=True)
+    return new, _result(new, changed_sections(old, new), changed=True)
 
 
 def _result(serving: Snapshot, changes: list[str], *, changed: bool) -> ReloadResult:
@@ -228,7 +220,7 @@ def _result(serving: Snapshot, changes: list[str], *, changed: bool) -> ReloadRe
     )
 
 
-def refused(problems: tuple[Problem, ...]) -> ReloadRefused:
+def reload_refusal(problems: tuple[Problem, ...]) -> ReloadRefused:
     """The error that lists every problem of a configuration."""
     errors = [problem for problem in problems if problem.severity == "error"]
     found = f"{len(errors)} errors" if len(errors) > 1 else "an error"
@@ -245,7 +237,7 @@ def fixed_keys_changed(old: Snapshot, new: Snapshot) -> list[str]:
     return keys
 
 
-def changes(old: Snapshot, new: Snapshot) -> list[str]:
+def changed_sections(old: Snapshot, new: Snapshot) -> list[str]:
     """The named parts that differ, in order."""
     names = old.sections.keys() | new.sections.keys()
     return sorted(name for name in names if old.sections.get(name) != new.sections.get(name))

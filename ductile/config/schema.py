@@ -17,19 +17,8 @@ from pydantic import (
 )
 
 from ductile.config.address_checks import check_origin, check_proxy, check_unique, read_address, read_public_url
-from ductile.config.fields import (
-    Count,
-    Duration,
-    Moment,
-    Name,
-    NotYet,
-    Size,
-    Span,
-    Text,
-    one_of,
-    whole,
-)
-from ductile.document.fields import Flag, show, wrong
+from ductile.config.field_types import Count, Duration, Moment, Name, NotYet, Size, Span, Text, one_of, whole
+from ductile.document.field_errors import Flag, quote_value, value_error
 from ductile.model.clock import Millis
 from ductile.model.output import DEFAULT_OUTPUT
 
@@ -95,8 +84,8 @@ def _owner(value: Any) -> int:
     try:
         return pwd.getpwnam(value).pw_uid
     except (KeyError, TypeError, ValueError):
-        message = f"must be a user of this machine, by name or number, not {show(value)}"
-        raise wrong(message) from None
+        message = f"must be a user of this machine, by name or number, not {quote_value(value)}"
+        raise value_error(message) from None
 
 
 def _variables(env: dict[str, str]) -> dict[str, str]:
@@ -104,12 +93,12 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
         if name in OWN_VARIABLES:
             message = f"must not set `{name}`: the gateway sets it"
         elif not _VARIABLE.fullmatch(name):
-            message = f"has {show(name)}, which is no name of a variable"
+            message = f"has {quote_value(name)}, which is no name of a variable"
         elif "\0" in value:
             message = f"has a NUL character in `{name}`"
         else:
             continue
-        raise wrong(message)
+        raise value_error(message)
     return env
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ductile.config.load import Layers
-from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.paths import value_at
+from ductile.document.redactor import is_secret_name
+from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
-from ductile.document.values import get
 from ductile.plugin.environment import ALL
 from ductile.plugin.load import Loaded
 
@@ -19,7 +20,7 @@ def collect_secrets(layers: Layers, plugins: Mapping[str, Loaded], environ: Mapp
     All tokens, what a plugin's `config_schema` marks `writeOnly`, and the secret variables that `inherit_env` names.
     """
     secrets = {*layers.secrets, *token_values(layers.value)}
-    entries = get(layers.value, ("plugins",))
+    entries = value_at(layers.value, ("plugins",))
     for name, entry in entries.items() if isinstance(entries, Mapping) else ():
         if not isinstance(entry, Mapping):
             continue
@@ -27,13 +28,13 @@ def collect_secrets(layers: Layers, plugins: Mapping[str, Loaded], environ: Mapp
         if plugin is not None and plugin.manifest is not None and plugin.manifest.config_schema is not None:
             secrets.update(write_only(plugin.manifest.config_schema, entry.get("config")))
         secrets.update(_inherited(entry.get("inherit_env"), environ))
-    secrets.update(_inherited(get(layers.value, ("service", "inherit_env")), environ))
+    secrets.update(_inherited(value_at(layers.value, ("service", "inherit_env")), environ))
     return frozenset(secrets)
 
 
 def token_values(value: Any) -> Iterator[str]:
     """The tokens as they are written, of any length and type."""
-    tokens = get(value, ("api", "auth", "tokens"))
+    tokens = value_at(value, ("api", "auth", "tokens"))
     for token in tokens if isinstance(tokens, list) else ():
         if isinstance(token, Mapping):
             yield from (text for text in texts_of(token.get("token")) if text.strip())
@@ -42,7 +43,7 @@ def token_values(value: Any) -> Iterator[str]:
 def _inherited(names: Any, environ: Mapping[str, str]) -> Iterator[str]:
     wanted = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
     for name, value in environ.items():
-        if is_secret_name(name) and len(value) >= SHORTEST_SECRET and not wanted.isdisjoint({name, ALL}):
+        if is_secret_name(name) and len(value) >= MIN_SECRET_CHARACTERS and not wanted.isdisjoint({name, ALL}):
             yield value
 
 
@@ -70,4 +71,4 @@ def _strings(value: Any) -> Iterator[str]:
         for member in value.values() if isinstance(value, Mapping) else value:
             yield from _strings(member)
     else:
-        yield from (text for text in texts_of(value) if len(text) >= SHORTEST_SECRET)
+        yield from (text for text in texts_of(value) if len(text) >= MIN_SECRET_CHARACTERS)

@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from ductile.document.redact import MASK, Redactor, is_display_secret
-from ductile.document.units import written
+from ductile.document.redactor import MASK, Redactor, is_display_secret
+from ductile.document.units import format_duration
 from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ def config_view(snapshot: Snapshot) -> Json:
 def _view(snapshot: Snapshot) -> Json:
     listen, service = snapshot.api.listen, to_builtins(snapshot.service)
     return {
-        "service": {name: written(value) if name in DURATIONS else value for name, value in service.items()},
+        "service": {name: format_duration(value) if name in DURATIONS else value for name, value in service.items()},
         "api": {
             "enabled": snapshot.api.enabled,
             "listen": listen[0] if len(listen) == 1 else list(listen),

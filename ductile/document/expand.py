@@ -11,28 +11,29 @@ from typing import Any
 
 from msgspec import Struct
 
-from ductile.document.kept import kept
-from ductile.document.marks import Given, Marks, Place
+from ductile.document.locations import Location, Marks, VariableText
+from ductile.document.memoize import memoize_by_document
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document
-from ductile.document.redact import SHORTEST_SECRET, is_secret_name
-from ductile.document.scalar import Scalar, is_torn, typed, written
+from ductile.document.redactor import is_secret_name
+from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import embedded_secrets, secrets_in, secrets_of_file
+from ductile.document.yaml_scalar import Scalar, exact_scalar, has_surrogates, read_scalar
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _READ_BEFORE = (("include",), ("environment_vars", "include"))
 """Paths that are read before variables are known."""
-_ALIKE = 0.8
+_SUGGESTION_SIMILARITY = 0.8
 """How near a variable must be to be suggested: names of the environment share many words."""
-FILE = "file:"
+FILE_PREFIX = "file:"
 """What a reference to a file begins with."""
-_LARGEST_FILE = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 """Bytes of a `${file:}`."""
 
 
-class Expanded(Struct, frozen=True, kw_only=True):
+class Expansion(Struct, frozen=True, kw_only=True):
     """A document's value with nothing left to expand. Where something could not be, the text stands as written."""
 
     value: Any
@@ -53,12 +54,12 @@ Kind = Callable[[YamlPath], type | None]
 """What a setting wants to be: `str`, `int`, `float` or `bool`; None where anything may stand."""
 
 
-def anything(path: YamlPath) -> None:
+def any_type(path: YamlPath) -> None:
     """Nothing is known of any setting."""
     del path
 
 
-def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: Kind = anything) -> Expanded:
+def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: Kind = any_type) -> Expansion:
     """The document with its `${}` replaced; `lookup` holds the variables.
 
     A scalar in quotes is text. One without is what its `kind` says. Where no kind is known it is text if a file or a
@@ -71,7 +72,7 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: K
         return still
     expander = _Expander(lookup, root, kind)
     value, place = expander.value(document.value, document.marks.root, "")
-    return Expanded(
+    return Expansion(
         value=value,
         marks=Marks(place),
         problems=tuple(expander.problems),
@@ -81,13 +82,13 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: K
     )
 
 
-@kept
-def _still(document: Document) -> Expanded | None:
+@memoize_by_document
+def _still(document: Document) -> Expansion | None:
     """A document in which nothing stands to be expanded, and so depends on nothing else; None for any other."""
     secrets: set[str] = set()
     if not _gathered(document.value, "", secrets):
         return None
-    return Expanded(value=document.value, marks=document.marks, problems=(), secrets=frozenset(secrets), used={})
+    return Expansion(value=document.value, marks=document.marks, problems=(), secrets=frozenset(secrets), used={})
 
 
 def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
@@ -129,7 +130,7 @@ class _Expander:
         self.used: dict[str, str] = {}
         self.files: list[Path] = []
 
-    def value(self, value: Any, place: Place, name: str) -> tuple[Any, Place]:
+    def value(self, value: Any, place: Location, name: str) -> tuple[Any, Location]:
         """The value expanded, and its place; `name` is the key it stands under, through lists."""
         children: Any = place.children
         if isinstance(value, str):
@@ -144,13 +145,13 @@ class _Expander:
         self.secrets.update(secrets_in(name, value))
         return value, place
 
-    def _member(self, part: str | int, value: Any, place: Place, name: str) -> tuple[Any, Place]:
+    def _member(self, part: str | int, value: Any, place: Location, name: str) -> tuple[Any, Location]:
         self._path.append(part)
         expanded = self.value(value, place, name)
         self._path.pop()
         return expanded
 
-    def _scalar(self, text: str, place: Place, name: str) -> tuple[Any, Place]:
+    def _scalar(self, text: str, place: Location, name: str) -> tuple[Any, Location]:
         result: Any = text
         expanded = text
         if "${" in text:
@@ -162,7 +163,7 @@ class _Expander:
                 expanded = result = _REFERENCE.sub(lambda found: self._one(found, place), text)
                 if place.plain:
                     result = self._typed(expanded, name)
-                    place = place._replace(given=Given(expanded, tuple(self._sources)))
+                    place = place._replace(given=VariableText(expanded, tuple(self._sources)))
             except _Unexpandable as error:
                 self.secrets.update(secrets_in(name, text))
                 self.secrets.update(one for found in _REFERENCE.finditer(text) for one in secrets_in(name, found[0]))
@@ -181,15 +182,15 @@ class _Expander:
         if kind is str:
             return text
         if kind is not None:
-            return typed(text)
-        kept = any(source.startswith(FILE) or is_secret_name(source) for source in self._sources)
-        return text if kept or is_secret_name(name) else written(text)
+            return read_scalar(text)
+        kept = any(source.startswith(FILE_PREFIX) or is_secret_name(source) for source in self._sources)
+        return text if kept or is_secret_name(name) else exact_scalar(text)
 
     def _is_read_before(self) -> bool:
         path = tuple(self._path)
         return any(path[: len(start)] == start for start in _READ_BEFORE)
 
-    def _one(self, found: re.Match[str], place: Place) -> str:
+    def _one(self, found: re.Match[str], place: Location) -> str:
         if found[0] == "$${":
             return "${"
         if found[2] is None:
@@ -197,9 +198,9 @@ class _Expander:
                 code="bad_expansion", message="`${` is not closed by `}`; write `$${` for a literal `${`"
             )
         inside = found[1]
-        if inside.startswith(FILE):
+        if inside.startswith(FILE_PREFIX):
             self._sources.append(inside)
-            return self._file(inside.removeprefix(FILE), place)
+            return self._file(inside.removeprefix(FILE_PREFIX), place)
         variable = _VARIABLE.fullmatch(inside)
         if variable is None or "${" in inside:
             wanted = "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, or `$${` for a literal `${`"
@@ -210,23 +211,23 @@ class _Expander:
     def _variable(self, name: str, default: str | None) -> str:
         value = self._lookup.get(name)
         if value is not None:
-            if is_torn(value):
+            if has_surrogates(value):
                 raise _Unexpandable(code="bad_expansion", message=f"the value of the variable {name} is not UTF-8")
             self.used[name] = value
         if value is None or (value == "" and default is not None):
             if default is None:
-                hint = did_you_mean(name, self._lookup, alike=_ALIKE) if len(name) > 1 else ""
+                hint = did_you_mean(name, self._lookup, alike=_SUGGESTION_SIMILARITY) if len(name) > 1 else ""
                 advice = f"set it, list its file under `environment_vars`, or write `${{{name}:-default}}`"
                 raise _Unexpandable(
                     code="unset_variable", message=f"the variable {name} is not set{hint or f'; {advice}'}"
                 )
             value = default
-        if len(value) >= SHORTEST_SECRET and is_secret_name(name):
+        if len(value) >= MIN_SECRET_CHARACTERS and is_secret_name(name):
             self.secrets.add(value)
         self.secrets.update(embedded_secrets(value))
         return value
 
-    def _file(self, name: str, place: Place) -> str:
+    def _file(self, name: str, place: Location) -> str:
         if not name.strip():
             raise _Unexpandable(
                 code="bad_expansion", message="`${file:}` needs a path, such as `${file:/run/secrets/token}`"
@@ -238,7 +239,7 @@ class _Expander:
                 what = "is no file" if path.exists() else "does not exist"
                 raise _Unexpandable(code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: {path} {what}")
             raw = path.read_bytes()
-            if len(raw) > _LARGEST_FILE:
+            if len(raw) > _MAX_FILE_BYTES:
                 raise _Unexpandable(
                     code="unreadable_file", message=f"`${{file:{name}}}` cannot be read: it is larger than 1 MiB"
                 )
@@ -253,6 +254,6 @@ class _Expander:
             self.secrets.update(secrets_of_file(text))
         return text
 
-    def _refuse(self, code: str, message: str, place: Place) -> None:
+    def _refuse(self, code: str, message: str, place: Location) -> None:
         mark = Mark(place.file, place.line, place.column)
         self.problems.append(Problem(code=code, message=message, path=tuple(self._path), mark=mark))

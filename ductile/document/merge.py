@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ductile.document.marks import Marks, Place
+from ductile.document.locations import Location, Marks
 from ductile.document.read import Document
 
 
@@ -16,7 +16,7 @@ def merge(first: Document, second: Document, *, append: bool = True) -> Document
     return Document(file=first.file, value=value, marks=Marks(place), problems=problems)
 
 
-def _merge(first: Any, place: Place, second: Any, over: Place, *, append: bool) -> tuple[Any, Place]:
+def _merge(first: Any, place: Location, second: Any, over: Location, *, append: bool) -> tuple[Any, Location]:
     if isinstance(first, dict) and isinstance(second, dict):
         return _merge_maps(first, place, second, over, append=append)
     ours: Any = place.children
@@ -29,8 +29,8 @@ def _merge(first: Any, place: Place, second: Any, over: Place, *, append: bool) 
 
 
 def _merge_maps(
-    first: dict[str, Any], place: Place, second: dict[str, Any], over: Place, *, append: bool
-) -> tuple[dict[str, Any], Place]:
+    first: dict[str, Any], place: Location, second: dict[str, Any], over: Location, *, append: bool
+) -> tuple[dict[str, Any], Location]:
     ours: Any = place.children
     theirs: Any = over.children
     values, places = dict(first), dict(ours)

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from ductile.document.build import Builder, Refused
-from ductile.document.marks import Marks, Place, start_of
+from ductile.document.locations import Location, Marks, start_of_file
 from ductile.document.problem import Mark, Problem
+from ductile.document.yaml_builder import Builder, UnreadableDocument
 
 KNOWN_FILES = 2048
 
@@ -73,12 +73,12 @@ def _read(text: str, file: str) -> Document:
     try:
         builder = Builder(text, file)
         value, place = builder.build()
-    except Refused as refused:
+    except UnreadableDocument as refused:
         return _empty(file, refused.problem)
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        from ductile.document.explain import explain  # noqa: PLC0415 - its patterns take long to compile
+        from ductile.document.yaml_errors import explain_yaml_error  # noqa: PLC0415 - its patterns take long to compile
 
-        line, column, message = explain(error, text)
+        line, column, message = explain_yaml_error(error, text)
         return _empty(file, Problem(code="yaml", message=message, mark=Mark(file, line, column)))
     if value is None:
         value, place = {}, place._replace(children={})
@@ -87,7 +87,7 @@ def _read(text: str, file: str) -> Document:
     return Document(file=file, value=value, marks=Marks(place), problems=tuple(builder.problems))
 
 
-def _without_extensions(value: dict[str, Any], place: Place) -> tuple[dict[str, Any], Place]:
+def _without_extensions(value: dict[str, Any], place: Location) -> tuple[dict[str, Any], Location]:
     children: Any = place.children
     kept = [key for key in value if not key.startswith("x-")]
     return {key: value[key] for key in kept}, place._replace(children={key: children[key] for key in kept})
@@ -98,4 +98,4 @@ def _unread(file: str, code: str, message: str) -> Document:
 
 
 def _empty(file: str, problem: Problem) -> Document:
-    return Document(file=file, value={}, marks=Marks(start_of(file)), problems=(problem,))
+    return Document(file=file, value={}, marks=Marks(start_of_file(file)), problems=(problem,))

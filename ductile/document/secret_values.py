@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from ductile.document.redact import SHORTEST_SECRET, is_secret_name
+from ductile.document.redactor import is_secret_name
+from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
 
 _PAYLOAD_PATH = re.compile(r"\{?(payload|context|config)\.[\w.-]+\}?")
 """The value of a `with` or `baggage` entry: it names a secret, and is none."""
@@ -82,7 +83,7 @@ def secrets_below(name: str, value: Any) -> Iterator[str]:
 def _passwords(user: str, password: str) -> Iterator[str]:
     """The password as it is written and as it is meant; a short one only beside its user, or half of a text goes."""
     for name, secret in {(user, password), (unquote(user), unquote(password))}:
-        if len(secret) >= SHORTEST_SECRET:
+        if len(secret) >= MIN_SECRET_CHARACTERS:
             yield secret
         elif secret:
             yield f"{name}:{secret}@"
@@ -90,5 +91,5 @@ def _passwords(user: str, password: str) -> Iterator[str]:
 
 
 def _long(text: str) -> Iterator[str]:
-    if len(text) >= SHORTEST_SECRET:
+    if len(text) >= MIN_SECRET_CHARACTERS:
         yield text

@@ -50,7 +50,7 @@ def duration(text: object) -> Millis:
     return millis
 
 
-def written(millis: Millis) -> str:
+def format_duration(millis: Millis) -> str:
     """A length of time as `duration` reads it: `1d`, `1h30m`, `500ms`, `0`."""
     rest, parts = millis, []
     for unit in ("d", "h", "m", "s", "ms"):

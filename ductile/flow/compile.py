@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ductile.document.content import KEPT
 from ductile.document.problem import Path, Problem
+from ductile.document.value_key import MAX_CACHED_RESULTS
 from ductile.flow.baggage import parse_claims
 from ductile.flow.call_order import called_pipelines, order_callees_first
 from ductile.flow.command_references import PluginCommands, check_uses, split_uses
@@ -143,7 +143,7 @@ def _compile(model: PipelineModel, callees: tuple[_CompiledPipeline, ...]) -> _C
     return _compile_model(model, callees) if text is None else _compile_source(text, callees)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED_RESULTS)
 def _compile_source(text: bytes, callees: tuple[_CompiledPipeline, ...]) -> _CompiledPipeline:
     return _compile_model(pipeline_from_source(text), callees)
 
@@ -170,7 +170,7 @@ def _lint(compiled: _CompiledPipeline, emits: EmittedNames) -> tuple[Problem, ..
     return _lint_emitted(compiled, tuple((key, frozenset(emits[key])) for key in sorted(commands) if key in emits))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED_RESULTS)
 def _lint_emitted(
     compiled: _CompiledPipeline, emits: tuple[tuple[tuple[str, str], frozenset[str]], ...]
 ) -> tuple[Problem, ...]:

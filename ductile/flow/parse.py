@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from ductile.document.content import KEPT, content, restored
 from ductile.document.problem import Path, Problem
+from ductile.document.value_key import MAX_CACHED_RESULTS, restore_value, value_key
 from ductile.flow.dsl import PipelineModel
 
 MAX_NESTING: Final = 32
@@ -27,7 +27,7 @@ def parse_pipelines(raw: Sequence[Any], at: Path = ("pipelines",)) -> tuple[list
     problems: list[Problem] = []
     for index, one in enumerate(raw):
         place = (*at, index)
-        text = content(one)
+        text = value_key(one)
         model, found = _move_to(_parse_value(one), place) if text is None else _parse_source_at(text, place)
         if model is not None:
             models.append(model)
@@ -44,7 +44,7 @@ def pipeline_from_source(text: bytes) -> PipelineModel:
     return model
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED_RESULTS)
 def _parse_source_at(text: bytes, place: Path) -> ParseResult:
     return _move_to(_parse_source(text), place)
 
@@ -56,9 +56,9 @@ def _move_to(read: ParseResult, place: Path) -> ParseResult:
     return model.at_path(place) if model is not None else None, tuple(problems)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED_RESULTS)
 def _parse_source(text: bytes) -> ParseResult:
-    model, found = _parse_value(restored(text))
+    model, found = _parse_value(restore_value(text))
     if model is not None:
         model._source = text  # noqa: SLF001  # private attributes of a frozen model
     return model, found

@@ -2,7 +2,7 @@
 
 import orjson
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.http.job_json import Json
 from ductile.model.clock import rfc3339
 from ductile.model.job import State

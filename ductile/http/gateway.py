@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from ductile.config.reload import Live
+from ductile.config.reload import LiveConfig
 from ductile.http.document_cache import DocumentCache
 from ductile.model.clock import Clock, Millis
 from ductile.observe.journal import Feed
@@ -50,7 +50,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     """What the handlers work with."""
 
     store: Store
-    live: Live
+    live: LiveConfig
     lock: StateLock
     control: GatewayControl
     waiters: Waiters

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from msgspec.structs import replace
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.document.vault import Unsealable, Vault, is_sealed
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.event import Event

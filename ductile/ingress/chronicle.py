@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from ductile import __version__
-from ductile.config.reload import Live, Reload
+from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.journal import Kind
 from ductile.model.order import Note
 from ductile.model.snapshot import Snapshot
@@ -24,14 +24,14 @@ class Chronicle:
     task: asyncio.Task[None] | None = None
     """None: it works when it is told of something."""
 
-    def __init__(self, store: Store, live: Live) -> None:
+    def __init__(self, store: Store, live: LiveConfig) -> None:
         self._store = store
         self._live = live
 
     async def start(self) -> None:
         """Write that the gateway serves, and what cannot run; then write of each reload."""
         snapshot = self._live.snapshot
-        self._live.witness(self.told)
+        self._live.on_finish(self.told)
         started = Note(kind=Kind.GATEWAY_STARTED, data={"version": __version__, "generation": snapshot.generation})
         await self._write(started, *quarantines(None, snapshot))
 
@@ -42,7 +42,7 @@ class Chronicle:
         """Write that the gateway stops."""
         await self._write(Note(kind=Kind.GATEWAY_STOPPING))
 
-    async def told(self, reload: Reload) -> None:
+    async def told(self, reload: FinishedReload) -> None:
         """Write of a reload, and of the plugins that it took away or brought back."""
         await self._write(reloaded(reload), *quarantines(reload.old, reload.new))
 
@@ -54,7 +54,7 @@ class Chronicle:
             log.error("not journalled", kinds=kinds, reason=unavailable.message)
 
 
-def reloaded(reload: Reload) -> Note:
+def reloaded(reload: FinishedReload) -> Note:
     """What the journal keeps of a reload. Of its errors it keeps how many: they may quote what they found."""
     if reload.refusal is not None:
         errors = len(reload.refusal.details.get("errors", ()))

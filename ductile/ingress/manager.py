@@ -5,7 +5,7 @@ import time
 
 import structlog
 
-from ductile.config.reload import Live, Reload
+from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.snapshot import Snapshot
 from ductile.observe.notify import Notifier
 from ductile.store.errors import StoreClosed, StoreUnavailable
@@ -21,7 +21,7 @@ class ServiceManager:
     A disk that is full does not end that: no restart would mend it, and `/readyz` says so.
     """
 
-    def __init__(self, notifier: Notifier, store: Store, live: Live) -> None:
+    def __init__(self, notifier: Notifier, store: Store, live: LiveConfig) -> None:
         self._notifier = notifier
         self._store = store
         self._live = live
@@ -30,8 +30,8 @@ class ServiceManager:
 
     async def start(self) -> None:
         """Say that the gateway is ready, and begin to give signs of life."""
-        self._live.before(self._reloading)
-        self._live.witness(self._reloaded)
+        self._live.on_begin(self._reloading)
+        self._live.on_finish(self._reloaded)
         self._notifier.tell(READY=1, STATUS=status(self._live.snapshot))
         if self._notifier.watchdog is not None:
             self.task = asyncio.create_task(self._live_on(self._notifier.watchdog / 2), name="watchdog")
@@ -50,7 +50,7 @@ class ServiceManager:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._notifier.tell(RELOADING=1, MONOTONIC_USEC=now, STATUS="Reading the configuration")
 
-    async def _reloaded(self, reload: Reload) -> None:
+    async def _reloaded(self, reload: FinishedReload) -> None:
         refused = "The last reload was refused. " if reload.refusal else ""
         self._notifier.tell(READY=1, STATUS=refused + status(reload.new))
 

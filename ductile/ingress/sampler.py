@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ductile.config.reload import Live, Reload
+from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.clock import Clock
 from ductile.model.snapshot import Snapshot
 from ductile.observe.metrics import Metrics
@@ -15,7 +15,7 @@ EVERY = 1.0
 class Sampler:
     """Listens to store and reloads, and asks the event loop for a wake-up every second to see when it comes."""
 
-    def __init__(self, metrics: Metrics, store: Store, live: Live, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, store: Store, live: LiveConfig, clock: Clock) -> None:
         self._metrics = metrics
         self._store = store
         self._live = live
@@ -26,7 +26,7 @@ class Sampler:
     async def start(self) -> None:
         """Begin to listen and to sample."""
         self._store.watch(self._metrics.committed)
-        self._live.witness(self._reloaded)
+        self._live.on_finish(self._reloaded)
         self.task = asyncio.create_task(self._run(), name="sampler")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -38,7 +38,7 @@ class Sampler:
             self.task.cancel()
             await asyncio.wait({self.task})
 
-    async def _reloaded(self, reload: Reload) -> None:
+    async def _reloaded(self, reload: FinishedReload) -> None:
         result = "refused" if reload.refusal else "changed" if reload.changed else "unchanged"
         self._metrics.reloaded(result, self._clock() / 1000)
 

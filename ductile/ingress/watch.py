@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import structlog
 
-from ductile.config.reload import WATCH, FilesChanged, Live
+from ductile.config.reload import WATCH, FilesChanged, FinishedReload, LiveConfig
 from ductile.errors import DuctileError
 from ductile.ingress.sight import Folders, Sight, look
 from ductile.model.snapshot import Snapshot
@@ -54,7 +54,7 @@ def awatch(*folders: Path, **how: Any) -> AsyncGenerator[set[FileChange], None]:
 class Watch:
     """Watches while the configuration says so, and follows what it is made of."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: LiveConfig) -> None:
         self._live = live
         self._news = asyncio.Event()
         """The configuration was read anew, or it is to stop watching."""
@@ -66,8 +66,11 @@ class Watch:
 
     async def start(self) -> None:
         """Begin to watch."""
-        self._live.listen(self._news.set)
+        self._live.on_finish(self._notice_reload)
         self.task = asyncio.create_task(self._run(), name="watch")
+
+    async def _notice_reload(self, _reload: FinishedReload) -> None:
+        self._news.set()
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
         """Follow a reload: what it read is looked at when it is over."""

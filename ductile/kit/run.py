@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ductile.document.problem import Mark, Problem
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.errors import BadPayload, BadPlugin
 from ductile.kit.request import Ask

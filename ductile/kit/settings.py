@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from ductile.document.fields import wrong
+from ductile.document.field_errors import value_error
 from ductile.document.problem import did_you_mean
 from ductile.document.read import read_document
 from ductile.kit.errors import BadSettings
@@ -22,7 +22,7 @@ def _inside(path: str) -> str:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
         message = f"must be a path inside the scratch folder, without `..`, not {path!r}"
-        raise wrong(message)
+        raise value_error(message)
     return path
 
 

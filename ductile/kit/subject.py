@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ductile.config.secrets import write_only
 from ductile.document.problem import Problem, did_you_mean
-from ductile.document.redact import Redactor, is_secret_name
+from ductile.document.redactor import Redactor, is_secret_name
 from ductile.document.secret_values import secrets_in
 from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ductile.document.problem import did_you_mean
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.cases import answers, ending, repeat, robust, warm, whole
 from ductile.kit.cases.talk import Lab, Talk, answered

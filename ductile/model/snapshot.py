@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.document.vault import Vault
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph

@@ -16,7 +16,7 @@ import orjson
 import structlog
 from msgspec import Struct
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.errors import Unavailable
 from ductile.model.clock import rfc3339
 from ductile.model.journal import Entry, Kind

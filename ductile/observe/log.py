@@ -8,7 +8,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ductile.document.override import is_override
+from ductile.document.override_names import is_override
 from ductile.model.snapshot import Plugin
 
 ALL = "all"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ductile.document.fields import Flag
+from ductile.document.field_errors import Flag
 from ductile.document.problem import Path
 from ductile.model.manifest import CommandType
 from ductile.model.program import TEXT

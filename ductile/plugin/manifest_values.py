@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from ductile.document.fields import show, wrong
+from ductile.document.field_errors import quote_value, value_error
 from ductile.document.units import duration
 from ductile.model.clock import Millis
 from ductile.model.manifest import CommandType
@@ -17,8 +17,8 @@ def _text(value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
     hint = "; put quotes around it" if isinstance(value, int | float) else ""
-    message = f"must be text, not {show(value) if value != '' else 'empty'}{hint}"
-    raise wrong(message)
+    message = f"must be text, not {quote_value(value) if value != '' else 'empty'}{hint}"
+    raise value_error(message)
 
 
 def _description(value: Any) -> str:
@@ -32,8 +32,8 @@ def _version(value: Any) -> str:
 def _name(value: Any) -> str:
     name = _text(value)
     if not NAME.fullmatch(name):
-        message = f"cannot be {show(name)}: names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
-        raise wrong(message)
+        message = f"cannot be {quote_value(name)}: names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
+        raise value_error(message)
     return name
 
 
@@ -41,7 +41,7 @@ def _plugin_name(value: Any) -> str:
     name = _name(value)
     if name in RESERVED_NAMES:
         message = f"cannot be `{name}`, which is reserved"
-        raise wrong(message)
+        raise value_error(message)
     return name
 
 
@@ -50,8 +50,8 @@ def exactly(wanted: str | int, hint: str = "") -> BeforeValidator:
 
     def check(value: Any) -> str | int:
         if value != wanted or isinstance(value, bool):
-            message = f"must be `{wanted}`, not {show(value)}{hint}"
-            raise wrong(message)
+            message = f"must be `{wanted}`, not {quote_value(value)}{hint}"
+            raise value_error(message)
         return wanted
 
     return BeforeValidator(check)
@@ -61,38 +61,38 @@ def command_type(value: Any) -> CommandType:
     """`read` or `write`."""
     if value in tuple(CommandType):
         return CommandType(value)
-    message = f"must be `read` or `write`, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `read` or `write`, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def lifecycle_of(value: Any) -> str:
     """`spawn` or `persistent`."""
     if value in ("spawn", "persistent"):
         return str(value)
-    message = f"must be `spawn` or `persistent`, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `spawn` or `persistent`, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def _output(value: Any) -> str:
     if value in OUTPUTS:
         return str(value)
-    message = f"must be `json` or `text`, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `json` or `text`, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def status_of(value: Any) -> str:
     """`ok` or `error`."""
     if value in ("ok", "error"):
         return str(value)
-    message = f"must be `ok` or `error`, not {show(value)}"
-    raise wrong(message)
+    message = f"must be `ok` or `error`, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def _stdin(value: Any) -> str:
     if isinstance(value, str):
         return value
-    message = f"must be text such as `{{payload.text}}` in quotes, not {show(value)}"
-    raise wrong(message)
+    message = f"must be text such as `{{payload.text}}` in quotes, not {quote_value(value)}"
+    raise value_error(message)
 
 
 def _duration(value: Any) -> Millis:
@@ -100,10 +100,10 @@ def _duration(value: Any) -> Millis:
         millis = duration(value)
     except ValueError as error:
         message = f"must be a duration: {error}"
-        raise wrong(message) from None
+        raise value_error(message) from None
     if millis == 0:
         message = "must be longer than 0"
-        raise wrong(message)
+        raise value_error(message)
     return millis
 
 
@@ -111,15 +111,15 @@ def not_yet(value: Any) -> Any:
     """Refuses a key of a later version."""
     del value
     message = "is not in this version"
-    raise wrong(message, "not_in_this_version")
+    raise value_error(message, "not_in_this_version")
 
 
 def _value_name(value: Any) -> str:
     name = _text(value)
     first, *rest = name.split(".")
     if first != "payload" or not all(part == "*" or part.replace("_", "").replace("-", "").isalnum() for part in rest):
-        message = f"must be a payload name such as `payload.url`, not {show(value)}"
-        raise wrong(message)
+        message = f"must be a payload name such as `payload.url`, not {quote_value(value)}"
+        raise value_error(message)
     return name
 
 
@@ -128,8 +128,8 @@ def _schema(value: Any) -> Mapping[str, Any] | None:
         return {} if value else {"not": {}}
     if value is None or isinstance(value, Mapping):
         return value
-    message = f"must be a JSON Schema, or a map such as {{url: string}}, not {show(value)}"
-    raise wrong(message)
+    message = f"must be a JSON Schema, or a map such as {{url: string}}, not {quote_value(value)}"
+    raise value_error(message)
 
 
 _NOT_BLANK = {"type": "string", "pattern": r"\S"}

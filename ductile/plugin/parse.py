@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ductile.document.fields import show
-from ductile.document.kept import kept
-from ductile.document.marks import Marks
+from ductile.document.field_errors import quote_value
+from ductile.document.locations import Marks
+from ductile.document.memoize import memoize_by_document
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
 from ductile.model.manifest import Command, FactOutput, Manifest
@@ -24,7 +24,7 @@ MEANINGLESS = ("stopwatch",)
 """Published manifest keys without a meaning here: each a warning, not an error."""
 
 
-@kept
+@memoize_by_document
 def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, ...]]:
     """The manifest, if nothing is wrong with it; a warning alone does not take it away.
 
@@ -34,7 +34,7 @@ def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, 
     if document.problems:
         return None, document.problems
     if not isinstance(value, Mapping):
-        message = f"a manifest is a map of keys, not {show(value)}"
+        message = f"a manifest is a map of keys, not {quote_value(value)}"
         return None, (Problem(code="bad_value", message=message, mark=marks.of(())),)
     problems = [*_across(value, marks)]
     try:
@@ -130,7 +130,7 @@ def _problem(error: ErrorDetails, marks: Marks) -> Problem:
         return _located("missing", f"{part.noun} needs `{name}`", path, marks)
     if kind in ("model_type", "list_type", "dict_type"):
         wanted = "a list" if kind == "list_type" else "a map of keys"
-        return _located("bad_value", f"{_named(path)} must be {wanted}, not {show(error['input'])}", path, marks)
+        return _located("bad_value", f"{_named(path)} must be {wanted}, not {quote_value(error['input'])}", path, marks)
     message = error.get("ctx", {}).get("message", error["msg"])
     return _located(kind, f"{_named(path)} {message}", path, marks)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ductile.document.fields import show
+from ductile.document.field_errors import quote_value
 from ductile.model.program import ArgumentGroup, ExitCode, Program, Reference, Template
 from ductile.plugin.argument_template import literal_start, parse_reference, parse_template, references
 from ductile.plugin.manifest import ExitCodeEntry
@@ -57,15 +57,17 @@ def read_argument(value: Any) -> Template:
         return (str(value),)
     if not isinstance(value, str):
         quotes = "; put quotes around it" if isinstance(value, bool) else ""
-        message = f"must be text, not {show(value)}{quotes}"
+        message = f"must be text, not {quote_value(value)}{quotes}"
         raise ValueError(message)  # noqa: TRY004 - the caller's word for every mistake in a manifest
     template = parse_template(value) or ("",)
     start = literal_start(template)
     if any(len(reference.path) == 1 for reference in references(template)):
-        message = f"cannot be {show(value)}: an argument holds single values, as in `{{payload.host}}`"
+        message = f"cannot be {quote_value(value)}: an argument holds single values, as in `{{payload.host}}`"
         raise ValueError(message)
     if len(template) > 1 and (start == "-" or (start.startswith("--") and "=" not in start)):
-        message = f"cannot be {show(value)}: a value may not name an option; write it as `--option={{payload.value}}`"
+        message = (
+            f"cannot be {quote_value(value)}: a value may not name an option; write it as `--option={{payload.value}}`"
+        )
         raise ValueError(message)
     return template
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ductile.document.problem import Path, Problem, did_you_mean
-from ductile.document.redact import is_secret_name
+from ductile.document.redactor import is_secret_name
 from ductile.model.program import TEXT, Reference
 from ductile.plugin.argument_template import parse_template, references
 from ductile.plugin.errors import BadSchema

@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from ductile.document.content import KEPT, content, restored
 from ductile.document.problem import Path, did_you_mean
+from ductile.document.value_key import MAX_CACHED_RESULTS, restore_value, value_key
 from ductile.model.snapshot import Invalid, Validator
 from ductile.plugin.errors import BadSchema
 
@@ -79,13 +79,13 @@ def compile_validator(schema: Mapping[str, Any]) -> Validator:
 
     The same schema gives the same check.
     """
-    text = content(schema)
+    text = value_key(schema)
     return _compiled(schema) if text is None else _known(text)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED_RESULTS)
 def _known(text: bytes) -> Validator:
-    return _compiled(restored(text))
+    return _compiled(restore_value(text))
 
 
 def _compiled(schema: Mapping[str, Any]) -> Validator:

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from ductile.document.replace import replace_file
+from ductile.document.atomic_write import replace_file
 
 _PRIVATE = 0o600
 

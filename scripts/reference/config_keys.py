@@ -7,8 +7,8 @@ from typing import Any
 from markdown import code, kind, table
 
 from ductile.config.json_schema import config_schema
-from ductile.config.legacy import TABLE
-from ductile.document.units import written
+from ductile.config.old_spellings import TABLE
+from ductile.document.units import format_duration
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import RESERVED_KEYS, STEP_FORMS
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS
@@ -89,8 +89,8 @@ def manifest() -> str:
 
 def default_timeouts() -> str:
     """How long a command may take where nothing is set."""
-    rows = [(code(name), code(written(millis))) for name, millis in DEFAULT_TIMEOUTS.items()]
-    return table(("command", "timeout"), [*rows, ("any other", code(written(DEFAULT_TIMEOUT)))])
+    rows = [(code(name), code(format_duration(millis))) for name, millis in DEFAULT_TIMEOUTS.items()]
+    return table(("command", "timeout"), [*rows, ("any other", code(format_duration(DEFAULT_TIMEOUT)))])
 
 
 def old_spellings() -> str:

@@ -17,7 +17,7 @@ from ductile import parts
 from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.describe.openapi import openapi
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.http.gateway import Gateway

@@ -17,7 +17,7 @@ from ductile.config.errors import (
     SetInSeveral,
 )
 from ductile.config.load import load_layers
-from ductile.document.literal import New
+from ductile.document.yaml_write import NewValue
 from ductile.errors import DuctileError
 from ductile.model.route import Matcher
 
@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def set_(folder: Path, setting: str, value: object, environ: Mapping[str, str] | None = None, **more: str) -> Edit:
-    return plan_set(folder / "config.yaml", environ or {}, setting, New(value), **more)  # type: ignore[arg-type]
+    return plan_set(folder / "config.yaml", environ or {}, setting, NewValue(value), **more)  # type: ignore[arg-type]
 
 
 def unset(folder: Path, setting: str, environ: Mapping[str, str] | None = None, **more: str) -> Edit:

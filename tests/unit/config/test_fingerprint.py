@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from ductile.config.digest import file_digest
-from ductile.config.fingerprint import sections
+from ductile.config.fingerprint import section_hashes
 from ductile.config.instances import Instances
 from ductile.config.schema import Configuration, Section
 from ductile.model.snapshot import Snapshot
@@ -159,7 +159,7 @@ def test_every_section_of_the_model_counts() -> None:
         shares: list[Limits] = Field(default_factory=list)
 
     def hashes(**given: object) -> dict[str, str]:
-        return sections(WithLimits.model_validate(given), Instances(), {})
+        return section_hashes(WithLimits.model_validate(given), Instances(), {})
 
     default = hashes()
     assert hashes(limits={"rate": 2})["limits"] != default["limits"]

@@ -5,7 +5,7 @@ from msgspec.structs import fields, replace
 from support.web import SECRET, plugin, snapshot
 
 from ductile.describe.config_view import DURATIONS, config_view
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.document.units import duration
 from ductile.model.snapshot import EventRoute, Service, Snapshot, Unusable
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ductile.dispatch.judge import STDERR_SHOWN, Judged, judge
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.model.job import Outcome
 from ductile.plugin.runner.call import Execution, Stop
 

@@ -6,7 +6,7 @@ import pytest
 
 from ductile.dispatch.judge import Judged
 from ductile.dispatch.program_verdict import judge_program
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.model.job import Outcome
 from ductile.model.program import ExitCode, Program
 from ductile.plugin.runner.call import Execution, Stop

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.document.expand import Expanded, expand
+from ductile.document.expand import Expansion, expand
 from ductile.document.read import read_text
 
 
 def expanded(
     text: str, variables: dict[str, str] | None = None, *, root: Path = Path("/"), file: str = "x"
-) -> Expanded:
+) -> Expansion:
     return expand(read_text(text, file=file), variables or {}, root=root)
 
 
-def only(result: Expanded) -> str:
+def only(result: Expansion) -> str:
     (problem,) = result.problems
     return str(problem)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.document.build import MAX_DEPTH
 from ductile.document.read import Document, read_document, read_text
+from ductile.document.yaml_builder import MAX_DEPTH
 
 
 def read(text: str) -> Document:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ductile.document.units import duration, size, written
+from ductile.document.units import duration, format_duration, size
 
 UNITS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
@@ -93,5 +93,5 @@ def test_what_is_no_size_is_refused_with_examples(text: object) -> None:
     [(0, "0"), (1, "1ms"), (1_500, "1s500ms"), (60_000, "1m"), (5_400_000, "1h30m"), (90_061_001, "1d1h1m1s1ms")],
 )
 def test_a_length_of_time_is_written_so_that_it_reads_the_same(millis: int, text: str) -> None:
-    assert written(millis) == text
+    assert format_duration(millis) == text
     assert duration(text) == millis

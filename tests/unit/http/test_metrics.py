@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from support.web import Web
 
-from ductile.config.reload import Reload, ReloadRefused
+from ductile.config.reload import FinishedReload, ReloadRefused
 from ductile.errors import Unavailable
 from ductile.ingress import sampler as module
 from ductile.ingress.sampler import Sampler
@@ -153,7 +153,7 @@ async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
 ) -> None:
     monkeypatch.setattr(module, "EVERY", 0.001)
     told: list[Any] = []
-    live: Any = type("Live", (), {"witness": lambda _self, heard: told.append(heard)})()
+    live: Any = type("LiveConfig", (), {"witness": lambda _self, heard: told.append(heard)})()
     sampler = Sampler(web.gateway.metrics, web.store, live, web.clock)
     await sampler.start()
     sampled = asyncio.Event()
@@ -163,9 +163,9 @@ async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
     await web.post("/plugin/echo/poll")
     old, new = web.live.snapshot, replace(web.live.snapshot, generation=2)
     for reload in (
-        Reload(cause="api", old=old, new=new),
-        Reload(cause="api", old=new, new=new),
-        Reload(cause="api", old=new, new=new, refusal=ReloadRefused(found="an error", errors=[])),
+        FinishedReload(cause="api", old=old, new=new),
+        FinishedReload(cause="api", old=new, new=new),
+        FinishedReload(cause="api", old=new, new=new, refusal=ReloadRefused(found="an error", errors=[])),
     ):
         await told[0](reload)
     await sampler.stop()

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 from support.web import SECRET, Web
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.http.surfaces.pipeline_definitions import DRY_RUN_SCHEMA, PIPELINE_SCHEMA
 
 

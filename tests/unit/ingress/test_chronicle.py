@@ -12,7 +12,7 @@ from support.dispatch import FaultyStore
 from support.web import SECRET, snapshot
 
 from ductile import __version__
-from ductile.config.reload import Live, Reload, ReloadRefused, RestartRequired
+from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused, RestartRequired
 from ductile.ingress.chronicle import Chronicle, quarantines, reloaded
 from ductile.model.snapshot import Snapshot, Unusable
 from ductile.store.meta import set_paused
@@ -20,21 +20,21 @@ from ductile.store.meta import set_paused
 OLD = snapshot()
 
 
-def told(reload: Reload) -> tuple[str, Any]:
+def told(reload: FinishedReload) -> tuple[str, Any]:
     note = reloaded(reload)
     return note.kind.value, note.data
 
 
 def test_a_reload_is_kept_with_what_changed() -> None:
     new = replace(OLD, generation=2)
-    assert told(Reload(cause="api", old=OLD, new=new, changes=["plugins.echo"])) == (
+    assert told(FinishedReload(cause="api", old=OLD, new=new, changes=["plugins.echo"])) == (
         "config.reloaded",
         {"cause": "api", "generation": 2, "changed": True, "changes": ["plugins.echo"]},
     )
 
 
 def test_a_reload_that_changed_nothing_says_so() -> None:
-    assert told(Reload(cause="signal", old=OLD, new=OLD)) == (
+    assert told(FinishedReload(cause="signal", old=OLD, new=OLD)) == (
         "config.reloaded",
         {"cause": "signal", "generation": 1, "changed": False, "changes": []},
     )
@@ -42,14 +42,14 @@ def test_a_reload_that_changed_nothing_says_so() -> None:
 
 def test_of_a_refused_reload_the_errors_are_counted_and_not_quoted() -> None:
     refusal = ReloadRefused(found="2 errors", errors=[{"message": "`hunter2` is bad"}, {"message": "no"}])
-    kind, data = told(Reload(cause="api", old=OLD, new=OLD, refusal=refusal))
+    kind, data = told(FinishedReload(cause="api", old=OLD, new=OLD, refusal=refusal))
     assert (kind, data["errors"], data["cause"]) == ("config.refused", 2, "api")
     assert "2 errors" in data["message"]
     assert b"hunter2" not in orjson.dumps(data)
 
 
 def test_a_change_that_needs_a_restart_is_kept_as_refused() -> None:
-    kind, data = told(Reload(cause="api", old=OLD, new=OLD, refusal=RestartRequired(keys=["api.listen"])))
+    kind, data = told(FinishedReload(cause="api", old=OLD, new=OLD, refusal=RestartRequired(keys=["api.listen"])))
     assert (kind, data["errors"]) == ("config.refused", 0)
     assert "api.listen" in data["message"]
 
@@ -91,7 +91,7 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
 
 
 async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tmp_path: Path) -> None:
-    live = Live(OLD, tmp_path, {}, lambda: 1)
+    live = LiveConfig(OLD, tmp_path, {}, lambda: 1)
     chronicle = Chronicle(store, live)
     await chronicle.start()
     with pytest.raises(ReloadRefused):  # there is no configuration at this place
@@ -104,11 +104,11 @@ async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tm
 
 
 async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: FaultyStore, tmp_path: Path) -> None:
-    chronicle = Chronicle(store, Live(OLD, tmp_path, {}, lambda: 1))
+    chronicle = Chronicle(store, LiveConfig(OLD, tmp_path, {}, lambda: 1))
     store.broken = {"journal_all"}
     with capture_logs() as logs:
         await chronicle.start()
-        await chronicle.told(Reload(cause="api", old=OLD, new=OLD))
+        await chronicle.told(FinishedReload(cause="api", old=OLD, new=OLD))
         await chronicle.stop()
     assert [line["kinds"] for line in logs if line["event"] == "not journalled"] == [
         ["gateway.started", "plugin.quarantined"],

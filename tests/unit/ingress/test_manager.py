@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from support.dispatch import FaultyStore
 from support.web import snapshot
 
-from ductile.config.reload import Live, Reload, ReloadRefused
+from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused
 from ductile.ingress.manager import ServiceManager, status
 from ductile.observe.notify import Notifier
 
@@ -42,8 +42,8 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
     await store.close()
 
 
-def live(folder: Path) -> Live:
-    return Live(snapshot(), folder, {}, lambda: 1)
+def live(folder: Path) -> LiveConfig:
+    return LiveConfig(snapshot(), folder, {}, lambda: 1)
 
 
 async def test_it_says_ready_reloading_ready_and_stopping(store: FaultyStore, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_reload_that_was_accepted_says_what_serves(store: FaultyStore, t
     told, old = Told(), snapshot()
     manager = ServiceManager(told, store, live(tmp_path))
     new = replace(old, generation=2, unusable={})
-    await manager._reloaded(Reload(cause="api", old=old, new=new))  # noqa: SLF001 - as a reload would tell it
+    await manager._reloaded(FinishedReload(cause="api", old=old, new=new))  # noqa: SLF001 - as a reload would tell it
     assert told.said == [{"READY": 1, "STATUS": "Serving generation 2: 2 plugins"}]
     assert status(new) == "Serving generation 2: 2 plugins"
 

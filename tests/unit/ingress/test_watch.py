@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from support.web import snapshot
 from watchfiles import Change, awatch
 
-from ductile.config.reload import FilesChanged, Live, ReloadRefused
+from ductile.config.reload import FilesChanged, LiveConfig, ReloadRefused
 from ductile.ingress import watch
 from ductile.ingress.sight import Sight, look
 from ductile.ingress.watch import Wakes, Watch
@@ -32,10 +32,10 @@ class FakeLive:
         self.asked = asyncio.Event()
         self.hears: asyncio.AbstractEventLoop
         self.waits = False
-        self._heard: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[object], Awaitable[None]]] = []
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._heard.append(heard)
+    def on_finish(self, listener: Callable[[object], Awaitable[None]]) -> None:
+        self._listeners.append(listener)
 
     async def reload(self, cause: str, *, still: Callable[[], Awaitable[bool]]) -> None:
         self.reading()
@@ -46,18 +46,18 @@ class FakeLive:
         self.inputs = self.read()
         self.reloads.append(cause)
         self.waits = False
-        self.heard()
+        await self.finish()
         if self.refuses:
             raise ReloadRefused(found="an error")
 
-    def heard(self) -> None:
+    async def finish(self) -> None:
         self.asked.set()
-        for heard in self._heard:
-            heard()
+        for listener in self._listeners:
+            await listener(None)
 
-    def switch(self, *, on: bool) -> None:
+    async def switch(self, *, on: bool) -> None:
         self.snapshot = replace(self.snapshot, service=replace(self.snapshot.service, watch=on))
-        self.heard()
+        await self.finish()
 
     async def until(self, holds: Callable[[], Any]) -> None:
         async with asyncio.timeout(10):
@@ -93,7 +93,7 @@ def observed(path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLive:
 async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLive]:
     (tmp_path / "config.yaml").write_text("one")
     live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("Live", live))
+    source = Watch(cast("LiveConfig", live))
     await source.start()
     yield live
     await source.stop()
@@ -111,7 +111,7 @@ async def test_it_reads_once_at_its_start_and_then_at_each_change(live: FakeLive
 async def test_a_refused_reload_is_not_tried_again_until_a_file_changes(live: FakeLive, tmp_path: Path) -> None:
     live.refuses = True
     await live.reached(1)
-    live.heard()
+    await live.finish()
     (tmp_path / "config.yaml").write_text("two")
     await live.reached(2)
     (tmp_path / "config.yaml").write_text("three")
@@ -135,7 +135,7 @@ async def test_it_follows_what_others_reload(live: FakeLive, tmp_path: Path) -> 
     await live.reached(1)
     other = tmp_path / "other.yaml"
     live.inputs = Inputs(files=(other,))
-    live.heard()
+    await live.finish()
     await live.reached(2)
     other.write_text("x")
     await live.reached(3)
@@ -179,11 +179,11 @@ async def test_files_that_never_rest_are_not_read_and_that_is_told(
 
 async def test_switched_off_it_reads_nothing_and_on_again_it_reads_at_once(live: FakeLive, tmp_path: Path) -> None:
     await live.reached(1)
-    live.switch(on=False)
+    await live.switch(on=False)
     (tmp_path / "config.yaml").write_text("two")
     await asyncio.to_thread(lambda: None)
     assert len(live.reloads) == 1
-    live.switch(on=True)
+    await live.switch(on=True)
     await live.reached(2)
 
 
@@ -204,7 +204,7 @@ async def test_notifications_are_open_before_it_looks_at_what_it_reads(
     monkeypatch.setattr(watch, "look", looks)
     live = observed(tmp_path / "config.yaml", monkeypatch)
     live.read = lambda: did.append("read") or live.inputs  # type: ignore[func-returns-value]
-    source = Watch(cast("Live", live))
+    source = Watch(cast("LiveConfig", live))
     await source.start()
     await live.reached(1)
     await source.stop()
@@ -227,7 +227,7 @@ async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
 
     monkeypatch.setattr(watch, "awatch", opens)
     live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("Live", live))
+    source = Watch(cast("LiveConfig", live))
     await source.start()
     await live.reached(1)
     assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, False, False]
@@ -257,7 +257,7 @@ async def test_without_notifications_it_looks_by_itself_and_says_so(
     monkeypatch.setattr(watch, "awatch", Failing(error))
     (tmp_path / "config.yaml").write_text("one")
     live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("Live", live))
+    source = Watch(cast("LiveConfig", live))
     await source.start()
     await live.reached(1)
     assert "no notifications" in live.notices["watch"]
@@ -273,7 +273,7 @@ async def test_a_folder_that_goes_before_it_is_watched_is_no_failure(
     monkeypatch.setattr(watch, "POLL", 0.01)
     monkeypatch.setattr(watch, "awatch", Failing(FileNotFoundError(2, "No such file or directory")))
     live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("Live", live))
+    source = Watch(cast("LiveConfig", live))
     await source.start()
     await live.reached(1)
     (tmp_path / "config.yaml").write_text("one")

@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from ductile.dispatch.judge import judge
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.kit import show
 from ductile.kit.bench import Exchange
 from ductile.kit.finding import Finding, Seen, failed, passed, skipped

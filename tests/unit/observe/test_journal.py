@@ -8,7 +8,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.errors import Unavailable
 from ductile.model.journal import Entry, Kind
 from ductile.model.signal import JOURNALLED, Ready, Signal

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from ductile.document.redact import Redactor
+from ductile.document.redactor import Redactor
 from ductile.observe.log import configure
 
 
