@@ -27,6 +27,7 @@ from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
 from ductile.model.clock import system_clock
 from ductile.model.ids import new_id
+from ductile.model.large_values import LargeValueThreads
 from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
@@ -98,6 +99,7 @@ class App:
         self._installation = installation
         self._instance = lock.instance
         self._metrics = Metrics(__version__)
+        self._large_values = LargeValueThreads()
         self.stop_limit = StopLimit(lock.instance)
 
     async def main(self) -> None:
@@ -120,6 +122,7 @@ class App:
                 instance=self._instance,
                 environ=self._environ,
                 settled=self._metrics.settled,
+                large_values=self._large_values,
             )
             dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, system_clock)
             control = Control(dispatcher)
@@ -197,6 +200,7 @@ class App:
             started_at=system_clock(),
             version=__version__,
             binary_path=sys.argv[0],
+            large_values=self._large_values,
         )
 
 

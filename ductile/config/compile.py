@@ -324,6 +324,7 @@ def _api(section: ApiSection | None) -> Api:
         keepalive_timeout=written.keepalive_timeout,
         max_sync_timeout=written.max_sync_timeout,
         max_body_size=written.max_body_size,
+        max_body_values=written.max_body_values,
         allowed_origins=tuple(written.allowed_origins),
         metrics_public=written.metrics_public,
         public_url=written.public_url or "",

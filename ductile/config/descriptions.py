@@ -14,6 +14,7 @@ _OUTPUT = {
     "max_log_bytes": "Bytes of all log entries of an attempt together.",
     "max_events": "Events in one response.",
     "max_event_bytes": "Bytes of all events of a response together, the `result` counted in each.",
+    "max_values": "JSON values of a response, counted by the commas, colons and opening brackets outside of its texts.",
     "max_idle_bytes": "Bytes that a worker may write while it has no request; then it is replaced.",
 }
 
@@ -84,6 +85,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "keepalive_timeout": "How long a connection may be idle. A change needs a restart.",
         "max_sync_timeout": "The longest anyone may wait for a result.",
         "max_body_size": "The largest body of a request.",
+        "max_body_values": "JSON values of a body, counted by commas, colons and opening brackets outside of texts.",
         "allowed_origins": "Web pages that may call, such as `https://tools.example.org`, or `*`.",
         "metrics_public": "Whether `/metrics` can be read without a token.",
         "public_url": "Where clients reach the gateway behind a proxy; links and the OpenAPI document name it.",

@@ -139,6 +139,7 @@ class OutputSection(Section):
     max_log_bytes: Size = DEFAULT_OUTPUT.max_log_bytes
     max_events: Count = DEFAULT_OUTPUT.max_events
     max_event_bytes: Size = DEFAULT_OUTPUT.max_event_bytes
+    max_values: Count = DEFAULT_OUTPUT.max_values
     max_idle_bytes: Size = DEFAULT_OUTPUT.max_idle_bytes
 
 
@@ -153,6 +154,7 @@ class PluginOutputSection(Section):
     max_log_bytes: Size | None = None
     max_events: Count | None = None
     max_event_bytes: Size | None = None
+    max_values: Count | None = None
     max_idle_bytes: Size | None = None
 
 
@@ -226,6 +228,7 @@ class ApiSection(Section):
     keepalive_timeout: Span = 75 * SECOND
     max_sync_timeout: Span = 5 * MINUTE
     max_body_size: Size = MEGABYTE
+    max_body_values: Count = 500_000
     allowed_origins: Origins = []
     metrics_public: Flag = True
     public_url: PublicUrl | None = None

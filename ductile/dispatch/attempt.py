@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ductile.dispatch.errors import DefinitionMissing, SealedByAnotherKey
 from ductile.dispatch.judge import Judged
-from ductile.dispatch.large_output import LARGE_OUTPUT_BYTES, LargeOutputThreads, output_size
+from ductile.dispatch.output_size import output_size
 from ductile.dispatch.prepare import Prepared, prepare
 from ductile.dispatch.program_verdict import judging
 from ductile.dispatch.retry import chance
@@ -24,6 +24,7 @@ from ductile.model.encode import Unencodable, encode
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
 from ductile.model.job import Claimed, Job, Outcome
+from ductile.model.large_values import LARGE_BYTES, LargeValueThreads
 from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.observe.said import LiveLogs, Said
@@ -100,6 +101,7 @@ class Attempts:
         instance: str,
         environ: Mapping[str, str],
         settled: Settled | None = None,
+        large_values: LargeValueThreads | None = None,
     ) -> None:
         self._store = store
         self._settled = settled or unheard
@@ -110,7 +112,7 @@ class Attempts:
         self._graphs: dict[str, Graph] = {}
         self._environments: dict[tuple[int, str], Environment] = {}
         """(generation, plugin instance) → its variables."""
-        self._large_outputs = LargeOutputThreads()
+        self._large_values = large_values or LargeValueThreads()
         self._plain_text: dict[str, int] = {}
         """Plugin → the generation in which it was last warned of."""
         self.live = LiveLogs()
@@ -166,7 +168,11 @@ class Attempts:
 
     async def _execute(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
         plugin = snapshot.plugins[claimed.job.plugin]
-        prepared = prepare(claimed, plugin, graph, self._clock())
+        size = len(claimed.event.payload) + len(claimed.context)
+        if size <= LARGE_BYTES:
+            prepared = prepare(claimed, plugin, graph, self._clock())
+        else:
+            prepared = await self._large_values.call(size, prepare, claimed, plugin, graph, self._clock())
         if slot.stopped is not None:
             outcome = Outcome.LOST if slot.stopped is Stop.LOST else Outcome.CANCELLED
             return Judged(outcome=outcome, error=f"{outcome} before it started")
@@ -176,10 +182,10 @@ class Attempts:
         slot.running = self._runners[plugin.runner].start(call)
         execution = await slot.running.wait()
         read, size = judging(plugin, claimed.job.command), output_size(execution)
-        if size <= LARGE_OUTPUT_BYTES:
+        if size <= LARGE_BYTES:
             judged = read(execution, snapshot.redactor.clipped)
         else:
-            judged = await self._large_outputs.call(size, read, execution, snapshot.redactor.clipped)
+            judged = await self._large_values.call(size, read, execution, snapshot.redactor.clipped)
         if judged.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
         if not prepared.warnings:
@@ -247,12 +253,10 @@ class Attempts:
             judged = ending.judged
             size = output_size(judged.execution)
             if judged.response is not None and len(judged.response.events) > MANY_EVENTS:
-                size = max(size, LARGE_OUTPUT_BYTES + 1)
-            small = size <= LARGE_OUTPUT_BYTES
+                size = max(size, LARGE_BYTES + 1)
+            small = size <= LARGE_BYTES
             value = (
-                settlement(ending, new_id)
-                if small
-                else await self._large_outputs.call(size, settlement, ending, new_id)
+                settlement(ending, new_id) if small else await self._large_values.call(size, settlement, ending, new_id)
             )
             await self._write(value, ending, slot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever

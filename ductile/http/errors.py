@@ -17,6 +17,13 @@ class BodyTooLarge(DuctileError):
     status = 413
 
 
+class TooManyValues(DuctileError):
+    """The body has more than {limit:,} JSON values (api.max_body_values); send fewer."""
+
+    code = "too_many_values"
+    status = 413
+
+
 class BodyTooSlow(DuctileError):
     """The body did not arrive within {seconds:g} s (api.body_timeout); send it faster, or raise the setting."""
 

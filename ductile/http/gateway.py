@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from ductile.config.reload import LiveConfig
 from ductile.http.document_cache import DocumentCache
 from ductile.model.clock import Clock, Millis
+from ductile.model.large_values import LargeValueThreads
 from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
@@ -62,3 +63,4 @@ class Gateway(Struct, frozen=True, kw_only=True):
     version: str
     binary_path: str
     documents: DocumentCache = field(default_factory=DocumentCache)
+    large_values: LargeValueThreads = field(default_factory=LargeValueThreads)

@@ -81,6 +81,17 @@ def run_result(views: Sequence[JobView], *, full: bool) -> Any:
     return {step: answers[0] if len(answers) == 1 else answers for step, answers in found.items()} or None
 
 
+def size_of(views: Sequence[JobView]) -> int:
+    """What showing these jobs costs, in bytes of JSON."""
+    return sum(
+        len(view.result or b"")
+        + len(view.logs or b"")
+        + len(view.stdout or "")
+        + sum(len(e.payload) for e in view.events)
+        for view in views
+    )
+
+
 def is_run(view: JobView) -> bool:
     """Whether this is the root of a pipeline's run."""
     return view.plugin == PIPELINE

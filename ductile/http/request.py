@@ -9,10 +9,11 @@ from aiohttp.web import BaseRequest
 
 from ductile.errors import BadRequest
 from ductile.http.client_address import address_of
-from ductile.http.errors import InvalidJson, UnsupportedMedia
+from ductile.http.errors import InvalidJson, TooManyValues, UnsupportedMedia
 from ductile.http.gateway import Gateway
 from ductile.http.reply import Reply
 from ductile.model.json_reader import read_json
+from ductile.model.json_size import holds_more_values
 from ductile.model.principal import Principal
 from ductile.model.route import Route
 
@@ -84,10 +85,13 @@ class Request:
     def object(self) -> dict[str, Any]:
         """The body as a JSON object; an empty body is an empty object.
 
-        Raises InvalidJson, UnsupportedMedia or BadRequest.
+        Raises InvalidJson, TooManyValues, UnsupportedMedia or BadRequest.
         """
         if not self.body:
             return {}
+        limit = self.snapshot.api.max_body_values
+        if holds_more_values(self.body, limit):
+            raise TooManyValues(limit=limit)
         try:
             value = read_json(self.body)
         except orjson.JSONDecodeError as error:

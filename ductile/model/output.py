@@ -18,6 +18,8 @@ class OutputRules(Struct, frozen=True, kw_only=True):
     max_log_bytes: int = 2 * MEBIBYTE
     """Of all log messages together."""
     max_events: int = 5_000
+    max_values: int = 500_000
+    """JSON values of the response: making them holds up every thread."""
     max_event_bytes: int = 32 * MEBIBYTE
     """Of all payloads of a response's events together, each with the result in it."""
     max_idle_bytes: int = MEBIBYTE

@@ -136,6 +136,7 @@ class Api(Struct, frozen=True, kw_only=True):
     """Bytes."""
     allowed_origins: tuple[str, ...]
     metrics_public: bool
+    max_body_values: int = 500_000
     public_url: str = ""
     """Where clients reach the gateway, without a slash at its end; empty where that is where it listens."""
     prefix: str = ""

@@ -11,6 +11,7 @@ from msgspec import json as msgspec_json
 
 from ductile.errors import DuctileError
 from ductile.model.json_reader import read_json
+from ductile.model.json_size import holds_more_values
 from ductile.model.output import OutputRules, excess
 
 _SPACE = re.compile(rb"[ \t\n\r]*")
@@ -64,21 +65,22 @@ def split_stdout(stdout: bytes, rules: OutputRules) -> list[Any]:
 
     The last is always a JSON value. Raises Unreadable, OverBudget.
     """
-    if len(stdout) > LARGE_BYTES:
-        _check_counts(stdout, rules)
-    try:
-        return [read_json(stdout)]  # nothing but the response, as most plugins write
-    except orjson.JSONDecodeError:
-        pass
+    if not holds_more_values(stdout, rules.max_values):
+        if len(stdout) > LARGE_BYTES:
+            _check_counts(stdout, rules)
+        try:
+            return [read_json(stdout)]  # nothing but the response, as most plugins write
+        except orjson.JSONDecodeError:
+            pass
     parts: list[Any] = []
-    for part in _parts(stdout):
+    for part in _parts(stdout, rules.max_values):
         parts.append(part)
         if len(parts) > rules.max_lines:
             raise OverBudget(reason=f"it wrote {excess('max_lines', rules.max_lines, 'lines before its response')}")
     if not parts:
         raise Unreadable(reason="stdout is empty")
     if isinstance(parts[-1], PlainText):
-        raise Unreadable(reason=_no_response(stdout, parts))
+        raise Unreadable(reason=_no_response(stdout, parts, rules.max_values))
     return parts
 
 
@@ -104,20 +106,27 @@ def check_count(member: str, entries: Sequence[Any], limit: int) -> None:
         raise OverBudget(reason=f"`{member}` has {len(entries):,} entries, {excess(name, limit, what)}")
 
 
-def _parts(stdout: bytes) -> Iterator[Any]:
+def _read(data: memoryview, most: int) -> Any:
+    """The value of a part of stdout. Raises orjson.JSONDecodeError, or OverBudget where it has too many values."""
+    if len(data) > most and holds_more_values(bytes(data), most):
+        raise OverBudget(reason=f"it wrote {excess('max_values', most, 'JSON values')}")
+    return read_json(data)
+
+
+def _parts(stdout: bytes, most: int) -> Iterator[Any]:
     scanned, at = 0, _skip_space(stdout, 0)
     while at < len(stdout):
         end = stdout.find(b"\n", at)
         end = len(stdout) if end < 0 else end
         try:
-            yield read_json(memoryview(stdout)[at:end])
+            yield _read(memoryview(stdout)[at:end], most)
         except orjson.JSONDecodeError:
             reach = 0
             if stdout[at] in _OPENS and scanned < _SCANS * len(stdout):
                 reach, looked = _end_of_value(stdout, at)
                 scanned += looked
             try:
-                yield read_json(memoryview(stdout)[at:reach])
+                yield _read(memoryview(stdout)[at:reach], most)
                 end = reach
             except orjson.JSONDecodeError:
                 yield PlainText(stdout[at:end].rstrip(), at)
@@ -145,15 +154,15 @@ def _skip_space(stdout: bytes, at: int) -> int:
     return match.end() if match else at
 
 
-def _no_response(stdout: bytes, parts: list[Any]) -> str:
-    """Why the last part is no response."""
+def _no_response(stdout: bytes, parts: list[Any], most: int) -> str:
+    """Why the last part is no response. Raises OverBudget."""
     last: PlainText = parts[-1]
     try:
         stdout.decode()
     except UnicodeDecodeError as error:
         return f"stdout is not UTF-8: byte {error.start} is 0x{stdout[error.start]:02x}"
     for part in [*_objects_at_end(stdout, parts), last]:
-        if stdout[part.at] in _OPENS and (fault := _fault(stdout, part.at)):
+        if stdout[part.at] in _OPENS and (fault := _fault(stdout, part.at, most)):
             return fault
     if all(isinstance(part, PlainText) for part in parts):
         return f"stdout is not JSON: it printed no response, but plain text: {ends(_joined(parts))}"
@@ -173,11 +182,11 @@ def _joined(parts: list[Any]) -> str:
     return "\n".join(part.text for part in few)
 
 
-def _fault(stdout: bytes, at: int) -> str | None:
-    """What breaks the JSON that begins here; None where it only begins like JSON."""
+def _fault(stdout: bytes, at: int, most: int) -> str | None:
+    """What breaks the JSON that begins here; None where it only begins like JSON. Raises OverBudget."""
     rest = memoryview(stdout.rstrip())[at:]
     try:
-        read_json(rest)
+        _read(rest, most)
     except orjson.JSONDecodeError as error:
         if "depth" in error.msg or "ecursion" in error.msg:
             return "stdout is nested too deeply"

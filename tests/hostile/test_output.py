@@ -4,6 +4,7 @@ import statistics
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.gateway import Gateway
@@ -24,6 +25,8 @@ def program(body: str, runner: str) -> str:
     frame = (
         "def FRAME(value):\n"
         "    sys.stdout.write(json.dumps({**({'id': r['id']} if 'id' in r else {}), **value}) + '\\n')\n"
+        "def FRAME_START(value):\n"
+        "    sys.stdout.write(json.dumps({**({'id': r['id']} if 'id' in r else {}), **value})[:-1] + '\\n')\n"
     )
     if runner != "persistent":
         return PYTHON + frame + ONE + body + "\n"
@@ -48,6 +51,9 @@ FLOODS = {
     "long logs": ("while True: FRAME({'log': 'x' * 50000})", "max_log_bytes"),
     "logs": ("FRAME({'status': 'ok', 'result': 1, 'logs': ['x'] * 20_000})", "max_log_entries"),
     "events": ("FRAME({'status': 'ok', 'result': 1, 'events': [{'type': 'a'}] * 20000})", "max_events"),
+    "values": ("FRAME({'status': 'ok', 'result': [[]] * 40_000})", "max_values"),
+    "nested values": ("FRAME({'status': 'ok', 'result': {str(i): {'a': [1]} for i in range(20_000)}})", "max_values"),
+    "unclosed values": ("FRAME_START({'status': 'ok', 'result': [[]] * 40_000})", "max_values"),
     "large events": (
         "FRAME({'status': 'ok', 'result': 'x' * 10000, 'events': [{'type': 'a'}] * 5000})",
         "max_event_bytes",
@@ -65,6 +71,7 @@ def flooded(gateway: Gateway) -> Gateway:
                 "max_lines": 5_000,
                 "max_log_entries": 2_000,
                 "max_log_bytes": "300KB",
+                "max_values": 70_000,
             },
         }
     )
@@ -113,6 +120,58 @@ def test_four_floods_at_once_leave_the_loop_free(gateway: Gateway) -> None:
         one.join()
     assert statistics.median(took) < 0.1, sorted(took)[-10:]
     assert len(gateway.log) < 3_000, "what a worker babbles is logged at a bounded rate"
+
+
+DENSE = {
+    "lists": ("persistent", "[", "[],", "[]]"),
+    "numbers": ("fork", "[", "1,", "1]"),
+    "objects": ("spawn", "[", '{"a":1},', "1]"),
+}
+"""Values of 9 MB: the runner, and how its text begins, goes on and ends."""
+
+
+def test_dense_json_leaves_the_loop_free(gateway: Gateway) -> None:
+    for name, (runner, first, more, last) in DENSE.items():
+        head = "'{' + ('\"id\":\"' + r['id'] + '\",' if 'id' in r else '') + '\"status\":\"ok\",\"result\":'"
+        body = f"sys.stdout.write({head} + {first!r} + {more!r} * {9_000_000 // len(more)} + {last!r} + '}}\\n')"
+        add(gateway, name, runner, f"{body}\nsys.stdout.flush()")
+    gateway.configure(service={"max_workers": 8, "log_level": "info"}, api={"max_body_size": "10MB"})
+    gateway.start()
+    ended: list[Any] = []
+    attackers = [threading.Thread(target=lambda name=name: ended.append(gateway.run(name, "handle"))) for name in DENSE]
+    for one in attackers:
+        one.start()
+    took = []
+    while any(one.is_alive() for one in attackers):
+        began = time.monotonic()
+        assert gateway.call("GET", "/livez", token=None).status == 200
+        took.append(time.monotonic() - began)
+    assert statistics.median(took) < 0.1, sorted(took)[-10:]
+    assert max(took) < 1.5, "no piece of the work holds the loop up for seconds"
+    assert len(ended) == len(DENSE)
+    for job in ended:
+        assert job["status"] == "failed"
+        assert "more than 500,000 JSON values (`service.output.max_values`)" in job["last_error"]
+    refused = gateway.post("/plugin/lists/handle", raw=b'{"payload":{"a":[' + b"[]," * 3_000_000 + b"1]}}")
+    assert (refused.status, refused.body["error"]) == (413, "too_many_values")
+    assert "api.max_body_values" in refused.body["message"]
+
+
+def test_many_values_are_taken_where_a_plugin_may_give_them(gateway: Gateway) -> None:
+    for runner in RUNNERS:
+        add(gateway, runner, runner, "FRAME({'status': 'ok', 'result': [1] * 30_000})\nsys.stdout.flush()")
+        gateway.configure(plugins={runner: {"output": {"max_values": 40_000}}})
+    gateway.start()
+    for runner in RUNNERS:
+        job = gateway.run(runner, "handle")
+        assert job["status"] == "succeeded", (runner, job["last_error"])
+        assert job["result"]["result"] == [1] * 30_000
+        assert gateway.get(f"/job/{job['job_id']}")["result"] == job["result"]
+        assert gateway.get(f"/job/{job['job_id']}/tree")[0]["result"] == job["result"]
+        gateway.configure(plugins={runner: {"output": {"max_values": 10}}})
+    assert gateway.post("/system/reload").status == 200
+    for runner in RUNNERS:
+        assert "more than 10 JSON values" in gateway.run(runner, "handle")["last_error"]
 
 
 def resident(pid: int) -> int:

@@ -1,12 +1,14 @@
 """Looks at jobs, cancels them and starts them again."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import orjson
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
-from ductile.http.job_json import is_run, job_json, job_page_json, tree_json, unseal_events
+from ductile.http.job_json import is_run, job_json, job_page_json, size_of, tree_json, unseal_events
 from ductile.http.reply import Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
@@ -16,6 +18,7 @@ from ductile.http.waiting_reason import GatewayLoad, waiting_json
 from ductile.model.clock import Millis, from_rfc3339
 from ductile.model.ids import is_id, new_id
 from ductile.model.job import ENDED, STATE_ALIASES, State
+from ductile.model.large_values import LARGE_BYTES
 from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
 from ductile.model.view import JobRow, JobView
@@ -59,13 +62,24 @@ async def find_job(request: Request) -> JobView:
     return view
 
 
-async def describe_job(request: Request, view: JobView) -> dict[str, Any]:
-    """The document of a job; of an ended run with what its steps answered."""
+async def describe_job(request: Request, view: JobView, **more: Any) -> Any:
+    """The document of a job with these members more; of an ended run with what its steps answered."""
     store = request.gateway.store
     views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
     waiting = waiting_json(view, request.snapshot, await gateway_load(request)) if view.state in WAITING else None
     view, *views = unseal_events([view, *views], request.snapshot.vault)
-    return job_json(view, views, request.snapshot.redactor, full=sees_all(request), waiting=waiting)
+    redactor, full = request.snapshot.redactor, sees_all(request)
+    return await make_document(
+        request, [view, *views], lambda: job_json(view, views, redactor, full=full, waiting=waiting) | more
+    )
+
+
+async def make_document(request: Request, views: Sequence[JobView], make: Callable[[], Any]) -> Any:
+    """What `make` makes of these jobs; a large document is made, and encoded, in a thread."""
+    size = size_of(views)
+    if size <= LARGE_BYTES:
+        return make()
+    return await request.gateway.large_values.call(size, lambda: orjson.dumps(make(), default=str))
 
 
 async def gateway_load(request: Request) -> GatewayLoad:
@@ -94,7 +108,8 @@ async def get_tree(request: Request) -> Reply:
     view = await find_job(request)
     views, skips = await request.gateway.store.tree(view.id)
     views = unseal_events(views, request.snapshot.vault)
-    return Reply(body=tree_json(views, skips, request.snapshot.redactor, full=sees_all(request)))
+    redactor, full = request.snapshot.redactor, sees_all(request)
+    return Reply(body=await make_document(request, views, lambda: tree_json(views, skips, redactor, full=full)))
 
 
 async def list_jobs(request: Request) -> Reply:

@@ -1,7 +1,8 @@
 """What ended attempts said: a list that can be filtered and searched, and all of one job."""
 
-import asyncio
 import re
+
+import orjson
 
 from ductile.errors import BadRequest, Forbidden
 from ductile.http.attempt_json import attempt_page_json, job_attempts_json
@@ -32,6 +33,9 @@ from ductile.store.search import MAX_CHARACTERS, translate
 DEFAULT_PAGE_ROWS = 50
 MAX_PAGE_ROWS = 200
 
+LOG_COST_BYTES = 64
+"""What a log entry of a running attempt costs, at least."""
+
 _CURSOR = re.compile(r"(\d{1,17})-(\d{1,17})", re.ASCII)
 
 
@@ -44,7 +48,12 @@ async def list_logs(request: Request) -> Reply:
     redactor, full = request.snapshot.redactor, sees_all(request)
     if not wanted.results:
         return Reply(body=attempt_page_json(page, redactor, results=False, full=full))
-    return Reply(body=await asyncio.to_thread(attempt_page_json, page, redactor, results=True, full=full))
+    size = sum(len(row.result or b"") for row in page.rows)
+    return Reply(
+        body=await request.gateway.large_values.call(
+            size, lambda: orjson.dumps(attempt_page_json(page, redactor, results=True, full=full))
+        )
+    )
 
 
 def read_filters(request: Request) -> LogsWanted | None:
@@ -103,7 +112,14 @@ async def get_job_logs(request: Request) -> Reply:
         raise UnknownJob(job_id=job_id)
     if not (may_read(request, view) if view is not None else request.caller.may("jobs:ro")):
         raise Forbidden(required_scopes=["jobs:ro"])
-    return Reply(body=await asyncio.to_thread(job_attempts_json, job_id, attempts, said, request.snapshot.redactor))
+    size = sum(len(one.logs or b"") + len(one.stdout or "") for one in attempts)
+    size += LOG_COST_BYTES * len(said.logs) if said is not None else 0
+    redactor = request.snapshot.redactor
+    return Reply(
+        body=await request.gateway.large_values.call(
+            size, lambda: orjson.dumps(job_attempts_json(job_id, attempts, said, redactor))
+        )
+    )
 
 
 QUERY = """Words that must all be there, whatever their case and accents. A `"phrase of words"` stands together, `time*`

@@ -9,7 +9,7 @@ from ductile.http.middleware.authorize import require
 from ductile.http.reply import Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
-from ductile.http.surfaces.jobs import may_read, sees_all
+from ductile.http.surfaces.jobs import make_document, may_read, sees_all
 from ductile.http.trigger_body import (
     LOCATION_HEADER,
     RUN_MEMBERS,
@@ -85,9 +85,9 @@ async def ended_reply(request: Request, accepted: Accepted) -> Reply:
     if root is None or not may_read(request, root):
         return accepted_reply(request, accepted)
     root, *views = unseal_events([root, *views], request.snapshot.vault)
-    document = run_json(root, views, skips, request.snapshot.redactor, full=sees_all(request))
-    if accepted.deduplicated:
-        document["deduplicated"] = True
+    redactor, full = request.snapshot.redactor, sees_all(request)
+    more = {"deduplicated": True} if accepted.deduplicated else {}
+    document = await make_document(request, views, lambda: run_json(root, views, skips, redactor, full=full) | more)
     return Reply(body=document, headers=location_header(request, root.id))
 
 

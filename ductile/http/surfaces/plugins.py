@@ -79,10 +79,8 @@ async def ended_or_accepted_reply(request: Request, accepted: Accepted, ended: J
         return accepted_reply(request, accepted)
     if view.state not in ENDED:
         return accepted_reply(request, replace(accepted, status=view.state))
-    document = await describe_job(request, view)
-    if accepted.deduplicated:
-        document["deduplicated"] = True
-    return Reply(body=document, headers=location_header(request, view.id))
+    more = {"deduplicated": True} if accepted.deduplicated else {}
+    return Reply(body=await describe_job(request, view, **more), headers=location_header(request, view.id))
 
 
 ROUTES = [

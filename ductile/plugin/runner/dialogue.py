@@ -107,7 +107,7 @@ class Dialogue:
                 self._idle.log(chunk)
 
     def _take(self, line: bytes) -> None:
-        message = read_message(line)
+        message = read_message(line, self._rules.max_values)
         match message:
             case Answer() if (request := self._asked(message.id)) is not None:
                 request.budget.add_bytes(len(line))

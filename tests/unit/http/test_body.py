@@ -86,6 +86,15 @@ async def test_a_length_that_is_too_large_is_refused_before_the_body_comes(web: 
     assert b"body_too_large" in body
 
 
+async def test_a_body_of_too_many_values_is_refused_with_the_setting(web: Web) -> None:
+    snapshot = web.live.snapshot
+    web.live.snapshot = replace(snapshot, api=replace(snapshot.api, max_body_values=20))
+    taken = await web.post("/plugin/echo/poll", b'{"payload": {"a": [%s0]}}' % (b"0," * 15))
+    refused = await web.post("/plugin/echo/poll", b'{"payload": {"a": [%s0]}}' % (b"0," * 20))
+    assert (taken.status, refused.status, refused.json["error"]) == (202, 413, "too_many_values")
+    assert "more than 20 JSON values (api.max_body_values)" in refused.json["message"]
+
+
 async def test_an_endless_chunked_body_is_cut_off(web: Web) -> None:
     chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
     head, body = await speak(
