@@ -11,6 +11,11 @@ from msgspec import Struct
 
 from ductile.errors import DuctileError
 
+UNIX = "unix:"
+JSON = "application/json"
+TIMEOUT = 30.0
+"""Seconds that a call may take, beside what it waits for a result."""
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """An answer as it came, errors too."""
@@ -65,6 +70,8 @@ class Foreign(ClientError):
     code = "foreign_answer"
 
 
+FIRST_ERROR = 400
+"""The lowest status of an error."""
 REFUSALS: Mapping[int, type[Refused]] = {401: AuthFailed, 403: AuthFailed, 404: NotFoundError}
 
 
@@ -75,10 +82,34 @@ def decoded(status: int, content: bytes, accept: frozenset[int]) -> Any:
     except orjson.JSONDecodeError:
         answer = {"message": f"status {status} with a body that is not JSON; is this a Ductile gateway?"}
         raise Refused(envelope=answer, http_status=status) from None
-    if status < 400 or status in accept:  # noqa: PLR2004 - the first status of an error
+    if status < FIRST_ERROR or status in accept:
         return answer
     envelope = answer if isinstance(answer, dict) else {}
     raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)
+
+
+def read_answer(
+    status: int,
+    content_type: str,
+    content: bytes,
+    *,
+    url: str,
+    path: str,
+    accept: frozenset[int],
+    media: str,
+    has: Sequence[str] | None,
+) -> Any:
+    """What a call returns: text of the `media` type it asked for, else JSON with these members (None: a list).
+
+    Raises the ClientError of its status, or Foreign.
+    """
+    if content_type == media != JSON and status < FIRST_ERROR:
+        return content.decode("utf-8", "replace")
+    answer = decoded(status, content, accept)
+    found = lacking(answer, has) if media == JSON else f"it is no {media}"
+    if found:
+        raise Foreign(url=url, path=path, found=found)
+    return answer
 
 
 def lacking(answer: Any, members: Sequence[str] | None) -> str:
@@ -90,7 +121,7 @@ def lacking(answer: Any, members: Sequence[str] | None) -> str:
     return ", ".join(f"`{name}` is missing" for name in members if name not in answer)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Why a call came to nothing: of a connection that could not be made what the system says, else what is known."""
     cause = getattr(error, "os_error", None) or error
     number = cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None

@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 
-from ductile import stream
-from ductile.answer import Answer, AuthFailed, ClientError, NotFoundError, Refused, Unreachable
-from ductile.connection import UNIX, Connection
+from ductile.answer import TIMEOUT, UNIX, Answer, AuthFailed, ClientError, NotFoundError, Refused, Unreachable
+from ductile.blocking import BlockingConnection
+
+if TYPE_CHECKING:  # aiohttp takes longer to import than most calls of the command line to run
+    import aiohttp
+
+    from ductile.connection import Connection
+    from ductile.stream import Message
 
 __all__ = ["UNIX", "Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
 
@@ -30,8 +34,25 @@ class Client:
     raises Unreachable, AuthFailed (401, 403), NotFoundError (404), Refused, or Foreign for what no gateway answers.
     """
 
-    def __init__(self, url: str, token: str | None = None, traces: Sequence[aiohttp.TraceConfig] = ()) -> None:
-        self._gateway = Connection(url, token, traces)
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        traces: "Sequence[aiohttp.TraceConfig]" = (),
+        *,
+        connection: BlockingConnection | None = None,
+    ) -> None:
+        self._gateway = connection or streaming_connection(url, token, traces)
+
+    @classmethod
+    def blocking(
+        cls, url: str, token: str | None, told: Callable[[str], None] = lambda _: None, limit: float = TIMEOUT
+    ) -> Self:
+        """A client whose calls block, for `result_of` and without an event loop; it has neither `raw` nor streams.
+
+        `told` hears a sentence of every request; a call takes at most `limit` seconds and what it waits for a result.
+        """
+        return cls(url, connection=BlockingConnection(url, token, told, limit))
 
     async def __aenter__(self) -> Self:
         self._gateway.open()
@@ -171,13 +192,15 @@ class Client:
         `reconnect` it never ends: once connected, it connects again behind the last event, and waits for the gateway.
         """
         after = None if last_event_id is None else str(last_event_id)
-        return stream.events(partial(self.following, types=types), after, reconnect=reconnect)
+        from ductile.stream import events  # noqa: PLC0415 - imports aiohttp
+
+        return events(partial(self.following, types=types), after, reconnect=reconnect)
 
     def following(
         self, last_event_id: str | None = None, types: Sequence[str] = ()
-    ) -> AbstractAsyncContextManager[AsyncIterator[stream.Message]]:
+    ) -> "AbstractAsyncContextManager[AsyncIterator[Message]]":
         """A context in which the stream is open: what happens from its begin on comes, as messages."""
-        return self._gateway.stream("/events", {"type": ",".join(types)} if types else {}, last_event_id)
+        return self._streaming().stream("/events", {"type": ",".join(types)} if types else {}, last_event_id)
 
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
@@ -270,7 +293,13 @@ class Client:
 
         A body is JSON unless `headers` say otherwise. Of a stream of events `each` gets the text as it comes.
         """
-        return await self._gateway.raw(method, path, body=body, headers=headers, each=each)
+        return await self._streaming().raw(method, path, body=body, headers=headers, each=each)
+
+    def _streaming(self) -> "Connection":
+        if isinstance(self._gateway, BlockingConnection):
+            message = "a blocking client has no streams"
+            raise TypeError(message)
+        return self._gateway
 
     async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
         answer: dict[str, Any] = await self._gateway.call(
@@ -297,6 +326,13 @@ class Client:
             "POST", path, query=query, body=body, headers=headers, wait=wait, has=has
         )
         return answer
+
+
+def streaming_connection(url: str, token: str | None, traces: "Sequence[aiohttp.TraceConfig]") -> "Connection":
+    """A connection for an event loop."""
+    from ductile.connection import Connection  # noqa: PLC0415 - imports aiohttp
+
+    return Connection(url, token, traces)
 
 
 def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of every call that changes something

@@ -8,12 +8,7 @@ import orjson
 from yarl import URL
 
 from ductile import stream
-from ductile.answer import Answer, Foreign, Unreachable, decoded, lacking, reason_of
-
-UNIX = "unix:"
-JSON = "application/json"
-TIMEOUT = 30.0
-"""Seconds that a call may take, beside what it waits for a result."""
+from ductile.answer import JSON, TIMEOUT, UNIX, Answer, Unreachable, read_answer, reason_of
 
 
 class Connection:
@@ -101,15 +96,10 @@ class Connection:
             async with self._opened().request(
                 method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
             ) as response:
-                if response.content_type == media != JSON and response.ok:
-                    return await response.text()
-                answer = decoded(response.status, await response.read(), accept)
+                status, given, content = response.status, response.content_type, await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=reason_of(error)) from None
-        found = lacking(answer, has) if media == JSON else f"it is no {media}"
-        if found:
-            raise Foreign(url=self._url, path=path, found=found)
-        return answer
+        return read_answer(status, given, content, url=self._url, path=path, accept=accept, media=media, has=has)
 
 
 def shown(content: bytes) -> Any:

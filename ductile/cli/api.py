@@ -51,7 +51,9 @@ def api(
     body = None if data is None else read_bytes(data, "--data")
     headers = read_headers(header or ())
     encoded = quote(path, safe=RESERVED, errors="surrogateescape")
-    answer = out.ask(lambda client: client.raw(method.upper(), encoded, body=body, headers=headers, each=chunk))
+    answer = out.ask(
+        lambda client: client.raw(method.upper(), encoded, body=body, headers=headers, each=chunk), loop=True
+    )
     if answer.body != "" or include:
         show(out, answer, include=include)
     if answer.status >= FIRST_ERROR:

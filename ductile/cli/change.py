@@ -9,7 +9,8 @@ from ductile.cli.output import Out
 from ductile.cli.report import matcher
 from ductile.config.edit import Edit, review
 from ductile.config.edit_diff import edit_diff
-from ductile.config.load import find_config, load_layers
+from ductile.config.load import load_layers
+from ductile.config.location import find_config
 from ductile.config.setting_path import format_path
 
 ALREADY = "`{}` is so already; nothing was written."

@@ -26,6 +26,7 @@ import typer
 
 from ductile.cli import options
 from ductile.cli.output import Out
+from ductile.cli.plain_values import Command
 
 
 def noun(help_: str) -> typer.Typer:
@@ -53,7 +54,7 @@ def command(
     }
 
     def registered(function: Callable[..., None]) -> Callable[..., None]:
-        app.command(name, **settings)(with_options(function, shared))
+        app.command(name, cls=Command, **settings)(with_options(function, shared))
         return function
 
     return registered

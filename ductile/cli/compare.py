@@ -44,7 +44,8 @@ def with_other(out: Out, other: str) -> dict[str, Any]:
     """The configuration's files against another's."""
     from ductile.cli.report import compiled  # noqa: PLC0415 - the whole compiler, which --help does not need
     from ductile.config.diff import compare_snapshots  # noqa: PLC0415 - as above
-    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.reload import changed_sections, fixed_keys_changed  # noqa: PLC0415 - as above
 
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
@@ -69,7 +70,7 @@ def with_gateway(out: Out) -> dict[str, Any]:
     from ductile.cli.report import compiled  # noqa: PLC0415 - as above
     from ductile.client import Client, Refused  # noqa: PLC0415 - as above
     from ductile.config.diff import differences  # noqa: PLC0415 - as above
-    from ductile.config.load import find_config  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.describe.config_view import config_view  # noqa: PLC0415 - as above
 
     then = config_view(compiled(find_config(out.config, os.environ), os.environ))

@@ -36,18 +36,8 @@ def quietly(
     from ductile.cli import lookup  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above
 
-    async def patiently(client: "Client") -> Any:
-        import asyncio  # noqa: PLC0415 - as above
-
-        from ductile.answer import Unreachable  # noqa: PLC0415 - as above
-
-        try:
-            return await asyncio.wait_for(work(client), PATIENCE)
-        except TimeoutError:
-            raise Unreachable(url="", reason="it does not answer in time") from None
-
     try:
-        return lookup.seen(options, patiently, look, lambda _: None)
+        return lookup.seen(options, work, look, lambda _: None, limit=PATIENCE)
     except (DuctileError, OSError, LookupError, TypeError, ValueError):  # an error at the prompt helps nobody
         return None
 
@@ -151,7 +141,8 @@ def settings(ctx: typer.Context, incomplete: str) -> list[Item]:
     """The paths of settings and sections that begin so, one part further than what stands there."""
     import os  # noqa: PLC0415 - as above
 
-    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.masked_settings import MaskedSettings  # noqa: PLC0415 - as above
     from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above

@@ -21,7 +21,7 @@ app = noun("Check and look at a configuration.")
 def check(out: Out) -> None:
     """Say all that is wrong in a configuration, with file and line. Exits with 78 if a gateway would refuse it."""
     from ductile.cli.report import report  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.load import find_config  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
 
     found = report(find_config(out.config, os.environ), os.environ)
     lines = found.pop("lines")
@@ -75,7 +75,8 @@ def get(
 def read(out: Out, path: str | None) -> "tuple[MaskedSettings, list[Setting]]":
     """The settings at a path, or all. Raises NoSuchSetting, or ConfigurationBroken where a file cannot be read."""
     from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - the reader of YAML
-    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - the reader of YAML
+    from ductile.config.load import load_layers  # noqa: PLC0415 - the reader of YAML
+    from ductile.config.location import find_config  # noqa: PLC0415 - the reader of YAML
     from ductile.config.masked_settings import MaskedSettings, settings_tree  # noqa: PLC0415 - as above
     from ductile.config.setting_location import no_such_setting  # noqa: PLC0415 - as above
     from ductile.config.setting_path import parse_path  # noqa: PLC0415 - as above

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ductile.cli.codes import ConfigurationBroken
-from ductile.config.load import UNREAD
+from ductile.config.read_files import UNREAD
 from ductile.document.problem import Path as YamlPath
 from ductile.document.problem import Problem
 

@@ -26,11 +26,8 @@ def doctor(out: Out) -> None:
     from ductile.cli import checks  # noqa: PLC0415 - the whole gateway, which --help does not need
     from ductile.cli.report import matcher  # noqa: PLC0415 - as above
     from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.config.load import (  # noqa: PLC0415 - as above
-        DEFAULT_STATE,
-        find_config,
-        load_layers,
-    )
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import DEFAULT_STATE, find_config  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)

@@ -49,7 +49,8 @@ def is_enabled(out: Out, name: str) -> bool:
     """
     from ductile.cli.config_files import refuse, unread  # noqa: PLC0415 - as above
     from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
-    from ductile.config.load import find_config, load_layers  # noqa: PLC0415 - as above
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
     from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above

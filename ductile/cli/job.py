@@ -95,7 +95,7 @@ def watch(out: Out, wanted: Mapping[str, Any]) -> None:
     """Print what happens to such jobs. Ends with an error, or interrupted."""
     from ductile.cli.follow import follow_jobs, teller  # noqa: PLC0415 - imports the client
 
-    out.ask(lambda client: follow_jobs(client, wanted, teller(out)), waits_for=None)
+    out.ask(lambda client: follow_jobs(client, wanted, teller(out)), waits_for=None, loop=True)
 
 
 async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None) -> Json:

@@ -82,7 +82,7 @@ def each(
                 failures.append(error)
         return done
 
-    done = out.ask(work)
+    done = out.ask(work, loop=out.wait)
     if len(given or ()) > 1:
         columns: dict[str, Column] = {"JOB": "job_id", "STATUS": "status", "PLUGIN": "plugin", "COMMAND": "command"}
         out.rows({"JOB": "job_id", "WOULD": "would"} if out.dry_run else columns, done)

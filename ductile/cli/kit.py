@@ -1,6 +1,5 @@
 """`ductile plugin new | test | dev`, and `plugin run` of a folder: an author's work, which needs no gateway."""
 
-import asyncio
 import logging
 import signal
 import sys
@@ -246,6 +245,7 @@ def run_folder(
 
 def ended(work: Coroutine[Any, Any, Result]) -> Result:
     """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
+    import asyncio  # noqa: PLC0415 - takes longer to import than a listing of plugins to run
 
     async def watched() -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()

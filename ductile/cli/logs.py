@@ -149,7 +149,7 @@ def follow_logs(out: Out, given: str | None, *, last: bool) -> None:
         job: Json = await on_job(client, given, LiveLogs(out, client).follow, last=last)
         return job
 
-    job = out.ask(work, waits_for=None)
+    job = out.ask(work, waits_for=None, loop=True)
     out.tell(f"Job {job['job_id']} has ended {job['status']}. {look_at(job)}.")
     if job["status"] in UNSUCCESSFUL:
         raise typer.Exit(Exit.FAILED)

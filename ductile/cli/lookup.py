@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ductile.answer import TIMEOUT, NotFoundError, Unreachable
 from ductile.cli.codes import ConfigurationBroken, NoSuchVerb, NotSeen, UsageError
 from ductile.cli.target import exchange, find_target
-from ductile.client import Client, NotFoundError, Unreachable
+from ductile.client import Client
 from ductile.config.errors import ConfigNotFound
-from ductile.config.load import find_config
+from ductile.config.location import find_config
 from ductile.errors import NotFound
 
 if TYPE_CHECKING:  # the compiler takes longer to import than a call of the gateway
@@ -71,14 +72,17 @@ def seen(
     look: "Callable[[Snapshot], Any]",
     told: Callable[[str], None],
     traced: Callable[[str], None] | None = None,
+    *,
+    limit: float = TIMEOUT,
 ) -> Any:
     """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does.
 
-    `told` hears that the configuration is asked, and of each call unless `traced` does.
+    `told` hears that the configuration is asked, and of each call unless `traced` does. Each call takes at most `limit`
+    seconds.
     """
     try:
         target = find_target(options.get("url"), options.get("token"), options.get("config"))
-        return exchange(ask, target, traced or told)
+        return exchange(ask, target, traced or told, limit=limit)
     except ConfigNotFound:
         raise
     except (Unreachable, UsageError) as error:

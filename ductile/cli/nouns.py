@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import typer
 import typer.main
 
+from ductile.cli.plain_values import Group
+
 
 class Noun(NamedTuple):
     """A noun's sentence in `ductile --help`, and its modules below `ductile.cli`."""
@@ -37,7 +39,12 @@ def load(name: str) -> Any:
     """The noun with all its commands; or the command that it is itself, where its only one has its name."""
     known = NOUNS[name]
     whole = typer.Typer(
-        no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=known.help, suggest_commands=True
+        cls=Group,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        help=known.help,
+        suggest_commands=True,
     )
     for module in known.modules:
         whole.registered_commands += import_module(f"ductile.cli.{module}").app.registered_commands

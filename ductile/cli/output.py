@@ -28,7 +28,7 @@ gateway they name: `out.ask(lambda client: client.job(id))`.
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +39,7 @@ import typer
 from ductile.cli import render
 from ductile.cli.codes import OutputFailed, UsageError, WaitedTooLong
 from ductile.cli.spinner import Spinner, is_wanted
+from ductile.cli.tables import table
 from ductile.errors import DuctileError
 
 if TYPE_CHECKING:  # aiohttp and pydantic take longer to import than `--help` to run
@@ -113,7 +114,7 @@ class Out:
         if self.format == "table":
             style = self.terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
             width = terminal_width() if self.terminal else None
-            self._lines(render.table(list(columns), cells, width=width, bold=style))
+            self._lines(table(list(columns), cells, width=width, bold=style))
             return
         blocks = ["\n".join(render.listed(dict(zip(columns, row, strict=True)))) for row in cells]
         self._write("\n\n".join(blocks) + "\n" if blocks else "")
@@ -205,15 +206,22 @@ class Out:
             finally:
                 self._spinner = None
 
-    def ask(self, work: "Callable[[Client], Awaitable[Any]]", waits_for: str | None = "The gateway works on it") -> Any:
+    def ask(
+        self,
+        work: "Callable[[Client], Coroutine[Any, Any, Any]]",
+        waits_for: str | None = "The gateway works on it",
+        *,
+        loop: bool = False,
+    ) -> Any:
         """What the gateway answers. `waits_for` is what a person sees meanwhile; None where what comes is printed.
 
+        `loop` is for what waits or streams, beside calls: it needs an event loop, which takes its time to start.
         Raises the client's errors, and those of finding out which gateway it is.
         """
         from ductile.cli.target import exchange  # noqa: PLC0415 - imports the client
 
         with nullcontext() if waits_for is None else self.busy(waits_for):
-            return exchange(work, self.target(), self.detail)
+            return exchange(work, self.target(), self.detail, loop=loop)
 
     def target(self) -> "Target":
         """The gateway that the options or their defaults name. Raises ConfigNotFound, UsageError."""

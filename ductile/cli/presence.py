@@ -13,7 +13,8 @@ from msgspec import Struct
 from ductile.cli.codes import WaitedTooLong
 from ductile.cli.target import is_local
 from ductile.client import Client, Unreachable
-from ductile.config.load import DEFAULT_STATE, FILE, load_layers
+from ductile.config.load import load_layers
+from ductile.config.location import DEFAULT_STATE, FILE
 from ductile.config.validation import validate
 
 EVERY = 0.1

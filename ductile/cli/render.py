@@ -2,18 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from ductile.document.yaml_scalar import read_scalar
-
-FOLDED = 24
-"""Columns of what is not folded beside an id: times, and most names."""
-
-GAP = 2
-"""Columns between two of a table."""
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
@@ -128,37 +122,3 @@ def _is_nested(value: Any) -> bool:
 def listed(values: Mapping[str, Any]) -> Iterator[str]:
     """One `name: value` a line, not aligned, everything on its line: what grep and awk read."""
     return (f"{one_line(name)}: {cell(value)}".rstrip() for name, value in values.items() if value is not None)
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool) -> Iterator[str]:
-    """Rows under headings, aligned, within so many columns of a terminal (None: as wide as they are).
-
-    What is too long is folded. Ids are shown whole, even where the lines then become too long for the terminal.
-    """
-    from rich.cells import cell_len  # noqa: PLC0415 - rich takes longer to import than most commands to run
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.table import Table  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    from ductile.model.ids import is_id  # noqa: PLC0415 - as above
-
-    shown = Table(box=None, pad_edge=False, padding=(0, GAP // 2), header_style="bold" if bold else "")
-    columns = [(heading, *(row[n] for row in rows)) for n, heading in enumerate(headings)]
-    widths = [max(map(cell_len, column)) for column in columns]
-    ids = [any(column[1:]) and all(is_id(cell) for cell in column[1:] if cell) for column in columns]
-    for heading, whole in zip(headings, ids, strict=True):
-        shown.add_column(heading, no_wrap=whole, overflow="fold")
-    gaps = GAP * len(columns)
-    least = sum(wide if whole else min(wide, FOLDED) for wide, whole in zip(widths, ids, strict=True)) + gaps
-    for row in rows:
-        shown.add_row(*(Text(text) for text in row))
-    console = Console(
-        highlight=False,
-        width=max(width, least if any(ids) else 0) if width else sum(widths) + gaps,
-        force_terminal=bold,
-        no_color=not bold,
-        legacy_windows=False,
-    )
-    with console.capture() as captured:
-        console.print(shown)
-    return (line.rstrip() for line in captured.get().splitlines())

@@ -14,10 +14,11 @@ from ductile.cli.command import default_of
 from ductile.cli.nouns import NOUNS, load
 from ductile.cli.options import BEFORE, hidden
 from ductile.cli.output import tell
+from ductile.cli.plain_values import Group
 from ductile.model.names import NAME
 
 
-class Root(TyperGroup):
+class Root(Group):
     """Knows every noun by its sentence, and loads the one that is used."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # its Context is vendored

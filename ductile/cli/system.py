@@ -34,7 +34,7 @@ def start(out: Out, *, listen: Listen = None) -> None:
     with gc_paused():  # until everything has started
         run = gateway()
         from ductile.cli.report import compiled  # noqa: PLC0415 - as above
-        from ductile.config.load import find_config  # noqa: PLC0415 - as above
+        from ductile.config.location import find_config  # noqa: PLC0415 - as above
 
         location = find_config(out.config, os.environ)
         if out.asked_format == "json":
@@ -62,10 +62,10 @@ def listen_setting(addresses: list[str]) -> str:
 @command(app, gateway=True, waits=True)
 def status(out: Out) -> None:
     """Show how the gateway is. Exits with 1 if its store cannot commit; --wait waits until it is there and does."""
-    from ductile.cli.presence import until_ready  # noqa: PLC0415 - imports the client
-
     if out.wait:
-        health = out.ask(lambda client: until_ready(client, out.timeout))
+        from ductile.cli.presence import until_ready  # noqa: PLC0415 - what waits needs an event loop
+
+        health = out.ask(lambda client: until_ready(client, out.timeout), loop=True)
     else:
         health = out.ask(lambda client: client.health())
     out.fields(health)
@@ -105,7 +105,7 @@ def stop(out: Out) -> None:
         from ductile.cli.presence import stop_and_wait  # noqa: PLC0415 - imports the client
 
         url = out.target().url
-        out.fields(out.ask(lambda client: stop_and_wait(client, url, out.timeout)))
+        out.fields(out.ask(lambda client: stop_and_wait(client, url, out.timeout), loop=True))
     else:
         out.fields(out.ask(lambda client: client.stop(dry_run=out.dry_run)))
 

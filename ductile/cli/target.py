@@ -1,23 +1,24 @@
 """Which gateway a command talks to, and as whom."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from ductile.answer import TIMEOUT, UNIX, ClientError
+from ductile.blocking import is_plain_url, result_of
 from ductile.cli.codes import ConfigurationBroken, UsageError
-from ductile.cli.config_files import refuse, unread, wrong_at
-from ductile.cli.trace import trace
-from ductile.client import UNIX, Client, ClientError
+from ductile.client import Client
 from ductile.config.errors import ConfigNotFound
-from ductile.config.load import DEFAULT_STATE, find_config, load_layers
-from ductile.config.schema import ApiSection, Configuration
-from ductile.config.validation import validate
+from ductile.config.gateway_access import GatewayAccess, read_access
+from ductile.config.location import DEFAULT_STATE, find_config
 from ductile.model.principal import ALL
+
+if TYPE_CHECKING:  # pydantic and the models take longer to import than most commands to run
+    from ductile.config.schema import ApiSection, Configuration
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - recognized, not bound to
 """What a gateway on all interfaces listens at → where it is reached from here."""
@@ -36,15 +37,23 @@ class Target(Struct, frozen=True, kw_only=True):
     token_of_files: bool = False
 
 
-def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Callable[[str], None]) -> Any:
-    """Run some calls of one gateway; `told` hears a sentence of each."""
+def exchange(
+    work: Callable[[Client], Coroutine[Any, Any, Any]],
+    target: Target,
+    told: Callable[[str], None],
+    *,
+    loop: bool = False,
+    limit: float = TIMEOUT,
+) -> Any:
+    """Run some calls of one gateway; `told` hears a sentence of each.
 
-    async def connected() -> Any:
-        async with Client(target.url, target.token, [trace(told)]) as client:
-            return await work(client)
-
+    `loop` is for what waits or streams: it runs in an event loop, and each call is cancelled with it. Everything else
+    calls and blocks, each call for at most `limit` seconds.
+    """
     try:
-        return asyncio.run(connected())
+        if loop or not is_plain_url(target.url):
+            return in_loop(work, target, told)
+        return result_of(work(Client.blocking(target.url, target.token, told, limit)))
     except ClientError as error:
         from ductile.cli.file_differences import explained  # noqa: PLC0415 - only where a call failed
 
@@ -54,6 +63,19 @@ def exchange(work: Callable[[Client], Awaitable[Any]], target: Target, told: Cal
         raise better from error
     except ValueError as error:
         raise UsageError(reason=f"{target.url} is no address of a gateway, or the token is none: {error}") from None
+
+
+def in_loop(work: Callable[[Client], Coroutine[Any, Any, Any]], target: Target, told: Callable[[str], None]) -> Any:
+    """The same in an event loop."""
+    import asyncio  # noqa: PLC0415 - takes longer to import than a plain call to run
+
+    from ductile.cli.trace import trace  # noqa: PLC0415 - imports aiohttp
+
+    async def connected() -> Any:
+        async with Client(target.url, target.token, [trace(told)]) as client:
+            return await work(client)
+
+    return asyncio.run(connected())
 
 
 def find_target(
@@ -69,19 +91,31 @@ def find_target(
     if url and (token or not is_local(url)):
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
     try:
-        configuration, state = configured(config, environ)
+        found = read_access(find_config(config, environ), environ) or configured_access(config, environ, url)
     except (ConfigNotFound, ConfigurationBroken):
         if url is None:
             raise
         return Target(url=url, token=token)
-    api = configuration.api or ApiSection(enabled=False)
     return Target(
-        url=url or address(api),
-        token=token or full_token(api),
-        state=state,
+        url=url or called(found.listen),
+        token=token or found.token,
+        state=found.state,
         url_of_files=url is None,
         token_of_files=token is None,
     )
+
+
+def configured_access(config: str | None, environ: Mapping[str, str], url: str | None) -> GatewayAccess:
+    """What the whole configuration says. Raises as `find_target`."""
+    from ductile.config.schema import ApiSection  # noqa: PLC0415 - pydantic
+
+    configuration, state = configured(config, environ)
+    api = configuration.api or ApiSection(enabled=False)
+    if not (api.enabled or url):
+        raise UsageError(
+            reason="the configuration has no enabled `api:` section, so its gateway cannot be called; use --url"
+        )
+    return GatewayAccess(listen=api.listen[0], token=full_token(api), state=state)
 
 
 def is_local(url: str) -> bool:
@@ -89,11 +123,15 @@ def is_local(url: str) -> bool:
     return url.startswith(UNIX) or urlsplit(url).hostname in LOCAL
 
 
-def configured(config: str | None, environ: Mapping[str, str]) -> tuple[Configuration, Path]:
+def configured(config: str | None, environ: Mapping[str, str]) -> "tuple[Configuration, Path]":
     """The configuration and its database, as far as it can be read: a gateway may run on with files broken by now.
 
     Raises ConfigurationBroken where errors keep the address from being known.
     """
+    from ductile.cli.config_files import refuse, unread, wrong_at  # noqa: PLC0415 - pydantic
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.validation import validate  # noqa: PLC0415 - as above
+
     location = find_config(config, environ)
     layers = load_layers(location, environ)
     configuration, problems = validate(layers.value, layers.marks)
@@ -104,13 +142,8 @@ def configured(config: str | None, environ: Mapping[str, str]) -> tuple[Configur
     return configuration, Path(configuration.state.path or layers.root / DEFAULT_STATE)
 
 
-def address(api: ApiSection) -> str:
-    """The URL of the first `api.listen`."""
-    if not api.enabled:
-        raise UsageError(
-            reason="the configuration has no enabled `api:` section, so its gateway cannot be called; use --url"
-        )
-    first = api.listen[0]
+def called(first: str) -> str:
+    """The URL of the first `api.listen`. Raises UsageError."""
     if first.startswith(UNIX):
         return first
     if first.endswith(":0"):
@@ -124,6 +157,6 @@ def reached(listen: str) -> str:
     return f"{EVERYWHERE.get(host, host)}:{port}"
 
 
-def full_token(api: ApiSection) -> str | None:
+def full_token(api: "ApiSection") -> str | None:
     """The first token that may do everything."""
     return next((token.token for token in api.auth.tokens if token and ALL in token.scopes), None)

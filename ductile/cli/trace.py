@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import aiohttp
 
+from ductile.blocking import ended_sentence, failed_sentence
+
 
 def trace(told: Callable[[str], None]) -> aiohttp.TraceConfig:
     """Tells a sentence of every request once it has ended."""
@@ -15,21 +17,14 @@ def trace(told: Callable[[str], None]) -> aiohttp.TraceConfig:
 
     async def ended(_: object, context: SimpleNamespace, found: aiohttp.TraceRequestEndParams) -> None:
         request_id = found.response.headers.get("X-Request-Id")
-        known = f", request {request_id}" if request_id else ""
-        told(f"{found.method} {found.url}: {found.response.status} in {millis(context)} ms{known}")
+        taken = time.monotonic() - context.began
+        told(ended_sentence(found.method, str(found.url), found.response.status, taken, request_id))
 
     async def failed(_: object, context: SimpleNamespace, found: aiohttp.TraceRequestExceptionParams) -> None:
-        reason = str(found.exception) or type(found.exception).__name__
-        told(f"{found.method} {found.url}: {reason}, after {millis(context)} ms")
+        told(failed_sentence(found.method, str(found.url), found.exception, time.monotonic() - context.began))
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(started)
     config.on_request_end.append(ended)
     config.on_request_exception.append(failed)
     return config
-
-
-def millis(context: SimpleNamespace) -> int:
-    """Since the request started."""
-    began: float = context.began
-    return round((time.monotonic() - began) * 1000)

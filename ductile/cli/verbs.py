@@ -14,6 +14,7 @@ from ductile.cli.fields import Field, fields_of, normal, payload_of
 from ductile.cli.options import BEFORE, ELSEWHERE, SUBMITS, VERB, flags_of, hidden, submit_options
 from ductile.cli.output import Out
 from ductile.cli.payload import read_payload
+from ductile.cli.plain_values import Command, Group
 from ductile.cli.waiting import end_as, look_at, run_job
 from ductile.cli.words import Kind
 from ductile.document.problem import did_you_mean
@@ -31,7 +32,7 @@ SPELLING: Mapping[str, Any] = {"token_normalize_func": normal}
 """`--max_bytes` is `--max-bytes`."""
 
 
-class Verbs(TyperGroup):
+class Verbs(Group):
     """The commands of one plugin."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -56,7 +57,7 @@ def group(plugin: Document, before: Mapping[str, Any]) -> TyperGroup:
         own = {key: kind for key, kind in declared.items() if not (flags_of(kind) & flags_of_fields(fields))}
         run = _runner(name, one["name"], fields, before)
         epilog = EPILOG.format(plugin=name, command=one["name"]) + _by_payload(fields)
-        app.command(one["name"], help=_help(name, one), epilog=epilog, context_settings=dict(SPELLING))(
+        app.command(one["name"], cls=Command, help=_help(name, one), epilog=epilog, context_settings=dict(SPELLING))(
             function_of(fields, own, run)
         )
     made = typer.main.get_group(app)

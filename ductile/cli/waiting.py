@@ -1,7 +1,6 @@
 """Starting jobs and waiting for their end, however long that takes."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -18,7 +17,7 @@ Json = dict[str, Any]
 Follow = Annotated[
     bool, typer.Option("--follow", help="Print what happens to the job and its steps, until it has ended.")
 ]
-Work = Callable[["Client"], Awaitable[Json]]
+Work = Callable[["Client"], Coroutine[Any, Any, Json]]
 Look = Callable[[Json], Awaitable[None]]
 
 SLICE: Final = 20.0
@@ -42,13 +41,15 @@ def run_job(out: Out, start: Work, *, follow: bool = False) -> Json:
             return accepted
         return await wait_for(out, client, accepted)
 
-    job: Json = out.ask(work, waits_for=None) if follow else out.ask(work)
+    job: Json = out.ask(work, waits_for=None, loop=True) if follow else out.ask(work, loop=out.wait)
     return job
 
 
 async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Json]]) -> Json:
     """The job when it has ended; what happens to it is printed meanwhile."""
-    from ductile.cli.follow import follow_job, teller  # noqa: PLC0415 - imports the client
+    from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
+
+    from ductile.cli.follow import follow_job, teller  # noqa: PLC0415 - imports aiohttp
 
     seen: list[Json] = []
 
@@ -58,7 +59,7 @@ async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Jso
 
     try:
         return await follow_job(client, noted, teller(out))
-    except asyncio.CancelledError:  # Ctrl-C
+    except CancelledError:  # Ctrl-C
         if seen:
             out.tell(f"The job goes on. {look_at(seen[0])}.")
         raise
@@ -68,11 +69,13 @@ async def wait_for(out: Out, client: "Client", job: Json) -> Json:
     """The job once it has ended, or when --timeout is over. Who is interrupted is told that the job goes on."""
     if job.get("status") in ENDED and "result" in job:
         return job
+    from asyncio import CancelledError  # noqa: PLC0415 - as above
+
     out.detail(f"Waiting for job {job['job_id']}")
     try:
         with out.busy(f"Waiting for job {job['job_id']}"):
             return await until_ended(client, job["job_id"], out.timeout, AttemptNotices(out, client).look)
-    except asyncio.CancelledError:  # Ctrl-C
+    except CancelledError:  # Ctrl-C
         out.tell(f"The job goes on. {look_at(job)}.")
         raise
 
@@ -84,6 +87,8 @@ async def until_ended(
     look_on: Look | None = None,
 ) -> Json:
     """The job when it has ended, or after so many seconds; `look_on` is shown how it stands meanwhile."""
+    import asyncio  # noqa: PLC0415 - as above
+
     clock = asyncio.get_running_loop().time
     deadline = None if timeout is None else clock() + timeout
     while True:
@@ -101,7 +106,7 @@ async def until_ended(
 
 async def look(client: "Client", job_id: str, wait: float) -> Json:
     """The job when it has ended, or after so many seconds; at once from a gateway with too many waiters."""
-    from ductile.client import Refused  # noqa: PLC0415 - as above
+    from ductile.answer import Refused  # noqa: PLC0415 - as above
 
     try:
         return await client.job(job_id, wait=wait)

@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from ductile.document.field_errors import quote_value, value_error
+from ductile.model.address import parse_address
 from ductile.model.proxies import UNIX_PEER, parse_network
 
 _ORIGIN = re.compile(r"https?://[^/?#\s@]+")
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
 _URL = re.compile(
     r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>(/([A-Za-z0-9._~-])+)*/?)"
 )
@@ -24,12 +24,9 @@ def check_unique(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def read_address(value: Any) -> str:
     """`host:port` or `unix:/path`."""
-    if isinstance(value, str):
-        if value.startswith("unix:/") and len(value) > len("unix:/"):
-            return value
-        match = _ADDRESS.fullmatch(value)
-        if match and int(match["port"]) < 2**16:
-            return f"{match['host'] or '0.0.0.0'}:{int(match['port'])}"  # noqa: S104  # `:8080` asks for every interface
+    address = parse_address(value)
+    if address is not None:
+        return address
     message = f"must be `host:port` or `unix:/path`, not {quote_value(value)}"
     raise value_error(message)
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from ductile.config import fingerprint
 from ductile.config.gc_tuning import gc_paused
 from ductile.config.instances import Instances, compile_instances, quarantined
-from ductile.config.load import DEFAULT_STATE, NO_TEXTS, Layers, load_layers
+from ductile.config.load import NO_TEXTS, Layers, load_layers
+from ductile.config.location import DEFAULT_STATE
 from ductile.config.lockout import TOKENS
 from ductile.config.problem_redaction import ProblemRedactor
 from ductile.config.routes import Routes, compile_routes

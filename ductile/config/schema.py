@@ -19,6 +19,7 @@ from pydantic import (
 from ductile.config.address_checks import check_origin, check_proxy, check_unique, read_address, read_public_url
 from ductile.config.field_types import Count, Duration, Moment, Name, NotYet, Size, Span, Text, one_of, whole
 from ductile.document.field_errors import Flag, quote_value, value_error
+from ductile.model.address import DEFAULT_LISTEN
 from ductile.model.clock import Millis
 from ductile.model.output import DEFAULT_OUTPUT
 
@@ -27,7 +28,6 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MEGABYTE = 1024 * 1024
-DEFAULT_LISTEN = "127.0.0.1:8080"
 OWN_VARIABLES = frozenset({"DUCTILE_INSTANCE", "DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
 """What every plugin is started with; nobody else may set them."""
 

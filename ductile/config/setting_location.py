@@ -7,7 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from ductile.config.errors import NoSuchFile, NoSuchSetting, NotEditable, SetByVariable, SetInSeveral
-from ductile.config.load import Layers, named_path
+from ductile.config.load import Layers
+from ductile.config.location import named_path
 from ductile.config.setting_path import format_path, parse_path
 from ductile.document.locations import Location
 from ductile.document.paths import APPEND, child_at

@@ -15,7 +15,12 @@ class FakeGateway:
         self.url: str | None = None
         self.token: str | None = None
 
-    def client(self, url: str, token: str | None, traces: object = ()) -> "FakeClient":
+    def blocking(self, url: str, token: str | None, *_: object) -> "FakeClient":
+        """In place of `Client.blocking`."""
+        return self(url, token)
+
+    def __call__(self, url: str, token: str | None, traces: object = ()) -> "FakeClient":
+        """In place of `Client`."""
         del traces
         self.url, self.token = url, token
         return FakeClient(self)

@@ -3,11 +3,13 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web as aioweb
 from support.web import Web, serving
 
+from ductile.blocking import BlockingConnection, result_of
 from ductile.client import AuthFailed, Client, ClientError, NotFoundError, Refused, Unreachable
 from ductile.config.reload import ReloadRefused
 
@@ -18,10 +20,21 @@ async def web(tmp_path: Path) -> AsyncIterator[Web]:
         yield web
 
 
-@pytest.fixture
-async def client(web: Web) -> AsyncIterator[Client]:
+@pytest.fixture(params=["streaming", "blocking"])
+async def client(web: Web, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """Both connections do the same."""
+    if request.param == "blocking":
+        yield Client(web.url, connection=BesideTheLoop(web.url + "/", "admin-token"))
+        return
     async with Client(web.url + "/", "admin-token") as client:
         yield client
+
+
+class BesideTheLoop(BlockingConnection):
+    """Blocks a thread, since the gateway of these tests runs in the loop."""
+
+    async def call(self, *given: Any, **named: Any) -> Any:
+        return await asyncio.to_thread(lambda: result_of(BlockingConnection.call(self, *given, **named)))
 
 
 async def test_it_triggers_looks_and_cancels(client: Client) -> None:
@@ -181,7 +194,7 @@ async def test_nobody_there_is_said(web: Web) -> None:
 
 
 @asynccontextmanager
-async def another_server(body: str, status: int = 200) -> AsyncIterator[Client]:
+async def another_server(body: str, status: int = 200, *, blocks: bool = False) -> AsyncIterator[Client]:
     """A client of a server that is no gateway."""
 
     async def answer(_: aioweb.BaseRequest) -> aioweb.Response:
@@ -191,8 +204,9 @@ async def another_server(body: str, status: int = 200) -> AsyncIterator[Client]:
     await runner.setup()
     await aioweb.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]
-    async with Client(f"http://{host}:{port}") as client:
-        yield client
+    url = f"http://{host}:{port}"
+    async with Client(url) as client:
+        yield Client(url, connection=BesideTheLoop(url, None)) if blocks else client
     await runner.cleanup()
 
 
@@ -233,11 +247,14 @@ def test_each_call_is_tried_on_another_server() -> None:
     assert {name for name, _ in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"} - apart == set(CALLS)
 
 
+@pytest.mark.parametrize("blocks", [False, True])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-async def test_another_server_is_recognised(call: Callable[[Client], Awaitable[object]]) -> None:
+async def test_another_server_is_recognised(call: Callable[[Client], Awaitable[object]], *, blocks: bool) -> None:
+    if blocks and call is CALLS["events"]:
+        pytest.skip("a blocking client has no streams")
     for body in ("<html>", "{}", "[5]", "null", '"ok"', '{"hello": "world"}'):
         if body != "[5]" or call is not CALLS["tree"]:
-            async with another_server(body) as client:
+            async with another_server(body, blocks=blocks) as client:
                 with pytest.raises(ClientError, match=r"is this a Ductile gateway"):
                     await call(client)
 
@@ -256,6 +273,7 @@ async def test_it_shows_pipelines_and_rehearses_them(web: Web, client: Client) -
     assert await web.count() == 0
 
 
+@pytest.mark.parametrize("client", ["streaming"], indirect=True)
 async def test_it_makes_any_call_and_shows_the_answer_as_it_is(web: Web, client: Client) -> None:
     answer = await client.raw("POST", "/plugin/echo/poll?dry_run=true", body=b'{"payload": {}}')
     assert (answer.status, answer.body["dry_run"]) == (200, True)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
 RANKS = [
-    {"errors", "model", "document", "answer", "connection", "stream"},
+    {"errors", "model", "document", "answer", "blocking", "connection", "stream"},
     {"plugin", "author", "flow", "store", "describe", "observe", "client"},
     {"config", "submit", "rehearse", "dispatch"},
     {"ingress", "http", "kit"},

@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import yaml
@@ -144,30 +146,15 @@ def test_without_a_gateway_the_configuration_has_the_names(
     assert complete(*place, "parrot", "say", "--w") == ["--word"]
 
 
-def test_a_gateway_that_does_not_answer_is_not_waited_for(
-    gateway: FakeGateway, complete: Complete, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ductile.cli.completing.PATIENCE", 0.01)
-
-    class Never:
-        def __await__(self) -> Any:
-            import asyncio  # noqa: PLC0415 - a loop that runs
-
-            return asyncio.Event().wait().__await__()
-
-    class Silent:
-        async def __aenter__(self) -> Self:
-            return self
-
-        async def __aexit__(self, *_: object) -> None:
-            return None
-
-        def __getattr__(self, name: str) -> Any:
-            return lambda *_, **__: Never()
-
-    monkeypatch.setattr("ductile.cli.target.Client", lambda *_: Silent())
-    assert gateway.calls == []
-    assert complete("plugin", "show", "") == []
+def test_a_gateway_that_does_not_answer_is_not_waited_for(complete: Complete, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ductile.cli.completing.PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DUCTILE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        assert complete("plugin", "show", "") == []
+        assert time.monotonic() - began < 5
+        silent.setblocking(False)  # noqa: FBT003 - as socket has it
+        silent.accept()[0].close()  # it was asked
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -159,7 +159,7 @@ def test_a_dash_is_stdout(capsys: Captured) -> None:
 def test_each_http_call_is_told_of_with_verbose(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUCTILE_TOKEN", "t")
     assert main(["system", "status", "--url", "http://127.0.0.1:1", "--verbose"]) == 7
-    assert capsys.readouterr().err.startswith("GET http://127.0.0.1:1/healthz: Cannot connect")
+    assert capsys.readouterr().err.startswith("GET http://127.0.0.1:1/healthz: Connection refused, after ")
 
 
 def test_an_error_is_json_where_json_was_asked_for(gateway: FakeGateway, capsys: Captured) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ductile.cli import render
+from ductile.cli.tables import table
 from ductile.document.read import read_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
@@ -69,7 +70,7 @@ def test_nothing_a_terminal_obeys_is_left_in_any_format(text: str) -> None:
         render.as_yaml({text: [text]}),
         *render.fields({text: text, "b": {text: text}}),
         *render.listed({text: text}),
-        *render.table([render.one_line("x")], [[render.cell(text)]], width=None, bold=False),
+        *table([render.one_line("x")], [[render.cell(text)]], width=None, bold=False),
     ]
     for line in shown:
         assert not [
@@ -127,9 +128,9 @@ def test_fields_are_aligned_and_what_is_long_stands_below_its_name() -> None:
 
 def test_a_table_is_cut_to_a_terminal_and_to_nothing_else() -> None:
     wide = "x" * 300
-    assert list(render.table(["A"], [[wide]], width=None, bold=False)) == ["A", wide]
-    assert max(map(len, render.table(["A", "B"], [[wide, "y"]], width=40, bold=False))) <= 40
-    assert "\x1b[1m" in next(iter(render.table(["A"], [["y"]], width=40, bold=True)))
+    assert list(table(["A"], [[wide]], width=None, bold=False)) == ["A", wide]
+    assert max(map(len, table(["A", "B"], [[wide, "y"]], width=40, bold=False))) <= 40
+    assert "\x1b[1m" in next(iter(table(["A"], [["y"]], width=40, bold=True)))
 
 
 def test_what_json_libraries_stumble_over_is_shown_too() -> None:
@@ -151,11 +152,11 @@ def test_sentences_stand_below_their_name_each_on_its_line_and_words_beside_it()
 @pytest.mark.parametrize("width", [20, 60, 80, 100])
 def test_a_table_shows_ids_whole_and_folds_text_without_losing_any(width: int) -> None:
     job, text = "01a2020b-77a2-70d2-973d-07a7fb6a3233", " ".join(f"word{n}" for n in range(40))
-    lines = list(render.table(["JOB", "STATUS", "ERROR"], [[job, "failed", text]], width=width, bold=False))
+    lines = list(table(["JOB", "STATUS", "ERROR"], [[job, "failed", text]], width=width, bold=False))
     assert lines[1].startswith(f"{job}  failed  word0")
     assert " ".join(line[len(job) + 10 :].strip() for line in lines[1:]) == text
     assert max(map(len, lines)) <= max(width, len(job) + 10 + 24 + 2)
 
 
 def test_a_table_without_rows_shows_its_headings() -> None:
-    assert list(render.table(["A", "B"], [], width=80, bold=False)) == ["A  B"]
+    assert list(table(["A", "B"], [], width=80, bold=False)) == ["A  B"]

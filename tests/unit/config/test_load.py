@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from ductile.config import load
+from ductile.config import location
 from ductile.config.errors import ConfigNotFound
-from ductile.config.load import find_config, load_layers, named_path
+from ductile.config.load import load_layers
+from ductile.config.location import find_config, named_path
 
 
 def folder(path: Path) -> Path:
@@ -30,7 +31,7 @@ def test_the_option_wins_over_the_environment_which_wins_over_home(
     assert find_config(str(option), environ).parent == option
     assert find_config(None, environ).parent == named
     assert find_config(None, {"HOME": environ["HOME"]}).parent == home
-    monkeypatch.setattr(load, "SYSTEM_FOLDER", folder(tmp_path / "etc"))
+    monkeypatch.setattr(location, "SYSTEM_FOLDER", folder(tmp_path / "etc"))
     assert find_config(None, {"HOME": "/nobody"}).parent == tmp_path / "etc"
 
 

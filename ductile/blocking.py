@@ -1,0 +1,234 @@
+"""Calls of one gateway that block, on http.client: a command that only asks needs neither an event loop nor aiohttp."""
+
+import io
+import socket
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from ductile import __version__
+from ductile.answer import JSON, TIMEOUT, UNIX, Unreachable, read_answer, reason_of
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS: Final = 10
+SEE_OTHER: Final = 303
+LOCALHOST: Final = "http://localhost"
+"""The base of URLs at a Unix socket."""
+HEADERS: Final = {"Accept": "*/*", "User-Agent": f"ductile/{__version__}"}
+
+
+class LimitedSocket:
+    """A connected socket as http.client uses one, on which all that is sent and received ends by a point in time."""
+
+    def __init__(self, connected: socket.socket, ends_at: float | None) -> None:
+        self._socket = connected
+        self._ends_at = ends_at
+
+    def armed(self) -> socket.socket:
+        """The socket, with the time that is left. Raises TimeoutError."""
+        left = None if self._ends_at is None else self._ends_at - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket
+
+    def sendall(self, data: Any) -> None:
+        """Send it all."""
+        self.armed().sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What is received."""
+        del mode
+        return io.BufferedReader(Received(self))
+
+    def close(self) -> None:
+        """The connection's owner closes the socket, after the answer was read."""
+
+
+class Received(io.RawIOBase):
+    """What a limited socket receives."""
+
+    def __init__(self, limited: LimitedSocket) -> None:
+        self._limited = limited
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes; none at the end."""
+        return self._limited.armed().recv_into(buffer)
+
+
+class BlockingConnection:
+    """`call` as often as wanted, each over a connection of its own; `told` hears a sentence of every request.
+
+    `limit` is how many seconds a call may take, beside what it waits for a result. The methods are coroutines that
+    never wait for an event loop, so that the same client can use this connection and the one that streams.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, told: Callable[[str], None] = lambda _: None, limit: float = TIMEOUT
+    ) -> None:
+        self._url = url
+        self._socket_path = url.removeprefix(UNIX) if url.startswith(UNIX) else None
+        self._base = LOCALHOST if self._socket_path is not None else url.rstrip("/")
+        self._headers = {**HEADERS, **({"Authorization": f"Bearer {token}"} if token else {})}
+        self._told = told
+        self._limit = limit
+
+    def open(self) -> None:
+        """There is nothing to open: each call connects."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | Sequence[str]] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float | None = 0,
+        accept: frozenset[int] = frozenset(),
+        media: str = JSON,
+        has: Sequence[str] | None = (),
+    ) -> Any:
+        """One call, as `Connection.call`."""
+        sent = {**self._headers, **(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
+        asked = f"?{urlencode(query, doseq=True)}" if query else ""
+        limit = None if wait is None else self._limit + wait
+        try:
+            response, content = self._followed(method, f"{self._base}{path}{asked}", sent, body, limit)
+        except (HTTPException, OSError) as error:
+            late = isinstance(error, TimeoutError) and error.errno is None
+            reason = f"no answer within {limit or self._limit:g} s" if late else reason_of(error)
+            raise Unreachable(url=self._url, reason=reason) from None
+        given = response.headers.get_content_type()
+        return read_answer(
+            response.status, given, content, url=self._url, path=path, accept=accept, media=media, has=has
+        )
+
+    def _followed(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: float | None
+    ) -> tuple[HTTPResponse, bytes]:
+        """The answer and its body, after all redirects; a credential does not go to another origin."""
+        ends_at = None if limit is None else time.monotonic() + limit
+        for _ in range(MOST_REDIRECTS + 1):
+            response, content = self._traced(method, url, headers, body, ends_at)
+            location = response.headers.get("Location")
+            if response.status not in REDIRECTS or not location:
+                return response, content
+            target = urljoin(url, location)
+            if origin(target) != origin(url):
+                headers = {name: value for name, value in headers.items() if name != "Authorization"}
+            if response.status == SEE_OTHER or (response.status in {301, 302} and method == "POST"):
+                method, body = "GET", None
+                headers = {name: value for name, value in headers.items() if name != "Content-Type"}
+            url = target
+        message = f"more than {MOST_REDIRECTS} redirects, the last to {url}"
+        raise HTTPException(message)
+
+    def _traced(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, ends_at: float | None
+    ) -> tuple[HTTPResponse, bytes]:
+        began = time.monotonic()
+        try:
+            response, content = self._exchanged(method, url, headers, body, ends_at)
+        except (HTTPException, OSError) as error:
+            self._told(failed_sentence(method, url, error, time.monotonic() - began))
+            raise
+        request_id = response.headers.get("X-Request-Id")
+        self._told(ended_sentence(method, url, response.status, time.monotonic() - began, request_id))
+        return response, content
+
+    def _exchanged(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, ends_at: float | None
+    ) -> tuple[HTTPResponse, bytes]:
+        connection = self._connection(url)
+        connection.connect()
+        connected = connection.sock
+        try:
+            connection.sock = LimitedSocket(connected, ends_at)
+            parts = urlsplit(url)
+            target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+            with suppress(BrokenPipeError, ConnectionResetError):  # an answer may have come before all was sent
+                connection.request(method, target, body, {name: value.encode() for name, value in headers.items()})
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connected.close()
+
+    def _connection(self, url: str) -> HTTPConnection:
+        """Not connected yet."""
+        if self._socket_path is not None:
+            return UnixConnection(self._socket_path, self._limit)
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            message = f"{url} is no http:// or https:// URL"
+            raise HTTPException(message)
+        if parts.scheme == "https":
+            return HTTPSConnection(
+                parts.hostname, parts.port, timeout=self._limit, context=ssl.create_default_context()
+            )
+        return HTTPConnection(parts.hostname, parts.port, timeout=self._limit)
+
+
+class UnixConnection(HTTPConnection):
+    """A connection over a Unix socket."""
+
+    def __init__(self, path: str, limit: float) -> None:
+        super().__init__("localhost", timeout=limit)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self._path)
+        except BaseException:
+            self.sock.close()
+            raise
+
+
+def result_of(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that waits for nothing but the calls of a blocking client."""
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return ended.value
+    work.close()
+    message = "this work waits for an event loop, which it does not have"
+    raise RuntimeError(message)
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def is_plain_url(url: str) -> bool:
+    """Whether these calls reach such a gateway: an ASCII URL without user, query and fragment, or a Unix socket."""
+    if url.startswith(UNIX):
+        return True
+    parts = urlsplit(url)
+    return url.isascii() and not (parts.username or parts.password or parts.query or parts.fragment)
+
+
+def ended_sentence(method: str, url: str, status: int, seconds: float, request_id: str | None) -> str:
+    """A request, how it ended, and under which id the gateway logged it."""
+    known = f", request {request_id}" if request_id else ""
+    return f"{method} {url}: {status} in {round(seconds * 1000)} ms{known}"
+
+
+def failed_sentence(method: str, url: str, error: BaseException, seconds: float) -> str:
+    """A request that came to nothing."""
+    return f"{method} {url}: {reason_of(error)}, after {round(seconds * 1000)} ms"
