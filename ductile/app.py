@@ -35,6 +35,7 @@ from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
+from ductile.plugin.control_group import enter_group
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
 from ductile.store.lock import StateLock
@@ -128,6 +129,7 @@ class App:
             control = Control(dispatcher)
             on_signals(control, live.reload)
             await rescue(store, self._first, self._instance, system_clock())
+            self._enter_group()
             watchdog = ResumeWatchdog(children)
             watchdog.start()
             try:
@@ -178,6 +180,14 @@ class App:
         log.info("stopped")
         if failed is not None:
             raise PartFailed(part=failed)
+
+    def _enter_group(self) -> None:
+        """From now on whatever the gateway starts is in its control group. Nothing was started before."""
+        reason = enter_group(self._instance)
+        if reason is None:
+            log.info("leftovers are found by ancestry, mark, environment and control group")
+        else:
+            log.info("leftovers are found by ancestry, mark and environment; there is no control group", reason=reason)
 
     def _record(self, urls: Sequence[str]) -> None:
         """Tell commands where to call; without it they only find less."""

@@ -1,4 +1,6 @@
-"""Finds the processes that a gateway has left behind, by what they carry, and kills them: the means after a crash.
+"""Finds the processes that a gateway has left behind, and kills them: the means after a crash.
+
+Where the gateway had a control group (see control_group), its end is the end of all that has not moved out on purpose.
 
 `setsid` and double forks leave a process group. The mark of the gateway (see process_mark) stays, and so does the
 environment that a process was started with, in `/proc/<pid>/environ`; `env -i` clears only the latter. What carries
@@ -16,6 +18,7 @@ from contextlib import ExitStack, suppress
 import structlog
 from msgspec import Struct
 
+from ductile.plugin.control_group import end_group
 from ductile.plugin.process_mark import gateway_mark, read_mark
 
 _ROUNDS = 100
@@ -42,11 +45,13 @@ class Carried(Struct, frozen=True):
 
 
 def kill_instance(instance: str, *, log_unknown: bool = False) -> list[int]:
-    """Kills every process that carries this gateway's instance or its mark; returns their pids.
+    """Kills all that is in this gateway's control group or carries its instance or mark; returns the pids.
 
     `log_unknown`: the log says how many processes do not show whose they are.
     """
-    return _kill(Carried((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance)), log_unknown=log_unknown)
+    killed = end_group(instance)
+    carried = Carried((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance))
+    return killed + _kill(carried, log_unknown=log_unknown)
 
 
 def kill_job(instance: str, job_id: str) -> list[int]:

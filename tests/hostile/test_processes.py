@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,95 @@ def test_after_a_crash_a_daemon_with_a_cleared_environment_is_found(gateway: Gat
     assert sleepers(seconds)
     gateway.start()
     assert not sleepers(seconds)
+
+
+UNKNOWN = "bash -c 'ulimit -x 5; exec env -i setsid COMMAND' </dev/null >/dev/null 2>&1 &"
+"""How a command starts without its environment and the mark, in the shell."""
+
+FORK_CHAIN = """#!{python}
+import os
+open("{folder}/begun", "w").close()
+while os.path.exists("{folder}/go_on") and os.fork() == 0:
+    pass
+os._exit(0)
+"""
+"""Each process forks the next one and ends at once: whoever looks for it finds that it is gone."""
+
+
+class ForkChain:
+    """A program that is a fork chain, while this is open. Its processes hold a pipe open, which tells that it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "fork_chain"
+        self.path.write_text(FORK_CHAIN.format(python=sys.executable, folder=folder))
+        self.path.chmod(0o755)
+        self.begun, self._go_on = folder / "begun", folder / "go_on"
+        self._go_on.touch()
+        os.mkfifo(folder / "held")
+        self._held = os.open(folder / "held", os.O_RDONLY | os.O_NONBLOCK)
+        self.line = UNKNOWN.replace("COMMAND", str(self.path)).replace("<", f"3>{folder}/held <")
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process of it lives."""
+        try:
+            return os.read(self._held, 1) != b""
+        except BlockingIOError:
+            return True
+
+    def close(self) -> None:
+        """End it, where nobody else has."""
+        self._go_on.unlink()
+        os.close(self._held)
+
+
+def instance_group(gateway: Gateway) -> Path:
+    """The gateway's control group; the test is skipped where this machine lets it have none."""
+    for entry in gateway.log:
+        if "there is no control group" in entry["message"]:
+            pytest.skip(entry["reason"])
+    path = Path(f"/proc/{gateway.process.pid}/cgroup").read_text().split("0::")[1].split("\n")[0]  # type: ignore[union-attr]
+    [mount] = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if "- cgroup2" in line]
+    assert "ductile-" in path
+    return Path(mount + path)
+
+
+def test_after_a_crash_the_control_group_finds_what_nothing_else_does(gateway: Gateway, tmp_path: Path) -> None:
+    seconds = f"7{os.getpid()}"
+    line = UNKNOWN.replace("COMMAND", f"sleep {seconds}")
+    gateway.plugin("leaves", shell(f"{line}\necho > {tmp_path}/ready\nsleep 600"), {"handle": {"retry_safe": False}})
+    gateway.start()
+    group = instance_group(gateway)
+    gateway.post("/plugin/leaves/handle", {})
+    gateway.until((tmp_path / "ready").exists)
+    gateway.until(lambda: sleepers(seconds))
+    gateway.kill()
+    assert sleepers(seconds)
+    gateway.start()
+    assert not sleepers(seconds)
+    assert instance_group(gateway) == group
+    assert gateway.stop() == 0
+    assert not group.exists()
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[ForkChain]:
+    """A fork chain that has not begun."""
+    opened = ForkChain(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_a_fork_chain_ends_with_the_gateway(gateway: Gateway, chain: ForkChain) -> None:
+    gateway.plugin("forks", shell(f"{chain.line}\nsleep 600"))
+    gateway.configure(service={"drain_timeout": "0s"})
+    gateway.start()
+    instance_group(gateway)
+    gateway.post("/plugin/forks/handle", {})
+    gateway.until(chain.begun.exists)
+    assert chain.runs
+    assert gateway.stop() == 0
+    assert not chain.runs
 
 
 STOPS = {
