@@ -28,7 +28,6 @@ from ductile.http.server import HttpServer
 from ductile.model.clock import system_clock
 from ductile.model.ids import new_id
 from ductile.model.large_values import LargeValueThreads
-from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
 from ductile.observe.journal import Feed
@@ -56,8 +55,7 @@ LAST_REQUESTS = 5.0
 def run(location: Path) -> int:
     """Run the gateway of this configuration until it is stopped; returns the exit code (0, 1 or 78)."""
     environ = dict(os.environ)
-    matcher = Matcher([row for surface in parts.SURFACES for row in surface])
-    compiled = compile_config(location, environ, generation=1, matcher=matcher)
+    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
     if compiled.snapshot is None:
         sys.stderr.writelines(f"{problem}\n" for problem in compiled.problems)
         return EX_CONFIG
@@ -107,7 +105,9 @@ class App:
         """Start everything, serve until asked to stop, then drain."""
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
-        live = LiveConfig(self._first, self._location, self._environ, system_clock, self._installation)
+        live = LiveConfig(
+            self._first, self._location, self._environ, system_clock, self._installation, surfaces=parts.SURFACES
+        )
         replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
         children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(

@@ -44,7 +44,7 @@ from ductile.ingress.sampler import Sampler
 from ductile.ingress.schedule import Schedules
 from ductile.ingress.source import Source
 from ductile.ingress.watch import Watch
-from ductile.model.route import Route
+from ductile.model.route import Surface, fixed_surface
 from ductile.observe.notify import Notifier
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.child_processes import ChildProcesses
@@ -53,22 +53,22 @@ from ductile.plugin.runner.persistent import Persistent
 from ductile.plugin.runner.relay import Relay
 from ductile.plugin.runner.spawn import Spawn
 
-SURFACES: list[list[Route]] = [
-    discovery.ROUTES,
-    docs.ROUTES,
-    jobs.ROUTES,
-    logs.ROUTES,
-    plugins.ROUTES,
-    pipelines.ROUTES,
-    pipeline_definitions.ROUTES,
-    config_view.ROUTES,
-    events.ROUTES,
-    queue.ROUTES,
-    analytics.ROUTES,
-    metrics.ROUTES,
-    system.ROUTES,
+SURFACES: list[Surface] = [
+    fixed_surface("discovery", discovery.ROUTES),
+    fixed_surface("docs", docs.ROUTES),
+    fixed_surface("jobs", jobs.ROUTES),
+    fixed_surface("logs", logs.ROUTES),
+    fixed_surface("plugins", plugins.ROUTES),
+    fixed_surface("pipelines", pipelines.ROUTES),
+    fixed_surface("pipeline_definitions", pipeline_definitions.ROUTES),
+    fixed_surface("config_view", config_view.ROUTES),
+    fixed_surface("events", events.ROUTES),
+    fixed_surface("queue", queue.ROUTES),
+    fixed_surface("analytics", analytics.ROUTES),
+    Surface(name="metrics", rows=metrics.metrics_rows),
+    fixed_surface("system", system.ROUTES),
 ]
-"""The groups of routes."""
+"""The groups of endpoints."""
 
 MIDDLEWARE: list[Middleware] = [
     time_requests(count_request, log_access),

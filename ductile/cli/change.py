@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ductile import parts
 from ductile.cli.output import Out
-from ductile.cli.report import matcher
 from ductile.config.edit import Edit, review
 from ductile.config.edit_diff import edit_diff
 from ductile.config.load import load_layers
@@ -21,7 +21,7 @@ def change(out: Out, plan: Plan, *, reload: bool) -> None:
     """Carry out a planned edit, unless --dry-run says not to. Raises what planning, compiling and writing raise."""
     location = find_config(out.config, os.environ)
     edit = plan(location, os.environ)
-    reviewed = review(edit, location, os.environ, matcher())
+    reviewed = review(edit, location, os.environ, parts.SURFACES)
     reviewed.approve()
     diff = edit_diff(edit, load_layers(location, os.environ))
     for problem in reviewed.added:

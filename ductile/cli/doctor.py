@@ -23,8 +23,8 @@ def doctor(out: Out) -> None:
 
     Each check is ok, warn or fail. Exits with 1 if one fails.
     """
+    from ductile import parts  # noqa: PLC0415 - as above
     from ductile.cli import checks  # noqa: PLC0415 - the whole gateway, which --help does not need
-    from ductile.cli.report import matcher  # noqa: PLC0415 - as above
     from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
     from ductile.config.load import load_layers  # noqa: PLC0415 - as above
     from ductile.config.location import DEFAULT_STATE, find_config  # noqa: PLC0415 - as above
@@ -33,7 +33,7 @@ def doctor(out: Out) -> None:
     location = find_config(out.config, os.environ)
     layers = load_layers(location, os.environ)
     settings, _ = validate(layers.value, layers.marks)
-    compiled = compile_config(location, os.environ, generation=1, matcher=matcher())
+    compiled = compile_config(location, os.environ, generation=1, surfaces=parts.SURFACES)
     database = Path(settings.state.path or layers.root / DEFAULT_STATE)
     found = [
         *checks.configuration(compiled),

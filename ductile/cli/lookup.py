@@ -119,6 +119,5 @@ def offline(config: str | None) -> "Snapshot | None":
 def compiled(location: Path) -> "Compiled":
     """The configuration as a gateway would take it."""
     from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.model.route import Matcher  # noqa: PLC0415 - as above
 
-    return compile_config(location, os.environ, generation=0, matcher=Matcher([]))
+    return compile_config(location, os.environ, generation=0)

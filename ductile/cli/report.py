@@ -8,18 +8,12 @@ from ductile import parts
 from ductile.config.compile import compile_config
 from ductile.config.errors import InvalidConfiguration
 from ductile.config.installation import keyed_hash
-from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
-
-
-def matcher() -> Matcher:
-    """Over the routes that a gateway has."""
-    return Matcher([row for surface in parts.SURFACES for row in surface])
 
 
 def compiled(location: Path, environ: Mapping[str, str]) -> Snapshot:
     """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
-    result = compile_config(location, environ, generation=1, matcher=matcher())
+    result = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
     if result.snapshot is None:
         found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
         errors = [problem.public() for problem in result.errors]
@@ -33,7 +27,7 @@ def report(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     `problems` are as HTTP shows them. So are `notes`, of which nothing is wrong. `lines` are both as sentences. What is
     loaded is null where there are errors, and the hash where no gateway has served the configuration yet.
     """
-    compiled = compile_config(location, environ, generation=1, matcher=matcher())
+    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
     snapshot = compiled.snapshot
     return {
         "ok": snapshot is not None,

@@ -33,7 +33,7 @@ from ductile.model.manifest import Manifest
 from ductile.model.output import OutputRules
 from ductile.model.principal import ALL, Principal
 from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
-from ductile.model.route import Matcher
+from ductile.model.route import Surface, rows_of
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import Loaded, load_plugins
@@ -72,7 +72,7 @@ def compile_config(
     environ: Mapping[str, str],
     *,
     generation: int,
-    matcher: Matcher,
+    surfaces: Sequence[Surface] = (),
     texts: Mapping[Path, str] = NO_TEXTS,
 ) -> Compiled:
     """All of the configuration at `location` (the path of `config.yaml`) and the plugins below its roots.
@@ -80,10 +80,10 @@ def compile_config(
     A file that is in `texts` counts as if that text had been written to it.
     """
     with gc_paused():
-        return _compiled(load_layers(location, environ, texts), environ, generation=generation, matcher=matcher)
+        return _compiled(load_layers(location, environ, texts), environ, generation=generation, surfaces=surfaces)
 
 
-def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, matcher: Matcher) -> Compiled:
+def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, surfaces: Sequence[Surface]) -> Compiled:
     faults = [
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]
@@ -99,7 +99,6 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, ma
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
-    problems += _confusing_prefix(configuration.api, matcher, layers.marks)
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
     inputs = _inputs(layers, configuration, loaded.values())
@@ -107,9 +106,11 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, ma
     ordered = _in_order(map(redacted, problems), layers.names)
     if any(problem.severity == "error" for problem in ordered):
         return Compiled(snapshot=None, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
-    snapshot = _snapshot(
-        configuration, parts, layers, ordered, inputs, redactor=redactor, generation=generation, matcher=matcher
-    )
+    snapshot = _snapshot(configuration, parts, layers, ordered, inputs, redactor=redactor, generation=generation)
+    snapshot = replace(snapshot, rows=rows_of(surfaces, snapshot))
+    ambiguous = _ambiguous_prefix(snapshot, layers.marks)
+    if ambiguous:
+        return Compiled(snapshot=None, problems=(*ordered, *ambiguous), inputs=inputs, marks=layers.marks, notes=told)
     return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
 
 
@@ -209,10 +210,10 @@ def _checked(configuration: Configuration, marks: Marks) -> list[Problem]:
     return problems
 
 
-def _confusing_prefix(api: ApiSection | None, matcher: Matcher, marks: Marks) -> list[Problem]:
-    """A path of `public_url` that could as well be one of the gateway's own."""
-    first = urlsplit(api.public_url or "").path.split("/")[1:2] if api else []
-    if not first or not matcher.begins(first[0]):
+def _ambiguous_prefix(snapshot: Snapshot, marks: Marks) -> list[Problem]:
+    """A path of `public_url` that is one of the gateway's own as well."""
+    first = snapshot.api.prefix.split("/")[1:2]
+    if not first or first[0] not in {row.path.split("/")[1] for row in snapshot.rows}:
         return []
     message = f"`public_url` must not have the path `/{first[0]}`, which the gateway itself has; choose another one"
     return [problem_at("bad_value", message, ("api", "public_url"), marks)]
@@ -262,7 +263,6 @@ def _snapshot(
     *,
     redactor: Redactor,
     generation: int,
-    matcher: Matcher,
 ) -> Snapshot:
     made = parts.instances.plugins
     plugins = {name: replace(plugin, init_hash=fingerprint.init_hash(plugin)) for name, plugin in made.items()}
@@ -286,7 +286,6 @@ def _snapshot(
         on_hook=_grouped((graph.on_hook, graph) for graph in graphs),
         routes=parts.routes,
         schedules=parts.schedules,
-        matcher=matcher.under(api),
         redactor=redactor,
         warnings=tuple(str(problem) for problem in problems),
         sections=sections,

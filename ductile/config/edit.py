@@ -3,7 +3,7 @@
 An edit is planned on the texts, looked at by the same code that starts a gateway, and only then written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ductile.document.problem import Problem
 from ductile.document.read import read_text
 from ductile.document.yaml_edit import CannotEdit, set_value, unset_value
 from ductile.document.yaml_write import NewValue
-from ductile.model.route import Matcher
+from ductile.model.route import Surface
 
 OTHERWISE = "it stands in a form that this command does not know"
 
@@ -99,12 +99,12 @@ def plan_unset(location: Path, environ: Mapping[str, str], setting: str, *, file
     return _edit(written, after, without_value(written.document.value, written.local))
 
 
-def review(edit: Edit, location: Path, environ: Mapping[str, str], matcher: Matcher) -> Review:
+def review(edit: Edit, location: Path, environ: Mapping[str, str], surfaces: Sequence[Surface] = ()) -> Review:
     """The whole configuration, compiled without and with the edit."""
     texts = {edit.file: edit.after.removeprefix(BYTE_ORDER_MARK)}
     return Review(
-        before=compile_config(location, environ, generation=1, matcher=matcher),
-        after=compile_config(location, environ, generation=2, matcher=matcher, texts=texts),
+        before=compile_config(location, environ, generation=1, surfaces=surfaces),
+        after=compile_config(location, environ, generation=2, surfaces=surfaces, texts=texts),
     )
 
 

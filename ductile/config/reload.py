@@ -18,6 +18,7 @@ from ductile.config.lockout import NOBODY, Asker, check_operators
 from ductile.document.problem import Problem
 from ductile.errors import DuctileError, Unprocessable
 from ductile.model.clock import Clock, Millis, rfc3339
+from ductile.model.route import Surface
 from ductile.model.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
@@ -97,6 +98,8 @@ class LiveConfig:
         environ: Mapping[str, str],
         clock: Clock,
         installation: Installation | None = None,
+        *,
+        surfaces: Sequence[Surface] = (),
     ) -> None:
         self.snapshot = snapshot
         self.last_error: Mapping[str, Any] | None = None
@@ -109,6 +112,7 @@ class LiveConfig:
         self._environ = environ
         self._clock = clock
         self._installation = installation
+        self._surfaces = surfaces
         self._turn = asyncio.Lock()
         self._on_begin: list[Callable[[], None]] = []
         self._on_swap: list[Apply] = []
@@ -186,7 +190,7 @@ class LiveConfig:
         return await asyncio.to_thread(self._compile_bound, old)
 
     def _compile_bound(self, old: Snapshot) -> Compiled:
-        compiled = compile_config(self._location, self._environ, generation=old.generation + 1, matcher=old.matcher)
+        compiled = compile_config(self._location, self._environ, generation=old.generation + 1, surfaces=self._surfaces)
         if compiled.snapshot is None or self._installation is None:
             return compiled
         return replace(compiled, snapshot=self._installation.bind(compiled.snapshot))

@@ -35,7 +35,7 @@ FOLLOWED = 8
 
 def commands(snapshot: Snapshot, schemas: Json, *, only: str | None = None) -> Iterable[Operation]:
     """An operation for every command of every plugin, or of one, from the row that runs them."""
-    for row in snapshot.matcher.rows:
+    for row in snapshot.rows:
         if not (row.hidden and "{command}" in row.path):
             continue
         shared = operation_of(row, schemas)
@@ -131,7 +131,7 @@ def has_payload(schema: Any, root: Json, seen: int = FOLLOWED) -> bool:
 
 def pipelines(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:
     """An operation for every pipeline, from the row that runs them."""
-    for row in snapshot.matcher.rows:
+    for row in snapshot.rows:
         if not (row.hidden and "{pipeline}" in row.path):
             continue
         shared = operation_of(row, schemas)
@@ -158,7 +158,7 @@ def pipeline_operation(shared: Json, name: str, graph: Graph) -> Json:
 
 def control(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:
     """The gateway's own routes."""
-    for row in snapshot.matcher.rows:
+    for row in snapshot.rows:
         if not row.hidden:
             yield row.path, row.method.lower(), operation_of(row, schemas)
 

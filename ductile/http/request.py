@@ -12,10 +12,12 @@ from ductile.http.client_address import address_of
 from ductile.http.errors import InvalidJson, TooManyValues, UnsupportedMedia
 from ductile.http.gateway import Gateway
 from ductile.http.reply import Reply
+from ductile.http.router import Router
 from ductile.model.json_reader import read_json
 from ductile.model.json_size import holds_more_values
 from ductile.model.principal import Principal
 from ductile.model.route import Route
+from ductile.model.snapshot import Snapshot
 
 
 class Request:
@@ -32,20 +34,22 @@ class Request:
         "raw_path",
         "request_id",
         "route",
+        "router",
         "snapshot",
     )
 
-    def __init__(self, gateway: Gateway, raw: BaseRequest) -> None:
+    def __init__(self, gateway: Gateway, raw: BaseRequest, snapshot: Snapshot, router: Router) -> None:
         self.gateway = gateway
         self.raw = raw
         self.method = raw.method
-        self.snapshot = gateway.live.snapshot
+        self.snapshot = snapshot
+        self.router = router
         self.raw_path: str = raw.rel_url.raw_path
         """As the client wrote it, percent-encoded, without the query and the prefix of `api.public_url`."""
         prefix = self.snapshot.api.prefix
         if prefix:
             self.raw_path = without_prefix(self.raw_path, prefix)
-        match = self.snapshot.matcher.match(self.method, self.raw_path)
+        match = router.match(self.method, self.raw_path)
         self.route: Route | None = match.route if match else None
         """None where nothing answers this method and path."""
         self.path: Mapping[str, str] = match.path if match else {}

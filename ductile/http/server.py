@@ -1,7 +1,7 @@
-"""The HTTP server: one handler for every request, which asks the matcher of the snapshot that serves."""
+"""The HTTP server: one handler for every request, which asks the router of the snapshot that serves."""
 
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -14,17 +14,32 @@ from ductile.http.edge.response import build_response
 from ductile.http.gateway import Gateway
 from ductile.http.reply import Reply
 from ductile.http.request import Handler, Middleware, Request
+from ductile.http.router import Router
+from ductile.model.route import Route
 from ductile.model.snapshot import Snapshot
 
 LINGER_SECONDS = 5.0
 """Seconds in which the rest of a refused body is read away, so that the client gets to see the answer."""
 
 
+def all_rows(snapshot: Snapshot) -> Sequence[Route]:
+    """Every row of the snapshot."""
+    return snapshot.rows
+
+
 class HttpServer:
     """Listens, and answers through the middleware. Reloads change nothing here: each request reads the snapshot."""
 
-    def __init__(self, gateway: Gateway, middleware: Sequence[Middleware]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        middleware: Sequence[Middleware],
+        rows_of: Callable[[Snapshot], Sequence[Route]] = all_rows,
+    ) -> None:
         self._gateway = gateway
+        self._rows_of = rows_of
+        """The rows that this server answers: another listener may have others."""
+        self._router = Router(())
         self._handler = compose_middleware(middleware)
         self._runner: web.ServerRunner | None = None
         self._connections: ConnectionServer | None = None
@@ -84,8 +99,15 @@ class HttpServer:
                     path.unlink()
         self._sockets.clear()
 
+    def _router_for(self, snapshot: Snapshot) -> Router:
+        rows = self._rows_of(snapshot)
+        if rows is not self._router.rows:
+            self._router = Router(rows)
+        return self._router
+
     async def _serve(self, raw: BaseRequest) -> web.StreamResponse:
-        request = Request(self._gateway, raw)
+        snapshot = self._gateway.live.snapshot
+        request = Request(self._gateway, raw, snapshot, self._router_for(snapshot))
         reply = await self._handler(request)
         response = build_response(reply, request.request_id, raw)
         if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request

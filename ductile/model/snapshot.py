@@ -18,7 +18,7 @@ from ductile.model.manifest import Manifest
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules
 from ductile.model.principal import Principal
 from ductile.model.proxies import NO_PROXIES, Proxies
-from ductile.model.route import Matcher
+from ductile.model.route import Route
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
 
@@ -180,7 +180,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     routes: Mapping[tuple[str, str], tuple[EventRoute, ...]]
     """(source plugin, event type) → where it goes."""
     schedules: tuple[Schedule, ...]
-    matcher: Matcher
     redactor: Redactor
     warnings: tuple[str, ...] = ()
     """Located sentences: `config.yaml:3:1: warning[legacy]: …`."""
@@ -188,6 +187,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Those of this configuration; the redactor may know older ones too."""
     vault: Vault = field(default_factory=Vault.ephemeral)
     """The installation's key."""
+    rows: Sequence[Route] = ()
+    """The endpoints of all surfaces under this configuration."""
     sections: Mapping[str, str] = field(default_factory=dict)
     """Part of the configuration → its hash; a reload tells from it what changed."""
     inputs: Inputs = field(default_factory=Inputs)

@@ -1,14 +1,27 @@
 """The HTTP API, from the rows that serve it."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from markdown import code, table
 
+from ductile.config.compile import compile_config
 from ductile.model.route import Parameter, Route
 from ductile.parts import SURFACES
 
-ROWS: tuple[Route, ...] = tuple(row for rows in SURFACES for row in rows)
+
+def default_rows() -> tuple[Route, ...]:
+    """Every row, with the settings of an `api:` section that says nothing."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text("api: {}\n")
+        snapshot = compile_config(path, {}, generation=1, surfaces=SURFACES).snapshot
+    return tuple(snapshot.rows) if snapshot is not None else ()
+
+
+ROWS = default_rows()
 
 
 def overview() -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from support.pages import ROOT
+from support.rows import default_rows
 
 from ductile.config.schema import SECOND, ServiceSection
 from ductile.document.units import duration
-from ductile.parts import SURFACES
 
 UNIT = ROOT / "scripts/ductile.service"
 INSTRUCTIONS = {
@@ -38,7 +38,7 @@ def test_the_image_has_locked_dependencies_and_no_rights() -> None:
     last = dict(found[stages[-1] :])
     assert (last["USER"], last["STOPSIGNAL"], last["VOLUME"]) == ("ductile", "SIGTERM", "/var/lib/ductile")
     assert last["ENTRYPOINT"] == '["tini", "--", "ductile"]'
-    paths = {row.path for rows in SURFACES for row in rows}
+    paths = {row.path for row in default_rows()}
     assert set(re.findall(r"127\.0\.0\.1:8080(/\w+)", last["HEALTHCHECK"])) <= paths
 
 

@@ -17,7 +17,6 @@ from support.pages import KINDS, ROOT, Block, blocks_of, environ, faults, free_a
 
 from ductile.config.compile import compile_config
 from ductile.document.read import read_text
-from ductile.model.route import Matcher
 from ductile.plugin.parse import parse_manifest
 from ductile.plugin.protocol import read_response
 
@@ -161,5 +160,5 @@ def compiled(text: str, folder: Path) -> list[str]:
         assert made.returncode == 0, made.stderr
         shutil.copytree(ROOT / "plugins", home / "plugins", dirs_exist_ok=True)
     (home / "pipelines/shown.yaml").write_text(text)
-    found = compile_config(home / "config.yaml", {"PATH": os.environ["PATH"]}, generation=1, matcher=Matcher(()))
+    found = compile_config(home / "config.yaml", {"PATH": os.environ["PATH"]}, generation=1)
     return [str(problem) for problem in found.errors]

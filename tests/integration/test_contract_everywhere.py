@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from blake3 import blake3
 from support.gateway import TOKEN, Gateway
+from support.rows import default_rows
 from support.world import TIME, UUID, head, is_error, speak, token
-
-from ductile import parts
 
 PUBLIC = ["/", "/healthz", "/plugins", "/skills", "/openapi.json", "/.well-known/ai-plugin.json", "/livez", "/readyz"]
 NO_JOB = "00000000-0000-0000-0000-000000000000"
@@ -275,7 +274,7 @@ def test_requests_in_one_packet_are_answered_one_by_one(world: Gateway) -> None:
     assert heard.endswith(b'{"status":"ok"}')
 
 
-ROWS = [row for surface in parts.SURFACES for row in surface]
+ROWS = default_rows()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path}")

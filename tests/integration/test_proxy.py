@@ -16,7 +16,7 @@ from support.gateway import TOKEN, Gateway
 from support.pages import ROOT, blocks_of
 from support.world import furnish, head, speak
 
-from ductile.cli.report import matcher
+from ductile import parts
 from ductile.config.compile import compile_config
 
 PAGE = ROOT / "docs/how-to/run-behind-a-proxy.md"
@@ -161,7 +161,7 @@ def test_the_log_names_the_client_whom_the_proxy_vouches_for(gateway: Gateway, p
 
 def test_a_prefix_that_is_a_path_of_the_gateway_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("api:\n  public_url: https://example.org/plugin/x\n")
-    problems = compile_config(tmp_path / "config.yaml", {}, generation=1, matcher=matcher()).errors
+    problems = compile_config(tmp_path / "config.yaml", {}, generation=1, surfaces=parts.SURFACES).errors
     assert [(str(one.mark), one.path) for one in problems] == [("config.yaml:2:15", ("api", "public_url"))]
     assert "must not have the path `/plugin`" in problems[0].message
 

@@ -27,7 +27,7 @@ from ductile.model.job import Claimed, Outcome, State
 from ductile.model.manifest import Command, CommandType, Manifest
 from ductile.model.order import Settlement
 from ductile.model.principal import Principal
-from ductile.model.route import Matcher
+from ductile.model.route import rows_of
 from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
 from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
@@ -210,11 +210,11 @@ def snapshot(root: Path = Path("/etc/ductile"), **changes: Any) -> Snapshot:
         on_hook={},
         routes={},
         schedules=(),
-        matcher=Matcher([row for surface in parts.SURFACES for row in surface]),
         redactor=Redactor([SECRET]),
         warnings=("config.yaml:3:1: warning[legacy]: old",),
     )
-    return replace(whole, **changes)
+    served = replace(whole, **changes)
+    return replace(served, rows=rows_of(parts.SURFACES, served))
 
 
 @dataclass(frozen=True)

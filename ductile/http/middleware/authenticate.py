@@ -23,7 +23,7 @@ def is_public(request: Request) -> bool:
     """Whether this needs no credential. Where no row fits the method, a public path is as public; so is OPTIONS."""
     if request.route is not None:
         return request.route.scopes is None
-    matches = request.snapshot.matcher.methods(request.raw_path).values()
+    matches = request.router.methods(request.raw_path).values()
     if request.method == "OPTIONS":
         return bool(matches)
     return any(match.route.scopes is None for match in matches)

@@ -15,7 +15,7 @@ def require_route(request: Request, proceed: Handler) -> Awaitable[Reply]:
 
 async def refuse_unknown_route(request: Request) -> Reply:
     """Say what is possible at this path, if anything is. Raises NotFound or MethodNotAllowed."""
-    methods = set(request.snapshot.matcher.methods(request.raw_path))
+    methods = set(request.router.methods(request.raw_path))
     if not methods:
         raise NotFound(path=request.raw_path)
     if "GET" in methods:

@@ -11,7 +11,7 @@ from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.model.clock import Millis
 from ductile.model.route import Route
-from ductile.model.snapshot import Api, Snapshot
+from ductile.model.snapshot import Snapshot
 from ductile.observe import metrics as m
 from ductile.observe.measures import Labels, Metric
 
@@ -69,11 +69,6 @@ def seconds_since(at: Millis | None, now: Millis) -> float:
     return 0 if at is None else max(0, now - at) / 1000
 
 
-def metrics_route(row: Route, api: Api) -> Route:
-    """The row where the configuration wants a credential."""
-    return row if api.metrics_public else replace(row, scopes=(METRICS_SCOPE,))
-
-
 METRICS_DESCRIPTION = f"""\
 The text format of Prometheus, or OpenMetrics where `Accept` prefers it. Public, unless `api.metrics_public` is false:
 then it needs the scope `{METRICS_SCOPE}`.
@@ -82,18 +77,20 @@ then it needs the scope `{METRICS_SCOPE}`.
 - `process_*`: what the system says of the process.
 """
 
-ROUTES = [
-    Route(
-        method="GET",
-        path="/metrics",
-        handler=get_metrics,
-        summary="How the gateway fares, for Prometheus",
-        description=METRICS_DESCRIPTION,
-        scopes=None,
-        under=metrics_route,
-        tags=("system",),
-        media=("text/plain", "application/openmetrics-text"),
-        responses={200: schemas.STRING},
-        examples={200: '# HELP ductile_jobs Jobs.\n# TYPE ductile_jobs gauge\nductile_jobs{state="queued"} 3.0\n'},
-    ),
-]
+METRICS_ROUTE = Route(
+    method="GET",
+    path="/metrics",
+    handler=get_metrics,
+    summary="How the gateway fares, for Prometheus",
+    description=METRICS_DESCRIPTION,
+    scopes=None,
+    tags=("system",),
+    media=("text/plain", "application/openmetrics-text"),
+    responses={200: schemas.STRING},
+    examples={200: '# HELP ductile_jobs Jobs.\n# TYPE ductile_jobs gauge\nductile_jobs{state="queued"} 3.0\n'},
+)
+
+
+def metrics_rows(snapshot: Snapshot) -> list[Route]:
+    """The row, which needs a credential where `api.metrics_public` is false."""
+    return [METRICS_ROUTE if snapshot.api.metrics_public else replace(METRICS_ROUTE, scopes=(METRICS_SCOPE,))]

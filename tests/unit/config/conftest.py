@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from ductile.config.compile import Compiled, compile_config
-from ductile.model.route import Matcher
 from ductile.model.snapshot import Snapshot
 
 PLUGINS = Path(__file__).parents[2] / "golden" / "config"
@@ -23,7 +22,7 @@ def compile_yaml(tmp_path: Path) -> Compile:
     def compile_yaml(text: str, environ: Mapping[str, str] | None = None, **files: str) -> Compiled:
         for name, body in {"config.yaml": text, **{f"{key}.yaml": body for key, body in files.items()}}.items():
             (tmp_path / name).write_text(body)
-        return compile_config(tmp_path / "config.yaml", environ or {}, generation=3, matcher=Matcher([]))
+        return compile_config(tmp_path / "config.yaml", environ or {}, generation=3)
 
     return compile_yaml
 

@@ -19,7 +19,6 @@ from ductile.config.errors import (
 from ductile.config.load import load_layers
 from ductile.document.yaml_write import NewValue
 from ductile.errors import DuctileError
-from ductile.model.route import Matcher
 
 CONFIG = """\
 # The gateway.
@@ -220,9 +219,9 @@ def test_an_edit_that_breaks_the_configuration_is_refused(folder: Path) -> None:
         (set_(folder, "plugin_roots[1]", "./nowhere"), "plugins.yaml"),
     ):
         with pytest.raises(EditRefused) as refused:
-            review(edit, location, {}, Matcher([])).approve()
+            review(edit, location, {}).approve()
         assert refused.value.details["errors"][0]["file"] == place
-    good = review(set_(folder, "service.log_level", "debug"), location, {}, Matcher([]))
+    good = review(set_(folder, "service.log_level", "debug"), location, {})
     good.approve()
     assert good.after.snapshot is not None
     assert good.after.snapshot.service.log_level == "debug"
@@ -232,7 +231,7 @@ def test_an_edit_that_breaks_the_configuration_is_refused(folder: Path) -> None:
 def test_one_of_several_errors_can_be_mended_alone(folder: Path) -> None:
     location = folder / "config.yaml"
     location.write_text(CONFIG.replace("info", "loud").replace("name:", "nam:"))
-    mended = review(set_(folder, "service.log_level", "info"), location, {}, Matcher([]))
+    mended = review(set_(folder, "service.log_level", "info"), location, {})
     mended.approve()
     assert [problem.code for problem in mended.after.errors] == ["unknown_key"]
 

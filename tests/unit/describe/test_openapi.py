@@ -39,7 +39,7 @@ def test_every_command_pipeline_and_control_route_has_a_path() -> None:
         paths
     )
     assert {"/pipeline/sync", "/pipeline/async"} <= set(paths)
-    rows = [row for row in snapshot().matcher.rows if not row.hidden]
+    rows = [row for row in snapshot().rows if not row.hidden]
     assert all(row.method.lower() in paths[row.path] for row in rows)
     assert not any("{plugin}" in path for path in paths)
     assert all("post" not in operations for path, operations in paths.items() if path.endswith("{pipeline}"))

@@ -10,10 +10,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from support.web import Web
 
+from ductile import parts
 from ductile.config.reload import FinishedReload, ReloadRefused
 from ductile.errors import Unavailable
 from ductile.ingress import sampler as module
 from ductile.ingress.sampler import Sampler
+from ductile.model.route import rows_of
 from ductile.observe.metrics import METRICS
 
 
@@ -130,7 +132,8 @@ async def test_everybody_else_gets_text(web: Web, accept: str | None) -> None:
 async def test_it_is_public_unless_the_configuration_says_otherwise(web: Web) -> None:
     assert (await scrape(web))[0] == 200
     api = replace(web.live.snapshot.api, metrics_public=False)
-    web.live.snapshot = replace(web.live.snapshot, api=api, matcher=web.live.snapshot.matcher.under(api))
+    served = replace(web.live.snapshot, api=api)
+    web.live.snapshot = replace(served, rows=rows_of(parts.SURFACES, served))
     status, headers, _ = await scrape(web)
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
     assert (await scrape(web, token="writer-token"))[0] == 403
@@ -153,7 +156,7 @@ async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
 ) -> None:
     monkeypatch.setattr(module, "EVERY", 0.001)
     told: list[Any] = []
-    live: Any = type("LiveConfig", (), {"witness": lambda _self, heard: told.append(heard)})()
+    live: Any = type("LiveConfig", (), {"on_finish": lambda _self, heard: told.append(heard)})()
     sampler = Sampler(web.gateway.metrics, web.store, live, web.clock)
     await sampler.start()
     sampled = asyncio.Event()

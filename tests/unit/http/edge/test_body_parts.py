@@ -13,7 +13,7 @@ from support.web import Web
 
 from ductile.http.reply import Reply
 from ductile.http.request import Request
-from ductile.model.route import Matcher, Route
+from ductile.model.route import Route
 
 
 class Scripted:
@@ -51,12 +51,12 @@ def parts(web: Web) -> Scripted:
     """What `GET /flow` sends."""
     made = Scripted()
 
-    async def flow(_ask: Request) -> Reply:
+    async def flow(_request: Request) -> Reply:
         return Reply(parts=made, headers={"Content-Type": "text/plain", "Cache-Control": "no-store"})
 
     row = Route(method="GET", path="/flow", handler=flow, summary="Flows")
     snapshot = web.live.snapshot
-    web.live.snapshot = replace(snapshot, matcher=Matcher([*snapshot.matcher.rows, row]))
+    web.live.snapshot = replace(snapshot, rows=[*snapshot.rows, row])
     return made
 
 
