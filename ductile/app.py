@@ -37,11 +37,11 @@ from ductile.observe.waiters import Waiters
 from ductile.plugin.control_group import enter_group
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
-from ductile.store.lock import StateLock
-from ductile.store.retired_secrets import RetiredSecrets
-from ductile.store.running_gateway import RunningGateway, forget_running, record_running
-from ductile.store.sqlite import Store
-from ductile.store.vault_file import open_vault
+from ductile.store.installation.retired_secrets import RetiredSecrets
+from ductile.store.installation.running_gateway import RunningGateway, forget_running, record_running
+from ductile.store.installation.vault_file import open_vault
+from ductile.store.sqlite.lock import StateLock
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -147,8 +147,8 @@ class App:
         self, live: LiveConfig, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs
     ) -> None:
         waiters = Waiters()
-        store.listen(waiters.heard)
-        store.show(waiters.awaits)
+        store.on_commit(waiters.heard)
+        store.include_view_for(waiters.awaits)
         gateway = self._gateway(live, store, control, waiters, said)
         sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
         server = HttpServer(gateway, parts.MIDDLEWARE)

@@ -27,10 +27,10 @@ from ductile.model.journal import Kind
 from ductile.model.order import Idempotency, Note, Start
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
-from ductile.store.insert import insert_start
-from ductile.store.received import Received, receive
-from ductile.store.retry import insert_retry
-from ductile.store.sqlite import Store
+from ductile.store.post_event import EventAccepted, insert_posted_event
+from ductile.store.rerun import insert_rerun
+from ductile.store.sqlite.store import Store
+from ductile.store.start import insert_start
 
 
 class UnknownPlugin(NotFound):
@@ -203,7 +203,7 @@ async def submit_retry(
     It is a new job or run, with the same payload, priority and place in a chain of events, under the configuration of
     now; no dedupe key counts. Raises UnknownJob, JobUnfinished, PayloadGone, and what a trigger raises.
     """
-    found = await store.begun(job_id)
+    found = await store.root_with_event(job_id)
     if found is None:
         raise UnknownJob(job_id=job_id)
     job, event = found
@@ -212,11 +212,11 @@ async def submit_retry(
     if event is None:
         raise PayloadGone(job_id=job.id)
     start = _again(snapshot, job, event, origin, new_job_id)
-    store.admit()
+    store.check_capacity()
     if not dry_run:
-        store.soon(_lanes(start))
-    write = store.rehearse if dry_run else store.write
-    return Retried(accepted=await write(insert_retry, start, job.id), retry_of=job.id)
+        store.expect_ready(_lanes(start))
+    write = store.dry_run if dry_run else store.write
+    return Retried(accepted=await write(insert_rerun, start, job.id), retry_of=job.id)
 
 
 def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
@@ -255,7 +255,7 @@ async def submit_event(
     origin: Origin,
     now: Millis,
     dry_run: bool = False,
-) -> Received:
+) -> EventAccepted:
     """Start the pipelines and routes that an event from outside leads to, all or none; returns after the commit.
 
     An input schema that the payload breaks is noted on the attempt, as for any event. Raises what the store raises.
@@ -267,11 +267,11 @@ async def submit_event(
         event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
     )
     begun = plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id)
-    store.admit()
+    store.check_capacity()
     if not dry_run:
-        store.soon({lane for start in begun for lane in _lanes(start)})
-    return await (store.rehearse if dry_run else store.write)(
-        receive,
+        store.expect_ready({lane for start in begun for lane in _lanes(start)})
+    return await (store.dry_run if dry_run else store.write)(
+        insert_posted_event,
         event,
         begun,
         principal=origin.principal,
@@ -281,11 +281,11 @@ async def submit_event(
 
 
 def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[Accepted]:
-    store.admit()
+    store.check_capacity()
     if dry_run:
-        return store.rehearse(insert_start, start)
+        return store.dry_run(insert_start, start)
     if start.run_at is None:
-        store.soon(_lanes(start))
+        store.expect_ready(_lanes(start))
     return store.write(insert_start, start)
 
 

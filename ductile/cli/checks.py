@@ -28,7 +28,7 @@ from ductile.config.edit_diff import mask_secrets
 from ductile.config.load import Layers
 from ductile.http.edge.port_holder import tcp_holder
 from ductile.model.clock import rfc3339
-from ductile.store.lock import NETWORK, file_system, read_mounts
+from ductile.store.sqlite.lock import NETWORK_FILE_SYSTEMS, file_system_type, read_mounts
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 MEGABYTE = 1 << 20
@@ -133,8 +133,8 @@ def state(path: Path, *, mounts: str | None = None) -> Iterator[Finding]:
         what = f"{folder} may not be written to" if folder.is_dir() else f"{folder} is no folder"
         yield Finding("state", FAIL, what, "Change its owner or mode, or set `state.path`.")
         return
-    kind = file_system(folder.resolve(), read_mounts() if mounts is None else mounts)
-    if kind in NETWORK:
+    kind = file_system_type(folder.resolve(), read_mounts() if mounts is None else mounts)
+    if kind in NETWORK_FILE_SYSTEMS:
         yield Finding(
             "state", FAIL, f"{folder} is on a network file system ({kind})", "Set `state.path` to a local one."
         )
@@ -146,7 +146,7 @@ def state(path: Path, *, mounts: str | None = None) -> Iterator[Finding]:
     for file in (path, path.with_name(f"{path.name}-wal")):
         if file.exists() and file.stat().st_mode & (ALL_CAN_READ | GROUP_CAN_READ):
             yield Finding("state", FAIL, f"others may read {file}, which holds the plugins' state", f"chmod 600 {file}")
-    if kind not in NETWORK and free >= LITTLE_SPACE:
+    if kind not in NETWORK_FILE_SYSTEMS and free >= LITTLE_SPACE:
         yield Finding("state", OK, f"{folder} can be written to, and {free // (1024 * MEGABYTE)} GB are free")
 
 

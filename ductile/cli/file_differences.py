@@ -5,7 +5,7 @@ from pathlib import Path
 from ductile.cli.presence import held_by
 from ductile.cli.target import Target, reached
 from ductile.client import UNIX, AuthFailed, ClientError, Unreachable
-from ductile.store.running_gateway import RunningGateway, read_running
+from ductile.store.installation.running_gateway import RunningGateway, read_running
 
 UNAUTHORIZED = 401
 _HTTP = "http://"

@@ -9,8 +9,8 @@ from ductile.document.vault import Vault
 from ductile.model.graph import Graph
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import KeyUnusable
-from ductile.store.retired_secrets import RetiredSecrets
-from ductile.store.vault_file import read_vault
+from ductile.store.installation.retired_secrets import RetiredSecrets
+from ductile.store.installation.vault_file import read_vault
 
 
 class Installation:

@@ -34,7 +34,7 @@ from ductile.plugin.runner.call import Call, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.errors import Stale, StateTooLarge, StoreUnavailable
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -268,7 +268,7 @@ class Attempts:
         while True:
             try:
                 writing = self._store.write(settle, value)
-                self._store.soon({child.plugin for child in value.children})
+                self._store.expect_ready({child.plugin for child in value.children})
                 # No process is left. The claim that takes this place is written behind the settlement, in one batch.
                 slot.leave()
                 await writing

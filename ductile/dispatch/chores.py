@@ -13,8 +13,8 @@ from ductile.model.clock import Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store import claim as queue
 from ductile.store.errors import StoreUnavailable
-from ductile.store.patience import STORE_RETRY, Patience
-from ductile.store.sqlite import Store
+from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -54,28 +54,28 @@ class Chores:
             arm(following)
 
     async def _hold(self, lane: str) -> None:
-        while await self._insist(queue.hold_lane, lane, queue.PLUGIN_UNAVAILABLE) == queue.BATCH:
+        while await self._insist(queue.hold_lane, lane, queue.PLUGIN_UNAVAILABLE) == queue.MAX_MOVED_JOBS:
             pass
         if lane in self._current().plugins:  # a reload has brought it back meanwhile, and may have released before this
             await self._release()
 
     async def _release(self) -> None:
-        released = queue.BATCH
-        while released == queue.BATCH:
+        released = queue.MAX_MOVED_JOBS
+        while released == queue.MAX_MOVED_JOBS:
             plugins = self._current().plugins  # as they are now: what has gone again would be held at once
             usable = {name: frozenset(plugin.manifest.commands) for name, plugin in plugins.items()}
             released = await self._insist(queue.release, usable)
 
     async def _insist(self, operation: Callable[..., T], *args: object) -> T:
-        patience = Patience("waiting jobs wait for the store")
+        outage_log = OutageLog("waiting jobs wait for the store")
         while True:
             try:
                 result = await self._store.write(operation, *args)
             except StoreUnavailable as unavailable:
-                patience.waits(unavailable)
-                await asyncio.sleep(STORE_RETRY)
+                outage_log.failed(unavailable)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
-                patience.goes_on()
+                outage_log.recovered()
                 return result
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:

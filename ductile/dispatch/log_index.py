@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ductile.model.signal import JobEnded, Signal
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.fulltext import Indexed, Words, index_attempts
-from ductile.store.patience import Patience
-from ductile.store.sqlite import Store
-from ductile.store.tx import Tx
+from ductile.store.outage_log import OutageLog
+from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
+from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.transaction import Tx
 
 PAUSE = 1.0
 """Seconds until the next batch at least, so that it is worth its commit; one that is full already does not wait so."""
@@ -28,14 +28,14 @@ class LogIndex:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ended = asyncio.Event()
-        self._patience = Patience("full text waits for the store")
+        self._outage_log = OutageLog("full text waits for the store")
         self._ended.set()  # the last gateway may have left something
         self.task: asyncio.Task[None] | None = None
         """The indexing itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
         """Begin to index."""
-        self._store.listen(self._heard)
+        self._store.on_commit(self._heard)
         self.task = asyncio.create_task(self._run(), name="log index")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -54,7 +54,7 @@ class LogIndex:
     async def _run(self) -> None:
         while True:
             await self._ended.wait()
-            while self._store.shortage is not None:  # noqa: ASYNC110 - what room there is, is for what runs
+            while self._store.capacity_error is not None:  # noqa: ASYNC110 - what room there is, is for what runs
                 await asyncio.sleep(PAUSE)
             self._ended.clear()
             await asyncio.sleep(await self._batch())
@@ -68,10 +68,10 @@ class LogIndex:
             began = time.monotonic()
             done, crowded = await self._store.write(self._index, ahead)
         except StoreUnavailable as unavailable:
-            self._patience.waits(unavailable)
+            self._outage_log.failed(unavailable)
             self._ended.set()
         else:
-            self._patience.goes_on()
+            self._outage_log.recovered()
             if done.more:
                 self._ended.set()
                 least = BESIDE if crowded else 0.0
@@ -80,4 +80,4 @@ class LogIndex:
     def _index(self, tx: Tx, ahead: Words | None) -> tuple[Indexed, bool]:
         """On the writing thread: one batch, and whether anybody waits for it."""
         done = index_attempts(tx) if ahead is None else index_attempts(tx, ahead)
-        return done, self._store.awaited()
+        return done, self._store.has_waiters()

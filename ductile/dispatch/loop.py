@@ -22,9 +22,9 @@ from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
 from ductile.store.claim import Claims
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import PAUSED, set_paused
-from ductile.store.patience import STORE_RETRY, Patience
-from ductile.store.sqlite import Store
+from ductile.store.meta import PAUSED_KEY, set_paused
+from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Dispatcher:
         """Job → its attempt, until that is settled."""
         self._places = Places(self._wake)
         self._early_stops: set[str] = set()
-        self._patience = Patience("claiming waits for the store")
+        self._outage_log = OutageLog("claiming waits for the store")
         self._wanted = False
         """Whether there may be something to claim."""
         self._asked: set[asyncio.Future[Claims]] = set()
@@ -78,13 +78,13 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Begin to claim: first what was queued, held or due when the gateway last stopped."""
-        self._store.listen(self._signals)
-        self.paused = await self._store.meta(PAUSED) == "1"
-        self._ready.update(await self._store.lanes())
+        self._store.on_commit(self._signals)
+        self.paused = await self._store.meta(PAUSED_KEY) == "1"
+        self._ready.update(await self._store.ready_lanes())
         self._arm(self._clock())
         self._chores.release()
         self.task = asyncio.create_task(self._run(), name="dispatch")
-        self._store.join(self._join)
+        self._store.before_flush(self._join)
         self._wake()
 
     def apply(self, old: Snapshot, new: Snapshot) -> None:
@@ -184,7 +184,7 @@ class Dispatcher:
     def _wake(self) -> None:
         """There may be something to claim: it goes with what is written next, or by itself."""
         self._wanted = True
-        self._store.nudge()
+        self._store.flush_soon()
 
     def _join(self) -> None:
         """Claim with what is just being written: what it settles or submits stands in the same commit."""
@@ -195,7 +195,7 @@ class Dispatcher:
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
             self._chores.hold(lane)
-        promise = self._places.promise(snapshot, self._ready, queue.BATCH)
+        promise = self._places.promise(snapshot, self._ready, queue.MAX_MOVED_JOBS)
         if promise is not None:
             asked = self._store.write(queue.claim, promise.lanes, promise.total, self._gate(snapshot))
             self._asked.add(asked)
@@ -208,14 +208,14 @@ class Dispatcher:
         try:
             claims = asked.result()
         except StoreUnavailable as unavailable:
-            self._patience.waits(unavailable)
-            asyncio.get_running_loop().call_later(STORE_RETRY, self._wake)
+            self._outage_log.failed(unavailable)
+            asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._wake)
             return
         except Exception as error:  # noqa: BLE001 - the app sees it, and stops
             if not self._over.done():
                 self._over.set_exception(error)
             return
-        self._patience.goes_on()
+        self._outage_log.recovered()
         for claimed in claims.claimed:
             self._launch(claimed, snapshot)
         if not self._asked:

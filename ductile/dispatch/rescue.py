@@ -14,7 +14,7 @@ from ductile.model.order import Settlement
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.sweep import kill_instance
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ DIED = "lost: the gateway died or was stopped while this attempt ran"
 async def rescue(store: Store, snapshot: Snapshot, instance: str, now: Millis) -> int:
     """Kill what still runs of this instance and settle every running attempt as lost; returns how many there were."""
     killed = kill_instance(instance, log_unknown=True)
-    jobs = await store.running()
+    jobs = await store.running_jobs()
     for job in jobs:
         await store.write(settle, _lost(job, snapshot, now))
     if killed or jobs:

@@ -12,9 +12,17 @@ import structlog
 from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.patience import Patience
-from ductile.store.retention import free_text, give_back, trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
-from ductile.store.sqlite import Store
+from ductile.store.outage_log import OutageLog
+from ductile.store.retention import (
+    free_search_pages,
+    shrink_file,
+    trim_attempts,
+    trim_counts,
+    trim_jobs,
+    trim_journal,
+    trim_keys,
+)
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +61,7 @@ class Retention:
         self._current = current
         self._clock = clock
         self._pace = Pace(store)
-        self._patience = Patience("retention waits for the store")
+        self._outage_log = OutageLog("retention waits for the store")
         self._changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         """The trimming itself, once started; it ends with `stop`, or by a failure that the app must see."""
@@ -80,10 +88,10 @@ class Retention:
             try:
                 await self.round()
             except StoreUnavailable as unavailable:
-                self._patience.waits(unavailable)
+                self._outage_log.failed(unavailable)
                 pause = RETRY_SECONDS
             else:
-                self._patience.goes_on()
+                self._outage_log.recovered()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), pause)
 
@@ -93,7 +101,7 @@ class Retention:
         while more := await self._turn():
             deleted += more
         await self._store.write(trim_counts)
-        for room in (free_text, give_back):
+        for room in (free_search_pages, shrink_file):
             while await self._pace.step(room):
                 pass
         if deleted:
@@ -133,13 +141,13 @@ class Pace:
     def _crowded(self) -> bool:
         """Whether somebody waits for this batch, or has waited for one of the last; asked on the writing thread."""
         now = time.monotonic()
-        if self._store.awaited():
+        if self._store.has_waiters():
             self._crowded_at = now
         return self._crowded_at > now - LATELY
 
     def _limit(self) -> float:
         """Seconds of a transaction at most: none on a full disk, where a slice must fit into what is left."""
-        return math.inf if self._store.shortage is None else 0.0
+        return math.inf if self._store.capacity_error is None else 0.0
 
 
 def stopwatch(

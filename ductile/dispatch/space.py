@@ -12,7 +12,7 @@ from ductile.model.order import Note
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import journal_all
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Space:
     async def start(self) -> None:
         """Look once, so that nothing is taken first, and begin to watch."""
         await self.look()
-        self._store.watch(lambda _operations, _seconds: self._changed.set())
+        self._store.on_batch(lambda _operations, _seconds: self._changed.set())
         self.task = asyncio.create_task(self._run(), name="space")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -55,15 +55,15 @@ class Space:
     async def look(self) -> None:
         """Measure, and let new work in or keep it out."""
         try:
-            room = await self._store.room()
+            room = await self._store.disk_space()
             if await self._store.keep_reserve(room):
-                room = await self._store.room()
+                room = await self._store.disk_space()
         except (Unavailable, OSError) as error:
             log.error("the room of the state cannot be measured", reason=str(error))
             return
-        before = self._store.shortage
+        before = self._store.capacity_error
         shortage = room.shortage(self._current().state_max_size, before=before is not None)
-        self._store.shortage = shortage
+        self._store.capacity_error = shortage
         if shortage is None:
             self._notices.pop(NOTICE, None)
         else:
@@ -81,7 +81,7 @@ class Space:
 
     async def _run(self) -> None:
         while True:
-            if self._store.shortage is None:
+            if self._store.capacity_error is None:
                 await self._changed.wait()
                 await asyncio.sleep(EVERY)
             else:

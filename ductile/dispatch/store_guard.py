@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from ductile.model.snapshot import Snapshot
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class StoreGuard:
     async def start(self) -> None:
         """Begin to watch."""
         loop = asyncio.get_running_loop()
-        self._store.watch(lambda _operations, _seconds: self._wake.set())
+        self._store.on_batch(lambda _operations, _seconds: self._wake.set())
         self._store.on_damage(partial(loop.call_soon_threadsafe, self._wake.set))
         self.task = asyncio.create_task(self._run(), name="store guard")
 

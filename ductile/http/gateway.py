@@ -12,7 +12,7 @@ from ductile.observe.journal import Feed
 from ductile.observe.metrics import Metrics
 from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 
 class GatewayControl(Protocol):

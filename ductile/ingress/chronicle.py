@@ -11,7 +11,7 @@ from ductile.model.order import Note
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import journal_all
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -19,9 +19,9 @@ from ductile.model.job import SubmittedBy
 from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
-from ductile.store.init import Init, begin_inits
-from ductile.store.patience import STORE_RETRY, Patience
-from ductile.store.sqlite import Store
+from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.plugin_init import Init, begin_inits
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -58,16 +58,16 @@ class Inits:
             await asyncio.wait({self.task})
 
     async def _run(self) -> None:
-        patience = Patience("init waits for the store")
+        outage_log = OutageLog("init waits for the store")
         while True:
             self._changed.clear()
             try:
                 await self._begin(self._current())
-                patience.goes_on()
+                outage_log.recovered()
             except StoreUnavailable as unavailable:
-                patience.waits(unavailable)
+                outage_log.failed(unavailable)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), STORE_RETRY)
+                    await asyncio.wait_for(self._changed.wait(), STORE_RETRY_SECONDS)
                 continue
             await self._changed.wait()
 

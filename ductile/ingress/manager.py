@@ -9,8 +9,8 @@ from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.snapshot import Snapshot
 from ductile.observe.notify import Notifier
 from ductile.store.errors import StoreClosed, StoreUnavailable
-from ductile.store.sqlite import Store
-from ductile.store.tx import Tx
+from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.transaction import Tx
 
 log = structlog.get_logger(__name__)
 

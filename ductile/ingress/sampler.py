@@ -6,7 +6,7 @@ from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.clock import Clock
 from ductile.model.snapshot import Snapshot
 from ductile.observe.metrics import Metrics
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 EVERY = 1.0
 """Seconds between two looks at the event loop."""
@@ -25,7 +25,7 @@ class Sampler:
 
     async def start(self) -> None:
         """Begin to listen and to sample."""
-        self._store.watch(self._metrics.committed)
+        self._store.on_batch(self._metrics.committed)
         self._live.on_finish(self._reloaded)
         self.task = asyncio.create_task(self._run(), name="sampler")
 

@@ -23,9 +23,9 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.model.view import ScheduleRow
 from ductile.store.errors import StoreUnavailable
-from ductile.store.patience import STORE_RETRY, Patience
-from ductile.store.schedule import fire, move, see
-from ductile.store.sqlite import Store
+from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.schedules import fire, reschedule, sync_schedules
+from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class Schedules:
         self._current = current
         self._clock = clock
         self._changed = asyncio.Event()
-        self._patience = Patience("schedules wait for the store")
+        self._outage_log = OutageLog("schedules wait for the store")
         self.task: asyncio.Task[None] | None = None
         """The firing itself, once started; it ends with `stop`, or by a failure that the app must see."""
 
@@ -80,14 +80,14 @@ class Schedules:
             schedules = {schedule.id: schedule for schedule in snapshot.schedules}
             try:
                 rows = await self._seen(snapshot, schedules)
-                if self._store.shortage is None:
-                    self._patience.goes_on()
+                if self._store.capacity_error is None:
+                    self._outage_log.recovered()
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
-                self._patience.waits(unavailable)
-                await self._wait(STORE_RETRY)
-            while self._store.shortage is not None and not self._changed.is_set():
-                await self._wait(STORE_RETRY)
+                self._outage_log.failed(unavailable)
+                await self._wait(STORE_RETRY_SECONDS)
+            while self._store.capacity_error is not None and not self._changed.is_set():
+                await self._wait(STORE_RETRY_SECONDS)
 
     async def _seen(self, snapshot: Snapshot, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
         """The due time of each schedule; one that is new, or beyond a shortened interval, is due in one interval.
@@ -99,11 +99,11 @@ class Schedules:
             id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _chance()))
             for id_, schedule in schedules.items()
         }
-        rows = await self._store.write(see, {id_: (due.base_at, due.due_at) for id_, due in first.items()})
+        rows = await self._store.write(sync_schedules, {id_: (due.base_at, due.due_at) for id_, due in first.items()})
         seen = {row.id: row for row in rows}
         for id_, row in seen.items():
             if row.base_at > first[id_].base_at:
-                seen[id_] = await self._store.write(move, id_, row.due_at, first[id_].base_at, first[id_].due_at)
+                seen[id_] = await self._store.write(reschedule, id_, row.due_at, first[id_].base_at, first[id_].due_at)
         return {id_: row for id_, row in seen.items() if schedules[id_].plugin in snapshot.plugins}
 
     async def _fire_until_changed(
@@ -121,7 +121,7 @@ class Schedules:
                 await self._wait(wait / 1000)
 
     async def _fire(self, snapshot: Snapshot, schedule: Schedule, row: ScheduleRow, now: Millis) -> ScheduleRow:
-        self._store.admit()
+        self._store.check_capacity()
         due = following(schedule, row.base_at, now, _chance())
         accepted = await self._store.write(
             fire, row.id, row.due_at, due.base_at, due.due_at, _start(snapshot, schedule, now)

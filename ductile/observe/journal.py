@@ -35,7 +35,7 @@ PAGE = 256
 """Rows of one read, and of one answer to a follower."""
 PACE = 0.025
 """Seconds between two reads: what is committed meanwhile is read together, and wakes the followers once."""
-STORE_RETRY = 1.0
+STORE_RETRY_SECONDS = 1.0
 """Seconds to wait where the store cannot be read."""
 
 STATUS: Mapping[str, str] = {Kind.JOB_STARTED: "running", Kind.JOB_REQUEUED: "queued", Kind.JOB_HELD: "held"}
@@ -45,13 +45,13 @@ STATUS: Mapping[str, str] = {Kind.JOB_STARTED: "running", Kind.JOB_REQUEUED: "qu
 class Journal(Protocol):
     """What the feed asks of the store."""
 
-    async def journal(self, after: int, limit: int) -> list[Entry]:
+    async def journal_after(self, after: int, limit: int) -> list[Entry]:
         """The next rows behind a number, oldest first."""
 
     async def newest_entry(self) -> int:
         """The number of the newest row; 0 while there is none."""
 
-    def listen(self, listener: Callable[[Sequence[Signal]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Signal]], None]) -> None:
         """Call back on the loop with the signals of each commit."""
 
 
@@ -110,7 +110,7 @@ class Feed:
         self._grew = asyncio.Event()
         self._stopping = asyncio.Event()
         self._beat: asyncio.TimerHandle | None = None
-        journal.listen(self._heard)
+        journal.on_commit(self._heard)
 
     @property
     def following(self) -> int:
@@ -195,7 +195,7 @@ class Feed:
             except Unavailable as unavailable:
                 log.error("followers of the journal wait for the store", reason=unavailable.message)
                 self._grew.set()
-                wait = STORE_RETRY
+                wait = STORE_RETRY_SECONDS
             if last:
                 return
             with contextlib.suppress(TimeoutError):
@@ -203,7 +203,7 @@ class Feed:
 
     async def _read(self) -> None:
         while (head := self._head) is not None:
-            page = await self.journal.journal(head, PAGE)
+            page = await self.journal.journal_after(head, PAGE)
             if self._head != head or not page:  # all have left, or nothing is new
                 return
             self._ring += [self.item(entry) for entry in page]
@@ -276,7 +276,7 @@ class Follower:
             missed = Gap(self.at + 1, feed.floor, "slow_reader")
             self.at = feed.floor
             return (missed,)
-        return self._checked([feed.item(entry) for entry in await feed.journal.journal(self.at, PAGE)])
+        return self._checked([feed.item(entry) for entry in await feed.journal.journal_after(self.at, PAGE)])
 
     def _checked(self, items: Sequence[Item]) -> Sequence[Item | Gap]:
         """The rows, with a gap before each one that does not follow the one before."""

@@ -8,19 +8,19 @@ from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import ENDED, PIPELINE, State
-from ductile.store.moment import Moment
+from ductile.store.sqlite.read_pool import ReadTransaction
 
-MEASURED = 10_000
+MAX_DURATIONS = 10_000
 """Attempts whose durations are looked at, the newest ones."""
 
-Counts = Mapping[str, Mapping[State, int]]
+CountsByPlugin = Mapping[str, Mapping[State, int]]
 """Plugin → state → how many jobs."""
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
     """What waits and runs now. Roots of runs do neither."""
 
-    by_plugin: Counts
+    by_plugin: CountsByPlugin
     oldest: Millis | None
     """Since when the job waits that could have started first; None where none could."""
 
@@ -28,9 +28,9 @@ class Backlog(Struct, frozen=True, kw_only=True):
 class Recent(Struct, frozen=True, kw_only=True):
     """What has become of the jobs that were submitted since a time, and of all that have not ended."""
 
-    by_plugin: Counts
+    by_plugin: CountsByPlugin
     durations: Sequence[Millis]
-    """Of the newest attempts that ended since then, at most `MEASURED`, the shortest first."""
+    """Of the newest attempts that ended since then, at most `MAX_DURATIONS`, the shortest first."""
 
     def percentile(self, share: int) -> Millis | None:
         """The duration that so many of a hundred attempts did not exceed (nearest rank); None where none ended."""
@@ -39,28 +39,28 @@ class Recent(Struct, frozen=True, kw_only=True):
         return self.durations[ceil(len(self.durations) * share / 100) - 1]
 
 
-def backlog(moment: Moment) -> Backlog:
+def backlog(reads: ReadTransaction) -> Backlog:
     """What waits and runs now."""
-    counts = _open(moment)
+    counts = _open(reads)
     counts.pop(PIPELINE, None)
-    oldest = moment.one("oldest_waiting")
+    oldest = reads.row("oldest_waiting")
     return Backlog(by_plugin=counts, oldest=oldest[0] if oldest else None)
 
 
-def recent(moment: Moment, since: Millis) -> Recent:
+def recent(reads: ReadTransaction, since: Millis) -> Recent:
     """What has become of the jobs of late."""
-    counts = _open(moment)
+    counts = _open(reads)
     # Ids of jobs begin with the time at which they were made (UUIDv7).
-    for plugin, state, n in moment.all("ended_since", id=f"{since >> 16:08x}-{since & 0xFFFF:04x}"):
+    for plugin, state, n in reads.rows("ended_since", id=f"{since >> 16:08x}-{since & 0xFFFF:04x}"):
         if n:
             counts[plugin][State(state)] = n
-    durations = [n for (n,) in moment.all("durations", since=since, limit=MEASURED)]
+    durations = [n for (n,) in reads.rows("durations", since=since, limit=MAX_DURATIONS)]
     return Recent(by_plugin=counts, durations=durations)
 
 
-def _open(moment: Moment) -> defaultdict[str, Counter[State]]:
+def _open(reads: ReadTransaction) -> defaultdict[str, Counter[State]]:
     counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
-    for plugin, _, name, n in moment.all("all_counts"):
+    for plugin, _, name, n in reads.rows("all_counts"):
         state = State(name)
         if state not in ENDED:
             counts[plugin][state] += n

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from ductile.model.job import ENDED, Job, State
 from ductile.model.signal import CancelRunning
 from ductile.store.errors import JobFinished, UnknownJob
-from ductile.store.insert import announce_end
 from ductile.store.rows import Row, read_job
-from ductile.store.run import change_run, step_ended
-from ductile.store.tx import Tx
+from ductile.store.run_counters import change_run, step_ended
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import announce_end
 
 WAITING = (State.QUEUED, State.HELD)
 """States of jobs that wait."""
@@ -20,7 +20,7 @@ def cancel(tx: Tx, job_id: str) -> State:
     A run takes its waiting steps along at once, and ends when the running ones are reaped. A cancelled step is a failed
     one to its run. Raises `UnknownJob` and `JobFinished`. Asking again changes nothing more.
     """
-    row = tx.one("job", id=job_id)
+    row = tx.row("job", id=job_id)
     if row is None:
         raise UnknownJob(job_id=job_id)
     job = read_job(row)
@@ -29,23 +29,23 @@ def cancel(tx: Tx, job_id: str) -> State:
     if not job.lane:
         return _cancel_run(tx, job)
     if job.state is State.RUNNING:
-        tx.run("ask_to_cancel", id=job.id, now=tx.now).fetchall()
-        tx.signal(CancelRunning(job.id))
+        tx.execute("ask_to_cancel", id=job.id, now=tx.now).fetchall()
+        tx.notify(CancelRunning(job.id))
         return State.RUNNING
-    for ended in end_waiting(tx, tx.all("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
+    for ended in end_waiting(tx, tx.rows("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
         if ended.parent_id is not None:
             step_ended(tx, ended, ended.state, None)
     return State.CANCELLED
 
 
 def _cancel_run(tx: Tx, root: Job) -> State:
-    tx.run("ask_to_cancel", id=root.id, now=tx.now).fetchall()
+    tx.execute("ask_to_cancel", id=root.id, now=tx.now).fetchall()
     ended = 0
     for state in WAITING:
-        rows = tx.all("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
+        rows = tx.rows("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
         ended += len(end_waiting(tx, rows, state))
-    for (step_id,) in tx.all("running_steps", root_id=root.id):
-        tx.signal(CancelRunning(step_id))
+    for (step_id,) in tx.rows("running_steps", root_id=root.id):
+        tx.notify(CancelRunning(step_id))
     if change_run(tx, root.id, opened=-ended, failed=ended, error=None):
         return State.CANCELLED
     return State.RUNNING
@@ -55,6 +55,6 @@ def end_waiting(tx: Tx, rows: Sequence[Row], before: State) -> Sequence[Job]:
     """Counts and announces jobs that were cancelled while they waited."""
     jobs = [read_job(row) for row in rows]
     for job in jobs:
-        tx.moved(job.plugin, job.command, before, job.state)
+        tx.count_transition(job.plugin, job.command, before, job.state)
         announce_end(tx, job, job.state, None)
     return jobs

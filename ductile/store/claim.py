@@ -10,7 +10,7 @@ from ductile.model.job import Claimed, Job, State
 from ductile.model.journal import Kind
 from ductile.model.signal import Drained, Due
 from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, Row, job_values, read_event
-from ductile.store.tx import Tx
+from ductile.store.sqlite.transaction import Tx
 
 Gate = Callable[[Job], str | None]
 """Asked for a job as it would start, before it does: None admits it, anything else is why it is held."""
@@ -18,7 +18,7 @@ Gate = Callable[[Job], str | None]
 PLUGIN_UNAVAILABLE = "plugin_unavailable"
 """Why a job is held whose plugin or command is not there; `release` lets it go."""
 
-BATCH = 512
+MAX_MOVED_JOBS = 512
 """Jobs that one transaction moves at most."""
 
 _Head = tuple[int, int, str, Row, "_Lane"]
@@ -46,7 +46,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     for lane in lanes:
         lane.look(tx, share, heads)
     refused = 0
-    while heads and len(claimed) < total and refused < BATCH:
+    while heads and len(claimed) < total and refused < MAX_MOVED_JOBS:
         *_, row, lane = heapq.heappop(heads)
         lane.read -= 1
         start = _start(tx, row, gate)
@@ -57,12 +57,12 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
             refused += 1
         if not (lane.read or lane.drained) and lane.slots:
             lane.look(tx, share, heads)
-    if refused == BATCH:  # the batch stays short: whoever is left asks again
+    if refused == MAX_MOVED_JOBS:  # the batch stays short: whoever is left asks again
         for name in dict.fromkeys(lane.name for *_, lane in heads):
-            tx.ready(name)
+            tx.notify_ready(name)
     drained = [lane.name for lane in lanes if lane.drained and not lane.read]
     for name in drained:
-        tx.signal(Drained(name))
+        tx.notify(Drained(name))
     return Claims(tuple(claimed), frozenset(drained))
 
 
@@ -81,7 +81,7 @@ class _Lane:
     def look(self, tx: Tx, share: int, heads: list[_Head]) -> None:
         """Reads its next jobs: no more than it has slots, nor than its share of all that are asked for."""
         limit = min(self.slots, share)
-        rows = tx.all("claim_heads", lane=self.name, limit=limit)
+        rows = tx.rows("claim_heads", lane=self.name, limit=limit)
         self.read = len(rows)
         self.drained = len(rows) < limit
         for row in rows:
@@ -100,12 +100,12 @@ def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     job = Job(**values)
     reason = gate(job)
     if reason is not None:
-        tx.add("hold", id=job.id, reason=reason)
-        tx.moved(job.plugin, job.command, State.QUEUED, State.HELD)
+        tx.insert_deferred("hold", id=job.id, reason=reason)
+        tx.count_transition(job.plugin, job.command, State.QUEUED, State.HELD)
         tx.journal(Kind.JOB_HELD, job.id, {"reason": reason})
         return None
-    tx.add("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
-    tx.moved(job.plugin, job.command, State.QUEUED, State.RUNNING)
+    tx.insert_deferred("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
+    tx.count_transition(job.plugin, job.command, State.QUEUED, State.RUNNING)
     tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt})
     return Claimed(
         job=job,
@@ -116,27 +116,27 @@ def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     )
 
 
-def promote(tx: Tx, limit: int = BATCH) -> Millis | None:
+def promote(tx: Tx, limit: int = MAX_MOVED_JOBS) -> Millis | None:
     """Makes jobs claimable whose time has come; returns when the next one is due (now, if more stand), or None."""
-    for (lane,) in tx.all("promote", now=tx.now, limit=limit):
-        tx.ready(lane)
-    following = tx.one("next_due")
+    for (lane,) in tx.rows("promote", now=tx.now, limit=limit):
+        tx.notify_ready(lane)
+    following = tx.row("next_due")
     return None if following is None else max(following[0], tx.now)
 
 
-def hold_lane(tx: Tx, lane: str, reason: str, limit: int = BATCH) -> int:
+def hold_lane(tx: Tx, lane: str, reason: str, limit: int = MAX_MOVED_JOBS) -> int:
     """Holds claimable jobs of a lane; returns how many. Those not yet due follow once they are."""
-    rows = tx.all("hold_lane", lane=lane, reason=reason, limit=limit)
+    rows = tx.rows("hold_lane", lane=lane, reason=reason, limit=limit)
     for plugin, command in rows:
-        tx.moved(plugin, command, State.QUEUED, State.HELD)
+        tx.count_transition(plugin, command, State.QUEUED, State.HELD)
     if rows:
         tx.journal(Kind.LANE_HELD, data={"lane": lane, "reason": reason, "jobs": len(rows)})
     return len(rows)
 
 
-def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = BATCH) -> int:
+def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = MAX_MOVED_JOBS) -> int:
     """Queues jobs again that were held for want of a plugin or command that is there now; returns how many."""
-    if tx.one("any_held") is None:
+    if tx.row("any_held") is None:
         return 0
     left = limit
     for lane, commands in usable.items():
@@ -146,13 +146,13 @@ def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = BATCH) ->
 
 
 def _release(tx: Tx, lane: str, command: str, limit: int) -> int:
-    rows = tx.all("release", lane=lane, command=command, reason=PLUGIN_UNAVAILABLE, now=tx.now, limit=limit)
+    rows = tx.rows("release", lane=lane, command=command, reason=PLUGIN_UNAVAILABLE, now=tx.now, limit=limit)
     if rows:
         tx.journal(Kind.LANE_RELEASED, data={"lane": lane, "command": command, "jobs": len(rows)})
     for due, run_at in rows:
-        tx.moved(lane, command, State.HELD, State.QUEUED)
+        tx.count_transition(lane, command, State.HELD, State.QUEUED)
         if due:
-            tx.ready(lane)
+            tx.notify_ready(lane)
         else:
-            tx.signal(Due(run_at))
+            tx.notify(Due(run_at))
     return len(rows)

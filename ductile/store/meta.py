@@ -1,19 +1,19 @@
-"""Single values of the gateway, and its journal."""
+"""Single values of the gateway, and notes in its journal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ductile.model.journal import Kind
 from ductile.model.order import Note
-from ductile.store.tx import Tx
+from ductile.store.sqlite.transaction import Tx
 
-PAUSED = "paused"
+PAUSED_KEY = "paused"
 """The single value that keeps a pause over restarts."""
 
 
 def set_meta(tx: Tx, key: str, value: str) -> None:
     """Sets a single value."""
-    tx.run("set_meta", key=key, value=value)
+    tx.execute("set_meta", key=key, value=value)
 
 
 def journal(tx: Tx, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
@@ -29,8 +29,8 @@ def journal_all(tx: Tx, notes: Sequence[Note]) -> None:
 
 def set_paused(tx: Tx, value: str) -> None:
     """Keeps whether the gateway is paused: `1` or `0`. A change is journalled."""
-    before = tx.one("get_meta", key=PAUSED)
+    before = tx.row("get_meta", key=PAUSED_KEY)
     if value == ("0" if before is None else before[0]):
         return
-    set_meta(tx, PAUSED, value)
+    set_meta(tx, PAUSED_KEY, value)
     tx.journal(Kind.GATEWAY_PAUSED if value == "1" else Kind.GATEWAY_RESUMED)

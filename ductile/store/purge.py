@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from ductile.model.job import Job, State
 from ductile.store.cancel import WAITING, end_waiting
-from ductile.store.run import change_run, step_ended
-from ductile.store.tx import Tx
+from ductile.store.run_counters import change_run, step_ended
+from ductile.store.sqlite.transaction import Tx
 
 
 class Purge(Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
         if job.parent_id is not None:
             steps[job.root_id].append(job)
     for root_id, gone in steps.items():
-        if tx.run("cancel_rest", id=root_id, open=len(gone), now=tx.now).rowcount:
+        if tx.execute("cancel_rest", id=root_id, open=len(gone), now=tx.now).rowcount:
             change_run(tx, root_id, opened=-len(gone), failed=len(gone), error=None)
         else:
             for step in gone:
@@ -42,7 +42,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
 
 def _cancel(tx: Tx, job_id: str) -> Sequence[Job]:
     for state in WAITING:
-        ended = end_waiting(tx, tx.all("cancel_waiting", id=job_id, state=state, now=tx.now), state)
+        ended = end_waiting(tx, tx.rows("cancel_waiting", id=job_id, state=state, now=tx.now), state)
         if ended:
             return ended
     return ()

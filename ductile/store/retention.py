@@ -10,11 +10,11 @@ import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
-from ductile.store.fulltext import bounded
-from ductile.store.fulltext import trim_attempts as trim_attempt_rows
 from ductile.store.rows import Row
-from ductile.store.tx import Tx
-from ductile.store.volumes import begin_when_full, follow, free
+from ductile.store.sqlite.search.indexer import trim_attempts as trim_attempt_rows
+from ductile.store.sqlite.search.indexer import within_batch_bytes
+from ductile.store.sqlite.search.segments import align_segments, begin_segment_when_full, free_segment_pages
+from ductile.store.sqlite.transaction import Tx
 
 Enough = Callable[[], bool]
 """Asked between two slices; true: the batch stops here."""
@@ -22,16 +22,16 @@ Enough = Callable[[], bool]
 Trim = Callable[[Tx, Millis, Enough], int]
 """Deletes what ended before a time; returns how many rows went, 0 where nothing is left to do."""
 
-SLICE = 32
+SLICE_ROWS = 32
 """Rows that go without a question; a slice takes a millisecond or two."""
 
-BATCH = 8192
+BATCH_ROWS = 8192
 """Rows that one transaction deletes at most."""
 
-SPARE = 8
+SPARE_PART = 8
 """One part in so many of the file may stay free: what comes next is written there."""
 
-FEWEST = 256
+MIN_FREE_PAGES = 256
 """Free pages that are not worth a vacuum."""
 
 
@@ -41,7 +41,7 @@ def trim_jobs(tx: Tx, before: Millis, enough: Enough) -> int:
     An event stays while any job that it started does.
     """
     deleted = 0
-    while deleted < BATCH and (roots := _old_roots(tx, before)):
+    while deleted < BATCH_ROWS and (roots := _old_roots(tx, before)):
         deleted += _trim_alone(tx, [root_id for root_id, is_run in roots if not is_run])
         for root_id in [root_id for root_id, is_run in roots if is_run]:
             gone, whole = _trim_run(tx, root_id, enough)
@@ -55,13 +55,13 @@ def trim_jobs(tx: Tx, before: Millis, enough: Enough) -> int:
 
 def _old_roots(tx: Tx, before: Millis) -> list[tuple[str, bool]]:
     """The oldest that are a slice together, and whether each is a run. What they were given is read to be deleted."""
-    rows = tx.all("old_roots", before=before, limit=SLICE)
-    return bounded(((root_id, bool(is_run)), size) for root_id, is_run, size in rows)
+    rows = tx.rows("old_roots", before=before, limit=SLICE_ROWS)
+    return within_batch_bytes(((root_id, bool(is_run)), size) for root_id, is_run, size in rows)
 
 
 def _trim_alone(tx: Tx, job_ids: Sequence[str]) -> int:
     """Deletes jobs that are no runs; how many."""
-    rows = tx.all("trim_alone", ids=_json(job_ids)) if job_ids else []
+    rows = tx.rows("trim_alone", ids=_json(job_ids)) if job_ids else []
     _trim_behind(tx, rows)
     return len(rows)
 
@@ -69,20 +69,20 @@ def _trim_alone(tx: Tx, job_ids: Sequence[str]) -> int:
 def _trim_run(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
     """Deletes a run, its root last; how many rows went, and whether that was all."""
     deleted = 0
-    while steps := tx.all("trim_steps", root_id=root_id, limit=SLICE):
+    while steps := tx.rows("trim_steps", root_id=root_id, limit=SLICE_ROWS):
         _trim_behind(tx, steps)
         deleted += len(steps)
         if enough():
             return deleted, False
-    while gone := tx.run("trim_skips", root_id=root_id, limit=SLICE).rowcount:
+    while gone := tx.execute("trim_skips", root_id=root_id, limit=SLICE_ROWS).rowcount:
         deleted += gone
         if enough():
             return deleted, False
-    while gone := tx.run("trim_contexts", root_id=root_id, limit=SLICE).rowcount:
+    while gone := tx.execute("trim_contexts", root_id=root_id, limit=SLICE_ROWS).rowcount:
         deleted += gone
         if enough():
             return deleted, False
-    root = tx.all("trim_root", id=root_id)
+    root = tx.rows("trim_root", id=root_id)
     _trim_behind(tx, root)
     return deleted + len(root), True
 
@@ -92,12 +92,12 @@ def _trim_behind(tx: Tx, rows: Sequence[Row]) -> None:
     if not rows:
         return
     for _, plugin, command, state, _ in rows:
-        tx.count(plugin, command, State(state), -1)
-    tx.run("trim_emitted", ids=_json([row[0] for row in rows]))
+        tx.count_jobs(plugin, command, State(state), -1)
+    tx.execute("trim_emitted", ids=_json([row[0] for row in rows]))
     if len(rows) > 1:
-        tx.run("trim_all_given", ids=_json([row[-1] for row in rows]))
+        tx.execute("trim_all_given", ids=_json([row[-1] for row in rows]))
     else:
-        tx.run("trim_given", id=rows[0][-1])
+        tx.execute("trim_given", id=rows[0][-1])
 
 
 def _json(ids: Sequence[str]) -> str:
@@ -106,37 +106,37 @@ def _json(ids: Sequence[str]) -> str:
 
 def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes attempts, which outlive their jobs, with their full text."""
-    at = begin_when_full(tx)
+    at = begin_segment_when_full(tx)
 
     def trim() -> int:
         nonlocal at
-        gone, at = trim_attempt_rows(tx, before, SLICE, at)
+        gone, at = trim_attempt_rows(tx, before, SLICE_ROWS, at)
         return gone
 
     deleted = _sliced(trim, enough)
     if deleted:
-        follow(tx)
+        align_segments(tx)
     return deleted
 
 
 def trim_journal(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes rows of the journal, but never the newest."""
-    return _sliced(lambda: tx.run("trim_journal", before=before, limit=SLICE).rowcount, enough)
+    return _sliced(lambda: tx.execute("trim_journal", before=before, limit=SLICE_ROWS).rowcount, enough)
 
 
 def trim_keys(tx: Tx, _before: Millis, enough: Enough) -> int:
     """Deletes idempotency keys that have expired."""
-    return _sliced(lambda: tx.run("trim_idempotency", now=tx.now, limit=SLICE).rowcount, enough)
+    return _sliced(lambda: tx.execute("trim_idempotency", now=tx.now, limit=SLICE_ROWS).rowcount, enough)
 
 
 def trim_counts(tx: Tx) -> None:
     """Forgets counts that have come to nothing."""
-    tx.run("trim_counts")
+    tx.execute("trim_counts")
 
 
 def _sliced(trim: Callable[[], int], enough: Enough) -> int:
     deleted = 0
-    while deleted < BATCH:
+    while deleted < BATCH_ROWS:
         gone = trim()
         deleted += gone
         if not gone or enough():
@@ -144,24 +144,24 @@ def _sliced(trim: Callable[[], int], enough: Enough) -> int:
     return deleted
 
 
-def free_text(tx: Tx, enough: Enough) -> bool:
+def free_search_pages(tx: Tx, enough: Enough) -> bool:
     """Frees the full text of attempts that have gone; whether more is to be freed."""
-    while free(tx):
+    while free_segment_pages(tx):
         if enough():
             return True
     return False
 
 
-def give_back(tx: Tx, enough: Enough) -> bool:
+def shrink_file(tx: Tx, enough: Enough) -> bool:
     """Gives free pages back to the file system, where there are more than is kept in spare; whether more should go.
 
     A database that was made before this could be done keeps its pages and writes on them again.
     """
     while True:
-        ((mode, pages, free),) = tx.all("pages")
-        if mode != _INCREMENTAL or free <= max(FEWEST, pages // SPARE):
+        ((mode, pages, free),) = tx.rows("pages")
+        if mode != _INCREMENTAL or free <= max(MIN_FREE_PAGES, pages // SPARE_PART):
             return False
-        tx.all("give_back")
+        tx.rows("give_back")
         if enough():
             return True
 

@@ -18,7 +18,7 @@ _VIEW = JobView.__struct_fields__[:-3]  # the last three are read on their own
 _ATTEMPT = AttemptView.__struct_fields__
 _ENTRY = Entry.__struct_fields__
 _LOG = LogRow.__struct_fields__
-_LINE = JobRow.__struct_fields__
+_JOB_ROW = JobRow.__struct_fields__
 JOB_WIDTH, EVENT_WIDTH = len(_JOB), len(_EVENT)
 
 
@@ -60,15 +60,15 @@ def read_entry(row: Row) -> Entry:
     return Entry(**dict(zip(_ENTRY, row, strict=True)))
 
 
-def read_log(row: Row) -> LogRow:
+def read_log_row(row: Row) -> LogRow:
     """One ended attempt of a list."""
     values = dict(zip(_LOG, row, strict=True))
     values["outcome"] = Outcome(values["outcome"])
     return LogRow(**values)
 
 
-def read_line(row: Row) -> JobRow:
+def read_job_row(row: Row) -> JobRow:
     """A line of a list of jobs."""
-    values = dict(zip(_LINE, row, strict=True))
+    values = dict(zip(_JOB_ROW, row, strict=True))
     values["state"] = State(values["state"])
     return JobRow(**values)

@@ -4,11 +4,11 @@ from ductile.model.job import Job, Outcome, State
 from ductile.model.journal import Kind
 from ductile.model.order import Settlement
 from ductile.model.signal import Due
-from ductile.store.insert import announce_end, insert_start
-from ductile.store.memory import remember
-from ductile.store.run import NOTHING, step_ended
+from ductile.store.plugin_state import update_plugin_state
+from ductile.store.run_counters import NOTHING, step_ended
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import announce_end, insert_start
 from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
-from ductile.store.tx import Tx
 
 
 def settle(tx: Tx, settlement: Settlement) -> None:
@@ -19,11 +19,11 @@ def settle(tx: Tx, settlement: Settlement) -> None:
     """
     job, state = settlement.job, _end_attempt(tx, settlement)
     _insert_attempt(tx, job, settlement)
-    tx.moved(job.plugin, job.command, State.RUNNING, state)
+    tx.count_transition(job.plugin, job.command, State.RUNNING, state)
     for event in settlement.events:
         insert_event(tx, event)
     if settlement.state_update is not None:
-        remember(tx, settlement.state_update, job.id)
+        update_plugin_state(tx, settlement.state_update, job.id)
     if state is State.QUEUED:
         _queue_again(tx, job, settlement)
     else:
@@ -40,16 +40,16 @@ def _end_attempt(tx: Tx, settlement: Settlement) -> State:
     lost = int(settlement.outcome is Outcome.LOST)
     if state is State.QUEUED:
         run_at = tx.now if settlement.run_at is None else settlement.run_at
-        again = tx.run("requeue_attempt", id=job.id, attempt=job.attempt, run_at=run_at, now=tx.now, lost=lost)
+        again = tx.execute("requeue_attempt", id=job.id, attempt=job.attempt, run_at=run_at, now=tx.now, lost=lost)
         if again.rowcount:
             return State.QUEUED
         state = State.CANCELLED
-    tx.add("finish_attempt", id=job.id, attempt=job.attempt, state=state, now=tx.now, lost=lost)
+    tx.insert_deferred("finish_attempt", id=job.id, attempt=job.attempt, state=state, now=tx.now, lost=lost)
     return state
 
 
 def _insert_attempt(tx: Tx, job: Job, settlement: Settlement) -> None:
-    tx.add(
+    tx.insert_deferred(
         "insert_attempt",
         job_id=job.id,
         attempt=job.attempt,
@@ -74,9 +74,9 @@ def _insert_attempt(tx: Tx, job: Job, settlement: Settlement) -> None:
 
 def _queue_again(tx: Tx, job: Job, settlement: Settlement) -> None:
     if settlement.run_at is None or settlement.run_at <= tx.now:
-        tx.ready(job.lane)
+        tx.notify_ready(job.lane)
     else:
-        tx.signal(Due(settlement.run_at))
+        tx.notify(Due(settlement.run_at))
     tx.journal(Kind.JOB_REQUEUED, job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
 
 
@@ -91,7 +91,7 @@ def _insert_behind(tx: Tx, job: Job, settlement: Settlement) -> Inserted:
     """Inserts the steps that follow, unless there are none or the run is being cancelled."""
     if job.parent_id is None or not (settlement.children or settlement.skips):
         return NOTHING
-    if tx.one("run_cancelled", id=job.root_id) == (1,):
+    if tx.row("run_cancelled", id=job.root_id) == (1,):
         return NOTHING
     insert_skips(tx, job.root_id, job.id, settlement.skips)
     return insert_steps(tx, Run.of(job, settlement.generation), job.id, settlement.children)

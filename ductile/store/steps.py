@@ -12,7 +12,7 @@ from ductile.model.job import Job, State
 from ductile.model.journal import Kind
 from ductile.model.order import Child, NewContext, Skip
 from ductile.model.signal import Due, JobEnded
-from ductile.store.tx import Tx
+from ductile.store.sqlite.transaction import Tx
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Inserted(Struct, frozen=True):
 def insert_event(tx: Tx, event: Event) -> None:
     """Stores an event, with what emitted it where something did."""
     if event.job_id is None:
-        tx.add(
+        tx.insert_deferred(
             "insert_given",
             id=event.id,
             type=event.type,
@@ -63,7 +63,7 @@ def insert_event(tx: Tx, event: Event) -> None:
             created_at=event.timestamp,
         )
         return
-    tx.add(
+    tx.insert_deferred(
         "insert_event",
         id=event.id,
         type=event.type,
@@ -80,13 +80,15 @@ def insert_event(tx: Tx, event: Event) -> None:
 
 def insert_context(tx: Tx, root_id: str, context: NewContext) -> None:
     """Stores a row of baggage."""
-    tx.add("insert_context", id=context.id, root_id=root_id, parent_id=context.parent_id, values=context.values)
+    tx.insert_deferred(
+        "insert_context", id=context.id, root_id=root_id, parent_id=context.parent_id, values=context.values
+    )
 
 
 def insert_skips(tx: Tx, root_id: str, parent_id: str, skips: Sequence[Skip]) -> None:
     """Stores the steps that were passed by behind a job."""
     for skip in skips:
-        tx.add(
+        tx.insert_deferred(
             "insert_skip",
             root_id=root_id,
             parent_id=parent_id,
@@ -115,19 +117,19 @@ def insert_steps(
         state = State.QUEUED if child.error is None else State.FAILED
         if not _insert_step(tx, run, parent_id, child, state, start_at):
             continue
-        tx.count(child.plugin, child.command, state, 1)
+        tx.count_jobs(child.plugin, child.command, state, 1)
         if child.context is not None:
             insert_context(tx, run.root_id, child.context)
         if child.error is None:
             opened += 1
             if start_at <= tx.now:
-                tx.ready(child.plugin)
+                tx.notify_ready(child.plugin)
             else:
-                tx.signal(Due(start_at))
+                tx.notify(Due(start_at))
         else:
             failed += 1
             first_error = first_error or child.error
-            tx.signal(JobEnded(child.id, state))
+            tx.notify(JobEnded(child.id, state))
             tx.journal(Kind.JOB_ENDED, child.id, {"state": state, "attempt": 0})
     return Inserted(opened, failed, first_error)
 
@@ -135,7 +137,7 @@ def insert_steps(
 def _insert_step(  # noqa: PLR0917 - the one caller has all of them at hand
     tx: Tx, run: Run, parent_id: str, child: Child, state: State, run_at: Millis
 ) -> bool:
-    cursor = tx.run(
+    cursor = tx.execute(
         "insert_child",
         id=child.id,
         root_id=run.root_id,

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ductile.store.database import open_database
+from ductile.store.sqlite.database import open_database
 
 SYNCHRONOUS = ("off", "normal", "full", "extra")
 

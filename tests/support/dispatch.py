@@ -17,12 +17,12 @@ from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
 from ductile.model.view import JobView
 from ductile.plugin.runner.call import Call, Execution, Stop
-from ductile.store.damage import Damage
-from ductile.store.database_files import DatabaseFiles
 from ductile.store.errors import StoreUnavailable
-from ductile.store.insert import insert_start
-from ductile.store.sqlite import Store
-from ductile.store.writer import Writer
+from ductile.store.sqlite.damage import Damage
+from ductile.store.sqlite.database_files import DatabaseFiles
+from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.writer import Writer
+from ductile.store.start import insert_start
 from support.store import start
 from support.web import snapshot
 
@@ -173,7 +173,7 @@ class Desk:
             store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"}, settled=self.heard
         )
         self.dispatcher = Dispatcher(store, lambda: self.snapshot, [PluginPresent()], attempts, clock)
-        store.listen(lambda _signals: store.changed.set())
+        store.on_commit(lambda _signals: store.changed.set())
 
     def heard(self, *attempt: object) -> None:
         """What is told of each settled attempt."""

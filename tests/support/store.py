@@ -11,12 +11,12 @@ from ductile.model.job import PIPELINE, Accepted, Claimed, Job, Outcome, State
 from ductile.model.order import Child, Settlement, Start
 from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import Claims, claim
-from ductile.store.database import open_database
 from ductile.store.errors import Stale
-from ductile.store.insert import insert_start
 from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.settle import settle
-from ductile.store.tx import Hooks, Tx
+from ductile.store.sqlite.database import open_database
+from ductile.store.sqlite.transaction import Hooks, Tx
+from ductile.store.start import insert_start
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Bench:
         self.tx.begin(self.now)
         try:
             result = operation(self.tx, *args, **kwargs)
-            self.tx.flush()
+            self.tx.flush_deferred()
         except BaseException:
             self.tx.rollback()
             raise

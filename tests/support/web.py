@@ -35,9 +35,9 @@ from ductile.observe.said import LiveLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
-from ductile.store.lock import StateLock
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.lock import StateLock
+from ductile.store.sqlite.store import Store
 from support.conformity import Conformity, Seen
 
 SECRET = "s3cr3t-of-the-house"
@@ -234,9 +234,9 @@ class Web:
         self.control, self.waiters = Control(), Waiters()
         self.feed = Feed(store, lambda: live.snapshot.redactor, **feed)
         self.changed = asyncio.Event()
-        store.listen(self.waiters.heard)
-        store.show(self.waiters.awaits)
-        store.listen(lambda _: self.changed.set())
+        store.on_commit(self.waiters.heard)
+        store.include_view_for(self.waiters.awaits)
+        store.on_commit(lambda _: self.changed.set())
         self.gateway = Gateway(
             store=store,
             live=live,

@@ -29,7 +29,7 @@ OURS = [path for folder in ("ductile", "plugins", "scripts", "tests") for path i
 
 
 def part(path: Path) -> str:
-    """`ductile/store/lock.py` is of `store`, `ductile/app.py` of `app`."""
+    """`ductile/store/errors.py` is of `store`, `ductile/app.py` of `app`."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -68,7 +68,7 @@ def test_a_file_imports_only_from_lower_ranks() -> None:
 def test_an_import_of_a_higher_rank_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "flow").mkdir()
     module = tmp_path / "flow/x.py"
-    module.write_text("import json\nfrom ductile.store import lock\nfrom ductile.model.job import Job\n")
+    module.write_text("import json\nfrom ductile.store import errors\nfrom ductile.model.job import Job\n")
     monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
     assert wrong_imports(module) == ["flow/x.py:2: flow (rank 1) imports store (rank 1)"]

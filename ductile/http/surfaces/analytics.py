@@ -10,7 +10,7 @@ from ductile.http.surfaces.schemas import INTEGER, STRING, object_schema
 from ductile.model.job import ENDED, State
 from ductile.model.principal import ALL
 from ductile.model.route import Route
-from ductile.store.analytics import MEASURED, Counts
+from ductile.store.analytics import MAX_DURATIONS, CountsByPlugin
 
 WINDOW_MILLISECONDS = 86_400_000
 """Milliseconds that the summary looks back."""
@@ -54,7 +54,7 @@ async def get_summary(request: Request) -> Reply:
     return Reply(body=document)
 
 
-def total_counts(by_plugin: Counts) -> Mapping[State, int]:
+def total_counts(by_plugin: CountsByPlugin) -> Mapping[State, int]:
     """The jobs of all plugins together."""
     total: Counter[State] = Counter()
     for counts in by_plugin.values():
@@ -95,7 +95,7 @@ SUMMARY = object_schema(
     success_rate=SHARE,
     by_plugin={"type": "object", "additionalProperties": TALLY},
     duration_ms=object_schema(p50=DURATION, p95=DURATION, p99=DURATION),
-    measured_attempts={**INTEGER, "description": f"How many attempts the durations are of; {MEASURED} at most."},
+    measured_attempts={**INTEGER, "description": f"How many attempts the durations are of; {MAX_DURATIONS} at most."},
 )
 
 ROUTES = [
@@ -116,7 +116,7 @@ ROUTES = [
         summary="What has become of the jobs of the last 24 hours",
         description=f"""The jobs, and runs of pipelines, that were submitted within the window and have ended, as far as
 retention keeps them, and all that have not ended. The durations are those of the newest attempts that ended within the
-window, {MEASURED:,} at most: `measured_attempts` says of how many.""",
+window, {MAX_DURATIONS:,} at most: `measured_attempts` says of how many.""",
         scopes=(ALL,),
         tags=("analytics",),
         responses={200: SUMMARY},

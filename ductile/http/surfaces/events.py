@@ -17,7 +17,7 @@ from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
 from ductile.observe.errors import TooManyStreams
 from ductile.observe.journal import Item
-from ductile.store.received import StartedJob
+from ductile.store.post_event import StartedJob
 from ductile.submit import submit_event
 
 READ_SCOPE = "events:ro"

@@ -86,7 +86,7 @@ async def gateway_load(request: Request) -> GatewayLoad:
     """How busy the gateway is now."""
     gateway = request.gateway
     return GatewayLoad(
-        busy=await gateway.store.lanes_busy(),
+        busy=await gateway.store.running_by_lane(),
         paused=gateway.control.paused,
         stopping=gateway.control.draining,
         now=gateway.clock(),
@@ -181,7 +181,7 @@ async def request_cancel(request: Request) -> Reply:
     """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
     job_id, store = job_id_of(request), request.gateway.store
     if query_flag(request, "dry_run"):
-        state = await store.rehearse(cancel_job, job_id)
+        state = await store.dry_run(cancel_job, job_id)
         return Reply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED], "job_id": job_id})
     state = await store.write(cancel_job, job_id)
     return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})

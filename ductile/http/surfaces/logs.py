@@ -26,9 +26,9 @@ from ductile.model.clock import Millis
 from ductile.model.ids import is_id
 from ductile.model.job import STATE_ALIASES, Outcome, State
 from ductile.model.route import Parameter, Route
+from ductile.store.attempt_list import AttemptFilter
 from ductile.store.errors import UnknownJob
-from ductile.store.logs import LogsWanted
-from ductile.store.search import MAX_CHARACTERS, translate
+from ductile.store.sqlite.search.expression import MAX_CHARACTERS, translate
 
 DEFAULT_PAGE_ROWS = 50
 MAX_PAGE_ROWS = 200
@@ -56,13 +56,13 @@ async def list_logs(request: Request) -> Reply:
     )
 
 
-def read_filters(request: Request) -> LogsWanted | None:
+def read_filters(request: Request) -> AttemptFilter | None:
     """What the query asks for; None where no attempt can be so. Raises BadRequest, BadQuery."""
     query = request.query
     job_id, search = query.get("job_id"), query.get("query")
     statuses = request.all("status")
     outcomes = frozenset(found for status in statuses if (found := read_outcome(status)) is not None)
-    wanted = LogsWanted(
+    wanted = AttemptFilter(
         job_id=None if job_id is None else job_id.lower(),
         plugin=query.get("plugin"),
         command=query.get("command"),

@@ -39,7 +39,7 @@ async def readings(request: Request) -> dict[Metric, dict[Labels, float]]:
         m.RELOAD_AT: {(): gateway.metrics.reloaded_at},
         m.PLUGINS: plugin_gauges(snapshot),
         m.PAUSED: {(): gateway.control.paused},
-        m.FULL: {(): gateway.store.shortage is not None},
+        m.FULL: {(): gateway.store.capacity_error is not None},
         m.UNSAFE: {(): gateway.store.fault() is not None},
         m.READABLE: {(): 1},
     }

@@ -26,9 +26,9 @@ async def purge_queue(request: Request) -> Reply:
     """Cancel what waits now; what comes meanwhile is left alone."""
     wanted, dry_run = read_purge(request.object()), query_flag(request, "dry_run")
     store = request.gateway.store
-    change = store.rehearse if dry_run else store.write
+    change = store.dry_run if dry_run else store.write
     above, below, purged = "", new_id(), 0
-    while job_ids := await store.waiting(wanted, above, below, BATCH_JOBS):
+    while job_ids := await store.waiting_jobs(wanted, above, below, BATCH_JOBS):
         purged += await change(purge_jobs, job_ids)
         above = job_ids[-1]
     if dry_run:

@@ -49,13 +49,13 @@ async def get_healthz(request: Request) -> Reply:
 async def storage_state(request: Request) -> str:
     """`ok`, or the code of the error that new work is refused with."""
     store = request.gateway.store
-    commits = await store.commits()
+    commits = await store.ping()
     fault = store.fault()
     if fault is not None:
         return fault.code
     if not commits:
         return StoreUnavailable.code
-    return OK if store.shortage is None else StorageFull.code
+    return OK if store.capacity_error is None else StorageFull.code
 
 
 async def health_json(request: Request, *, storage: str) -> dict[str, Any]:
@@ -132,14 +132,14 @@ async def get_readyz(request: Request) -> Reply:
     """Whether work is taken: a snapshot serves, the store commits, and no stop was asked for."""
     if request.gateway.control.draining:
         raise NotReady(reason="it is stopping")
-    commits = await request.gateway.store.commits()
+    commits = await request.gateway.store.ping()
     fault = request.gateway.store.fault()
     if fault is not None:
         raise NotReady(reason=fault.message)
     if not commits:
         raise NotReady(reason="its store cannot commit")
-    if request.gateway.store.shortage is not None:
-        raise NotReady(reason=request.gateway.store.shortage)
+    if request.gateway.store.capacity_error is not None:
+        raise NotReady(reason=request.gateway.store.capacity_error)
     return Reply(body={"status": "ok", "generation": request.snapshot.generation})
 
 

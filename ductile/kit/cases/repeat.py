@@ -14,10 +14,10 @@ from ductile.kit.cases.talk import Talk, answered, same_outcome, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import variant
 from ductile.kit.scratch import scratch
-from ductile.store.memory import STATE_LIMIT
+from ductile.store.plugin_state import MAX_STATE_BYTES
 
 STABLE = "What the manifest calls `idempotent`, or `type: read`, answers the same when it is asked again."
-STATE = f"State is small: at most {STATE_LIMIT // 1024**2} MB, and asking the same again does not make it grow."
+STATE = f"State is small: at most {MAX_STATE_BYTES // 1024**2} MB, and asking the same again does not make it grow."
 CONCURRENCY = "What the manifest calls `concurrency_safe` answers the same when several run at once."
 
 _RUNS = 4
@@ -68,7 +68,7 @@ async def state(talk: Talk) -> Seen:
                 return failed(said, "Read every state that the command itself can write.", exchange)
             kept = _next(talk, kept, response.state_updates)
             sizes.append(len(orjson.dumps(kept)))
-            if sizes[-1] > STATE_LIMIT:
+            if sizes[-1] > MAX_STATE_BYTES:
                 said = f"Its state has {sizes[-1]:,} bytes after {len(sizes)} run(s)."
                 fix = "Keep a position or a hash instead of what was seen; large things belong in a file."
                 return failed(said, fix, exchange)
@@ -88,7 +88,7 @@ def _growth(talk: Talk, sizes: Sequence[int], exchange: Exchange) -> Seen:
     if step <= _COUNTING:
         return passed()
     said = f"Its state grows by {step:,} bytes at each run with the same input ({', '.join(map(str, sizes))} bytes); "
-    said += f"after {STATE_LIMIT // step:,} runs it would be too large, and every run after that fails."
+    said += f"after {MAX_STATE_BYTES // step:,} runs it would be too large, and every run after that fails."
     if not talk.repeatable:
         return passed(said)
     return failed(said, "Keep only as much as the next run needs, and drop the oldest entries of a list.", exchange)

@@ -9,9 +9,9 @@ from bench.measure import Budget, Row, middle, percentile
 from bench.scenarios import ingest, latency
 from support.gateway import Gateway
 
-from ductile.store import volumes
-from ductile.store.database import open_database
-from ductile.store.tx import Tx
+from ductile.store.sqlite.database import open_database
+from ductile.store.sqlite.search import segments
+from ductile.store.sqlite.transaction import Tx
 
 LEAST = 0.8
 """The part of a rate that must be left; of a time, the reverse."""
@@ -116,11 +116,11 @@ def seed(one: Gateway, jobs: int) -> None:
 
 
 def _index(tx: Tx) -> None:
-    """Writes the full text volume by volume."""
-    while (at := volumes.begin_when_full(tx)).through < at.newest:
-        through = min(at.newest, at.through + volumes.ATTEMPTS)
-        tx.run("index_attempts", after=at.through, through=through)
-        tx.run("set_meta", key=volumes.INDEXED, value=str(through))
+    """Writes the full text segment by segment."""
+    while (at := segments.begin_segment_when_full(tx)).through < at.newest:
+        through = min(at.newest, at.through + segments.SEGMENT_ATTEMPTS)
+        tx.execute("index_attempts", after=at.through, through=through)
+        tx.execute("set_meta", key=segments.INDEXED_KEY, value=str(through))
 
 
 def _trimming(one: Gateway, settings: place.Settings, jobs: int) -> Iterator[Row]:

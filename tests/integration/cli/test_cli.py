@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.gateway import TOKEN, Gateway
 
-from ductile.store.lock import StateLock
+from ductile.store.sqlite.lock import StateLock
 
 PLUGIN = """#!/usr/bin/env python3
 import json, sys

@@ -10,7 +10,7 @@ from support.cli import FakeGateway
 from ductile.cli import presence
 from ductile.cli.main import main
 from ductile.client import Unreachable
-from ductile.store.lock import StateLock
+from ductile.store.sqlite.lock import StateLock
 
 Captured = pytest.CaptureFixture[str]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ductile.config.installation import Installation, with_key
 from ductile.document.vault import Vault, is_sealed
 from ductile.model.snapshot import Snapshot
-from ductile.store.retired_secrets import RetiredSecrets
+from ductile.store.installation.retired_secrets import RetiredSecrets
 
 Snap = Callable[..., Snapshot]
 VAULT = Vault(b"k" * 32)

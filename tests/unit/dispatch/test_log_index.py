@@ -11,11 +11,11 @@ from support.store import settlement, start
 from ductile.dispatch import log_index
 from ductile.dispatch.log_index import LogIndex
 from ductile.store.claim import claim
-from ductile.store.fulltext import Indexed, Words, index_attempts
-from ductile.store.insert import insert_start
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
-from ductile.store.tx import Tx
+from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
+from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import insert_start
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def end(store: Store, n: int = 1) -> None:
 async def caught_up(store: Store) -> None:
     """Wait until nothing is left to index; a read gives the loop to the chore."""
     async with asyncio.timeout(10):
-        while len(set(await store.indexing())) > 1:
+        while len(set(await store.text_progress())) > 1:
             pass
 
 
@@ -43,25 +43,25 @@ async def test_it_begins_with_what_the_last_gateway_left_and_follows_what_ends(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_index, "PAUSE", 0)
-    monkeypatch.setattr("ductile.store.fulltext.BATCH", 2)
+    monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
     await end(store, 5)
     index = LogIndex(store)
     await index.start()
     await caught_up(store)
-    assert await store.indexing() == (5, 5)
+    assert await store.text_progress() == (5, 5)
     await end(store, 3)
     await caught_up(store)
-    assert await store.indexing() == (8, 8)
+    assert await store.text_progress() == (8, 8)
     await index.stop()
     await end(store)
-    assert await store.indexing() == (9, 8)
+    assert await store.text_progress() == (9, 8)
 
 
 async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_index, "PAUSE", 0)
     await end(store)
     index = LogIndex(store)
-    await store.write(lambda tx: tx.run("set_meta", key="logs_indexed", value="0"))
+    await store.write(lambda tx: tx.execute("set_meta", key="logs_indexed", value="0"))
     failures = iter([True, True])
 
     def out_of_order(tx: object) -> object:
@@ -85,8 +85,8 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch, left: int, others: int, least: float
 ) -> None:
     monkeypatch.setattr(log_index, "SHARE", 0)
-    monkeypatch.setattr("ductile.store.fulltext.BATCH", 2)
-    monkeypatch.setattr(store, "awaited", lambda: bool(others))
+    monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
+    monkeypatch.setattr(store, "has_waiters", lambda: bool(others))
     await end(store, left)
     slept: list[float] = []
     slept_once = asyncio.Event()
@@ -109,19 +109,19 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
 async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_index, "PAUSE", 0)
     await end(store, 3)
-    store.shortage = "the disk is small"
+    store.capacity_error = "the disk is small"
     index = LogIndex(store)
     await index.start()
     for _ in range(10):
-        assert await store.indexing() == (3, 0)
-    store.shortage = None
+        assert await store.text_progress() == (3, 0)
+    store.capacity_error = None
     await caught_up(store)
     await index.stop()
 
 
 async def test_a_large_attempt_is_read_beside_the_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_index, "PAUSE", 0)
-    monkeypatch.setattr("ductile.store.readers.LARGE", 5)
+    monkeypatch.setattr("ductile.store.sqlite.reads.LARGE_ATTEMPT_BYTES", 5)
     given: list[Words | None] = []
 
     def heard(tx: Tx, ahead: Words | None = None) -> Indexed:

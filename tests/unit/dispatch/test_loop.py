@@ -20,9 +20,9 @@ from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.cancel import cancel
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import PAUSED, set_meta
+from ductile.store.meta import PAUSED_KEY, set_meta
 from ductile.store.settle import settle
-from ductile.store.tx import Tx
+from ductile.store.sqlite.transaction import Tx
 from ductile.submit import Options, Origin, submit_command
 
 MANY = 2 * 512 + 7
@@ -31,8 +31,8 @@ MANY = 2 * 512 + 7
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "STORE_RETRY", 0.001)
-    monkeypatch.setattr(chores, "STORE_RETRY", 0.001)
+    monkeypatch.setattr(loop, "STORE_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(chores, "STORE_RETRY_SECONDS", 0.001)
     monkeypatch.setattr(attempt, "SETTLE_RETRY", 0.001)
 
 
@@ -77,7 +77,7 @@ async def trigger(at: Desk) -> str:
 async def test_a_submitted_job_and_its_claim_are_written_in_one_batch(at: Desk) -> None:
     await at.dispatcher.start()
     commits: list[set[type]] = []
-    at.store.listen(lambda signals: commits.append({type(signal) for signal in signals}))
+    at.store.on_commit(lambda signals: commits.append({type(signal) for signal in signals}))
     release = threading.Event()
     held_up = asyncio.ensure_future(at.store.write(hold_up, release))
     submitted = asyncio.create_task(trigger(at))
@@ -189,7 +189,7 @@ async def test_a_result_that_comes_after_its_attempt_was_given_up_is_dropped_and
     await at.dispatcher.start()
     job = await at.insert()
     running = await at.running(job)
-    (claimed,) = await at.store.running()
+    (claimed,) = await at.store.running_jobs()
     lost = Settlement(
         job=claimed,
         outcome=Outcome.LOST,
@@ -273,7 +273,7 @@ async def test_a_pause_behind_a_resume_holds(at: Desk) -> None:
     await at.dispatcher.pause()
     await asyncio.gather(at.dispatcher.resume(), at.dispatcher.pause())
     assert at.dispatcher.paused
-    assert await at.store.meta(PAUSED) == "1"
+    assert await at.store.meta(PAUSED_KEY) == "1"
 
 
 async def test_nothing_is_claimed_from_the_moment_a_pause_is_asked_for(at: Desk) -> None:
@@ -318,7 +318,7 @@ async def test_a_stop_waits_for_what_runs_and_claims_nothing_more(at: Desk) -> N
 async def test_a_stop_does_not_take_up_a_claim_that_waited_for_the_store(
     at: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "STORE_RETRY", 600)
+    monkeypatch.setattr(loop, "STORE_RETRY_SECONDS", 600)
     await at.dispatcher.start()
     at.store.broken = {"claim"}
     job = await at.insert()

@@ -13,12 +13,12 @@ from support.web import snapshot
 from ductile.dispatch import retention
 from ductile.dispatch.retention import BRIEF, LONGEST, Pace, Retention, stopwatch
 from ductile.store.claim import claim
-from ductile.store.fulltext import index_attempts
-from ductile.store.insert import insert_start
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
-from ductile.store.tx import Tx
-from ductile.store.volumes import Reach, reach
+from ductile.store.sqlite.search.indexer import index_attempts
+from ductile.store.sqlite.search.segments import IndexBounds, read_bounds
+from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import insert_start
 
 
 def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +91,8 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
 async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ductile.store.volumes.ATTEMPTS", 3)
-    monkeypatch.setattr("ductile.store.fulltext.BATCH", 3)
+    monkeypatch.setattr("ductile.store.sqlite.search.segments.SEGMENT_ATTEMPTS", 3)
+    monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 3)
     store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
     for _ in range(8):
         await store.write(insert_start, start())
@@ -105,11 +105,11 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
 
     await Retention(store, lambda: current, lambda: 1_000_001 + keep).round()
 
-    def left(tx: Tx) -> tuple[int, int, Reach]:
-        return len(tx.all("volumes")), len(tx.all("given_up")), reach(tx)
+    def left(tx: Tx) -> tuple[int, int, IndexBounds]:
+        return len(tx.rows("segments")), len(tx.rows("retired_segment")), read_bounds(tx)
 
-    volumes, given_up, at = await store.write(left)
-    assert (volumes, given_up, at.newest, at.through, at.opened) == (0, 0, 0, 0, 0)
+    segments, retired_segment, at = await store.write(left)
+    assert (segments, retired_segment, at.newest, at.through, at.opened) == (0, 0, 0, 0, 0)
     assert (await store.jobs()).total == 0
     await store.close()
 

@@ -113,7 +113,7 @@ async def test_an_empty_id_is_that_of_a_client_which_has_seen_none(web: Web) -> 
 
 async def test_what_retention_took_is_named_and_the_rest_follows(web: Web) -> None:
     await note(web, n=6)
-    await web.store.write(lambda tx: tx.run("trim_journal", before=2_000_000_000_000, limit=4))
+    await web.store.write(lambda tx: tx.execute("trim_journal", before=2_000_000_000_000, limit=4))
     async with stream(web, last="1") as events:
         lagged = await events.event()
         assert lagged == {"id": 4, "type": "lagged", "missed_from": 2, "missed_to": 4, "reason": "retention"}

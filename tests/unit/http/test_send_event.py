@@ -94,7 +94,7 @@ async def test_what_nobody_waits_for_is_accepted_and_starts_nothing(web: Web, bo
 async def test_a_pipeline_whose_condition_cannot_be_decided_is_not_started_and_journalled(web: Web) -> None:
     answer = await send(web, {"type": "order.sized", "payload": {"n": "many"}})
     assert (answer.status, answer.json["started"]) == (202, [])
-    received, undecided = await web.store.journal(0, 10)
+    received, undecided = await web.store.journal_after(0, 10)
     assert (received.kind, undecided.kind) == ("event.received", "pipeline.condition_undecided")
     told = orjson.loads(undecided.data or b"{}")
     assert told["event_id"] == answer.json["event_id"]

@@ -40,7 +40,7 @@ async def test_what_the_commit_shows_is_not_read_again(web: Web, monkeypatch: py
 
 
 async def test_what_the_commit_does_not_show_is_read(web: Web) -> None:
-    web.store.show(lambda _job_id: False)
+    web.store.include_view_for(lambda _job_id: False)
     call = asyncio.create_task(web.post("/plugin/echo/poll?wait=30"))
     await web.finish(await web.claim())
     assert (await call).json["result"]["result"] == "done"

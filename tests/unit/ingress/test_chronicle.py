@@ -97,7 +97,7 @@ async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tm
     with pytest.raises(ReloadRefused):  # there is no configuration at this place
         await live.reload("api")
     await chronicle.stop()
-    rows = await store.journal(0, 10)
+    rows = await store.journal_after(0, 10)
     kinds = ["gateway.started", "plugin.quarantined", "config.refused", "gateway.stopping"]
     assert [row.kind for row in rows] == kinds
     assert orjson.loads(rows[0].data or b"") == {"version": __version__, "generation": 1}
@@ -120,5 +120,5 @@ async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: Fau
 async def test_a_pause_is_journalled_once_and_so_is_its_end(store: FaultyStore) -> None:
     for value in ("0", "1", "1", "0", "0"):
         await store.write(set_paused, value)
-    assert [row.kind for row in await store.journal(0, 10)] == ["gateway.paused", "gateway.resumed"]
+    assert [row.kind for row in await store.journal_after(0, 10)] == ["gateway.paused", "gateway.resumed"]
     assert await store.meta("paused") == "0"

@@ -40,7 +40,7 @@ def wanting(snapshot: Snapshot, hash_: str | None) -> Snapshot:
 
 @pytest.fixture
 async def beginner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Beginner]:
-    monkeypatch.setattr(init, "STORE_RETRY", 0.001)
+    monkeypatch.setattr(init, "STORE_RETRY_SECONDS", 0.001)
     async with desk(tmp_path) as at:
         at.snapshot = wanting(at.snapshot, "one")
         made = Beginner(at)

@@ -15,7 +15,7 @@ from ductile.model.job import State
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.store.claim import claim
 from ductile.store.settle import settle
-from ductile.store.tx import Tx
+from ductile.store.sqlite.transaction import Tx
 
 HOUR = 3_600_000
 
@@ -36,7 +36,7 @@ class Plan:
         """Schedule → when it is due."""
 
         def look(tx: Tx) -> dict[str, int]:
-            return {row[0]: row[2] for row in tx.all("schedules")}
+            return {row[0]: row[2] for row in tx.rows("schedules")}
 
         return await self.at.store.write(look)  # type: ignore[no-any-return]
 
@@ -55,7 +55,7 @@ class Plan:
         await self.at.until(there)
 
     async def seen(self, times: int) -> None:
-        await self.at.until(lambda: self.at.store.written.count("see") >= times)
+        await self.at.until(lambda: self.at.store.written.count("sync_schedules") >= times)
 
 
 def every(interval: int, name: str = "a") -> Schedule:
@@ -64,7 +64,7 @@ def every(interval: int, name: str = "a") -> Schedule:
 
 @pytest.fixture
 async def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Plan]:
-    monkeypatch.setattr(schedule, "STORE_RETRY", 0.001)
+    monkeypatch.setattr(schedule, "STORE_RETRY_SECONDS", 0.001)
     async with desk(tmp_path) as at:
         at.service(tick_interval=5)
         at.snapshot = replace(at.snapshot, schedules=(every(HOUR),))
@@ -142,20 +142,20 @@ async def test_while_there_is_no_room_it_says_so_once_writes_nothing_and_fires_w
             await plan.rows()
             return bool(logs)
 
-        store.shortage = "the disk is small"
+        store.capacity_error = "the disk is small"
         plan.clock.now += HOUR
         await plan.at.until(told)
-        before = store.written.count("see")
+        before = store.written.count("sync_schedules")
         for _ in range(30):
             await plan.rows()
-        assert store.written.count("see") == before
+        assert store.written.count("sync_schedules") == before
         assert (await store.jobs(plugin="echo")).total == 0
         plan.source.apply(plan.at.snapshot, plan.at.snapshot)
-        await plan.at.until(lambda: store.written.count("see") > before)
+        await plan.at.until(lambda: store.written.count("sync_schedules") > before)
         for _ in range(30):
             await plan.rows()
         assert [log["log_level"] for log in logs] == ["error"]
-        store.shortage = None
+        store.capacity_error = None
         await plan.fired(1)
     assert [log["log_level"] for log in logs if "wait" in str(log)] == ["error", "info"]
     assert "the disk is small" in logs[0]["reason"]

@@ -59,10 +59,10 @@ class Paper:
             self._read.clear()
             await self._read.wait()
 
-    def listen(self, listener: Callable[[Sequence[Signal]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Signal]], None]) -> None:
         self._listeners.append(listener)
 
-    async def journal(self, after: int, limit: int) -> list[Entry]:
+    async def journal_after(self, after: int, limit: int) -> list[Entry]:
         self.reads += 1
         self._read.set()
         await self.readable.wait()
@@ -289,7 +289,7 @@ async def test_a_stop_ends_who_waits(feed: Feed) -> None:
 async def test_a_store_that_cannot_be_read_is_asked_again(
     paper: Paper, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STORE_RETRY", 0.001)
+    monkeypatch.setattr(module, "STORE_RETRY_SECONDS", 0.001)
     follower = await feed.follow(None)
     paper.broken = True
     with capture_logs() as logs:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.store import Bench
 
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
 
 
 @pytest.fixture

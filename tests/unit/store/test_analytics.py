@@ -11,13 +11,13 @@ from ductile.model.job import Outcome, State
 from ductile.store import analytics
 from ductile.store.analytics import Recent
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
-from ductile.store.moment import Pool
-from ductile.store.readers import Readers
+from ductile.store.sqlite.read_pool import ReadPool
+from ductile.store.sqlite.reads import StoreReads
 
 
 @pytest.fixture
-async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(Pool(bench.path))
+async def readers(bench: Bench) -> AsyncIterator[StoreReads]:
+    readers = StoreReads(ReadPool(bench.path))
     yield readers
     await readers.close()
 
@@ -27,7 +27,7 @@ def id_at(millis: int) -> str:
     return str(UUID(hex=f"{millis:012x}7000{8:x}{new_id()[-15:].replace('-', '0')}"))
 
 
-async def test_the_backlog_is_what_waits_and_runs_but_no_root_of_a_run(bench: Bench, readers: Readers) -> None:
+async def test_the_backlog_is_what_waits_and_runs_but_no_root_of_a_run(bench: Bench, readers: StoreReads) -> None:
     assert (await readers.backlog()).by_plugin == {}
     for _ in range(3):
         bench.insert(start())
@@ -40,7 +40,7 @@ async def test_the_backlog_is_what_waits_and_runs_but_no_root_of_a_run(bench: Be
 
 
 async def test_the_oldest_is_the_one_that_could_have_started_first_in_any_lane_and_priority(
-    bench: Bench, readers: Readers
+    bench: Bench, readers: StoreReads
 ) -> None:
     assert (await readers.backlog()).oldest is None
     bench.insert(start(run_at=bench.now + 5000))
@@ -61,7 +61,7 @@ async def test_the_oldest_is_the_one_that_could_have_started_first_in_any_lane_a
 
 
 async def test_what_was_submitted_since_is_counted_by_its_end_and_what_is_open_always(
-    bench: Bench, readers: Readers
+    bench: Bench, readers: StoreReads
 ) -> None:
     since = 1_700_000_000_000
     for at, state in [(-1, "succeeded"), (1, "succeeded"), (2, "failed"), (3, "succeeded"), (-9, None), (9, None)]:
@@ -77,7 +77,7 @@ async def test_what_was_submitted_since_is_counted_by_its_end_and_what_is_open_a
 
 
 async def test_durations_are_of_attempts_that_ended_since_and_of_the_newest_alone(
-    bench: Bench, readers: Readers, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, readers: StoreReads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for took in (500, 5, 40, 1, 300):
         bench.insert(start())
@@ -90,7 +90,7 @@ async def test_durations_are_of_attempts_that_ended_since_and_of_the_newest_alon
     assert (await readers.recent(0)).durations == [0, 1, 5, 40, 300, 500]
     assert (await readers.recent(bench.now - 1500)).durations == [0, 1, 300]
     assert (await readers.recent(bench.now + 1)).durations == []
-    monkeypatch.setattr(analytics, "MEASURED", 3)
+    monkeypatch.setattr(analytics, "MAX_DURATIONS", 3)
     assert (await readers.recent(0)).durations == [0, 300], "the lost one is one of the newest three"
 
 

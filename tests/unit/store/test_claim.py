@@ -5,9 +5,9 @@ from support.store import MANY, Bench, child, event, run, start
 from ductile.model.job import Job, State
 from ductile.model.order import NewContext, StateUpdate
 from ductile.model.signal import Drained, Due, Ready
-from ductile.store.claim import BATCH, PLUGIN_UNAVAILABLE, claim, hold_lane, promote, release
-from ductile.store.insert import insert_start
-from ductile.store.tx import Tx
+from ductile.store.claim import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE, claim, hold_lane, promote, release
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import insert_start
 
 
 def plugins(jobs: list[Job]) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_refused_job_is_held_before_its_attempt_rises_and_takes_no_slot(bench:
 
 
 def test_one_claim_refuses_a_bounded_number_and_asks_for_another(bench: Bench) -> None:
-    for _ in range(BATCH + 1):
+    for _ in range(MAX_MOVED_JOBS + 1):
         bench.insert(start())
     claims = bench.claim({"echo": 1}, gate=lambda _job: "breaker")
     assert claims == type(claims)((), frozenset())

@@ -6,19 +6,19 @@ from ductile.model.job import State
 from ductile.model.journal import Kind
 from ductile.model.signal import JOURNALLED, Signal
 from ductile.store.claim import PLUGIN_UNAVAILABLE, claim, hold_lane, release
-from ductile.store.insert import insert_start
 from ductile.store.meta import journal
 from ductile.store.settle import settle
-from ductile.store.sqlite import Store
+from ductile.store.sqlite.store import Store
+from ductile.store.start import insert_start
 
 
 async def test_rows_are_read_in_order_behind_a_number_a_page_at_a_time(store: Store) -> None:
-    assert (await store.newest_entry(), await store.journal(0, 10)) == (0, [])
+    assert (await store.newest_entry(), await store.journal_after(0, 10)) == (0, [])
     for n in range(5):
         await store.write(journal, Kind.CONFIG_RELOADED, None, {"generation": n})
     assert await store.newest_entry() == 5
-    assert [entry.seq for entry in await store.journal(0, 3)] == [1, 2, 3]
-    page = await store.journal(3, 3)
+    assert [entry.seq for entry in await store.journal_after(0, 3)] == [1, 2, 3]
+    page = await store.journal_after(3, 3)
     assert [(entry.seq, entry.kind, entry.data) for entry in page] == [
         (4, "config.reloaded", b'{"generation":3}'),
         (5, "config.reloaded", b'{"generation":4}'),
@@ -30,7 +30,7 @@ async def test_a_row_tells_the_job_it_speaks_of(store: Store) -> None:
     root = await store.write(insert_start, run("only"))
     claims = await store.write(claim, {"echo": 1}, 1, lambda _job: None)
     step = claims.claimed[0].job
-    (started,) = await store.journal(0, 10)
+    (started,) = await store.journal_after(0, 10)
     assert (started.kind, started.job_id, started.plugin, started.command) == ("job.started", step.id, "echo", "handle")
     assert (started.root_id, started.parent_id, started.step) == (root.job_id, root.job_id, "only")
 
@@ -41,14 +41,14 @@ async def test_a_row_still_tells_plugin_and_command_once_retention_took_the_job(
     await store.write(settle, settlement(job))
     await store.write(trim, jobs_before=2_000_000, attempts_before=0, limit=10)
     assert await store.job(job.id) is None
-    assert [(entry.plugin, entry.command, entry.root_id) for entry in await store.journal(0, 10)] == [
+    assert [(entry.plugin, entry.command, entry.root_id) for entry in await store.journal_after(0, 10)] == [
         ("echo", "poll", None)
     ] * 2
 
 
 async def test_a_commit_that_journals_says_so_and_one_that_does_not_is_silent(store: Store) -> None:
     heard: list[Signal] = []
-    store.listen(heard.extend)
+    store.on_commit(heard.extend)
     await store.write(insert_start, start())
     assert JOURNALLED not in heard
     await store.write(claim, {"echo": 1}, 1, lambda _job: None)

@@ -9,14 +9,14 @@ from ductile.model.ids import new_id
 from ductile.model.job import State
 from ductile.model.signal import CancelRunning, JobEnded
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
-from ductile.store.moment import Pool
 from ductile.store.purge import Purge, purge
-from ductile.store.readers import Readers
+from ductile.store.sqlite.read_pool import ReadPool
+from ductile.store.sqlite.reads import StoreReads
 
 
 @pytest.fixture
-async def readers(bench: Bench) -> AsyncIterator[Readers]:
-    readers = Readers(Pool(bench.path))
+async def readers(bench: Bench) -> AsyncIterator[StoreReads]:
+    readers = StoreReads(ReadPool(bench.path))
     yield readers
     await readers.close()
 
@@ -86,7 +86,7 @@ def test_a_run_that_still_works_goes_on_with_a_failed_step(bench: Bench) -> None
     ],
 )
 async def test_what_waits_is_found_by_what_it_is(
-    bench: Bench, readers: Readers, wanted: Purge, names: list[str]
+    bench: Bench, readers: StoreReads, wanted: Purge, names: list[str]
 ) -> None:
     bench.insert(start("runs"))
     bench.claim({"runs": 1})
@@ -99,7 +99,7 @@ async def test_what_waits_is_found_by_what_it_is(
     below = new_id()
     late = bench.insert(start()).job_id
     expected = [made[name] for name in names]
-    assert await readers.waiting(wanted, "", below, 100) == expected
+    assert await readers.waiting_jobs(wanted, "", below, 100) == expected
     for n, job_id in enumerate(expected):
-        assert await readers.waiting(wanted, expected[n - 1] if n else "", below, 1) == [job_id]
-    assert late in await readers.waiting(Purge(), "", new_id(), 100)
+        assert await readers.waiting_jobs(wanted, expected[n - 1] if n else "", below, 1) == [job_id]
+    assert late in await readers.waiting_jobs(Purge(), "", new_id(), 100)

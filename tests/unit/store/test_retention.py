@@ -10,8 +10,17 @@ from support.store import Bench, child, event, run, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.order import Idempotency, NewContext, Skip
-from ductile.store.database import APPLICATION_ID
-from ductile.store.retention import BATCH, SLICE, Trim, give_back, trim_attempts, trim_jobs, trim_journal, trim_keys
+from ductile.store.retention import (
+    BATCH_ROWS,
+    SLICE_ROWS,
+    Trim,
+    shrink_file,
+    trim_attempts,
+    trim_jobs,
+    trim_journal,
+    trim_keys,
+)
+from ductile.store.sqlite.database import APPLICATION_ID
 
 
 def trim_all(bench: Bench, limit: int = 100, *, attempts: bool = True) -> int:
@@ -59,13 +68,13 @@ def test_what_has_not_ended_stays(bench: Bench) -> None:
 def test_a_run_goes_a_slice_at_a_time_and_its_root_last(bench: Bench) -> None:
     given = event()
     context = NewContext(id=new_id(), parent_id=None, values=b"{}")
-    steps = tuple(child(str(n), given.id, context=context if n == 0 else None) for n in range(2 * SLICE + 5))
+    steps = tuple(child(str(n), given.id, context=context if n == 0 else None) for n in range(2 * SLICE_ROWS + 5))
     root = bench.insert(
         run(event=given, event_id=given.id, children=steps, skips=(Skip(step="s", reason="condition"),))
     ).job_id
     for claimed in bench.claim({"echo": len(steps)}).claimed:
         bench.settle(claimed.job)
-    for left in (SLICE + 6, 6, 1):
+    for left in (SLICE_ROWS + 6, 6, 1):
         assert trim_all(bench, limit=1, attempts=False) > 0
         assert sizes(bench)["jobs"] == left
         assert bench.state(root) == "succeeded"
@@ -77,29 +86,29 @@ def test_a_run_goes_a_slice_at_a_time_and_its_root_last(bench: Bench) -> None:
 
 @pytest.mark.parametrize("trim_one", [trim_jobs, trim_attempts, trim_journal, trim_keys])
 def test_a_batch_of_any_kind_ends_when_it_is_told_that_this_is_enough(bench: Bench, trim_one: Trim) -> None:
-    for n in range(3 * SLICE):
+    for n in range(3 * SLICE_ROWS):
         bench.insert(
             start(idempotency=Idempotency(principal="t", method="P", path="/", key=str(n), body_hash="b", ttl=5))
         )
-    for claimed in bench.claim({"echo": 3 * SLICE}).claimed:
+    for claimed in bench.claim({"echo": 3 * SLICE_ROWS}).claimed:
         bench.settle(claimed.job)
     bench.now += 10
 
     first = bench.do(trim_one, bench.now, lambda: True)
     rest = bench.do(trim_one, bench.now, lambda: False)
 
-    assert 1 <= first <= SLICE
-    assert rest >= 3 * SLICE - first
+    assert 1 <= first <= SLICE_ROWS
+    assert rest >= 3 * SLICE_ROWS - first
     assert bench.do(trim_one, bench.now, lambda: False) == 0
 
 
 def test_a_batch_that_nobody_stops_has_an_end_too(bench: Bench) -> None:
     bench.connection.execute("BEGIN")
-    rows = ((1, "kind") for _ in range(3 * BATCH))
+    rows = ((1, "kind") for _ in range(3 * BATCH_ROWS))
     bench.connection.executemany("INSERT INTO journal (at, kind) VALUES (?, ?)", rows)
     bench.connection.execute("COMMIT")
 
-    assert bench.do(trim_journal, bench.now, lambda: False) == BATCH
+    assert bench.do(trim_journal, bench.now, lambda: False) == BATCH_ROWS
 
 
 def test_the_file_shrinks_again_a_few_pages_at_a_time(bench: Bench) -> None:
@@ -112,9 +121,9 @@ def test_the_file_shrinks_again_a_few_pages_at_a_time(bench: Bench) -> None:
     grown = pages()
     bench.connection.execute("DELETE FROM events")
 
-    assert bench.do(give_back, lambda: True)
+    assert bench.do(shrink_file, lambda: True)
     assert grown - 100 < pages() < grown
-    assert not bench.do(give_back, lambda: False)
+    assert not bench.do(shrink_file, lambda: False)
     assert pages() < grown // 2
     assert bench.all("PRAGMA integrity_check") == [("ok",)]
 
@@ -125,7 +134,7 @@ def test_a_file_keeps_some_room_for_what_comes_next(bench: Bench) -> None:
     bench.connection.execute("DELETE FROM events")
     before = bench.all("PRAGMA page_count")
 
-    assert not bench.do(give_back, lambda: False)
+    assert not bench.do(shrink_file, lambda: False)
     assert bench.all("PRAGMA page_count") == before
 
 
@@ -141,7 +150,7 @@ def test_a_file_that_cannot_shrink_is_left_alone(tmp_path: Path) -> None:
     bench.connection.execute("DELETE FROM events")
     before = bench.all("PRAGMA page_count")
 
-    assert not bench.do(give_back, lambda: False)
+    assert not bench.do(shrink_file, lambda: False)
     assert bench.all("PRAGMA page_count") == before
     bench.close()
 

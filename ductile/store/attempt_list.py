@@ -1,0 +1,223 @@
+"""Pages of ended attempts, newest first. The cost depends on the page and the kinds of attempts, not on how many ended.
+
+A place in the order is (when it ended, row id): row ids rise as attempts end.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from ductile.model.clock import Millis
+from ductile.model.job import Outcome
+from ductile.model.view import LogPage
+from ductile.store.rows import Row, read_log_row
+from ductile.store.sqlite.read_pool import ReadTransaction
+
+MAX_TOTAL = 10_000
+"""Attempts that are counted; beyond that the total is capped."""
+
+MAX_RESULT_BYTES = 8 * 1024 * 1024
+"""Bytes of results, errors and stderr on a page that shows results; one row may be more."""
+
+HOUR_MILLIS = 3_600_000
+DAY_MILLIS = 24 * HOUR_MILLIS
+MAX_DAYS = 400
+"""Days that a search names one by one; a longer time is looked through."""
+
+FOREVER = 1 << 62
+_TOP = (FOREVER, FOREVER)
+
+
+class AttemptFilter(Struct, frozen=True, kw_only=True):
+    """Which attempts, how many, and below which place; None lets everything pass."""
+
+    job_id: str | None = None
+    plugin: str | None = None
+    command: str | None = None
+    outcomes: frozenset[Outcome] = frozenset()
+    """Empty lets every outcome pass."""
+    submitted_by: str | None = None
+    since: Millis | None = None
+    until: Millis | None = None
+    match: str | None = None
+    """What is searched for, as `search.translate` puts it."""
+    limit: int = 50
+    cursor: tuple[Millis, int] | None = None
+    results: bool = False
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The parameters of `log_filter`, and the times."""
+        return {
+            "plugin": self.plugin,
+            "command": self.command,
+            "outcomes": _json(sorted(self.outcomes)) if self.outcomes else None,
+            "submitted_by": self.submitted_by,
+            "since": -FOREVER if self.since is None else self.since,
+            "until": FOREVER if self.until is None else self.until,
+        }
+
+
+class _Found(Struct, frozen=True):
+    """The places of a page and perhaps one more, and how many there are in all, counted to one beyond `MAX_TOTAL`."""
+
+    places: Sequence[Row]
+    total: int
+
+
+def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> LogPage:
+    """The page below the cursor."""
+    if wanted.job_id is not None:
+        found = _of_job(reads, wanted, wanted.job_id)
+    elif wanted.match is not None:
+        found = _searched(reads, wanted, wanted.match, now)
+    else:
+        found = _listed(reads, wanted)
+    page = found.places[: wanted.limit]
+    if wanted.results:
+        page = page[: _fitting(reads, [row_id for row_id, _ in page])]
+    rows = {row[0]: read_log_row(row[1:]) for row in _rows(reads, [row_id for row_id, _ in page], wanted)}
+    return LogPage(
+        rows=tuple(rows[row_id] for row_id, _ in page),
+        total=min(found.total, MAX_TOTAL),
+        total_capped=found.total > MAX_TOTAL,
+        cursor=(page[-1][1], page[-1][0]) if len(found.places) > len(page) else None,
+    )
+
+
+def _rows(reads: ReadTransaction, ids: Sequence[int], wanted: AttemptFilter) -> list[Row]:
+    return reads.rows("log_rows", ids=_json(ids), results=int(wanted.results))
+
+
+def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
+    """How many of the first rows may be shown together with their results."""
+    sizes: dict[int, int] = dict(reads.rows("log_sizes", ids=_json(ids)))
+    total = 0
+    for n, row_id in enumerate(ids):
+        total += sizes[row_id]
+        if n and total > MAX_RESULT_BYTES:
+            return n
+    return len(ids)
+
+
+def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Found:
+    places = reads.rows("log_of_job", job_id=job_id, **wanted.filters)
+    if wanted.match is not None:
+        ids = _json([row_id for row_id, _ in places])
+        match = _in_text(wanted.match)
+        fitting = {
+            row_id
+            for segment in _volumes(reads)
+            for (row_id,) in reads.rows_on_segment("search_of_job", segment, ids=ids, match=match)
+        }
+        places = [place for place in places if place[0] in fitting]
+    below = wanted.cursor or _TOP
+    return _Found([place for place in places if (place[1], place[0]) < below], len(places))
+
+
+def _listed(reads: ReadTransaction, wanted: AttemptFilter) -> _Found:
+    at, below = wanted.cursor or _TOP
+    filters = wanted.filters
+    ((total,),) = reads.rows("log_count", limit=MAX_TOTAL + 1, **filters)
+    filters["until"] = min(filters["until"], at)
+    places = reads.rows("log_page", at=at, below=below, limit=wanted.limit + 1, **filters)
+    return _Found(places, total)
+
+
+def _searched(reads: ReadTransaction, wanted: AttemptFilter, match: str, now: Millis) -> _Found:
+    expression = f"{_in_text(match)}{_facets(wanted)}{days(*_times(reads, wanted, now))}"
+    top, most = MAX_TOTAL + 1, wanted.limit + 1
+    search = _Search(expression, since=wanted.filters["since"], until=wanted.filters["until"])
+    if wanted.cursor is None:  # one search for the page and the total
+        places = search.page(reads, FOREVER, top)
+        return _Found(places[:most], len(places))
+    return _Found(search.page(reads, wanted.cursor[1], most), search.count(reads, top))
+
+
+class _Search(Struct, frozen=True):
+    """What is searched for, segment by segment."""
+
+    match: str
+    since: Millis
+    until: Millis
+
+    def page(self, reads: ReadTransaction, below: int, limit: int) -> list[Row]:
+        """The places of those below a row, newest first: at most so many."""
+        places: list[Row] = []
+        for segment in _volumes(reads):
+            left = limit - len(places)
+            if not left:
+                break
+            places += reads.rows_on_segment(
+                "search_page",
+                segment,
+                match=self.match,
+                since=self.since,
+                until=self.until,
+                below=below,
+                limit=left,
+            )
+        return places
+
+    def count(self, reads: ReadTransaction, limit: int) -> int:
+        """How many there are, counted to the limit."""
+        total = 0
+        for segment in _volumes(reads):
+            ((found,),) = reads.rows_on_segment(
+                "search_count",
+                segment,
+                match=self.match,
+                since=self.since,
+                until=self.until,
+                limit=limit - total,
+            )
+            total += found
+        return total
+
+
+def _volumes(reads: ReadTransaction) -> list[int | None]:
+    """The segments of the full text, newest first; None is the open one."""
+    return [None, *(segment for segment, _ in reads.rows("segments"))]
+
+
+def _times(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> tuple[Millis, Millis]:
+    """Between which times the search has to look; an open end is where attempts begin or end."""
+    if wanted.since is None and wanted.until is None:
+        return 0, FOREVER
+    oldest = reads.row("oldest_attempt") if wanted.since is None else None
+    since = wanted.since if wanted.since is not None else (oldest[0] if oldest else now) - DAY_MILLIS
+    return since, now + DAY_MILLIS if wanted.until is None else wanted.until
+
+
+def _in_text(match: str) -> str:
+    return f"({{error stderr result}} : ({match}))"
+
+
+def _facets(wanted: AttemptFilter) -> str:
+    """The filters, as the words that `attempt_words` writes for them."""
+    named = (("p", wanted.plugin), ("c", wanted.command), ("s", wanted.submitted_by))
+    words = [f'"{_facet(letter, value)}"' for letter, value in named if value is not None]
+    if wanted.outcomes:
+        words.append(f"({' OR '.join(_facet('o', one) for one in sorted(wanted.outcomes))})")
+    return "".join(f" AND facets : {word}" for word in words)
+
+
+def _facet(letter: str, value: str) -> str:
+    return f"{letter}{value.encode().hex()}"
+
+
+def days(since: Millis, until: Millis) -> str:
+    """The days that a time has, and the hours at its edges; nothing where it is too long to name them."""
+    first, last = max(since, 0) // HOUR_MILLIS, until // HOUR_MILLIS
+    whole = range(-(-first // 24), (last + 1) // 24)
+    if first > last or len(whole) > MAX_DAYS:
+        return ""
+    start, stop = (whole.start * 24, whole.stop * 24) if whole else (last + 1, last + 1)
+    words = [f"d{day}" for day in whole] + [f"h{hour}" for hour in (*range(first, start), *range(stop, last + 1))]
+    return f" AND facets : ({' OR '.join(words)})"
+
+
+def _json(values: Sequence[int | str]) -> str:
+    return orjson.dumps(values).decode()

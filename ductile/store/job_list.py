@@ -1,0 +1,148 @@
+"""Pages of jobs, newest first. The cost depends on the page and on what is open, not on how much has ended."""
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from ductile.model.clock import Millis
+from ductile.model.ids import first_id
+from ductile.model.job import ENDED, State
+from ductile.model.view import JobPage
+from ductile.store.rows import Row, read_job_row
+from ductile.store.sqlite.read_pool import ReadTransaction
+
+_TOP = "~"
+"""Sorts behind every id."""
+
+_ID = 0
+
+
+MAX_TOTAL = 10_000
+"""Jobs since a time that are counted; beyond that the total is capped."""
+
+ID_LEAD = 60_000
+"""An id is made this long before its job's row, at most (milliseconds)."""
+
+
+class JobFilter(Struct, frozen=True, kw_only=True):
+    """Which jobs, how many, and below which id; None and no states let everything pass."""
+
+    plugin: str | None = None
+    command: str | None = None
+    states: frozenset[State] = frozenset()
+    since: Millis | None = None
+    """Made then or later."""
+    limit: int = 50
+    cursor: str | None = None
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """The id and the time above which jobs are read."""
+        since = self.since or 0
+        return {"above": first_id(max(since - ID_LEAD, 0)), "since": since}
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is filtered."""
+        return self.plugin is None and self.command is None and not self.states
+
+    def counts(self, rows: Iterable[Row]) -> list["_Count"]:
+        """The counts of the commands and states that are asked for."""
+        counts = [_Count(plugin, command, State(state), n) for plugin, command, state, n in rows]
+        return [
+            count
+            for count in counts
+            if self.plugin in (None, count.plugin)
+            and self.command in (None, count.command)
+            and (not self.states or count.state in self.states)
+        ]
+
+
+class _Count(Struct, frozen=True):
+    plugin: str
+    command: str
+    state: State
+    n: int
+
+
+def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
+    """The page below the cursor; the total comes from the kept counts, since a time it is counted."""
+    counts = wanted.counts(reads.rows("all_counts"))
+    below, room = wanted.cursor or _TOP, wanted.limit + 1
+    if wanted.everything:
+        rows = reads.rows("list_all", below=below, limit=room, **wanted.bounds)
+    else:
+        rows = _open(reads, wanted, counts, below, room)
+        for count in counts:
+            if count.state in ENDED:
+                rows = _with_ended(reads, wanted, rows, count, below)
+    page = rows[: wanted.limit]
+    total = sum(count.n for count in counts) if wanted.since is None else _total(reads, wanted, counts)
+    most = total if wanted.since is None else MAX_TOTAL
+    return JobPage(
+        rows=tuple(read_job_row(row) for row in page),
+        total=min(total, most),
+        total_capped=total > most,
+        cursor=page[-1][_ID] if len(rows) > len(page) > 0 else None,
+    )
+
+
+def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) -> int:
+    """How many there are since a time, counted to one beyond `MAX_TOTAL`."""
+    if wanted.everything:
+        ((total,),) = reads.rows("count_all", limit=MAX_TOTAL + 1, **wanted.bounds)
+        return int(total)
+    states = open_states(counts)
+    found = reads.rows("count_open", limit=MAX_TOTAL + 1, **_filters(wanted, states)) if states else [(0,)]
+    total = sum(n for (n,) in found)
+    for count in counts:
+        if count.state in ENDED and total <= MAX_TOTAL:
+            ((n,),) = reads.rows(
+                "count_ended",
+                plugin=count.plugin,
+                command=count.command,
+                state=count.state,
+                limit=MAX_TOTAL + 1 - total,
+                **wanted.bounds,
+            )
+            total += n
+    return int(total)
+
+
+def open_states(counts: Iterable[_Count]) -> list[State]:
+    """The states of unfinished jobs that are asked for, as far as there are any."""
+    return sorted({count.state for count in counts} - ENDED)
+
+
+def _filters(wanted: JobFilter, states: list[State]) -> dict[str, Any]:
+    return {
+        "plugin": wanted.plugin,
+        "command": wanted.command,
+        "states": orjson.dumps(states).decode(),
+        **wanted.bounds,
+    }
+
+
+def _open(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count], below: str, room: int) -> list[Row]:
+    states = open_states(counts)
+    return reads.rows("list_open", below=below, limit=room, **_filters(wanted, states)) if states else []
+
+
+def _with_ended(reads: ReadTransaction, wanted: JobFilter, rows: list[Row], count: _Count, below: str) -> list[Row]:
+    """The newest of the rows and of one command's ended jobs, of which only those newer than a full page are read."""
+    bounds, room = wanted.bounds, wanted.limit + 1
+    if len(rows) == room:
+        bounds["above"] = rows[-1][_ID]
+    found = reads.rows(
+        "list_ended",
+        plugin=count.plugin,
+        command=count.command,
+        state=count.state,
+        below=below,
+        limit=room,
+        **bounds,
+    )
+    return sorted([*rows, *found], key=itemgetter(_ID), reverse=True)[:room] if found else rows

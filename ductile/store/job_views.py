@@ -1,0 +1,36 @@
+"""Views of jobs: a job with its events, its cause and what it started."""
+
+from typing import Any, Protocol
+
+from ductile.model.view import JobView
+from ductile.store.rows import Row, Started, read_event, read_view
+
+_CAUSE, _EMITTED = -2, -1
+"""Where `view` and `view_root` have the id of the event that started the job, and whether it emitted any."""
+
+
+class RowReader(Protocol):
+    """A read transaction, or the batch that was just written."""
+
+    def rows(self, name: str, **values: Any) -> list[Row]:
+        """Every row of a query."""
+
+    def row(self, name: str, **values: Any) -> Row | None:
+        """The first row of a query."""
+
+
+def view_job(reads: RowReader, job_id: str) -> JobView | None:
+    """One job with what it emitted, what started it and what it started; None where there is none."""
+    row = reads.row("view", id=job_id)
+    return None if row is None else view_row(reads, row)
+
+
+def view_row(reads: RowReader, row: Row) -> JobView:
+    """The view of a row of `view` or `view_root`."""
+    cause = reads.row("event", id=row[_CAUSE]) if row[_CAUSE] is not None else None
+    caused_by = None if cause is None else read_event(cause)
+    if not row[_EMITTED]:
+        return read_view(row, (), caused_by, ())
+    events = tuple(read_event(found) for found in reads.rows("emitted", job_id=row[0]))
+    started: list[Started] = [(found[0], found[1], found[2]) for found in reads.rows("started", job_id=row[0])]
+    return read_view(row, events, caused_by, tuple(started))

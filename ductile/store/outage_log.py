@@ -1,0 +1,30 @@
+"""Logs an outage of the store once for each reason, however often a write is tried, and its end once."""
+
+import structlog
+
+from ductile.store.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+STORE_RETRY_SECONDS = 1.0
+"""Seconds until a failed write is tried again."""
+
+
+class OutageLog:
+    """The outage as one task sees it: `message` is logged, such as `schedules wait for the store`."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._reason: str | None = None
+
+    def failed(self, unavailable: StoreUnavailable) -> None:
+        """A write failed: logged unless the last failure had the same reason."""
+        if unavailable.message != self._reason:
+            self._reason = unavailable.message
+            log.error(self._message, reason=unavailable.message)
+
+    def recovered(self) -> None:
+        """A write succeeded: logged where one had failed before."""
+        if self._reason is not None:
+            self._reason = None
+            log.info("the store can be written again", was=self._message)

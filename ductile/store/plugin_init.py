@@ -1,0 +1,48 @@
+"""`init` jobs: one for each state of a plugin, which is remembered in the transaction that makes its job."""
+
+from collections.abc import Sequence
+
+import orjson
+from msgspec import Struct
+
+from ductile.model.check import INIT
+from ductile.model.job import Accepted, State
+from ductile.model.order import Start
+from ductile.store.cancel import cancel
+from ductile.store.plugin_health import clear_failed_check, init_key, last_init
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.start import insert_start
+
+_WAITING = frozenset({State.QUEUED, State.HELD})
+
+
+class Init(Struct, frozen=True, kw_only=True):
+    """A plugin instance as it is now, and the job to start if it has not been started for that."""
+
+    plugin: str
+    hash: str
+    """Of all that another `init` is wanted for."""
+    start: Start
+
+
+def begin_inits(tx: Tx, inits: Sequence[Init]) -> list[Accepted]:
+    """Starts the `init` of each plugin whose hash is not the remembered one; returns what was started.
+
+    One that still waits for an earlier state is cancelled.
+    """
+    return [accepted for init in inits if (accepted := _begin(tx, init)) is not None]
+
+
+def _begin(tx: Tx, init: Init) -> Accepted | None:
+    known = last_init(tx, init.plugin)
+    if known["hash"] == init.hash:
+        return None
+    accepted = insert_start(tx, init.start)
+    remembered = orjson.dumps({"hash": init.hash, "job_id": accepted.job_id}).decode()
+    tx.execute("set_meta", key=init_key(init.plugin), value=remembered)
+    clear_failed_check(tx, init.plugin, INIT, accepted.job_id)
+    earlier = known["job_id"]
+    state = tx.row("job_state", id=earlier) if earlier else None
+    if earlier and state and state[0] in _WAITING:
+        cancel(tx, earlier)
+    return accepted

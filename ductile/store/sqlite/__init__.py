@@ -1,0 +1,1 @@
+"""The store in one SQLite file: connections, threads, SQL, migrations, the lock, disk space and full-text search."""

@@ -1,0 +1,1 @@
+"""Full-text search of ended attempts, in FTS5 tables."""

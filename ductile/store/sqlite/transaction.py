@@ -1,0 +1,227 @@
+"""What a write operation works with: the open transaction of the writing thread.
+
+Rows that nothing has to be known of at once are written behind: all of the batch that go the same way together, in one
+statement. Each statement gives the interpreter away and has to win it back from a busy event loop.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from ductile.model.clock import Millis
+from ductile.model.job import Ended, State
+from ductile.model.journal import Kind
+from ductile.model.order import Note, Start
+from ductile.model.signal import JOURNALLED, Ready, Signal
+from ductile.store.errors import Stale
+from ductile.store.sqlite.queries import QUERIES, multi_row_sql, segment_query
+
+Hooks = Callable[[Ended], Sequence[Start | Note]]
+"""Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
+
+Checkpoint = tuple[int, int, bool]
+"""How much had been noted when an operation began: signals, counts, and whether the journal had grown."""
+
+MAX_STATEMENT_ROWS = 32
+"""Rows of one statement; of any number of rows there is a statement for each power of two in it."""
+
+_SAVEPOINT = QUERIES["savepoint"].sql
+_RELEASE = QUERIES["keep"].sql
+
+
+class Tx:
+    """One batch, as its operations see it. Signals and counts are noted here and go out with the commit."""
+
+    def __init__(self, connection: sqlite3.Connection, hooks: Hooks | None = None) -> None:
+        self.hooks = hooks
+        self.now: Millis = 0
+        """The time of the batch."""
+        self._connection = connection
+        # One cursor for all: making one a statement costs more than binding its values.
+        self._execute = connection.cursor().execute
+        self._signals: list[Signal] = []
+        self._counts: list[tuple[str, str, str, int]] = []
+        self._deferred: list[tuple[str, tuple[Any, ...]]] = []
+        self._deferred_before = 0
+        """Where in them the rows of the operation at work begin."""
+        self._flush_attempts = 0
+        self._foreign_changes = 0
+        """Changes that an operation has made for those before it, as it flushed their rows."""
+        self._ready_lanes: dict[str, Ready] = {}
+        self._journalled = False
+
+    def begin(self, now: Millis) -> None:
+        """Opens a batch."""
+        self.now = now
+        self._journalled = False
+        self._signals.clear()
+        self._counts.clear()
+        self._deferred.clear()
+        self.execute("begin")
+
+    def execute(self, name: str, **values: Any) -> sqlite3.Cursor:
+        """Runs a query of `queries.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
+        if self._deferred:
+            self.flush_deferred()
+        query = QUERIES[name]
+        return self._execute(query.sql, query.bind(values))
+
+    def execute_on_segment(self, name: str, segment: int, **values: Any) -> sqlite3.Cursor:
+        """As `run`, on a full segment of the full text."""
+        if self._deferred:
+            self.flush_deferred()
+        query = segment_query(name, segment)
+        return self._execute(query.sql, query.bind(values))
+
+    def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Every row of a query."""
+        if self._deferred:
+            self.flush_deferred()
+        query = QUERIES[name]
+        return self._execute(query.sql, query.bind(values)).fetchall()
+
+    def row(self, name: str, **values: Any) -> tuple[Any, ...] | None:
+        """The first row of a query. All are fetched: a statement left open would keep the batch from its commit."""
+        rows = self.rows(name, **values)
+        return rows[0] if rows else None
+
+    def insert_deferred(self, name: str, **values: Any) -> None:
+        """Writes a row by a `rows` query, behind: ahead of the next other statement, at the latest with the commit.
+
+        What then does not write each of its rows raises `Stale`, there.
+        """
+        self._deferred.append((name, QUERIES[name].bind(values)))
+
+    def flush_deferred(self) -> None:
+        """Writes the rows that stand behind. Raises `Stale`: whose row it was is not known, so undo the batch."""
+        if not self._deferred:
+            return
+        behind, self._deferred = self._deferred, []
+        own, self._deferred_before = len(behind) > self._deferred_before, 0
+        before = self._connection.total_changes
+        self._flush_attempts += 1
+        ways: dict[str, list[tuple[Any, ...]]] = {}
+        for name, row in behind:
+            ways.setdefault(name, []).append(row)
+        for name, rows in ways.items():
+            self._write(name, rows)
+        if not own:
+            self._flush_attempts -= 1
+            self._foreign_changes += self._connection.total_changes - before
+
+    def _write(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        at = 0
+        while left := len(rows) - at:
+            n = min(MAX_STATEMENT_ROWS, 1 << (left.bit_length() - 1))
+            before = self._connection.total_changes
+            self._execute(multi_row_sql(name, n), tuple(chain(*rows[at : at + n])))
+            if self._connection.total_changes - before != n:
+                raise Stale(what=name)
+            at += n
+
+    def notify(self, signal: Signal) -> None:
+        """Tells the process something once the batch is committed."""
+        self._signals.append(signal)
+
+    def notify_ready(self, lane: str) -> None:
+        """Tells the process that a lane has a job that may be claimed."""
+        signal = self._ready_lanes.get(lane)
+        if signal is None:
+            signal = self._ready_lanes[lane] = Ready(lane)
+        self._signals.append(signal)
+
+    def count_jobs(self, plugin: str, command: str, state: State, n: int) -> None:
+        """Adds to how many jobs of a command stand in a state."""
+        self._counts.append((plugin, command, state, n))
+
+    def count_transition(self, plugin: str, command: str, before: State, after: State) -> None:
+        """Counts a job over from one state to another."""
+        self._counts.append((plugin, command, before, -1))
+        self._counts.append((plugin, command, after, 1))
+
+    def journal(self, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+        """Writes a row of the journal: ids, never payloads."""
+        encoded = orjson.dumps(data) if data is not None else None
+        self.insert_deferred("add_journal", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
+        self._journalled = True
+
+    def savepoint(self) -> Checkpoint:
+        """Begins an operation of its own inside the batch."""
+        self.flush_deferred()
+        self._execute(_SAVEPOINT)
+        return self.checkpoint()
+
+    def checkpoint(self) -> Checkpoint:
+        """Begins an operation: how much has been noted so far."""
+        self._deferred_before = len(self._deferred)
+        return len(self._signals), len(self._counts), self._journalled
+
+    @property
+    def changes(self) -> int:
+        """Grows with what an operation writes; equal numbers mean that nothing of its own was, or was tried to be."""
+        return self._connection.total_changes - self._foreign_changes + self._flush_attempts
+
+    def release(self) -> None:
+        """Ends an operation, keeping what it wrote."""
+        self._execute(_RELEASE)
+
+    def rollback_to(self, mark: Checkpoint) -> None:
+        """Ends an operation, dropping what it wrote and noted."""
+        self.discard(mark)
+        self._execute(QUERIES["undo"].sql)
+        self._execute(_RELEASE)
+
+    def discard(self, mark: Checkpoint) -> None:
+        """Drops what the operation has noted since its mark."""
+        del self._signals[mark[0] :]
+        del self._counts[mark[1] :]
+        del self._deferred[self._deferred_before :]
+        self._journalled = mark[2]
+
+    def commit(self) -> tuple[Signal, ...]:
+        """Writes the counts and commits; returns the signals in order, of equal ones the last.
+
+        What stands behind is flushed before: its failure is that of an operation, not of the batch.
+        """
+        if self._counts:
+            totals: Counter[tuple[str, str, str]] = Counter()
+            for plugin, command, state, n in self._counts:
+                totals[plugin, command, state] += n
+            self._write("add_count", [(*key, n) for key, n in totals.items() if n])
+        self.execute("commit")
+        if self._journalled:
+            self._signals.append(JOURNALLED)
+        return tuple(reversed(dict.fromkeys(reversed(self._signals))))
+
+    def empty_wal(self) -> bool:
+        """Between batches: brings the write-ahead log into the database and gives its room back.
+
+        False: somebody reads just now, who stands in the way.
+        """
+        self.execute("never_wait").fetchall()
+        try:
+            ((busy, _pages, _written),) = self.execute("empty_wal").fetchall()
+        finally:
+            self.execute("wait_again").fetchall()
+        return not busy
+
+    def restart(self) -> None:
+        """Undoes the batch so far and opens it anew, at the same time."""
+        self.rollback()
+        self.execute("begin")
+
+    def rollback(self) -> None:
+        """Undoes the whole batch, if it is still open."""
+        self._deferred_before = 0
+        self.discard((0, 0, False))
+        if self._connection.in_transaction:
+            self.execute("rollback")
+
+    @property
+    def open(self) -> bool:
+        """Whether the transaction still stands; some errors end it."""
+        return self._connection.in_transaction

@@ -1,0 +1,215 @@
+"""The full text follows the attempts: in batches, and out again with them."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from support.store import Bench, start, trim
+
+from ductile.model.job import State
+from ductile.store.retention import trim_attempts
+from ductile.store.sqlite.database import migrations
+from ductile.store.sqlite.search.expression import translate
+from ductile.store.sqlite.search.indexer import BATCH_ATTEMPTS, index_attempts, indexed_through
+
+
+def end(bench: Bench, **more: Any) -> str:
+    """Run a job to its end; its id."""
+    job_id = bench.insert(start()).job_id
+    if "result" in more:
+        more["result"] = orjson.dumps({"status": "ok", "result": more["result"], "state_updates": {"hidden": "memory"}})
+    bench.settle(bench.claim_one("echo").job, **more)
+    return job_id
+
+
+def index_all(bench: Bench) -> int:
+    """Index until nothing is left; how many batches it took."""
+    batches = 1
+    while bench.do(index_attempts).more:
+        batches += 1
+    return batches
+
+
+def found(bench: Bench, query: str) -> list[int]:
+    match = f"{{error stderr result}} : ({translate(query)})"
+    return [row for (row,) in bench.all("SELECT rowid FROM attempt_text WHERE attempt_text MATCH ? ORDER BY 1", match)]
+
+
+def is_whole(bench: Bench) -> bool:
+    """Whether the full text is word for word what one made anew of the indexed attempts would be."""
+    bench.connection.executescript(
+        """
+        DROP TABLE IF EXISTS temp.anew;
+        CREATE VIRTUAL TABLE temp.anew USING fts5(error, stderr, result, facets);
+        CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab(main, attempt_text, instance);
+        CREATE VIRTUAL TABLE IF NOT EXISTS temp.words_anew USING fts5vocab(temp, anew, instance);
+        INSERT INTO temp.anew (rowid, error, stderr, result, facets) SELECT * FROM attempt_words
+        WHERE id <= (SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = 'logs_indexed');
+        INSERT INTO attempt_text (attempt_text) VALUES ('integrity-check');
+        """
+    )
+    every = 'SELECT term, doc, col, "offset" FROM {} ORDER BY 1, 2, 3, 4'
+    return bench.all(every.format("temp.words")) == bench.all(every.format("temp.words_anew"))
+
+
+def test_settling_writes_no_full_text(bench: Bench) -> None:
+    end(bench, error="broken")
+    assert found(bench, "broken") == []
+    assert index_all(bench) == 1
+    assert found(bench, "broken") == [1]
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "others"),
+    [
+        ({"error": "it broke", "state": State.FAILED}, ["broke", "it broke"], ["failed"]),
+        ({"stderr": "Traceback: boom\0 behind"}, ["traceback boom", "behind"], []),
+        ({"result": "plain text"}, ['"plain text"'], ["ok", "status", "result"]),
+        (
+            {"result": {"name": "v-1", "deep": [{"er": "x"}, 17, 2.5, True, None]}},
+            ["name", '"v 1"', "er x", "17", '"2 5"', "true", "null"],
+            ["hidden", "memory", "state_updates", "0"],
+        ),
+        ({"result": {"result": "inner"}}, ["result", "inner"], []),
+        ({"result": 'C:\\new\\u0000 "quoted"\nline\u0000end'}, ["new", '"quoted line end"', "u0000"], ["nnew"]),
+        ({"result": "naïve 日本語 Ünïcode"}, ["naive", "日本語", "unicode"], []),
+        ({"result": None}, ["null"], ["none"]),
+        ({"result": []}, [], ["null"]),
+        ({}, [], ["echo", "succeeded", "api", "poll"]),
+    ],
+)
+def test_what_an_attempt_said_is_found_and_nothing_else(
+    bench: Bench, more: dict[str, Any], words: list[str], others: list[str]
+) -> None:
+    end(bench, **more)
+    index_all(bench)
+    assert [word for word in words if found(bench, word) != [1]] == []
+    assert [word for word in others if found(bench, word) == [1]] == []
+    assert is_whole(bench)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"not json", b"[]", b"1", b"null", b'{"status":"ok"}', b'{"result":"a\xff"}', b"\xff"]
+)
+def test_a_result_that_is_no_response_keeps_nothing_from_the_index(bench: Bench, stored: bytes) -> None:
+    bench.insert(start())
+    bench.settle(bench.claim_one("echo").job, result=stored, stderr="first")
+    end(bench, stderr="second")
+    index_all(bench)
+    assert (found(bench, "first"), found(bench, "second")) == ([1], [2])
+    bench.now += 10
+    bench.do(trim, jobs_before=0, attempts_before=bench.now, limit=100)
+    assert is_whole(bench)
+
+
+def test_attempts_of_a_database_of_the_version_before_are_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {1: migrations()[1]}
+    with monkeypatch.context() as patch:
+        patch.setattr("ductile.store.sqlite.database.migrations", lambda: first)
+        bench = Bench(tmp_path / "old.db")
+    job_id = end(bench, stderr="from before")
+    bench.close()
+    bench.open()
+    assert bench.row(job_id)["retry_of"] is None
+    end(bench, stderr="from now")
+    index_all(bench)
+    assert (found(bench, "before"), found(bench, "now"), found(bench, "from")) == ([1], [2], [1, 2])
+    assert is_whole(bench)
+    bench.close()
+
+
+def test_attempts_are_indexed_once_each_in_batches(bench: Bench) -> None:
+    for n in range(BATCH_ATTEMPTS + 3):
+        end(bench, stderr=f"number n{n}")
+    assert index_all(bench) == 2
+    assert len(found(bench, "number")) == BATCH_ATTEMPTS + 3
+    assert index_all(bench) == 1
+    end(bench, stderr="number last")
+    index_all(bench)
+    assert len(found(bench, "number")) == BATCH_ATTEMPTS + 4
+    assert is_whole(bench)
+
+
+def test_large_attempts_make_batches_of_few(bench: Bench) -> None:
+    for _ in range(4):
+        end(bench, result="word " * 150_000)
+    assert index_all(bench) == 4
+    assert found(bench, "word") == [1, 2, 3, 4]
+    bench.now += 10
+    bench.do(trim_attempts, bench.now, lambda: True)
+    assert found(bench, "word") == [2, 3, 4], "as much as a slice may read"
+
+
+def test_only_the_first_million_characters_of_a_result_are_searched(bench: Bench) -> None:
+    end(bench, result=f"first {'x ' * 500_000}last")
+    index_all(bench)
+    assert (found(bench, "first"), found(bench, "last")) == ([1], [])
+
+
+def test_the_full_text_goes_with_its_attempts_also_where_it_was_not_written_yet(bench: Bench) -> None:
+    for _ in range(3):
+        end(bench, stderr="old")
+    index_all(bench)
+    for _ in range(3):
+        end(bench, stderr="old")
+    bench.now += 10
+    end(bench, stderr="new")
+    while bench.do(trim, jobs_before=0, attempts_before=bench.now, limit=2):
+        assert is_whole(bench)
+    assert bench.all("SELECT rowid FROM attempts") == [(7,)]
+    index_all(bench)
+    assert (found(bench, "old"), found(bench, "new")) == ([], [7])
+    assert is_whole(bench)
+
+
+def test_an_attempt_that_gets_the_row_of_a_deleted_one_is_indexed_too(bench: Bench) -> None:
+    for _ in range(3):
+        end(bench, stderr="old")
+    index_all(bench)
+    bench.now += 10
+    while bench.do(trim, jobs_before=bench.now, attempts_before=bench.now, limit=100):
+        pass
+    assert bench.do(indexed_through) == 0
+    end(bench, stderr="new")
+    index_all(bench)
+    assert bench.all("SELECT rowid FROM attempts") == [(1,)]
+    assert (found(bench, "old"), found(bench, "new")) == ([], [1])
+    assert is_whole(bench)
+
+
+def test_an_attempt_that_ended_while_the_clock_was_ahead_keeps_the_others_from_nothing(bench: Bench) -> None:
+    end(bench, stderr="a")
+    bench.now += 1000
+    end(bench, stderr="b")
+    bench.now -= 900
+    end(bench, stderr="c")
+    index_all(bench)
+    bench.now += 10
+    bench.do(trim, jobs_before=0, attempts_before=bench.now, limit=100)
+    assert bench.all("SELECT rowid FROM attempts") == [(2,)]
+    end(bench, stderr="d")
+    index_all(bench)
+    assert [found(bench, word) for word in "abcd"] == [[], [2], [], [3]]
+    assert is_whole(bench)
+
+
+def test_segments_are_merged_as_they_come_and_never_many_at_once(bench: Bench) -> None:
+    def segments() -> int:
+        found: int = bench.all("SELECT count(DISTINCT segid) FROM attempt_text_idx")[0][0]
+        return found
+
+    most = 0
+    for n in range(60):
+        end(bench, stderr=f"word{n} " * 200)
+        index_all(bench)
+        most = max(most, segments())
+    bench.now += 10
+    while bench.do(trim_attempts, bench.now, lambda: True):
+        most = max(most, segments())
+
+    assert most < 20, "without merging there would be one for each batch"
+    assert dict(bench.all("SELECT k, v FROM attempt_text_config"))["automerge"] == 0
+    assert is_whole(bench)

@@ -1,0 +1,126 @@
+"""Events from outside: all that one starts, or none of it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from msgspec.structs import replace
+from support.store import Bench, child, event, run, start
+
+from ductile.model.event import Event
+from ductile.model.journal import Kind
+from ductile.model.order import Idempotency, Note, Start
+from ductile.store.errors import EventKeyConflict
+from ductile.store.post_event import EventAccepted, insert_posted_event
+
+
+def given(**more: Any) -> Event:
+    return event(type="order.placed", source="api", payload=b'{"n":1}', **more)
+
+
+def caused(by: Event, *, name: str = "flow") -> Start:
+    """A run that the event starts."""
+    started = run(name=name, dedupe_key=by.dedupe_key, children=(child("one", by.id),))
+    return replace(started, event=None, event_id=by.id, cause_event_id=by.id)
+
+
+def job(by: Event) -> Start:
+    return replace(start("report"), event=None, event_id=by.id, cause_event_id=by.id, dedupe_key=by.dedupe_key)
+
+
+def take(bench: Bench, what: Event, *starts: Start, **more: Any) -> EventAccepted:
+    return bench.do(insert_posted_event, what, starts, principal="token:t", **more)
+
+
+def key(body: str = "b", ttl: int = 100) -> Idempotency:
+    return Idempotency(principal="token:t", method="POST", path="/events", key="k", body_hash=body, ttl=ttl)
+
+
+def test_all_that_an_event_starts_shares_its_one_payload(bench: Bench) -> None:
+    what = given()
+    received = take(bench, what, caused(what), job(what))
+    assert [(one.plugin, one.command, one.deduplicated) for one in received.started] == [
+        ("pipeline", "flow", False),
+        ("report", "poll", False),
+    ]
+    assert bench.all("SELECT id, type, source, payload FROM events") == [(what.id, "order.placed", "api", b'{"n":1}')]
+    assert bench.all("SELECT DISTINCT cause_event_id FROM jobs WHERE parent_id IS NULL") == [(what.id,)]
+    assert bench.claim_one("report").event.payload == b'{"n":1}'
+
+
+def test_it_is_journalled_with_the_ids_of_what_it_started(bench: Bench) -> None:
+    what = given()
+    received = take(bench, what, job(what), notes=(Note(kind=Kind.CONDITION_UNDECIDED, data={"reason": "odd"}),))
+    (kind, data), note = bench.all("SELECT kind, data FROM journal ORDER BY seq")
+    assert (kind, orjson.loads(data)) == (
+        "event.received",
+        {
+            "event_id": what.id,
+            "event_type": "order.placed",
+            "principal": "token:t",
+            "started": [received.started[0].job_id],
+        },
+    )
+    assert note == ("pipeline.condition_undecided", b'{"reason":"odd"}')
+
+
+def test_one_that_starts_nothing_is_journalled_and_not_stored(bench: Bench) -> None:
+    assert take(bench, given()).started == ()
+    assert bench.all("SELECT count(*) FROM events") == [(0,)]
+    assert bench.all("SELECT kind FROM journal") == [("event.received",)]
+
+
+def test_where_one_start_cannot_be_inserted_none_is(bench: Bench) -> None:
+    what = given()
+    first = job(what)
+    with pytest.raises(Exception, match="UNIQUE"):
+        take(bench, what, first, replace(caused(what), id=first.id))
+    assert bench.all("SELECT count(*) FROM jobs") == bench.all("SELECT count(*) FROM events") == [(0,)]
+
+
+def test_the_dedupe_key_counts_for_each_start_by_itself(bench: Bench) -> None:
+    first, second = given(dedupe_key="k"), given(dedupe_key="k")
+    run_id = take(bench, first, caused(first)).started[0].job_id
+    again = take(bench, second, caused(second), job(second)).started
+    assert [(one.plugin, one.deduplicated) for one in again] == [("pipeline", True), ("report", False)]
+    assert again[0].job_id == run_id
+    third = given(dedupe_key="k")
+    assert [one.deduplicated for one in take(bench, third, caused(third), job(third)).started] == [True, True]
+    assert bench.all("SELECT id FROM events ORDER BY id") == [(first.id,), (second.id,)]
+
+
+def test_the_same_idempotency_key_answers_the_same_and_starts_nothing(bench: Bench) -> None:
+    first, second = given(dedupe_key="d"), given()
+    take(bench, first, job(first))
+    received = take(bench, second, caused(second), replace(job(second), dedupe_key="d"), idempotency=key())
+    third = given()
+    again = take(bench, third, caused(third), job(third), idempotency=key())
+    assert again == replace(received, replayed=True)
+    assert [one.deduplicated for one in again.started] == [False, True]
+    assert bench.all("SELECT count(*) FROM journal") == [(2,)]
+
+
+def test_it_answers_the_same_where_nothing_was_started(bench: Bench) -> None:
+    received = take(bench, given(), idempotency=key())
+    assert take(bench, given(), idempotency=key()) == replace(received, replayed=True)
+
+
+def test_the_same_key_with_another_body_conflicts(bench: Bench) -> None:
+    received = take(bench, given(), idempotency=key())
+    with pytest.raises(EventKeyConflict, match=received.event_id):
+        take(bench, given(), idempotency=key("c"))
+
+
+def test_a_key_that_has_expired_is_free_again(bench: Bench) -> None:
+    received = take(bench, given(), idempotency=key(ttl=5))
+    bench.now += 5
+    assert take(bench, given(), idempotency=key("c")).event_id != received.event_id
+
+
+def test_the_event_stays_while_one_of_its_jobs_does(bench: Bench) -> None:
+    what = given()
+    take(bench, what, job(what), caused(what))
+    bench.settle(bench.claim_one("report").job)
+    bench.now += 1
+    bench.do(lambda tx: tx.execute("trim_given", id=what.id))
+    assert bench.all("SELECT id FROM events") == [(what.id,)]
