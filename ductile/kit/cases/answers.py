@@ -20,6 +20,11 @@ EVENTS = "A command emits the events that its manifest names under `values.emit`
 OUTPUT = f"A plugin writes at most {DEFAULT_OUTPUT.max_stdout_bytes // 1024**2} MiB to stdout."
 STDOUT = "stdout holds JSON alone: frames and the response. Notes for people go to stderr."
 
+LOG_INSTEAD = (
+    'Print notes on stderr, or as log entries: {"log": "…"} on a line. '
+    "The gateway takes plain text as log entries, and warns of the plugin."
+)
+
 _MEBIBYTE = 1024 * 1024
 
 
@@ -162,14 +167,13 @@ async def output(talk: Talk) -> Seen:
 async def stdout(talk: Talk) -> Seen:
     """No plain text stood before the response."""
     for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
-        lines = exchange.judged.plain_lines
-        if lines and exchange.judged.response is not None:
+        if exchange.judged.plain_lines and exchange.judged.response is not None:
             first = exchange.judged.response.plain_text or ""
-            count = "a line" if lines == 1 else f"{lines:,} lines"
-            said = f"{_asked(probe)} it prints {count} of plain text on stdout before its response: `{short(first)}`."
-            fix = (
-                'Print notes on stderr, or as log entries: {"log": "…"} on a line. '
-                "The gateway takes plain text as log entries, and warns of the plugin."
-            )
-            return failed(said, fix, exchange)
+            said = f"{_asked(probe)} {printed_text(exchange.judged.plain_lines)} before its response: `{short(first)}`."
+            return failed(said, LOG_INSTEAD, exchange)
     return passed()
+
+
+def printed_text(lines: int) -> str:
+    """So many lines of plain text, in words."""
+    return f"it prints {'a line' if lines == 1 else f'{lines:,} lines'} of plain text on stdout"

@@ -2,12 +2,16 @@
 
 from signal import SIGKILL
 
-from ductile.kit.cases.talk import Talk, same_outcome, told
+from ductile.kit.cases.answers import LOG_INSTEAD, printed_text
+from ductile.kit.cases.talk import Talk, same_outcome, short, told
 from ductile.kit.finding import Seen, failed, passed
 from ductile.kit.scratch import scratch
 from ductile.plugin.runner.persistent import Persistent
 
-WORKER = "A worker says that it is ready, answers one request after another as a run of its own does, and then ends."
+WORKER = (
+    "A worker says that it is ready, answers one request after another as a run of its own does, and then ends. "
+    "Its stdout holds JSON alone."
+)
 
 _REQUESTS = ("first", "second")
 _SPEAK = (
@@ -27,6 +31,10 @@ async def worker(talk: Talk) -> Seen:
                 if not same_outcome(talk.first, exchange):
                     said = f"The {nth} request to a worker is answered by {told(exchange)}; in a run of its own it is "
                     return failed(f"{said}{told(talk.first)}.", _SPEAK, exchange)
+                if exchange.judged.plain_lines:
+                    first = exchange.judged.logs[0]["message"]
+                    said = f"As a worker {printed_text(exchange.judged.plain_lines)}; its first log entry is"
+                    return failed(f"{said} `{short(first)}`.", LOG_INSTEAD, exchange)
             kept = next((one for pool in runner.pools for one in pool.workers if one.served == len(_REQUESTS)), None)
             if kept is None:
                 return failed("It ended after the first request.", "Read stdin until it ends, a request a line.")

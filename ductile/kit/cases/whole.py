@@ -73,7 +73,7 @@ async def built(opened: Opened, *, build_it: bool) -> Seen:
         except BuildFailed as error:
             code = error.details["exit_code"]
             ended = f" with exit code {code}" if code else ""
-            return failed(f"{folder / BUILD} failed{ended}:\n{tail(error.output)}", _MEND_BUILD)
+            return failed(f"{folder / BUILD} failed{ended}:\n{build_excerpt(error.output)}", _MEND_BUILD)
         return passed()
     made = folder / manifest.entrypoint
     newer = newer_source(folder, made) if made.is_file() else None
@@ -82,9 +82,13 @@ async def built(opened: Opened, *, build_it: bool) -> Seen:
     return skipped("--no-build was given" if needs_build(folder) else f"it has no {BUILD}: nothing is built")
 
 
-def tail(output: str) -> str:
-    """The last lines of what a compiler said."""
-    return "\n".join(output.rstrip().splitlines()[-_BUILD_LINES:])
+def build_excerpt(output: str) -> str:
+    """What a compiler said: all of it, or the first and the last lines with how many stood between them."""
+    said = output.rstrip().splitlines()
+    if len(said) <= _BUILD_LINES:
+        return "\n".join(said)
+    half = _BUILD_LINES // 2
+    return "\n".join([*said[:half], f"… {len(said) - 2 * half:,} lines cut …", *said[-half:]])
 
 
 def config(found: Manifest, given: Mapping[str, Any]) -> Seen:

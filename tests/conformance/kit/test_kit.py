@@ -112,6 +112,32 @@ def test_a_bad_worker_is_told_what_it_does_wrong(fresh: Fresh, old: str, new: st
     assert says in text(report)
 
 
+TALKATIVE_WORKER = """#!/usr/bin/env python3
+import json, os, sys
+
+def answer(request, **members):
+    known = (request.get("protocol"), request.get("command")) == (2, "handle")
+    said = {"status": "ok", "result": 1} if known else {"status": "error", "error": "unknown", "retry": False}
+    print(json.dumps({**members, **said}), flush=True)
+
+if "DUCTILE_LIFECYCLE" not in os.environ:
+    answer(json.load(sys.stdin))
+    sys.exit()
+print(json.dumps({"ready": True, "protocol": 2}), flush=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    print("Loading the model")
+    answer(request, id=request["id"])
+"""
+
+
+def test_a_worker_that_prints_plain_text_is_told_so(tmp_path: Path) -> None:
+    report = examined(write_plugin(tmp_path, "talker", TALKATIVE_WORKER, lifecycle="persistent"))
+    assert failed(report) == {"worker"}, text(report)
+    assert "As a worker it prints a line of plain text on stdout" in text(report)
+    assert "`Loading the model`" in text(report)
+
+
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.language}_{broken.way}")
 def test_a_plugin_that_is_broken_in_one_way_fails_the_case_that_is_meant_for_it(fresh: Fresh, broken: Break) -> None:
     folder = fresh(broken.language, "broken")
@@ -193,6 +219,8 @@ exit %d
         (COMPILER % ("", 1), 0o755, "exit code 1: main.c:1: error: expected ';'"),
         (COMPILER % ("no-such-compiler main.c", 127), 0o755, "exit code 127: "),
         (COMPILER % ("", 0), 0o755, "It ended with 0, but"),
+        (COMPILER % ("echo first: error; seq 100 >&2", 1), 0o755, "exit code 1: first: error 1 2 3"),
+        (COMPILER % ("echo first: error; seq 100 >&2", 1), 0o755, "… 62 lines cut … 82 83"),
         (COMPILER % ("rm run", 0), 0o755, "It ended with 0, but there is no `run`"),
         (COMPILER % ("", 0), 0o644, "Permission denied; run `chmod +x "),
         ("#!/no/such/shell\n", 0o755, "exit code 126: "),
@@ -211,7 +239,7 @@ def test_an_old_program_is_never_passed_when_the_build_fails(tmp_path: Path, scr
     assert {one.case for one in report.findings} == {"manifest", "build"}
     shown: list[str] = []
     assert not asyncio.run(once(folder, None, Given(), lambda _, told: shown.append(told)))
-    assert says.partition(": ")[2] in shown[0]
+    assert says.partition(": ")[2] in " ".join(shown[0].split())
 
 
 @pytest.mark.parametrize(
