@@ -14,11 +14,16 @@ from ductile.config.compile import compile_config
 from ductile.config.gc_tuning import freeze_startup_objects
 from ductile.config.installation import Installation
 from ductile.config.reload import LiveConfig
-from ductile.dispatch.attempt import Attempts
-from ductile.dispatch.control import Control, PartFailed, on_signals, stopped_or_failed
+from ductile.dispatch.attempt import AttemptRunner
+from ductile.dispatch.control import (
+    Control,
+    ServiceFailed,
+    handle_signals,
+    wait_for_stop_or_failure,
+)
+from ductile.dispatch.dispatcher import Dispatcher
 from ductile.dispatch.helper_replacements import HelperReplacements
-from ductile.dispatch.hooks import hooked
-from ductile.dispatch.loop import Dispatcher
+from ductile.dispatch.lifecycle_hooks import hook_starts_or_note
 from ductile.dispatch.rescue import rescue
 from ductile.dispatch.resume_watchdog import ResumeWatchdog
 from ductile.dispatch.stop_limit import StopLimit
@@ -111,23 +116,25 @@ class App:
         replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
         children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(
-            self._first.state_path, clock=system_clock, hooks=lambda ended: hooked(live.snapshot, ended, new_id)
+            self._first.state_path,
+            clock=system_clock,
+            hooks=lambda ended: hook_starts_or_note(live.snapshot, ended, new_id),
         )
         try:
             children.adopt(self._instance)
             runners = {name: make(children) for name, make in parts.RUNNERS.items()}
-            attempts = Attempts(
+            attempts = AttemptRunner(
                 store,
                 runners,
                 system_clock,
                 instance=self._instance,
                 environ=self._environ,
-                settled=self._metrics.settled,
+                on_settled=self._metrics.settled,
                 large_values=self._large_values,
             )
             dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, system_clock)
             control = Control(dispatcher)
-            on_signals(control, live.reload)
+            handle_signals(control, live.reload)
             await rescue(store, self._first, self._instance, system_clock())
             self._enter_group()
             watchdog = ResumeWatchdog(children)
@@ -168,18 +175,18 @@ class App:
         for url in server.urls:
             log.info("listening", address=url, version=__version__, generation=self._first.generation)
         freeze_startup_objects()
-        failed = await stopped_or_failed(control, dispatcher.task, *(source.task for source in sources))
+        failed = await wait_for_stop_or_failure(control, dispatcher.task, *(source.task for source in sources))
         log.info("stopping", running=dispatcher.running)
         service = live.snapshot.service
         self.stop_limit.begin((service.drain_timeout + service.kill_grace) / 1000)
         for source in sources:
             await source.stop()
-        await dispatcher.drain(service.drain_timeout / 1000, control.hurry)
+        await dispatcher.drain(service.drain_timeout / 1000, control.force_stop)
         waiters.release()
         await server.close(LAST_REQUESTS)
         log.info("stopped")
         if failed is not None:
-            raise PartFailed(part=failed)
+            raise ServiceFailed(part=failed)
 
     def _enter_group(self) -> None:
         """From now on whatever the gateway starts is in its control group. Nothing was started before."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from ductile.dispatch.gates.gate import Gate
-from ductile.dispatch.gates.present import PluginPresent
+from ductile.dispatch.gates.plugin_available import PluginAvailable
 from ductile.dispatch.log_index import LogIndex
 from ductile.dispatch.retention import Retention
 from ductile.dispatch.space import Space
@@ -103,7 +103,7 @@ CHORES: list[Callable[[Gateway], Source]] = [
 ]
 """What keeps the house in the background."""
 
-GATES: list[Gate] = [PluginPresent()]
+GATES: list[Gate] = [PluginAvailable()]
 """Asked in order before an attempt starts; the first that holds a job decides."""
 
 RUNNERS: Mapping[str, Callable[[ChildProcesses], Runner]] = {

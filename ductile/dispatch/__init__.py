@@ -1,1 +1,1 @@
-"""From a queued job to its settled attempt."""
+"""From a queued job to its settled attempt: claims, slots, attempts, outcomes, settlements."""

@@ -1,4 +1,4 @@
-"""One attempt of one job: prepare the request, run the plugin, judge what came back, settle it."""
+"""One attempt of one job: build the request, run the plugin, read the outcome, settle the attempt."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from ductile.dispatch.build_request import PluginRequest, build_request
 from ductile.dispatch.errors import DefinitionMissing, SealedByAnotherKey
-from ductile.dispatch.judge import Judged
+from ductile.dispatch.outcome import AttemptOutcome
 from ductile.dispatch.output_size import output_size
-from ductile.dispatch.prepare import Prepared, prepare
-from ductile.dispatch.program_verdict import judging
-from ductile.dispatch.retry import chance
-from ductile.dispatch.settle import Ending, EventsTooLarge, settlement
-from ductile.dispatch.unseal import unseal, unsealed_claim
+from ductile.dispatch.program_outcome import outcome_reader
+from ductile.dispatch.retry_policy import random_jitter
+from ductile.dispatch.settlement import Ending, EventsTooLarge, build_settlement
+from ductile.dispatch.unseal import unseal, unseal_claim
 from ductile.errors import DuctileError
 from ductile.flow.definition import load_graph
 from ductile.model.clock import Clock
@@ -38,21 +38,21 @@ from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
-MANY_EVENTS = 20
-"""Events above which their settlement is made off the loop."""
+LARGE_EVENT_COUNT = 20
+"""Events above which their settlement is built in a thread."""
 
-DEFINITIONS = 1024
-"""Pinned definitions kept in memory; the rest are read again when needed."""
+MAX_CACHED_DEFINITIONS = 1024
+"""Pinned definitions in memory; others are read again when needed."""
 
-SETTLE_RETRY = 1.0
-"""Seconds between tries to settle while the store cannot commit: a finished attempt is not forgotten."""
+SETTLE_RETRY_SECONDS = 1.0
+"""Seconds between tries to settle a finished attempt while the store cannot commit."""
 
-Settled = Callable[[str, str, str, float, float], None]
-"""Told of each attempt: plugin, command, outcome, the seconds it took, and those that its job waited for it."""
+OnSettled = Callable[[str, str, str, float, float], None]
+"""Called with each settled attempt: plugin, command, outcome, its seconds, and the seconds that its job waited."""
 
 
-def about(job: Job) -> dict[str, str | int | None]:
-    """What every line of an attempt says."""
+def log_fields(job: Job) -> dict[str, str | int | None]:
+    """The fields of every log line about an attempt of this job."""
     return {
         "job_id": job.id,
         "attempt": job.attempt,
@@ -62,35 +62,35 @@ def about(job: Job) -> dict[str, str | int | None]:
     }
 
 
-def unheard(*_attempt: object) -> None:
-    """Nobody counts attempts."""
+def ignore(*_attempt: object) -> None:
+    """Ignore a settled attempt."""
 
 
-class Slot:
-    """The place of one attempt; a stop that comes before its process has started is kept.
+class AttemptHandle:
+    """Stops a running attempt; a stop before the start of its process is remembered.
 
-    `leave` is told, once or more, that the attempt needs its place no more.
+    `release_slot` is called, once or more, when the attempt no longer needs its slot.
     """
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self.leave = leave
+    def __init__(self, release_slot: Callable[[], None]) -> None:
+        self.release_slot = release_slot
         self.running: Running | None = None
-        self.stopped: Stop | None = None
-        self.claimed = 0.0
-        """When its job was claimed, by the loop's clock: the deadline counts from there."""
+        self.stop_reason: Stop | None = None
+        self.claimed_at = 0.0
+        """Time of the claim by the loop's clock, from which the deadline counts."""
         self.abandoned = asyncio.Event()
 
     def stop(self, reason: Stop) -> None:
         """End the attempt: its process group gets SIGTERM, after the grace SIGKILL."""
-        self.stopped = self.stopped or reason
+        self.stop_reason = self.stop_reason or reason
         if self.running is not None:
             self.running.stop(reason)
         if reason is Stop.LOST:
             self.abandoned.set()
 
 
-class Attempts:
-    """Runs attempts, with what they share: `instance` is the uuid that every plugin of this gateway carries."""
+class AttemptRunner:
+    """Runs attempts. `instance` is the uuid that every plugin process of this gateway carries."""
 
     def __init__(
         self,
@@ -100,11 +100,11 @@ class Attempts:
         *,
         instance: str,
         environ: Mapping[str, str],
-        settled: Settled | None = None,
+        on_settled: OnSettled | None = None,
         large_values: LargeValueThreads | None = None,
     ) -> None:
         self._store = store
-        self._settled = settled or unheard
+        self._on_settled = on_settled or ignore
         self._runners = runners
         self._clock = clock
         self._instance = instance
@@ -113,113 +113,119 @@ class Attempts:
         self._environments: dict[tuple[int, str], Environment] = {}
         """(generation, plugin instance) → its variables."""
         self._large_values = large_values or LargeValueThreads()
-        self._plain_text: dict[str, int] = {}
-        """Plugin → the generation in which it was last warned of."""
+        self._plain_text_generation: dict[str, int] = {}
+        """Plugin → the generation of its last warning about plain text."""
         self.live = LiveLogs()
-        """What the running attempts have said so far."""
+        """Logs and progress of the running attempts."""
 
     def apply(self) -> None:
-        """Follow a reload: what is warm was made under the old configuration."""
+        """Follow a reload: warm processes of the old configuration are retired."""
         self._environments.clear()
         for runner in self._runners.values():
             runner.retire()
 
     async def close(self) -> None:
-        """Let go of what is warm; no attempt runs any more."""
+        """Close the runners' warm processes, once no attempt runs."""
         for runner in self._runners.values():
             await runner.close()
 
-    async def run(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> None:
+    async def run(self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle) -> None:
         """Run the claimed attempt to its settlement."""
         job = claimed.job
-        slot.claimed = asyncio.get_running_loop().time()
+        handle.claimed_at = asyncio.get_running_loop().time()
         started_at = self._clock()
         try:
-            claimed = unsealed_claim(claimed, snapshot.vault)
-            graph, judged = await self._outcome(claimed, snapshot, slot)
+            claimed = unseal_claim(claimed, snapshot.vault)
+            graph, outcome = await self._outcome(claimed, snapshot, handle)
         except SealedByAnotherKey as sealed:
-            graph, judged = None, Judged(outcome=Outcome.FAILED, error=sealed.message, retry=False)
+            graph, outcome = None, AttemptOutcome(kind=Outcome.FAILED, error=sealed.message, retry=False)
         ending = Ending(
             claimed=claimed,
             snapshot=snapshot,
             graph=graph,
-            judged=judged,
-            runner=judged.execution.runner if judged.execution else snapshot.plugins[job.plugin].runner,
+            outcome=outcome,
+            runner=outcome.execution.runner if outcome.execution else snapshot.plugins[job.plugin].runner,
             started_at=started_at,
             ended_at=self._clock(),
-            chance=chance(),
+            jitter=random_jitter(),
         )
-        await self._settle(ending, slot)
+        await self._settle(ending, handle)
         self.live.ended(job.id)
 
-    async def _outcome(self, claimed: Claimed, snapshot: Snapshot, slot: Slot) -> tuple[Graph | None, Judged]:
-        """How the attempt ended, whatever happened, with the definition that its run is pinned to."""
+    async def _outcome(
+        self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle
+    ) -> tuple[Graph | None, AttemptOutcome]:
+        """The outcome of the attempt, and the definition that its run is pinned to; raises nothing."""
         graph = None
         try:
             graph = await self._graph(claimed.job.definition, snapshot)
-            return graph, await self._execute(claimed, snapshot, graph, slot)
+            return graph, await self._execute(claimed, snapshot, graph, handle)
         except (SpawnFailed, StoreUnavailable) as failure:
-            return graph, Judged(outcome=Outcome.FAILED, error=failure.message)
+            return graph, AttemptOutcome(kind=Outcome.FAILED, error=failure.message)
         except DuctileError as failure:
-            return graph, Judged(outcome=Outcome.FAILED, error=failure.message, retry=False)
+            return graph, AttemptOutcome(kind=Outcome.FAILED, error=failure.message, retry=False)
         except Exception as bug:
-            log.exception("attempt failed inside the gateway", **about(claimed.job))
-            return graph, Judged(outcome=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
+            log.exception("attempt failed inside the gateway", **log_fields(claimed.job))
+            return graph, AttemptOutcome(kind=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
 
-    async def _execute(self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, slot: Slot) -> Judged:
+    async def _execute(
+        self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, handle: AttemptHandle
+    ) -> AttemptOutcome:
         plugin = snapshot.plugins[claimed.job.plugin]
         size = len(claimed.event.payload) + len(claimed.context)
         if size <= LARGE_BYTES:
-            prepared = prepare(claimed, plugin, graph, self._clock())
+            request = build_request(claimed, plugin, graph, self._clock())
         else:
-            prepared = await self._large_values.call(size, prepare, claimed, plugin, graph, self._clock())
-        if slot.stopped is not None:
-            outcome = Outcome.LOST if slot.stopped is Stop.LOST else Outcome.CANCELLED
-            return Judged(outcome=outcome, error=f"{outcome} before it started")
+            request = await self._large_values.call(size, build_request, claimed, plugin, graph, self._clock())
+        if handle.stop_reason is not None:
+            kind = Outcome.LOST if handle.stop_reason is Stop.LOST else Outcome.CANCELLED
+            return AttemptOutcome(kind=kind, error=f"{kind} before it started")
         said = Said(job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock())
-        call = self._call(said, snapshot, plugin, prepared, slot.claimed)
+        call = self._build_call(said, snapshot, plugin, request, handle.claimed_at)
         self.live.began(said)
-        slot.running = self._runners[plugin.runner].start(call)
-        execution = await slot.running.wait()
-        read, size = judging(plugin, claimed.job.command), output_size(execution)
+        handle.running = self._runners[plugin.runner].start(call)
+        execution = await handle.running.wait()
+        read, size = outcome_reader(plugin, claimed.job.command), output_size(execution)
         if size <= LARGE_BYTES:
-            judged = read(execution, snapshot.redactor.clipped)
+            outcome = read(execution, snapshot.redactor.clipped)
         else:
-            judged = await self._large_values.call(size, read, execution, snapshot.redactor.clipped)
-        if judged.plain_lines:
-            self._warn_of_plain_text(snapshot.generation, claimed.job, judged.plain_lines)
-        if not prepared.warnings:
-            return judged
-        warnings = tuple({**one, "message": snapshot.redactor.clipped(one["message"])} for one in prepared.warnings)
-        return replace(judged, logs=(*warnings, *judged.logs))
+            outcome = await self._large_values.call(size, read, execution, snapshot.redactor.clipped)
+        if outcome.plain_lines:
+            self._warn_of_plain_text(snapshot.generation, claimed.job, outcome.plain_lines)
+        if not request.warnings:
+            return outcome
+        warnings = tuple({**one, "message": snapshot.redactor.clipped(one["message"])} for one in request.warnings)
+        return replace(outcome, logs=(*warnings, *outcome.logs))
 
-    def _call(self, said: Said, snapshot: Snapshot, plugin: Plugin, prepared: Prepared, claimed: float) -> Call:
+    def _build_call(
+        self, said: Said, snapshot: Snapshot, plugin: Plugin, request: PluginRequest, claimed_at: float
+    ) -> Call:
         job = said.job
         return Call(
             job_id=job.id,
             attempt=job.attempt,
             executable=plugin.executable,
-            args=prepared.args,
+            args=request.args,
             cwd=snapshot.root,
             env=self._environment(plugin, snapshot),
-            stdin=prepared.stdin,
-            timeout=prepared.timeout,
+            stdin=request.stdin,
+            timeout=request.timeout,
             kill_grace=snapshot.service.kill_grace,
             instance=self._instance,
-            claimed=claimed,
-            heard=partial(_hear, said),
+            claimed=claimed_at,
+            heard=partial(_record_frame, said),
             workers=plugin.workers,
             output=plugin.output,
             reads_frames=plugin.manifest.commands[job.command].program is None,
         )
 
     def _warn_of_plain_text(self, generation: int, job: Job, lines: int) -> None:
-        """Once a plugin and generation."""
-        if self._plain_text.get(job.plugin) != generation:
-            self._plain_text[job.plugin] = generation
+        """Warn once for each plugin and generation."""
+        if self._plain_text_generation.get(job.plugin) != generation:
+            self._plain_text_generation[job.plugin] = generation
             log.warning(
                 "a plugin prints plain text on stdout: the lines became log entries; notes belong on stderr",
-                **about(job),
+                **log_fields(job),
                 lines=lines,
             )
 
@@ -242,64 +248,68 @@ class Attempts:
             if document is None:
                 raise DefinitionMissing(definition=definition)
             graph = load_graph(unseal(snapshot.vault, document, "definition of this run"))
-            while len(self._graphs) >= DEFINITIONS:
+            while len(self._graphs) >= MAX_CACHED_DEFINITIONS:
                 self._graphs.pop(next(iter(self._graphs)), None)
             self._graphs[definition] = graph
         return graph
 
-    async def _settle(self, ending: Ending, slot: Slot) -> None:
-        """Settle as it ended, or as a permanent failure where that cannot be written: no attempt stays unsettled."""
+    async def _settle(self, ending: Ending, handle: AttemptHandle) -> None:
+        """Settle the attempt, or settle a permanent failure where its outcome cannot be written."""
         try:
-            judged = ending.judged
-            size = output_size(judged.execution)
-            if judged.response is not None and len(judged.response.events) > MANY_EVENTS:
+            outcome = ending.outcome
+            size = output_size(outcome.execution)
+            if outcome.response is not None and len(outcome.response.events) > LARGE_EVENT_COUNT:
                 size = max(size, LARGE_BYTES + 1)
             small = size <= LARGE_BYTES
             value = (
-                settlement(ending, new_id) if small else await self._large_values.call(size, settlement, ending, new_id)
+                build_settlement(ending, new_id)
+                if small
+                else await self._large_values.call(size, build_settlement, ending, new_id)
             )
-            await self._write(value, ending, slot)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job would run for ever
-            await self._write(settlement(_failed(ending, _fault(ending, error)), new_id), ending, slot)
+            await self._write_settlement(value, ending, handle)
+        except Exception as error:  # noqa: BLE001 - an unsettled job would run for ever
+            await self._write_settlement(
+                build_settlement(_as_permanent_failure(ending, _settle_error(ending, error)), new_id), ending, handle
+            )
 
-    async def _write(self, value: Settlement, ending: Ending, slot: Slot) -> None:
-        """Write; while the store cannot commit, try until it can or the gateway gives the attempt up."""
-        told = ""
+    async def _write_settlement(self, value: Settlement, ending: Ending, handle: AttemptHandle) -> None:
+        """Write the settlement; while the store cannot commit, try again until the gateway abandons the attempt."""
+        logged_reason = ""
         while True:
             try:
                 writing = self._store.write(settle, value)
                 self._store.expect_ready({child.plugin for child in value.children})
-                # No process is left. The claim that takes this place is written behind the settlement, in one batch.
-                slot.leave()
+                # The process has ended. The claim that takes this slot is written behind the settlement, in one batch.
+                handle.release_slot()
                 await writing
             except Stale:
-                log.warning("late result dropped", **about(ending.claimed.job))
+                log.warning("late result dropped", **log_fields(ending.claimed.job))
                 return
             except StoreUnavailable as unavailable:
-                if unavailable.message != told:
-                    told = unavailable.message
-                    log.error("settling waits for the store", **about(ending.claimed.job), reason=told)
-                if slot.abandoned.is_set():
+                if unavailable.message != logged_reason:
+                    logged_reason = unavailable.message
+                    log.error("settling waits for the store", **log_fields(ending.claimed.job), reason=logged_reason)
+                if handle.abandoned.is_set():
                     return
-                await _wait(slot.abandoned, SETTLE_RETRY)
+                await _wait_for_event(handle.abandoned, SETTLE_RETRY_SECONDS)
             else:
-                self._tell(ending, value)
+                self._report_settled(ending, value)
                 return
 
-    def _tell(self, ending: Ending, value: Settlement) -> None:
+    def _report_settled(self, ending: Ending, value: Settlement) -> None:
         job = ending.claimed.job
         waited = (job.started_at or ending.started_at) - ending.claimed.ready_at
         seconds = (ending.ended_at - ending.started_at) / 1000
-        self._settled(job.plugin, job.command, value.outcome.value, seconds, max(0, waited) / 1000)
+        self._on_settled(job.plugin, job.command, value.outcome.value, seconds, max(0, waited) / 1000)
         quiet = value.outcome is Outcome.SUCCEEDED
         if quiet and ending.snapshot.service.log_level != "debug":
             return
         say = log.debug if quiet else log.info
-        say("attempt ended", **about(job), outcome=value.outcome.value, seconds=seconds, error=value.error)
+        say("attempt ended", **log_fields(job), outcome=value.outcome.value, seconds=seconds, error=value.error)
 
 
-def _hear(said: Said, frame: Mapping[str, Any]) -> None:
-    """Takes a frame of a running attempt."""
+def _record_frame(said: Said, frame: Mapping[str, Any]) -> None:
+    """Record a frame of a running attempt."""
     if "log" in frame:
         said.logs.append(read_log(frame["log"]))
         return
@@ -311,8 +321,8 @@ def _hear(said: Said, frame: Mapping[str, Any]) -> None:
         said.progress = frame["progress"]
 
 
-def _fault(ending: Ending, error: Exception) -> str:
-    """What to say of an ending that cannot be settled as it is."""
+def _settle_error(ending: Ending, error: Exception) -> str:
+    """The error of an ending that cannot be settled as it is."""
     if isinstance(error, StateTooLarge):
         return error.message
     if isinstance(error, EventsTooLarge):
@@ -320,18 +330,18 @@ def _fault(ending: Ending, error: Exception) -> str:
     if isinstance(error, Unencodable | RecursionError):
         return f"protocol error: the response cannot be carried on: {error}"
     job = ending.claimed.job
-    log.error("settling failed inside the gateway", **about(job), exc_info=error)
+    log.error("settling failed inside the gateway", **log_fields(job), exc_info=error)
     return f"internal error: {error!r}"
 
 
-def _failed(ending: Ending, error: str) -> Ending:
-    """The same ending, as a permanent failure, with what the plugin printed kept for diagnosis."""
-    execution = ending.judged.execution
+def _as_permanent_failure(ending: Ending, error: str) -> Ending:
+    """The same ending as a permanent failure, with the plugin's stdout for diagnosis."""
+    execution = ending.outcome.execution
     stdout = execution.stdout.decode(errors="replace") if execution else None
-    judged = replace(ending.judged, outcome=Outcome.FAILED, response=None, error=error, retry=False, stdout=stdout)
-    return replace(ending, judged=judged)
+    outcome = replace(ending.outcome, kind=Outcome.FAILED, response=None, error=error, retry=False, stdout=stdout)
+    return replace(ending, outcome=outcome)
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait_for_event(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)

@@ -1,4 +1,4 @@
-"""What an operator may do to the running gateway, over HTTP as by signals."""
+"""Operator's control of the running gateway, by HTTP and by signals."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,13 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from ductile.dispatch.loop import Dispatcher
+from ductile.dispatch.dispatcher import Dispatcher
 from ductile.errors import DuctileError
 
 log = structlog.get_logger(__name__)
 
 
-class PartFailed(DuctileError):
+class ServiceFailed(DuctileError):
     """The gateway's {part} has failed, and a gateway that is deaf must not go on: it stopped. The log says why."""
 
     code = "part_failed"
@@ -27,18 +27,18 @@ class Control:
         self.pause = dispatcher.pause
         self.resume = dispatcher.resume
         self.stopping = asyncio.Event()
-        """The graceful stop has been asked for."""
-        self.hurry = asyncio.Event()
-        """It was asked for again: running attempts are not waited for."""
+        """The graceful stop was requested."""
+        self.force_stop = asyncio.Event()
+        """A second request to stop: do not wait for running attempts."""
 
     @property
     def paused(self) -> bool:
-        """Whether nothing is claimed."""
+        """Whether claiming is paused."""
         return self._dispatcher.paused
 
     @property
     def running(self) -> int:
-        """How many attempts run."""
+        """The number of running attempts."""
         return self._dispatcher.running
 
     @property
@@ -49,36 +49,36 @@ class Control:
     def request_stop(self) -> None:
         """Begin the graceful stop; asked a second time, skip the wait for running attempts."""
         if self.stopping.is_set():
-            self.hurry.set()
+            self.force_stop.set()
         self.stopping.set()
 
 
-def on_signals(control: Control, reload: Callable[[str], Coroutine[object, object, object]]) -> None:
+def handle_signals(control: Control, reload: Callable[[str], Coroutine[object, object, object]]) -> None:
     """SIGTERM and SIGINT stop gracefully, SIGHUP reloads."""
     loop = asyncio.get_running_loop()
-    under_way: set[asyncio.Task[None]] = set()
+    reload_tasks: set[asyncio.Task[None]] = set()
 
     async def reload_quietly() -> None:
         with contextlib.suppress(DuctileError):  # logged, and kept for `/healthz`, by the reload itself
             await reload("SIGHUP")
 
-    def hang_up() -> None:
+    def start_reload() -> None:
         task = loop.create_task(reload_quietly())
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        reload_tasks.add(task)
+        task.add_done_callback(reload_tasks.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.request_stop)
-    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    loop.add_signal_handler(signal.SIGHUP, start_reload)
 
 
-async def stopped_or_failed(control: Control, *tasks: asyncio.Task[None] | None) -> str | None:
-    """Wait for the stop, or for a part that ends before it; the name of one that failed."""
+async def wait_for_stop_or_failure(control: Control, *tasks: asyncio.Task[None] | None) -> str | None:
+    """Wait for the stop, or for a service that ends before the stop; returns the name of a failed service."""
     asked = asyncio.ensure_future(control.stopping.wait())
-    at_work = [task for task in tasks if task is not None]
-    await asyncio.wait({asked, *at_work}, return_when=asyncio.FIRST_COMPLETED)
+    running = [task for task in tasks if task is not None]
+    await asyncio.wait({asked, *running}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    for task in at_work:
+    for task in running:
         if task.done():
             log.critical("part failed", part=task.get_name(), exc_info=task.exception())
             return task.get_name()

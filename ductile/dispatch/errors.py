@@ -1,4 +1,4 @@
-"""What can go wrong between a claim and its settlement."""
+"""Errors between a claim and its settlement."""
 
 from ductile.errors import DuctileError
 

@@ -1,4 +1,4 @@
-"""Tells of helper processes that did not answer and were replaced: in `/healthz` for a while, and in the metrics."""
+"""Reports helper processes that did not answer and were replaced: in `/healthz` for a while, and in the metrics."""
 
 import asyncio
 from collections.abc import Callable, MutableMapping
@@ -9,7 +9,7 @@ NOTICE = "helper"
 """The notice's key among those of `/healthz`."""
 
 NOTICE_SECONDS = 3600.0
-"""How long `/healthz` tells of the last replacement."""
+"""Seconds for which `/healthz` reports the last replacement."""
 
 
 class HelperReplacements:
@@ -22,7 +22,7 @@ class HelperReplacements:
         self._end: asyncio.TimerHandle | None = None
 
     def add(self, helper: str, reason: str) -> None:
-        """A helper was replaced for this reason."""
+        """Count and report a replaced helper."""
         self._count(helper)
         self._notices[NOTICE] = (
             f"the {helper.replace('_', ' ')} was replaced at {rfc3339(self._clock())}: {reason}; "

@@ -1,4 +1,4 @@
-"""Keeps the process that lets this gateway go on after a plugin has stopped it with SIGSTOP."""
+"""Runs the process that continues this gateway after a plugin has stopped it with SIGSTOP."""
 
 import asyncio
 import os

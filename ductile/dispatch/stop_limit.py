@@ -1,4 +1,4 @@
-"""The last resort of a stop: a gateway that was asked to end does so within its time, whatever holds it up."""
+"""The last resort of a stop: ends the gateway in time, even where its event loop hangs."""
 
 import os
 import threading
@@ -8,15 +8,15 @@ import structlog
 from ductile.plugin.sweep import kill_instance
 
 MARGIN_SECONDS = 15.0
-"""What a stop may take beyond `drain_timeout` and `kill_grace`: open requests and dying processes get 5 s each."""
+"""Seconds of a stop beyond `drain_timeout` and `kill_grace`: open requests and dying processes get 5 s each."""
 
 log = structlog.get_logger(__name__)
 
 
 class StopLimit:
-    """Ends this process where a stop takes too long: in a thread of its own, since the event loop may be what hangs.
+    """Ends this process where a stop takes too long, from a thread, since the event loop may hang.
 
-    Nothing is lost by it: whatever was accepted is on disk, and the next start treats running attempts as lost.
+    No accepted job is lost: jobs are on disk, and the next start treats running attempts as lost.
     """
 
     def __init__(self, instance: str) -> None:
@@ -24,13 +24,13 @@ class StopLimit:
         self._timer: threading.Timer | None = None
 
     def begin(self, seconds: float) -> None:
-        """The stop has begun, and may take so many seconds and the margin."""
+        """Allow the stop so many seconds and the margin."""
         self._timer = threading.Timer(seconds + MARGIN_SECONDS, self._end)
         self._timer.daemon = True
         self._timer.start()
 
     def cancel(self) -> None:
-        """The stop has ended by itself."""
+        """Cancel the limit, because the stop has ended."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""What the database holds sealed, as the gateway works with it."""
+"""Opens the sealed texts of the database."""
 
 from msgspec.structs import replace
 
@@ -8,15 +8,15 @@ from ductile.model.job import Claimed
 
 
 def unseal(vault: Vault, text: bytes, what: str) -> bytes:
-    """The text, opened where it is sealed. Raises SealedByAnotherKey."""
+    """Open a text that may be sealed. Raises SealedByAnotherKey."""
     try:
         return vault.open(text)
     except Unsealable:
         raise SealedByAnotherKey(what=what) from None
 
 
-def unsealed_claim(claimed: Claimed, vault: Vault) -> Claimed:
-    """The claimed job with a payload and baggage that can be read. Raises SealedByAnotherKey."""
+def unseal_claim(claimed: Claimed, vault: Vault) -> Claimed:
+    """Open the payload and baggage of a claimed job. Raises SealedByAnotherKey."""
     event = claimed.event
     if not is_sealed(event.payload) and not is_sealed(claimed.context):
         return claimed

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ductile.dispatch.judge import Judged
-from ductile.dispatch.prepare import Prepared
-from ductile.dispatch.program_verdict import judging
+from ductile.dispatch.build_request import PluginRequest
+from ductile.dispatch.outcome import AttemptOutcome
+from ductile.dispatch.program_outcome import outcome_reader
 from ductile.kit.request import Ask, new_job, write
 from ductile.model.clock import Clock, Millis
 from ductile.model.program import Program
@@ -25,7 +25,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     args: tuple[str, ...] = ()
     """Those of a plain program."""
     execution: Execution
-    judged: Judged
+    judged: AttemptOutcome
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class Bench:
         prepared = write(plugin, ask, job, now)
         return await self.send(plugin, prepared.stdin, place, ask.command, job_id=job.id, args=prepared.args)
 
-    def prepared(self, plugin: Plugin, ask: Ask) -> Prepared:
+    def prepared(self, plugin: Plugin, ask: Ask) -> PluginRequest:
         """What the plugin is given, for a test that starts it in a way of its own."""
         now = self._clock()
         return write(plugin, ask, new_job(plugin, ask.command, now), now)
@@ -143,7 +143,7 @@ def understood(
     plugin: Plugin, command: str, stdin: bytes, execution: Execution, *, args: tuple[str, ...] = ()
 ) -> Exchange:
     """The exchange, as the gateway understands it."""
-    judged = judging(plugin, command)(execution, str)
+    judged = outcome_reader(plugin, command)(execution, str)
     return Exchange(stdin=stdin, args=args, execution=execution, judged=judged)
 
 

@@ -178,7 +178,7 @@ def _shown(ran: Ran) -> str:
     if execution.stderr:
         parts.append(f"stderr    {_indented(execution.stderr.decode(errors='replace').rstrip())}")
     error = "" if ran.succeeded else f": {first_line(judged.error or '')}"
-    parts.append(f"{judged.outcome.value} after {execution.duration} ms, exit code {execution.exit_code}{error}")
+    parts.append(f"{judged.kind.value} after {execution.duration} ms, exit code {execution.exit_code}{error}")
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from msgspec import Struct, field
 
-from ductile.dispatch.prepare import Prepared, prepare
+from ductile.dispatch.build_request import PluginRequest, build_request
 from ductile.kit.errors import Unsendable
 from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
@@ -54,7 +54,7 @@ def new_job(plugin: Plugin, command: str, now: Millis) -> Job:
     )
 
 
-def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> Prepared:
+def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> PluginRequest:
     """The request, and the command's own deadline. Raises Unsendable."""
     try:
         payload, context, state = encode(ask.payload), encode(ask.context), encode(ask.state)
@@ -62,7 +62,7 @@ def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> Prepared:
         raise Unsendable(reason=error) from None
     event = Event(id=new_id(), type=API_TRIGGER, payload=payload, source="api", timestamp=now)
     claimed = Claimed(job=job, event=event, context=context, plugin_state=state)
-    return prepare(claimed, plugin, None, now)
+    return build_request(claimed, plugin, None, now)
 
 
 def changed(stdin: bytes, **members: Any) -> bytes:

@@ -33,7 +33,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     @property
     def succeeded(self) -> bool:
         """Whether the gateway would count it as a success."""
-        return self.exchange.judged.outcome is Outcome.SUCCEEDED
+        return self.exchange.judged.kind is Outcome.SUCCEEDED
 
     def document(self) -> dict[str, Any]:
         """The answer as a job's document has it, with what only the kit can show."""
@@ -41,7 +41,7 @@ class Ran(Struct, frozen=True, kw_only=True):
         shown: dict[str, Any] = {
             "plugin": self.plugin.name,
             "command": self.ask.command,
-            "status": judged.outcome.value,
+            "status": judged.kind.value,
             "error": judged.error,
             "retry": None if self.succeeded else judged.retry,
             "duration_ms": execution.duration,

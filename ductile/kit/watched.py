@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ductile.dispatch.prepare import Prepared
+from ductile.dispatch.build_request import PluginRequest
 from ductile.kit.bench import Bench, Place, ended
 from ductile.model.ids import new_id
 from ductile.model.snapshot import Plugin
@@ -38,7 +38,7 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 async def watched(
-    bench: Bench, plugin: Plugin, prepared: Prepared, place: Place, command: str
+    bench: Bench, plugin: Plugin, prepared: PluginRequest, place: Place, command: str
 ) -> tuple[Execution, Sequence[Left]]:
     """How the run ended, and what of it still ran when a moment had passed."""
     job_id, folder = new_id(), place.cwd.parent

@@ -1,4 +1,4 @@
-"""A dispatcher over a real store, with a runner that does what the test says and writes that fail or answer late."""
+"""A dispatcher over a real store, with a fake runner, and with writes that fail or answer late."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from msgspec.structs import replace
 
-from ductile.dispatch.attempt import Attempts
-from ductile.dispatch.gates.present import PluginPresent
-from ductile.dispatch.loop import Dispatcher
+from ductile.dispatch.attempt import AttemptRunner
+from ductile.dispatch.dispatcher import Dispatcher
+from ductile.dispatch.gates.plugin_available import PluginAvailable
 from ductile.model.job import Job, State
 from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
@@ -29,7 +29,7 @@ from support.web import snapshot
 OK = b'{"status": "ok", "result": "done"}'
 
 
-def a_job(**more: Any) -> Job:
+def sample_job(**more: Any) -> Job:
     """A plain job in its first attempt."""
     return Job(
         **{
@@ -71,22 +71,22 @@ class Clock:
 
 
 class FaultyStore(Store):
-    """A store whose writes of the operations in `broken` fail, and whose answers of those in `late` wait."""
+    """A store whose writes of operations in `failing` fail, and whose answers of those in `held_back` wait."""
 
     def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
         super().__init__(path, writer, files, damage)
-        self.broken: set[str] = set()
-        self.late: dict[str, asyncio.Event] = {}
+        self.failing: set[str] = set()
+        self.held_back: dict[str, asyncio.Event] = {}
         self.written: list[str] = []
         self.refused: list[str] = []
         self.changed = asyncio.Event()
 
     def write(self, operation: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
         name = operation.__name__
-        broken = name in self.broken
-        return asyncio.ensure_future(self._told(name, None if broken else super().write(operation, *args, **kwargs)))
+        broken = name in self.failing
+        return asyncio.ensure_future(self._answer(name, None if broken else super().write(operation, *args, **kwargs)))
 
-    async def _told(self, name: str, written: asyncio.Future[Any] | None) -> Any:
+    async def _answer(self, name: str, written: asyncio.Future[Any] | None) -> Any:
         if written is None:
             self.refused.append(name)
             self.changed.set()
@@ -94,12 +94,12 @@ class FaultyStore(Store):
         result = await written
         self.written.append(name)
         self.changed.set()
-        if name in self.late:
-            await self.late[name].wait()
+        if name in self.held_back:
+            await self.held_back[name].wait()
         return result
 
     async def definition(self, definition_hash: str) -> bytes | None:
-        if "definition" in self.broken:
+        if "definition" in self.failing:
             raise StoreUnavailable(reason="no descriptors are left")
         return await super().definition(definition_hash)
 
@@ -156,12 +156,12 @@ class FakeRunner:
             running.finish(self.answer)
         return running
 
-    def of(self, job_id: str) -> list[FakeRunning]:
+    def runs_of(self, job_id: str) -> list[FakeRunning]:
         return [run for run in self.runs if run.call.job_id == job_id]
 
 
-class Desk:
-    """The dispatcher at work."""
+class DispatcherHarness:
+    """A dispatcher, its store and its fake runner."""
 
     def __init__(self, store: FaultyStore, clock: Callable[[], int], root: Path) -> None:
         self.store = store
@@ -169,14 +169,14 @@ class Desk:
         self.snapshot = snapshot(root)
         self.runner = FakeRunner(store.changed)
         self.settled: list[tuple[object, ...]] = []
-        attempts = Attempts(
-            store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"}, settled=self.heard
+        attempts = AttemptRunner(
+            store, {"spawn": self.runner}, clock, instance="i", environ={"PATH": "/bin"}, on_settled=self.record_settled
         )
-        self.dispatcher = Dispatcher(store, lambda: self.snapshot, [PluginPresent()], attempts, clock)
+        self.dispatcher = Dispatcher(store, lambda: self.snapshot, [PluginAvailable()], attempts, clock)
         store.on_commit(lambda _signals: store.changed.set())
 
-    def heard(self, *attempt: object) -> None:
-        """What is told of each settled attempt."""
+    def record_settled(self, *attempt: object) -> None:
+        """Record a settled attempt."""
         self.settled.append(attempt)
 
     async def insert(self, plugin: str = "echo", command: str = "poll", **more: Any) -> str:
@@ -186,80 +186,80 @@ class Desk:
     def start(self, plugin: str = "echo", command: str = "poll", **more: Any) -> Start:
         return start(plugin, command, **more)
 
-    def settings(self, name: str = "echo", **changes: Any) -> None:
-        """Change an instance's settings, as if it had been configured so."""
+    def configure_plugin(self, name: str = "echo", **changes: Any) -> None:
+        """Change the settings of a plugin instance."""
         plugins = {**self.snapshot.plugins, name: replace(self.snapshot.plugins[name], **changes)}
         self.snapshot = replace(self.snapshot, plugins=plugins)
 
-    def service(self, **changes: Any) -> None:
+    def configure_service(self, **changes: Any) -> None:
         self.snapshot = replace(self.snapshot, service=replace(self.snapshot.service, **changes))
 
     def reload(self, new: Snapshot) -> None:
         old, self.snapshot = self.snapshot, new
         self.dispatcher.apply(old, new)
 
-    def without(self, name: str) -> Snapshot:
+    def snapshot_without(self, name: str) -> Snapshot:
         plugins = {other: plugin for other, plugin in self.snapshot.plugins.items() if other != name}
         return replace(self.snapshot, generation=self.snapshot.generation + 1, plugins=plugins)
 
-    async def stop(self, seconds: float, hurry: asyncio.Event | None = None) -> asyncio.Task[None]:
-        """Begin to drain; the task of the rest."""
-        draining = asyncio.create_task(self.dispatcher.drain(seconds, hurry or asyncio.Event()))
+    async def stop(self, seconds: float, force_stop: asyncio.Event | None = None) -> asyncio.Task[None]:
+        """Begin to drain; returns the task that drains."""
+        draining = asyncio.create_task(self.dispatcher.drain(seconds, force_stop or asyncio.Event()))
         await asyncio.sleep(0)  # one turn of the loop, in which it begins
         return draining
 
-    async def until(self, look: Callable[[], Awaitable[object] | object]) -> None:
-        """Wait until it is so; looked at anew after each write, commit and start."""
+    async def until(self, condition: Callable[[], Awaitable[object] | object]) -> None:
+        """Wait until the condition holds; checked after each write, commit and start."""
         while True:
             self.store.changed.clear()
-            found = look()
+            found = condition()
             if await found if isinstance(found, Awaitable) else found:
                 return
             await self.store.changed.wait()
 
-    async def running(self, job_id: str, attempt: int = 1) -> FakeRunning:
+    async def execution(self, job_id: str, attempt: int = 1) -> FakeRunning:
         """The n-th execution of a job, once it has started."""
-        await self.until(lambda: len(self.runner.of(job_id)) >= attempt)
-        return self.runner.of(job_id)[attempt - 1]
+        await self.until(lambda: len(self.runner.runs_of(job_id)) >= attempt)
+        return self.runner.runs_of(job_id)[attempt - 1]
 
     async def job(self, job_id: str) -> JobView:
         view = await self.store.job(job_id)
         assert view is not None
         return view
 
-    async def state(self, job_id: str, state: State) -> JobView:
-        """The job, once it stands in this state."""
+    async def wait_for_state(self, job_id: str, state: State) -> JobView:
+        """Wait until the job is in this state."""
 
-        async def there() -> bool:
+        async def reached() -> bool:
             return (await self.job(job_id)).state is state
 
-        await self.until(there)
+        await self.until(reached)
         return await self.job(job_id)
 
-    async def depth(self, **states: int) -> None:
-        """Wait until so many jobs stand in these states."""
+    async def wait_for_depth(self, **states: int) -> None:
+        """Wait until these states have so many jobs."""
 
-        async def there() -> bool:
+        async def reached() -> bool:
             depth = await self.store.depth()
             return all(depth[State(state)] == n for state, n in states.items())
 
-        await self.until(there)
+        await self.until(reached)
 
 
 @asynccontextmanager
-async def desk(folder: Path, clock: Callable[[], int] | None = None) -> AsyncIterator[Desk]:
-    """A desk whose dispatcher is not started yet; whatever still runs at the end is lost."""
+async def open_dispatcher(folder: Path, clock: Callable[[], int] | None = None) -> AsyncIterator[DispatcherHarness]:
+    """A harness with a dispatcher that is not started yet; attempts that still run at the end are lost."""
     clock = clock or Clock()
     store = await FaultyStore.open(folder / "state.db", clock=clock)
-    made = Desk(store, clock, folder)
+    harness = DispatcherHarness(store, clock, folder)
     try:
-        yield made
+        yield harness
     finally:
-        store.broken.clear()
-        for late in store.late.values():
-            late.set()
-        for run in made.runner.runs:
+        store.failing.clear()
+        for answer in store.held_back.values():
+            answer.set()
+        for run in harness.runner.runs:
             run.stop(Stop.LOST)
             run.finish(b"", exit_code=-9)
-        await made.dispatcher.drain(0, asyncio.Event())
+        await harness.dispatcher.drain(0, asyncio.Event())
         await store.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ductile.app import stopped_or_failed
+from ductile.app import wait_for_stop_or_failure
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ async def test_a_part_that_fails_ends_the_wait_and_is_named(control: Any) -> Non
 
     sound = asyncio.create_task(asyncio.Event().wait())
     failed = asyncio.create_task(fail(), name="dispatch")
-    assert await stopped_or_failed(control, sound, failed, None) == "dispatch"  # type: ignore[arg-type]  # any task does
+    assert await wait_for_stop_or_failure(control, sound, failed, None) == "dispatch"  # type: ignore[arg-type]  # any task does
     sound.cancel()
 
 
 async def test_a_stop_ends_the_wait_and_nothing_has_failed(control: Any) -> None:
     sound = asyncio.create_task(asyncio.Event().wait())
     control.stopping.set()
-    assert await stopped_or_failed(control, sound) is None  # type: ignore[arg-type]  # any task does
+    assert await wait_for_stop_or_failure(control, sound) is None  # type: ignore[arg-type]  # any task does
     sound.cancel()

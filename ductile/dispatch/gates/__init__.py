@@ -1,1 +1,1 @@
-"""Gates: each admits a job, or says why it is held."""
+"""Gates: each admits a job, or gives the reason to hold the job."""

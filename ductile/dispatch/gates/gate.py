@@ -1,4 +1,4 @@
-"""What a gate is: it answers for one job in its claim transaction, from durable or owned state, and never waits."""
+"""The protocol of gates: a gate answers for one job in its claim transaction, from stored state, without waiting."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from ductile.model.snapshot import Snapshot
 
 
 class Gate(Protocol):
-    """Asked in order before an attempt starts; the first that holds a job decides."""
+    """Gates are asked in order before an attempt starts; the first that holds the job decides."""
 
     def admit(self, job: Job, snapshot: Snapshot) -> str | None:
         """None to admit the job, or the reason that it is held for."""

@@ -6,7 +6,7 @@ import orjson
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ductile.dispatch.judge import STDERR_SHOWN
+from ductile.dispatch.outcome import QUOTED_STDERR_CHARS
 from ductile.kit.bench import Bench, Exchange, Place
 from ductile.kit.probes import Probe
 from ductile.kit.request import Ask
@@ -86,7 +86,7 @@ def told(exchange: Exchange) -> str:
 
 def why(exchange: Exchange) -> str:
     """Why there is no answer, without the end of stderr, which is shown beside it."""
-    return (exchange.judged.error or "").removesuffix(f": {cut_middle(_stderr(exchange), STDERR_SHOWN)}")
+    return (exchange.judged.error or "").removesuffix(f": {cut_middle(_stderr(exchange), QUOTED_STDERR_CHARS)}")
 
 
 def _stderr(exchange: Exchange) -> str:

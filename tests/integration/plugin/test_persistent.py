@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from support.processes import MakeCall, Script, assert_no_children, descriptors, is_alive
 
 import ductile.author
-from ductile.dispatch.judge import judge
+from ductile.dispatch.outcome import read_outcome
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome
 from ductile.model.output import DEFAULT_OUTPUT
@@ -67,7 +67,7 @@ def ask(make_call: MakeCall) -> MakeCall:
 
 def response_of(execution: Execution) -> Response:
     """As the gateway understands it: with what was logged on the way."""
-    response = judge(execution, str)
+    response = read_outcome(execution, str)
     assert response.response is not None, response
     return replace(response.response, logs=(*response.logs, *response.response.logs))
 
@@ -364,8 +364,8 @@ async def test_an_answer_that_is_none_fails_its_request_at_once(
     plugin = script(
         PYTHON + LOOP + f"    print({line!r}.replace('ID', json.dumps(r['id'])), flush=True); time.sleep(60)\n"
     )
-    judged = judge(await asyncio.wait_for(run(persistent, ask(plugin)), 20), str)
-    assert (judged.outcome, judged.retry) == (Outcome.FAILED, False)
+    judged = read_outcome(await asyncio.wait_for(run(persistent, ask(plugin)), 20), str)
+    assert (judged.kind, judged.retry) == (Outcome.FAILED, False)
     assert why in str(judged.error)
     assert str(judged.error).startswith("protocol error: ")
     assert judged.stdout
@@ -383,7 +383,7 @@ async def test_a_frame_that_nests_deeply_hides_no_answer_of_the_same_read(
     )
     executions = await asyncio.wait_for(asyncio.gather(run(persistent, ask(plugin)), run(persistent, ask(plugin))), 20)
     assert [answer(one) for one in executions] == [1, 1]
-    assert any("cannot be shown" in log["message"] for one in executions for log in judge(one, str).logs)
+    assert any("cannot be shown" in log["message"] for one in executions for log in read_outcome(one, str).logs)
 
 
 async def test_a_greeting_that_never_comes_is_told_with_what_came_instead(
@@ -391,9 +391,9 @@ async def test_a_greeting_that_never_comes_is_told_with_what_came_instead(
 ) -> None:
     monkeypatch.setattr(workers, "HELLO_SECONDS", 0.3)
     plugin = script(PYTHON + "import time\nprint('Welcome to my plugin', flush=True)\ntime.sleep(60)\n")
-    judged = judge(await run(persistent, ask(plugin)), str)
+    judged = read_outcome(await run(persistent, ask(plugin)), str)
     assert judged.error == "the worker did not say hello within 0.3 s: Welcome to my plugin"
-    late = judge(await run(persistent, ask(plugin, timeout=50)), str)
+    late = read_outcome(await run(persistent, ask(plugin, timeout=50)), str)
     assert "no worker had said hello yet" in str(late.error) or "no worker had been started" in str(late.error)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.dispatch import Desk, desk
+from support.dispatch import DispatcherHarness, open_dispatcher
 from support.store import run
 
 from ductile.dispatch.rescue import rescue
@@ -15,77 +15,79 @@ from ductile.store.claim import claim
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk(tmp_path) as made:
+async def harness(tmp_path: Path) -> AsyncIterator[DispatcherHarness]:
+    async with open_dispatcher(tmp_path) as made:
         yield made
 
 
-async def left_running(at: Desk, n: int = 1) -> None:
-    claims = await at.store.write(claim, {"echo": n}, n, lambda _job: None)
+async def leave_running(harness: DispatcherHarness, n: int = 1) -> None:
+    claims = await harness.store.write(claim, {"echo": n}, n, lambda _job: None)
     assert len(claims.claimed) == n
 
 
-async def rescued(at: Desk) -> int:
-    return await rescue(at.store, at.snapshot, "no-such-instance", at.clock())
+async def rescue_all(harness: DispatcherHarness) -> int:
+    return await rescue(harness.store, harness.snapshot, "no-such-instance", harness.clock())
 
 
-async def test_a_running_attempt_is_lost_and_its_job_queued_at_once(at: Desk) -> None:
-    job = await at.insert(max_attempts=1)
-    await left_running(at)
-    assert await rescued(at) == 1
-    view = await at.job(job)
+async def test_a_running_attempt_is_lost_and_its_job_queued_at_once(harness: DispatcherHarness) -> None:
+    job = await harness.insert(max_attempts=1)
+    await leave_running(harness)
+    assert await rescue_all(harness) == 1
+    view = await harness.job(job)
     assert (view.state, view.attempt, view.lost) == (State.QUEUED, 1, 1)
-    [ended] = await at.store.attempts(job)
+    [ended] = await harness.store.attempts(job)
     assert ended.outcome is Outcome.LOST
-    await at.dispatcher.start()
-    assert (await at.running(job)).call.attempt == 2
+    await harness.dispatcher.start()
+    assert (await harness.execution(job)).call.attempt == 2
 
 
-async def test_what_waits_and_the_roots_of_runs_are_left_alone(at: Desk) -> None:
+async def test_what_waits_and_the_roots_of_runs_are_left_alone(harness: DispatcherHarness) -> None:
     order = run("one", "two")
-    root = await at.insert(order.plugin, order.command, event=order.event, **_rest(order))
-    waiting = await at.insert("alias")
-    await left_running(at)
-    assert await rescued(at) == 1
-    assert (await at.job(root)).state is State.RUNNING
-    assert (await at.job(waiting)).attempt == 0
+    root = await harness.insert(order.plugin, order.command, event=order.event, **_other_members(order))
+    waiting = await harness.insert("alias")
+    await leave_running(harness)
+    assert await rescue_all(harness) == 1
+    assert (await harness.job(root)).state is State.RUNNING
+    assert (await harness.job(waiting)).attempt == 0
 
 
-def _rest(order: object) -> dict[str, object]:
+def _other_members(order: object) -> dict[str, object]:
     names = ("definition", "definition_document", "children")
     return {name: getattr(order, name) for name in names}
 
 
-async def test_the_fourth_death_ends_a_job_dead(at: Desk) -> None:
-    job = await at.insert(max_attempts=1)
+async def test_the_fourth_death_ends_a_job_dead(harness: DispatcherHarness) -> None:
+    job = await harness.insert(max_attempts=1)
     for _ in range(4):
-        await left_running(at)
-        await rescued(at)
-    assert (await at.job(job)).state is State.DEAD
+        await leave_running(harness)
+        await rescue_all(harness)
+    assert (await harness.job(job)).state is State.DEAD
 
 
-async def test_a_cancel_asked_for_before_the_death_is_honoured(at: Desk) -> None:
+async def test_a_cancel_asked_for_before_the_death_is_honoured(harness: DispatcherHarness) -> None:
     order = run("one", "two")
-    root = await at.insert(order.plugin, order.command, event=order.event, **_rest(order))
-    alone = await at.insert()
-    await left_running(at, 3)
+    root = await harness.insert(order.plugin, order.command, event=order.event, **_other_members(order))
+    alone = await harness.insert()
+    await leave_running(harness, 3)
     for job in (root, alone):
-        assert await at.store.write(cancel, job) is State.RUNNING
-    assert await rescued(at) == 3
+        assert await harness.store.write(cancel, job) is State.RUNNING
+    assert await rescue_all(harness) == 3
     for job in (root, alone, *(step.id for step in order.children)):
-        assert (await at.job(job)).state is State.CANCELLED
+        assert (await harness.job(job)).state is State.CANCELLED
 
 
 @pytest.mark.parametrize(("there", "state"), [(True, State.FAILED), (False, State.QUEUED)])
-async def test_a_job_that_is_not_safe_to_retry_fails_and_says_so(at: Desk, state: State, *, there: bool) -> None:
-    manifest = at.snapshot.plugins["echo"].manifest
+async def test_a_job_that_is_not_safe_to_retry_fails_and_says_so(
+    harness: DispatcherHarness, state: State, *, there: bool
+) -> None:
+    manifest = harness.snapshot.plugins["echo"].manifest
     once = replace(manifest.commands["poll"], retry_safe=False)
-    at.settings("echo", manifest=replace(manifest, commands={**manifest.commands, "poll": once}))
+    harness.configure_plugin("echo", manifest=replace(manifest, commands={**manifest.commands, "poll": once}))
     if not there:
-        at.snapshot = at.without("echo")
-    job = await at.insert()
-    await left_running(at)
-    await rescued(at)
-    view = await at.job(job)
+        harness.snapshot = harness.snapshot_without("echo")
+    job = await harness.insert()
+    await leave_running(harness)
+    await rescue_all(harness)
+    view = await harness.job(job)
     assert view.state is state
     assert ("retry_safe" in str(view.error)) == there

@@ -105,7 +105,7 @@ async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tm
 
 async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: FaultyStore, tmp_path: Path) -> None:
     chronicle = Chronicle(store, LiveConfig(OLD, tmp_path, {}, lambda: 1))
-    store.broken = {"journal_all"}
+    store.failing = {"journal_all"}
     with capture_logs() as logs:
         await chronicle.start()
         await chronicle.told(FinishedReload(cause="api", old=OLD, new=OLD))

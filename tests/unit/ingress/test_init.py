@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.dispatch import Desk, desk
+from support.dispatch import DispatcherHarness, open_dispatcher
 
 from ductile.ingress import init
 from ductile.ingress.init import Inits
@@ -15,7 +15,7 @@ from ductile.model.snapshot import Snapshot
 class Beginner:
     """The source at work beside a desk whose dispatcher stands still."""
 
-    def __init__(self, at: Desk) -> None:
+    def __init__(self, at: DispatcherHarness) -> None:
         self.at = at
         self.source = Inits(at.store, lambda: at.snapshot, at.clock)
 
@@ -41,7 +41,7 @@ def wanting(snapshot: Snapshot, hash_: str | None) -> Snapshot:
 @pytest.fixture
 async def beginner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Beginner]:
     monkeypatch.setattr(init, "STORE_RETRY_SECONDS", 0.001)
-    async with desk(tmp_path) as at:
+    async with open_dispatcher(tmp_path) as at:
         at.snapshot = wanting(at.snapshot, "one")
         made = Beginner(at)
         yield made
@@ -76,8 +76,8 @@ async def test_without_the_command_nothing_is_written(beginner: Beginner) -> Non
 
 
 async def test_where_the_store_cannot_commit_it_tries_again(beginner: Beginner) -> None:
-    beginner.at.store.broken.add("begin_inits")
+    beginner.at.store.failing.add("begin_inits")
     await beginner.source.start()
     await beginner.at.until(lambda: len(beginner.at.store.refused) >= 2)
-    beginner.at.store.broken.clear()
+    beginner.at.store.failing.clear()
     await beginner.started(1)

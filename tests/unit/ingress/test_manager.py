@@ -97,13 +97,13 @@ async def test_signs_of_life_are_given_while_the_store_works(store: FaultyStore,
 async def test_a_store_that_does_not_answer_ends_the_signs_of_life(store: FaultyStore, tmp_path: Path) -> None:
     told = Told(watchdog=0.002)
     manager = ServiceManager(told, store, live(tmp_path))
-    store.late["nothing"] = asyncio.Event()
+    store.held_back["nothing"] = asyncio.Event()
     await manager.start()
     while "nothing" not in store.written:  # it is written, and the answer stays away
         store.changed.clear()
         await store.changed.wait()
     assert not [words for words in told.said if "WATCHDOG" in words]
-    store.late["nothing"].set()
+    store.held_back["nothing"].set()
     await told.alive(1)
     assert told.said[-1] == {"WATCHDOG": 1}
     await manager.stop()
@@ -112,7 +112,7 @@ async def test_a_store_that_does_not_answer_ends_the_signs_of_life(store: Faulty
 async def test_a_store_that_cannot_write_ends_them_until_it_can(store: FaultyStore, tmp_path: Path) -> None:
     told = Told(watchdog=0.002)
     manager = ServiceManager(told, store, live(tmp_path))
-    store.broken = {"nothing"}
+    store.failing = {"nothing"}
     with capture_logs() as logs:
         await manager.start()
         while store.refused.count("nothing") < 3:
@@ -120,6 +120,6 @@ async def test_a_store_that_cannot_write_ends_them_until_it_can(store: FaultySto
             await store.changed.wait()
     assert not [words for words in told.said if "WATCHDOG" in words]
     assert {line["event"] for line in logs} == {"no sign of life"}
-    store.broken = set()
+    store.failing = set()
     await told.alive(1)
     await manager.stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
-from support.dispatch import Clock, Desk, desk
+from support.dispatch import Clock, DispatcherHarness, open_dispatcher
 from support.store import settlement
 
 from ductile.ingress import schedule
@@ -23,7 +23,7 @@ HOUR = 3_600_000
 class Plan:
     """The source at work beside a desk whose dispatcher stands still."""
 
-    def __init__(self, at: Desk) -> None:
+    def __init__(self, at: DispatcherHarness) -> None:
         assert isinstance(at.clock, Clock)
         self.at, self.clock = at, at.clock
         self.source = Schedules(at.store, lambda: at.snapshot, at.clock)
@@ -65,8 +65,8 @@ def every(interval: int, name: str = "a") -> Schedule:
 @pytest.fixture
 async def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Plan]:
     monkeypatch.setattr(schedule, "STORE_RETRY_SECONDS", 0.001)
-    async with desk(tmp_path) as at:
-        at.service(tick_interval=5)
+    async with open_dispatcher(tmp_path) as at:
+        at.configure_service(tick_interval=5)
         at.snapshot = replace(at.snapshot, schedules=(every(HOUR),))
         made = Plan(at)
         yield made
@@ -88,7 +88,7 @@ async def test_the_due_time_of_a_plugin_that_is_quarantined_for_one_reload_stays
     await plan.source.start()
     await plan.seen(1)
     plan.clock.now += HOUR // 2
-    plan.reload(plan.at.without("echo"))
+    plan.reload(plan.at.snapshot_without("echo"))
     await plan.seen(2)
     plan.reload(there)
     await plan.seen(3)
@@ -98,11 +98,11 @@ async def test_the_due_time_of_a_plugin_that_is_quarantined_for_one_reload_stays
 async def test_what_came_due_while_its_plugin_was_quarantined_fires_once_when_it_is_back(plan: Plan) -> None:
     first = plan.clock.now + HOUR
     there = plan.at.snapshot
-    plan.at.snapshot = plan.at.without("echo")
+    plan.at.snapshot = plan.at.snapshot_without("echo")
     await plan.source.start()
     await plan.due(a=first)
     plan.clock.now += 5 * HOUR + 1
-    plan.reload(plan.at.without("alias"))
+    plan.reload(plan.at.snapshot_without("alias"))
     await plan.seen(2)
     assert (await plan.at.store.jobs(plugin="echo")).total == 0
     plan.reload(there)
@@ -125,10 +125,10 @@ async def test_one_that_is_taken_away_is_forgotten_and_begins_anew(plan: Plan) -
 async def test_a_due_time_waits_for_a_store_that_cannot_commit_and_makes_one_job(plan: Plan) -> None:
     await plan.source.start()
     await plan.seen(1)
-    plan.at.store.broken = {"fire"}
+    plan.at.store.failing = {"fire"}
     plan.clock.now += HOUR
     await plan.at.until(lambda: plan.at.store.refused.count("fire") > 2)
-    plan.at.store.broken = set()
+    plan.at.store.failing = set()
     await plan.fired(1)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from ductile.dispatch.judge import judge
+from ductile.dispatch.outcome import read_outcome
 from ductile.document.redactor import Redactor
 from ductile.kit import show
 from ductile.kit.bench import Exchange
@@ -14,7 +14,7 @@ from ductile.plugin.runner.call import Execution
 
 EXECUTION = Execution(exit_code=3, stdout=b"\x1b[1mhello\0 s3cr3t-value", stderr=b"bad \xff", stop=None, duration=12)
 EXCHANGE = Exchange(
-    stdin=b'{"config":{"token":"s3cr3t-value"}}' + b" " * 2000, execution=EXECUTION, judged=judge(EXECUTION, str)
+    stdin=b'{"config":{"token":"s3cr3t-value"}}' + b" " * 2000, execution=EXECUTION, judged=read_outcome(EXECUTION, str)
 )
 
 

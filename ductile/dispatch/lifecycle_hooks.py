@@ -1,4 +1,4 @@
-"""Lifecycle hooks: which pipelines start when a root ends. Called in the transaction that ends it; pure but for ids."""
+"""Lifecycle hooks: the pipelines that the end of a root starts, planned in the transaction that ends the root."""
 
 from collections.abc import Sequence
 
@@ -18,20 +18,20 @@ from ductile.model.snapshot import Snapshot
 log = structlog.get_logger(__name__)
 
 
-def hooked(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
-    """What `hooks_of` says; where it fails, a note of that: no hook keeps the job that it speaks of from ending."""
+def hook_starts_or_note(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+    """The result of `hook_starts`, or a note of its failure: a failing hook does not keep its job from ending."""
     try:
-        return hooks_of(snapshot, ended, new_id)
+        return hook_starts(snapshot, ended, new_id)
     except Exception:
         log.exception("hooks failed inside the gateway", job_id=ended.root.id)
         return (Note(kind=Kind.HOOKS_FAILED, job_id=ended.root.id),)
 
 
-def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
-    """The runs that this end starts, and a note for each pipeline whose `if` could not be decided.
+def hook_starts(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+    """The runs that this end starts, and a note for each pipeline whose `if` could not be evaluated.
 
-    A plain job speaks for itself if its plugin has `notify_on_complete`; a run speaks through the first of its failed
-    steps (where none failed: of its last steps) whose plugin has it. What a hook started fires none.
+    A plain job fires hooks if its plugin has `notify_on_complete`; a run fires them for the first of its failed steps
+    (where none failed: of its last steps) whose plugin has it. A root that a hook started fires no hooks.
     """
     if not snapshot.on_hook or ended.root.submitted_by == SubmittedBy.HOOK:
         return ()
@@ -47,10 +47,10 @@ def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start 
         duration_ms=ended.ended_at - (ended.root.started_at or ended.root.created_at),
         error=subject.error,
     )
-    found: list[Start | Note] = []
+    starts: list[Start | Note] = []
     for signal in lifecycle_signals(ended.state):
         graphs, undecided = pipelines_on_hook(snapshot, signal, subject.plugin, payload)
-        found += [plan_starts.undecided_note(ended.root.id, reason) for reason in undecided]
+        starts += [plan_starts.undecided_note(ended.root.id, reason) for reason in undecided]
         for graph in graphs:
             event = Event(
                 id=new_id(),
@@ -59,10 +59,10 @@ def hooks_of(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start 
                 source=subject.plugin,
                 timestamp=ended.ended_at,
             )
-            found.append(
+            starts.append(
                 plan_starts.plan_run(snapshot, graph, event, payload, _lineage(ended), run_id=new_id(), new_id=new_id)
             )
-    return found
+    return starts
 
 
 def _lineage(ended: Ended) -> plan_starts.Lineage:

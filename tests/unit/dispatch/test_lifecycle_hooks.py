@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 import pytest
 from msgspec.structs import replace
-from support.dispatch import a_job
+from support.dispatch import sample_job
 from support.web import plugin, snapshot
 
-from ductile.dispatch.hooks import hooked
+from ductile.dispatch.lifecycle_hooks import hook_starts_or_note
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.model.job import Ended, EndedStep, State
@@ -20,7 +20,7 @@ from ductile.model.snapshot import Snapshot
 NOW = 1_700_000_000_000
 
 
-def where(*pipelines: dict[str, Any], notify: tuple[str, ...] = ("loud",), **service: Any) -> Snapshot:
+def snapshot_of(*pipelines: dict[str, Any], notify: tuple[str, ...] = ("loud",), **service: Any) -> Snapshot:
     plugins = {name: replace(plugin(name), notify_on_complete=name in notify) for name in ("loud", "quiet", "alert")}
     raw = [PipelineModel.model_validate({"steps": [{"uses": "alert"}], **one}) for one in pipelines]
     graphs, problems = compile_pipelines(raw, {name: one.manifest.commands for name, one in plugins.items()})
@@ -35,10 +35,10 @@ def where(*pipelines: dict[str, Any], notify: tuple[str, ...] = ("loud",), **ser
 ALL = [{"name": f"on-{name}", "on-hook": f"job.{name}"} for name in ("completed", "failed", "timed_out", "dead")]
 
 
-def ended(
+def sample_end(
     state: State = State.FAILED, *, by: str = "loud", candidates: tuple[EndedStep, ...] = (), **root: Any
 ) -> Ended:
-    job = replace(a_job(attempt=2), plugin="pipeline" if candidates else by, started_at=NOW - 70, **root)
+    job = replace(sample_job(attempt=2), plugin="pipeline" if candidates else by, started_at=NOW - 70, **root)
     return Ended(
         root=job,
         state=state,
@@ -51,13 +51,13 @@ def ended(
     )
 
 
-def step(by: str, error: str | None = None) -> EndedStep:
+def ended_step(by: str, error: str | None = None) -> EndedStep:
     return EndedStep(job_id=f"of-{by}", plugin=by, command="handle", attempt=3, error=error)
 
 
-def started(there: Snapshot, what: Ended) -> list[Start]:
+def hook_runs(there: Snapshot, what: Ended) -> list[Start]:
     ids = count(1)
-    found = list(hooked(there, what, lambda: f"id{next(ids)}"))
+    found = list(hook_starts_or_note(there, what, lambda: f"id{next(ids)}"))
     assert all(isinstance(one, Start) for one in found)
     return found  # type: ignore[return-value]  # as asserted
 
@@ -78,20 +78,22 @@ def payload(start: Start) -> Any:
     ],
 )
 def test_every_end_gives_its_signals(state: State, runs: list[str]) -> None:
-    assert [start.command for start in started(where(*ALL), ended(state))] == runs
+    assert [start.command for start in hook_runs(snapshot_of(*ALL), sample_end(state))] == runs
 
 
 def test_a_plugin_that_did_not_ask_for_it_gives_none() -> None:
-    assert started(where(*ALL), ended(by="quiet")) == []
-    assert started(where(*ALL), ended(by="gone")) == []
+    assert hook_runs(snapshot_of(*ALL), sample_end(by="quiet")) == []
+    assert hook_runs(snapshot_of(*ALL), sample_end(by="gone")) == []
 
 
 def test_what_a_hook_started_gives_none() -> None:
-    assert started(where(*ALL), ended(submitted_by="hook")) == []
+    assert hook_runs(snapshot_of(*ALL), sample_end(submitted_by="hook")) == []
 
 
 def test_a_hook_run_tells_of_the_job_and_inherits_from_it() -> None:
-    [start] = started(where(ALL[1]), ended(principal="token:me", priority=5, request_id="q", hops=4, id="job"))
+    [start] = hook_runs(
+        snapshot_of(ALL[1]), sample_end(principal="token:me", priority=5, request_id="q", hops=4, id="job")
+    )
     assert payload(start) == {
         "job_id": "job",
         "plugin": "loud",
@@ -110,29 +112,29 @@ def test_a_hook_run_tells_of_the_job_and_inherits_from_it() -> None:
 
 
 def test_a_run_speaks_through_the_first_of_its_steps_that_asked_for_it() -> None:
-    steps = (step("quiet", "first"), step("loud", "second"), step("loud", "third"))
-    [start] = started(where(ALL[1]), ended(candidates=steps, id="run"))
+    steps = (ended_step("quiet", "first"), ended_step("loud", "second"), ended_step("loud", "third"))
+    [start] = hook_runs(snapshot_of(ALL[1]), sample_end(candidates=steps, id="run"))
     told = payload(start)
     assert (told["job_id"], told["plugin"], told["command"], told["error"]) == ("run", "loud", "handle", "second")
-    assert started(where(ALL[1]), ended(candidates=steps[:1])) == []
+    assert hook_runs(snapshot_of(ALL[1]), sample_end(candidates=steps[:1])) == []
 
 
 def test_from_plugin_and_if_select_the_hook() -> None:
-    there = where(
+    there = snapshot_of(
         {"name": "of-loud", "on-hook": "job.failed", "from_plugin": "loud"},
         {"name": "of-other", "on-hook": "job.failed", "from_plugin": "quiet"},
         {"name": "full", "on-hook": "job.failed", "if": {"path": "payload.error", "op": "contains", "value": "FULL"}},
         {"name": "late", "on-hook": "job.failed", "if": {"path": "payload.attempt", "op": "gt", "value": 2}},
     )
-    assert [start.command for start in started(there, ended())] == ["of-loud", "full"]
+    assert [start.command for start in hook_runs(there, sample_end())] == ["of-loud", "full"]
 
 
 def test_an_if_that_cannot_be_decided_is_noted_and_hinders_no_other_hook() -> None:
-    there = where(
+    there = snapshot_of(
         {"name": "odd", "on-hook": "job.failed", "if": {"path": "payload.attempt", "op": "contains", "value": "x"}},
         {"name": "sound", "on-hook": "job.failed"},
     )
-    note, start = hooked(there, ended(id="job"), lambda: "id")
+    note, start = hook_starts_or_note(there, sample_end(id="job"), lambda: "id")
     assert isinstance(note, Note)
     assert isinstance(start, Start)
     assert (note.kind, note.job_id, start.command) == ("pipeline.condition_undecided", "job", "sound")
@@ -140,9 +142,9 @@ def test_an_if_that_cannot_be_decided_is_noted_and_hinders_no_other_hook() -> No
 
 
 def test_hooks_count_as_hops() -> None:
-    there = where(ALL[1], max_hops=3)
-    assert [start.error for start in started(there, ended(hops=2))] == [None]
-    [refused] = started(there, ended(hops=3))
+    there = snapshot_of(ALL[1], max_hops=3)
+    assert [start.error for start in hook_runs(there, sample_end(hops=2))] == [None]
+    [refused] = hook_runs(there, sample_end(hops=3))
     assert "max_hops" in str(refused.error)
 
 
@@ -151,4 +153,6 @@ def test_a_hook_that_fails_inside_the_gateway_is_noted_and_keeps_no_job_from_end
         message = "no ids today"
         raise RuntimeError(message)
 
-    assert hooked(where(*ALL), ended(id="job"), broken) == (Note(kind=Kind.HOOKS_FAILED, job_id="job"),)
+    assert hook_starts_or_note(snapshot_of(*ALL), sample_end(id="job"), broken) == (
+        Note(kind=Kind.HOOKS_FAILED, job_id="job"),
+    )

@@ -5,30 +5,30 @@ from typing import Any
 import orjson
 import pytest
 from msgspec.structs import replace
-from support.dispatch import a_job
+from support.dispatch import sample_job
 from support.web import snapshot
 
-from ductile.dispatch.prepare import Prepared, prepare
+from ductile.dispatch.build_request import PluginRequest, build_request
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.errors import RemapError
 from ductile.model.event import Event
 from ductile.model.job import Claimed
 
-HERE = snapshot().plugins["echo"]
-PLUGIN = replace(HERE, config={"mode": "on"}, timeouts={**HERE.timeouts, "say": 5_000})
+SAMPLE_PLUGIN = snapshot().plugins["echo"]
+PLUGIN = replace(SAMPLE_PLUGIN, config={"mode": "on"}, timeouts={**SAMPLE_PLUGIN.timeouts, "say": 5_000})
 """Its command `say` has a schema that wants a text `message`."""
 NOW = 1_700_000_000_000
 
 
-def prepared(
+def build(
     payload: dict[str, Any],
     *,
     context: dict[str, Any] | None = None,
     event: dict[str, Any] | None = None,
     step: dict[str, Any] | None = None,
     **job: Any,
-) -> Prepared:
+) -> PluginRequest:
     given = Event(
         **{
             "id": "e",
@@ -49,16 +49,16 @@ def prepared(
         graph = graphs["line"]
         job = {"step": "s", "parent_id": "p", **job}
     claimed = Claimed(
-        job=replace(a_job(), **{"plugin": "echo", "command": "say", **job}),
+        job=replace(sample_job(), **{"plugin": "echo", "command": "say", **job}),
         event=given,
         context=orjson.dumps(context or {}),
         plugin_state=b'{"seen":3}',
     )
-    return prepare(claimed, PLUGIN, graph, NOW)
+    return build_request(claimed, PLUGIN, graph, NOW)
 
 
 def request(payload: dict[str, Any], **more: Any) -> Any:
-    return orjson.loads(prepared(payload, **more).stdin)
+    return orjson.loads(build(payload, **more).stdin)
 
 
 def test_a_request_has_all_its_members() -> None:
@@ -118,7 +118,7 @@ def test_with_fills_the_request_from_the_merged_payload() -> None:
 
 def test_a_with_of_something_missing_is_refused() -> None:
     with pytest.raises(RemapError, match=r"payload\.absent"):
-        prepared({}, step={"with": {"x": "{payload.absent}"}})
+        build({}, step={"with": {"x": "{payload.absent}"}})
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_a_with_of_something_missing_is_refused() -> None:
     ],
 )
 def test_a_payload_that_no_schema_has_seen_yet_is_only_warned_of(more: dict[str, Any], *, warned: bool) -> None:
-    ready = prepared({"message": 7}, **more)
+    ready = build({"message": 7}, **more)
     assert bool(ready.warnings) == warned
     assert all("/message" in entry["message"] for entry in ready.warnings)
     assert ready.timeout == 5_000
-    assert prepared({"message": "fits"}, **more).warnings == ()
+    assert build({"message": "fits"}, **more).warnings == ()

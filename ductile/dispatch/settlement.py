@@ -1,4 +1,4 @@
-"""From a judged attempt to its settlement: everything that its end changes, as one value. Pure but for new ids."""
+"""Builds the settlement of an attempt: all changes at its end, as one value. Pure but for new ids."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from ductile.dispatch.judge import Judged
-from ductile.dispatch.retry import Rules, Verdict, decide
+from ductile.dispatch.outcome import AttemptOutcome
+from ductile.dispatch.retry_policy import RetryDecision, RetryRules, decide
 from ductile.errors import DuctileError
 from ductile.flow import plan_starts
 from ductile.flow.advance import advance
@@ -25,18 +25,18 @@ from ductile.plugin.protocol import Response
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """An attempt that has ended, and all that is needed to settle it."""
+    """An attempt that has ended, and the values that its settlement is built from."""
 
     claimed: Claimed
     snapshot: Snapshot
     """The generation that the attempt ran under."""
     graph: Graph | None
     """The run's pinned definition; None for a plain job."""
-    judged: Judged
+    outcome: AttemptOutcome
     runner: str
     started_at: Millis
     ended_at: Millis
-    chance: float
+    jitter: float
 
 
 class EventsTooLarge(DuctileError):
@@ -45,8 +45,8 @@ class EventsTooLarge(DuctileError):
     code = "events_too_large"
 
 
-class _Flow(Struct, frozen=True, kw_only=True):
-    """What an attempt's events lead to."""
+class _FollowUps(Struct, frozen=True, kw_only=True):
+    """The events of an attempt, and what they start."""
 
     events: tuple[Event, ...] = ()
     children: tuple[Child, ...] = ()
@@ -55,51 +55,51 @@ class _Flow(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-def settlement(ending: Ending, new_id: NewId) -> Settlement:
-    """Everything the end of this attempt changes."""
-    job, judged, redactor = ending.claimed.job, ending.judged, ending.snapshot.redactor
-    verdict = decide(job, judged.outcome, _rules(ending), ending.ended_at, ending.chance)
-    flow = _flow(ending, verdict, new_id) if verdict.state is not State.QUEUED else _Flow()
-    error = f"{judged.error}; {verdict.note}" if verdict.note else judged.error
-    execution = judged.execution
+def build_settlement(ending: Ending, new_id: NewId) -> Settlement:
+    """Build the settlement: all changes at the end of this attempt."""
+    job, outcome, redactor = ending.claimed.job, ending.outcome, ending.snapshot.redactor
+    decision = decide(job, outcome.kind, _retry_rules(ending), ending.ended_at, ending.jitter)
+    follow_ups = _follow_ups(ending, decision, new_id) if decision.state is not State.QUEUED else _FollowUps()
+    error = f"{outcome.error}; {decision.note}" if decision.note else outcome.error
+    execution = outcome.execution
     stderr = execution.stderr.decode(errors="replace") if execution and execution.stderr else None
-    logs = [*judged.logs, *(judged.response.logs if judged.response else ())]
+    logs = [*outcome.logs, *(outcome.response.logs if outcome.response else ())]
     return Settlement(
         job=job,
-        outcome=judged.outcome,
-        state=verdict.state,
-        run_at=verdict.run_at,
+        outcome=outcome.kind,
+        state=decision.state,
+        run_at=decision.run_at,
         started_at=ending.started_at,
         runner=ending.runner,
         generation=ending.snapshot.generation,
         exit_code=execution.exit_code if execution else None,
-        result=_result(judged.response, redactor.value),
+        result=_result_document(outcome.response, redactor.value),
         error=redactor.clipped(error) if error else None,
-        stdout=redactor.clipped(judged.stdout) if judged.stdout else None,
+        stdout=redactor.clipped(outcome.stdout) if outcome.stdout else None,
         stderr=redactor.clipped(stderr) if stderr else None,
         logs=encode(redactor.value(logs)) if logs else None,
-        events=flow.events,
-        children=flow.children,
-        skips=flow.skips,
-        starts=flow.starts,
-        state_update=_state_update(ending, verdict),
-        notes=flow.notes,
+        events=follow_ups.events,
+        children=follow_ups.children,
+        skips=follow_ups.skips,
+        starts=follow_ups.starts,
+        state_update=_state_update(ending, decision),
+        notes=follow_ups.notes,
     )
 
 
-def _rules(ending: Ending) -> Rules:
-    job, judged = ending.claimed.job, ending.judged
+def _retry_rules(ending: Ending) -> RetryRules:
+    job, outcome = ending.claimed.job, ending.outcome
     plugin = ending.snapshot.plugins[job.plugin]
-    return Rules(
+    return RetryRules(
         backoff_base=plugin.backoff_base,
-        retry=judged.retry,
-        answered=judged.answered,
-        started=judged.execution is not None,
+        retry=outcome.retry,
+        answered=outcome.answered,
+        started=outcome.execution is not None,
         retry_safe=plugin.manifest.commands[job.command].retry_safe,
     )
 
 
-def _result(response: Response | None, redact: Any) -> bytes | None:
+def _result_document(response: Response | None, redact: Any) -> bytes | None:
     if response is None:
         return None
     document: dict[str, Any] = {"status": "ok" if response.ok else "error", "result": redact(response.result)}
@@ -110,56 +110,56 @@ def _result(response: Response | None, redact: Any) -> bytes | None:
     return encode(document)
 
 
-def _state_update(ending: Ending, verdict: Verdict) -> StateUpdate | None:
-    """State counts on success and, without a fact rule, on an error that is final."""
-    job, response = ending.claimed.job, ending.judged.response
-    if response is None or not response.state_updates or verdict.state in {State.QUEUED, State.CANCELLED}:
+def _state_update(ending: Ending, decision: RetryDecision) -> StateUpdate | None:
+    """Plugin state changes on success and, without a fact rule, on a final error."""
+    job, response = ending.claimed.job, ending.outcome.response
+    if response is None or not response.state_updates or decision.state in {State.QUEUED, State.CANCELLED}:
         return None
     manifest = ending.snapshot.plugins[job.plugin].manifest
     fact = next((rule.fact_type for rule in manifest.fact_outputs if rule.command == job.command), None)
-    if fact is not None and ending.judged.outcome is not Outcome.SUCCEEDED:
+    if fact is not None and ending.outcome.kind is not Outcome.SUCCEEDED:
         return None
     return StateUpdate(plugin=job.plugin, values=response.state_updates, fact_type=fact)
 
 
-def _flow(ending: Ending, verdict: Verdict, new_id: NewId) -> _Flow:
-    job, response = ending.claimed.job, ending.judged.response
-    if response is None or verdict.state is State.CANCELLED:
-        return _Flow()
-    events = _events(ending, response, new_id)
-    parts = [_started(ending, event, payload, new_id) for event, payload in events]
-    if ending.judged.outcome is Outcome.SUCCEEDED and ending.graph is not None and job.step is not None:
+def _follow_ups(ending: Ending, decision: RetryDecision, new_id: NewId) -> _FollowUps:
+    job, response = ending.claimed.job, ending.outcome.response
+    if response is None or decision.state is State.CANCELLED:
+        return _FollowUps()
+    events = _build_events(ending, response, new_id)
+    follow_ups = [_start_roots(ending, event, payload, new_id) for event, payload in events]
+    if ending.outcome.kind is Outcome.SUCCEEDED and ending.graph is not None and job.step is not None:
         onward = ending.graph.nodes[job.step].next
         if onward and not events:
-            synthetic = _event(ending, Emitted(type=STEP_SUCCEEDED, payload={"result": response.result}), new_id)
+            synthetic = _build_event(ending, Emitted(type=STEP_SUCCEEDED, payload={"result": response.result}), new_id)
             events = [synthetic]
         if onward:
-            parts += [_onward(ending, ending.graph, event, payload, new_id) for event, payload in events]
-    return _Flow(
+            follow_ups += [_advance_run(ending, ending.graph, event, payload, new_id) for event, payload in events]
+    return _FollowUps(
         events=tuple(event for event, _ in events),
-        children=tuple(child for part in parts for child in part.children),
-        skips=tuple(skip for part in parts for skip in part.skips),
-        starts=tuple(start for part in parts for start in part.starts),
-        notes=tuple(note for part in parts for note in part.notes),
+        children=tuple(child for one in follow_ups for child in one.children),
+        skips=tuple(skip for one in follow_ups for skip in one.skips),
+        starts=tuple(start for one in follow_ups for start in one.starts),
+        notes=tuple(note for one in follow_ups for note in one.notes),
     )
 
 
-def _events(ending: Ending, response: Response, new_id: NewId) -> list[tuple[Event, Mapping[str, Any]]]:
-    """The events of the response. Raises EventsTooLarge: a large result stands in each of them."""
+def _build_events(ending: Ending, response: Response, new_id: NewId) -> list[tuple[Event, Mapping[str, Any]]]:
+    """The events of the response, each with the result. Raises EventsTooLarge."""
     limit = ending.snapshot.plugins[ending.claimed.job.plugin].output.max_event_bytes
     events: list[tuple[Event, Mapping[str, Any]]] = []
     size = 0
     for emitted in response.events:
-        events.append(_event(ending, emitted, new_id))
+        events.append(_build_event(ending, emitted, new_id))
         size += len(events[-1][0].payload)
         if size > limit:
             raise EventsTooLarge(excess=excess("max_event_bytes", limit, "of events, the result counted in each"))
     return events
 
 
-def _event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:
-    """The event as it is stored; its payload carries the response's `result` unless it has one of its own."""
-    job, response, snapshot = ending.claimed.job, ending.judged.response, ending.snapshot
+def _build_event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:
+    """The event as it is stored; its payload has the response's `result` unless it has its own."""
+    job, response, snapshot = ending.claimed.job, ending.outcome.response, ending.snapshot
     payload = dict(emitted.payload)
     if response is not None and response.result is not None:
         payload.setdefault("result", response.result)
@@ -178,34 +178,34 @@ def _event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapp
     return event, payload
 
 
-def _onward(ending: Ending, graph: Graph, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _Flow:
+def _advance_run(ending: Ending, graph: Graph, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _FollowUps:
     """The next steps of the run."""
     job, snapshot = ending.claimed.job, ending.snapshot
     context = orjson.loads(ending.claimed.context)
     onward = graph.nodes[job.step].next if job.step is not None else ()
     steps = advance(graph, onward, payload, context, job.depth, plan_starts.plugin_configs(snapshot))
     rows = plan_starts.plan_children(snapshot, steps, event_id=event.id, context_id=job.context_id, new_id=new_id)
-    return _Flow(children=rows, skips=plan_starts.redact_skips(snapshot, steps.skips))
+    return _FollowUps(children=rows, skips=plan_starts.redact_skips(snapshot, steps.skips))
 
 
-def _started(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _Flow:
-    """The runs and jobs that an emitted event starts: new roots, which its emitter neither waits for nor counts."""
+def _start_roots(ending: Ending, event: Event, payload: Mapping[str, Any], new_id: NewId) -> _FollowUps:
+    """The runs and jobs that an emitted event starts: new roots, for which the emitting job does not wait."""
     job, snapshot = ending.claimed.job, ending.snapshot
     if not job.route:
-        return _Flow()
+        return _FollowUps()
     context = orjson.loads(ending.claimed.context)
     pipelines, notes = pipelines_on_event(snapshot, event.type, event.source, payload, context)
     lineage = plan_starts.lineage_after_event(
         event, principal=job.principal, request_id=job.request_id, priority=job.priority, hops=job.hops
     )
-    return _Flow(
+    return _FollowUps(
         starts=plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id),
         notes=tuple(plan_starts.undecided_note(job.id, reason) for reason in notes),
     )
 
 
-def lost_rules(job: Job, snapshot: Snapshot) -> Rules:
-    """The rules for an attempt whose gateway died; a plugin that is gone says nothing against another try."""
+def lost_retry_rules(job: Job, snapshot: Snapshot) -> RetryRules:
+    """The rules for an attempt whose gateway died; without its plugin, another try is allowed."""
     plugin = snapshot.plugins.get(job.plugin)
     command = plugin.manifest.commands.get(job.command) if plugin else None
-    return Rules(backoff_base=0, retry_safe=command.retry_safe if command else True)
+    return RetryRules(backoff_base=0, retry_safe=command.retry_safe if command else True)

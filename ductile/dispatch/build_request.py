@@ -1,4 +1,4 @@
-"""From a claimed job to the request that its plugin reads."""
+"""Builds the request of a claimed job, which its plugin reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,25 +15,25 @@ from ductile.model.snapshot import Plugin
 from ductile.plugin.program_input import program_arguments, program_stdin
 from ductile.plugin.protocol import write_request
 
-UNCHECKED = frozenset({SubmittedBy.ROUTE, SubmittedBy.HOOK})
-"""Triggers whose payload no schema has seen yet."""
+UNVALIDATED_TRIGGERS = frozenset({SubmittedBy.ROUTE, SubmittedBy.HOOK})
+"""Triggers whose payload has not been validated."""
 
 
-class Prepared(Struct, frozen=True, kw_only=True):
-    """A request, ready to be written."""
+class PluginRequest(Struct, frozen=True, kw_only=True):
+    """A request as it is written to a plugin."""
 
     stdin: bytes
     args: tuple[str, ...] = ()
-    """Those of a plain program."""
+    """Arguments of a plain program."""
     timeout: Millis
     warnings: tuple[Mapping[str, Any], ...]
-    """Log entries on a payload that does not fit its schema; such schemas were never enforced on routed payloads."""
+    """Log entries about a payload that does not fit its schema; schemas are not enforced on routed payloads."""
 
 
-def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) -> Prepared:
-    """Build the request envelope, or what a plain program is given.
+def build_request(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) -> PluginRequest:
+    """Build the request document of a plugin, or the arguments and input of a plain program.
 
-    Raises RemapError where a `with` names what is not there, BadArgument where a value can be no argument.
+    Raises RemapError where a path of `with` leads nowhere, BadArgument where a value cannot be an argument.
     """
     job, event = claimed.job, claimed.event
     context: Mapping[str, Any] = orjson.loads(claimed.context)
@@ -44,24 +44,24 @@ def prepare(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) 
         payload = step_payload(graph.nodes[job.step], payload, context)
         context = step_context(context, job.plugin, graph.name, job.step)
     timeout = plugin.timeouts[job.command]
-    warnings = _warnings(claimed, plugin, payload)
+    warnings = _schema_warnings(claimed, plugin, payload)
     program = plugin.manifest.commands[job.command].program
     if program is not None:
         roots = {"payload": payload, "config": plugin.config}
         args = program_arguments(program, roots)
-        return Prepared(stdin=program_stdin(program, roots), args=args, timeout=timeout, warnings=warnings)
+        return PluginRequest(stdin=program_stdin(program, roots), args=args, timeout=timeout, warnings=warnings)
     stdin = write_request(
         plugin,
         claimed,
         payload=payload,
-        event=_event(claimed, payload) if job.command == DEFAULT_COMMAND else None,
+        event=_event_document(claimed, payload) if job.command == DEFAULT_COMMAND else None,
         context=context,
         deadline_at=now + timeout,
     )
-    return Prepared(stdin=stdin, timeout=timeout, warnings=warnings)
+    return PluginRequest(stdin=stdin, timeout=timeout, warnings=warnings)
 
 
-def _event(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+def _event_document(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     event = claimed.event
     document: dict[str, Any] = {
         "type": event.type,
@@ -75,10 +75,10 @@ def _event(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     return document
 
 
-def _warnings(claimed: Claimed, plugin: Plugin, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _schema_warnings(claimed: Claimed, plugin: Plugin, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     job = claimed.job
     validator = plugin.validators.get(job.command)
-    if validator is None or (job.parent_id is None and job.submitted_by not in UNCHECKED):
+    if validator is None or (job.parent_id is None and job.submitted_by not in UNVALIDATED_TRIGGERS):
         return ()
     return tuple(
         {"level": "warning", "message": f"payload does not fit the input schema: {one.path or '/'}: {one.message}"}
