@@ -46,4 +46,4 @@ def below(kind: type[DuctileError]) -> Iterator[type[DuctileError]]:
 def message(kind: type[DuctileError]) -> str:
     """The template, where `{name}` stands for what is known when it happens."""
     text = " ".join((kind.__doc__ or "").split())
-    return text.replace("!r}", "}").replace("<", "&lt;")
+    return text.replace("!r}", "}")
