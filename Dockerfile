@@ -8,8 +8,9 @@ RUN python -m venv /opt/ductile
 WORKDIR /src
 COPY requirements.lock ./
 RUN /opt/ductile/bin/pip install --require-hashes --requirement requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md ./
 COPY ductile ductile
+COPY plugins plugins
 RUN /opt/ductile/bin/pip install --no-build-isolation --no-deps . && /opt/ductile/bin/pip check
 
 FROM python:3.13-slim-bookworm
@@ -21,7 +22,6 @@ RUN apt-get update \
  && useradd --system --uid 10001 --user-group --home-dir /var/lib/ductile --create-home --shell /usr/sbin/nologin ductile \
  && install --directory --owner=ductile --group=ductile /etc/ductile
 COPY --from=build /opt/ductile /opt/ductile
-COPY plugins /usr/share/ductile/plugins
 # Variables win over the files: the image decides where it listens and where the state lives.
 ENV PATH=/opt/ductile/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -1,7 +1,6 @@
 """`ductile plugin enable` and `disable`: whether a plugin runs, as its configuration says."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,6 +52,7 @@ def is_enabled(out: Out, name: str) -> bool:
     from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
+    from ductile.plugin.bundled import root_folders  # noqa: PLC0415 - as above
     from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
@@ -60,7 +60,7 @@ def is_enabled(out: Out, name: str) -> bool:
     configuration, _ = validate(layers.value, layers.marks)
     if name in configuration.plugins:
         return configuration.plugins[name].enabled
-    roots = [Path(root) for root in dict.fromkeys(configuration.plugin_roots)]
+    roots = root_folders(configuration.plugin_roots)
     found = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
     if name not in found:
         refuse(location, unread(layers.problems))

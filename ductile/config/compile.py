@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ductile.config import fingerprint
+from ductile.config.bundled_plugins import idle_plugins, is_absent_program, shadowed_folders
 from ductile.config.gc_tuning import gc_paused
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import NO_TEXTS, Layers, load_layers
@@ -35,6 +36,7 @@ from ductile.model.principal import ALL, Principal
 from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Surface, rows_of
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
+from ductile.plugin.bundled import root_folder, root_folders
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import Loaded, load_plugins
 
@@ -99,6 +101,7 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, su
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
+    problems += shadowed_folders(configuration, layers)
     if not any(problem.severity == "error" for problem in problems):
         problems += _absent(configuration, layers.marks)
     inputs = _inputs(layers, configuration, loaded.values())
@@ -123,28 +126,32 @@ def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Load
     return Inputs(
         files=tuple(files),
         folders=tuple(dict.fromkeys(layers.folders)),
-        roots=tuple(Path(root) for root in dict.fromkeys(configuration.plugin_roots)),
+        roots=tuple(root_folders(configuration.plugin_roots)),
         allow_symlinks=configuration.service.allow_symlinks,
     )
 
 
 def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loaded], list[Problem]]:
     """Discovered name → plugin."""
-    places: dict[str, int] = {}
+    places: dict[Path, int] = {}
     for index, root in enumerate(configuration.plugin_roots):
-        places.setdefault(root, index)
+        places.setdefault(root_folder(root), index)
     service = configuration.service
-    plugins = load_plugins(
-        [Path(root) for root in places], allow_symlinks=service.allow_symlinks, trusted_owners=service.trusted_owners
-    )
+    plugins = load_plugins(list(places), allow_symlinks=service.allow_symlinks, trusted_owners=service.trusted_owners)
     numbers = list(places.values())
     problems = [with_mark(_renumbered(problem, numbers), marks) for problem in plugins.problems]
     wanted = {entry.uses or name for name, entry in configuration.plugins.items() if entry.enabled}
+    found = {plugin.name: plugin for plugin in plugins.loaded}
+    idle = idle_plugins(configuration, found)
     for plugin in plugins.loaded:
         if plugin.name in configuration.plugins and plugin.name not in wanted:
             continue  # disabled: nobody asks why it cannot run
-        problems += [_of_plugin(plugin, problem, configuration) for problem in plugin.problems]
-    return {plugin.name: plugin for plugin in plugins.loaded}, problems
+        problems += [
+            _of_plugin(plugin, problem, configuration)
+            for problem in plugin.problems
+            if plugin.name not in idle or not is_absent_program(problem)
+        ]
+    return found, problems
 
 
 def _renumbered(problem: Problem, numbers: Sequence[int]) -> Problem:

@@ -25,7 +25,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "service": "The process as a whole.",
         "state": "Where jobs are kept.",
         "api": "The HTTP interface. Without this section nothing listens.",
-        "plugin_roots": "Folders below which plugins are looked for, at any depth. The first one that has a name wins.",
+        "plugin_roots": "Folders below which plugins are looked for, at any depth. `bundled` stands for the plugins "
+        "that ship with Ductile, `./bundled` for a folder of that name. The first one that has a name wins.",
         "plugins": "Settings by the name of a plugin or, with `uses`, of a further instance of one.",
         "pipelines": "What runs when an event arrives or a pipeline is called.",
         "routes": "Events of one plugin that go to another one's `handle`.",

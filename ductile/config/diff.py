@@ -11,6 +11,7 @@ from ductile.config.setting_path import format_path
 from ductile.config.settings import Setting
 from ductile.document.paths import same_json
 from ductile.document.problem import Path
+from ductile.plugin.bundled import BUNDLED
 
 
 def compare_snapshots(now: Layers, then: Layers) -> list[dict[str, Any]]:
@@ -40,8 +41,9 @@ def compare_snapshots(now: Layers, then: Layers) -> list[dict[str, Any]]:
 
 def _without_hashes(setting: Setting, root: Folder) -> Any:
     """The value; a path as it is seen from the configuration's folder, so that a copy of the folder is the same."""
+    value = setting.value
     is_path = setting.path[0] == "plugin_roots" or setting.path == ("state", "path")
-    return os.path.relpath(setting.value, root) if is_path and isinstance(setting.value, str) else setting.value
+    return os.path.relpath(value, root) if is_path and isinstance(value, str) and value != BUNDLED else value
 
 
 def differences(now: Any, then: Any) -> list[dict[str, Any]]:

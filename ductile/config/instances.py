@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from ductile.config.bundled_plugins import IDLE_REASON, idle_plugins, is_absent_program
 from ductile.config.runner_choice import choose_runner
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
 from ductile.config.validation import problem_at
@@ -47,6 +48,8 @@ class _Shelf(Struct, frozen=True, kw_only=True):
     """Takes the secrets out of a problem's text."""
     validators: dict[str, dict[str, Validator]] = field(default_factory=dict)
     """Discovered name → its commands' checks, shared by all instances of it."""
+    idle: frozenset[str] = frozenset()
+    """Bundled plugins that nothing in the configuration names."""
 
 
 def compile_instances(
@@ -57,7 +60,14 @@ def compile_instances(
 ) -> Instances:
     """All discovered plugins and all aliases. What cannot run stands in `unusable` with its reason, `redacted`."""
     entries = configuration.plugins
-    shelf = _Shelf(loaded=loaded, entries=entries, marks=marks, service=configuration.service, redacted=redacted)
+    shelf = _Shelf(
+        loaded=loaded,
+        entries=entries,
+        marks=marks,
+        service=configuration.service,
+        redacted=redacted,
+        idle=idle_plugins(configuration, loaded),
+    )
     instances = Instances()
     unlisted = PluginEntry()
     for name in (*entries, *(name for name in loaded if name not in entries)):
@@ -150,14 +160,17 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
     faults = [shelf.redacted(problem) for problem in base.problems if problem.severity == "error"]
     if manifest is None or base.executable is None or faults:
         reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
-        return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
+        idle = name in shelf.idle and all(map(is_absent_program, faults))
+        return Unusable(name=name, kind=DISABLED if idle else QUARANTINED, reason=reason, manifest=manifest)
     found = _broken_config(name, entry, manifest, base.folder, shelf.marks)
     broken = [shelf.redacted(problem) for problem in found]
     if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
         reason = "it has no entry of its own, only instances that use it"
         return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
+    reason = "; ".join(problem.message for problem in broken)
+    if broken and name in shelf.idle:
+        return Unusable(name=name, kind=DISABLED, reason=f"{IDLE_REASON}: {reason}", manifest=manifest)
     if broken:
-        reason = "; ".join(problem.message for problem in broken)
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
         return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
     parallelism = entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1)

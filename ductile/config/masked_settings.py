@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path as FilePath
 from typing import Any
 
 from ductile.config.load import Layers
@@ -12,6 +11,7 @@ from ductile.config.validation import validate
 from ductile.document.problem import Path
 from ductile.document.redactor import MASK, Redactor, is_display_secret
 from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.plugin.bundled import root_folders
 from ductile.plugin.load import load_plugins
 
 
@@ -23,7 +23,7 @@ class MaskedSettings:
         configuration, self.problems = validate(layers.value, layers.marks)
         service = configuration.service
         plugins = load_plugins(
-            [FilePath(root) for root in configuration.plugin_roots],
+            root_folders(configuration.plugin_roots),
             allow_symlinks=service.allow_symlinks,
             trusted_owners=service.trusted_owners,
         )

@@ -26,6 +26,12 @@ class Unbuilt(Untrusted):
     code = "unbuilt"
 
 
+class MissingProgram(Untrusted):
+    """The interpreter of the entrypoint is not installed."""
+
+    code = "missing_program"
+
+
 def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool, owners: frozenset[int]) -> Path:
     """The file to run, with links resolved; it and the folders to it belong to one of the owners. Raises Untrusted."""
     named = PurePosixPath(entrypoint)
@@ -102,10 +108,12 @@ def _check_interpreter(path: str, entrypoint: str) -> None:
     if not words:
         _refuse(f"the entrypoint `{entrypoint}` names no interpreter behind `#!`")
     if not os.access(words[0], os.X_OK):
-        _refuse(f"the entrypoint `{entrypoint}` needs {words[0]}, which is not installed")
+        message = f"the entrypoint `{entrypoint}` needs {words[0]}, which is not installed"
+        raise MissingProgram(message)
     program = _program_of_env(words)
     if program is not None and shutil.which(program) is None:
-        _refuse(f"the entrypoint `{entrypoint}` needs `{program}`, which is not on the PATH")
+        message = f"the entrypoint `{entrypoint}` needs `{program}`, which is not on the PATH"
+        raise MissingProgram(message)
 
 
 def _program_of_env(words: list[str]) -> str | None:

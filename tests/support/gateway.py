@@ -75,6 +75,7 @@ class Gateway:
             },
             "plugin_roots": ["./plugins"],
         }
+        self.program: tuple[str, ...] = (sys.executable, "-m", "ductile.cli.main")
         self.process: subprocess.Popen[str] | None = None
         self.log: list[dict[str, Any]] = []
         self.address = ("", 0)
@@ -107,7 +108,7 @@ class Gateway:
         self._ready = threading.Event()
         self.address = ("", 0)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ductile.cli.main", "system", "start", "--config-dir", str(self.folder)],
+            [*self.program, "system", "start", "--config-dir", str(self.folder)],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

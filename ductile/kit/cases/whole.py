@@ -26,7 +26,7 @@ TIMING = "How long a start takes is said, not judged."
 
 _STARTS = 5
 _BUILD_LINES = 40
-_FILES = frozenset({"untrusted", "unbuilt"})
+_FILES = frozenset({"untrusted", "unbuilt", "missing_program"})
 """Problems of files, not of the manifest."""
 _MEND_BUILD = "Mend what the compiler names, or install the program that is missing. An older build is not tested."
 _BUILD_IT = "Build it again; with a build.sh beside the manifest, `plugin test` and `plugin dev` do so themselves."
