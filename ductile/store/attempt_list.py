@@ -88,12 +88,12 @@ def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> Log
 
 
 def _rows(reads: ReadTransaction, ids: Sequence[int], wanted: AttemptFilter) -> list[Row]:
-    return reads.rows("log_rows", ids=_json(ids), results=int(wanted.results))
+    return reads.rows("attempt_rows", ids=_json(ids), results=int(wanted.results))
 
 
 def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
     """How many of the first rows may be shown together with their results."""
-    sizes: dict[int, int] = dict(reads.rows("log_sizes", ids=_json(ids)))
+    sizes: dict[int, int] = dict(reads.rows("attempt_sizes", ids=_json(ids)))
     total = 0
     for n, row_id in enumerate(ids):
         total += sizes[row_id]
@@ -103,7 +103,7 @@ def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
 
 
 def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Found:
-    places = reads.rows("log_of_job", job_id=job_id, **wanted.filters)
+    places = reads.rows("attempts_of_job", job_id=job_id, **wanted.filters)
     if wanted.match is not None:
         ids = _json([row_id for row_id, _ in places])
         match = _in_text(wanted.match)
@@ -120,9 +120,9 @@ def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Foun
 def _listed(reads: ReadTransaction, wanted: AttemptFilter) -> _Found:
     at, below = wanted.cursor or _TOP
     filters = wanted.filters
-    ((total,),) = reads.rows("log_count", limit=MAX_TOTAL + 1, **filters)
+    ((total,),) = reads.rows("attempt_count", limit=MAX_TOTAL + 1, **filters)
     filters["until"] = min(filters["until"], at)
-    places = reads.rows("log_page", at=at, below=below, limit=wanted.limit + 1, **filters)
+    places = reads.rows("attempt_page", at=at, below=below, limit=wanted.limit + 1, **filters)
     return _Found(places, total)
 
 

@@ -6,7 +6,7 @@ from ductile.model.view import JobView
 from ductile.store.rows import Row, Started, read_event, read_view
 
 _CAUSE, _EMITTED = -2, -1
-"""Where `view` and `view_root` have the id of the event that started the job, and whether it emitted any."""
+"""Where `job_view` and `root_view` have the id of the event that started the job, and whether it emitted any."""
 
 
 class RowReader(Protocol):
@@ -21,12 +21,12 @@ class RowReader(Protocol):
 
 def view_job(reads: RowReader, job_id: str) -> JobView | None:
     """One job with what it emitted, what started it and what it started; None where there is none."""
-    row = reads.row("view", id=job_id)
+    row = reads.row("job_view", id=job_id)
     return None if row is None else view_row(reads, row)
 
 
 def view_row(reads: RowReader, row: Row) -> JobView:
-    """The view of a row of `view` or `view_root`."""
+    """The view of a row of `job_view` or `root_view`."""
     cause = reads.row("event", id=row[_CAUSE]) if row[_CAUSE] is not None else None
     caused_by = None if cause is None else read_event(cause)
     if not row[_EMITTED]:

@@ -86,7 +86,7 @@ def _find_replay(tx: Tx, key: Idempotency) -> EventAccepted | None:
 
 def _remember_answer(tx: Tx, key: Idempotency, received: EventAccepted) -> None:
     tx.execute(
-        "keep_answer",
+        "set_answer",
         principal=key.principal,
         method=key.method,
         path=key.path,

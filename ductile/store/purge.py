@@ -32,7 +32,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
         if job.parent_id is not None:
             steps[job.root_id].append(job)
     for root_id, gone in steps.items():
-        if tx.execute("cancel_rest", id=root_id, open=len(gone), now=tx.now).rowcount:
+        if tx.execute("ask_to_cancel_run", id=root_id, open=len(gone), now=tx.now).rowcount:
             change_run(tx, root_id, opened=-len(gone), failed=len(gone), error=None)
         else:
             for step in gone:

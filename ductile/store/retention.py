@@ -95,9 +95,9 @@ def _trim_behind(tx: Tx, rows: Sequence[Row]) -> None:
         tx.count_jobs(plugin, command, State(state), -1)
     tx.execute("trim_emitted", ids=_json([row[0] for row in rows]))
     if len(rows) > 1:
-        tx.execute("trim_all_given", ids=_json([row[-1] for row in rows]))
+        tx.execute("trim_inputs", ids=_json([row[-1] for row in rows]))
     else:
-        tx.execute("trim_given", id=rows[0][-1])
+        tx.execute("trim_input", id=rows[0][-1])
 
 
 def _json(ids: Sequence[str]) -> str:
@@ -161,7 +161,7 @@ def shrink_file(tx: Tx, enough: Enough) -> bool:
         ((mode, pages, free),) = tx.rows("pages")
         if mode != _INCREMENTAL or free <= max(MIN_FREE_PAGES, pages // SPARE_PART):
             return False
-        tx.rows("give_back")
+        tx.rows("shrink_file")
         if enough():
             return True
 

@@ -1,4 +1,4 @@
-"""Rows as values. Each reads the columns of its fragment in `queries.sql`, in the order of the value's fields."""
+"""Rows as values. Each reads the columns of its fragment in `sql/*.sql`, in the order of the value's fields."""
 
 from typing import Any
 

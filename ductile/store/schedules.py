@@ -32,7 +32,7 @@ def _read(row: Row) -> ScheduleRow:
 
 def reschedule(tx: Tx, schedule_id: str, expected_due: Millis, base_at: Millis, due_at: Millis) -> ScheduleRow:
     """Gives a schedule another due time, if it still stands at the expected one; returns it as it stands then."""
-    row = tx.row("move_schedule", id=schedule_id, expected=expected_due, base_at=base_at, due_at=due_at)
+    row = tx.row("reschedule", id=schedule_id, expected=expected_due, base_at=base_at, due_at=due_at)
     if row is None:
         row = tx.row("schedule", id=schedule_id)
     if row is None:
@@ -47,11 +47,11 @@ def fire(  # noqa: PLR0917 - `Store.write` hands positions on, and each is of it
 
     None: it does not stand at the expected due time any more, or the job it started last has not ended (journalled).
     """
-    row = tx.row("move_schedule", id=schedule_id, expected=expected_due, base_at=base_at, due_at=due_at)
+    row = tx.row("reschedule", id=schedule_id, expected=expected_due, base_at=base_at, due_at=due_at)
     if row is None:
         return None
     last_job_id = _read(row).last_job_id
-    if last_job_id is not None and tx.row("outstanding", id=last_job_id) is not None:
+    if last_job_id is not None and tx.row("open_job", id=last_job_id) is not None:
         tx.journal(Kind.SCHEDULE_SKIPPED, last_job_id, {"schedule": schedule_id, "due_at": expected_due})
         return None
     accepted = insert_start(tx, start)

@@ -52,7 +52,7 @@ def _find_replay(tx: Tx, key: Idempotency) -> Accepted | None:
 
 def _remember_key(tx: Tx, key: Idempotency, job_id: str) -> None:
     tx.execute(
-        "keep_idempotent",
+        "set_idempotent",
         principal=key.principal,
         method=key.method,
         path=key.path,

@@ -54,7 +54,7 @@ def insert_event(tx: Tx, event: Event) -> None:
     """Stores an event, with what emitted it where something did."""
     if event.job_id is None:
         tx.insert_deferred(
-            "insert_given",
+            "insert_outside_event",
             id=event.id,
             type=event.type,
             source=event.source,

@@ -1,8 +1,8 @@
-"""Reads `queries.sql`: every statement of the store by its name.
+"""Reads `sql/*.sql`: every statement of the store by its name, one file an area.
 
-A query is `-- name: <name>`, one sentence of comment, and SQL with `:name` parameters. A `-- fragment: <name>` is a
-piece that queries include as `${name}`. A `-- rows: <name>` writes many rows at once: its `VALUES (…)` stands for one
-of them and is repeated.
+A query is `-- name: <name>`, a comment, and SQL with `:name` parameters. A `-- fragment: <name>` is a piece of SQL
+that queries of any file include as `${name}`. A `-- rows: <name>` inserts or updates many rows at once: its
+`VALUES (…)` stands for one row and is repeated. A name is unique over all files.
 """
 
 import re
@@ -21,7 +21,7 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 _NUMBER = re.compile(r"\?(\d+)")
 _ROW = re.compile(r"(?<=\bVALUES )\([^()]*\)")
 CACHED_SEGMENT_QUERIES = 64
-"""Queries of segments that are kept: segments come and go for as long as a gateway runs."""
+"""Queries on closed segments that stay cached: segments come and go for as long as a gateway runs."""
 
 
 class Query(Struct, frozen=True):
@@ -34,12 +34,12 @@ class Query(Struct, frozen=True):
     bind: Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
-def parse(text: str) -> dict[str, Query]:
-    """Name → query; ValueError where a name stands twice or a query has no statement."""
+def parse(*texts: str) -> dict[str, Query]:
+    """Name → query of all files; ValueError where a name is not unique or a query has no statement."""
     queries: dict[str, Query] = {}
     fragments: dict[str, str] = {}
-    pieces = _HEAD.split(text)[1:]
-    for kind, name, comment, body in zip(*[iter(pieces)] * 4, strict=True):
+    pieces = [piece for text in texts for piece in zip(*[iter(_HEAD.split(text)[1:])] * 4, strict=True)]
+    for kind, name, comment, body in sorted(pieces, key=lambda piece: piece[0] != "fragment"):
         sql = Template(body.strip()).substitute(fragments)
         if not sql or name in queries or name in fragments:
             message = f"{kind} {name} is empty or stands twice"
@@ -52,6 +52,11 @@ def parse(text: str) -> dict[str, Query]:
             message = f"rows {name} needs one VALUES (…)"
             raise ValueError(message)
     return queries
+
+
+def _read_files() -> list[str]:
+    folder = files("ductile.store.sqlite") / "sql"
+    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]
 
 
 def _query(name: str, comment: str, sql: str) -> Query:
@@ -70,12 +75,12 @@ def _binder(parameters: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[
             return itemgetter(*parameters)
 
 
-QUERIES: Mapping[str, Query] = parse(files("ductile.store.sqlite").joinpath("queries.sql").read_text("utf-8"))
+QUERIES: Mapping[str, Query] = parse(*_read_files())
 
 
 @lru_cache(maxsize=CACHED_SEGMENT_QUERIES)
 def segment_query(name: str, segment: int) -> Query:
-    """A query of the full text, put to a full segment in place of the open one."""
+    """A query of the full-text index, on a closed segment in place of the open one."""
     query = QUERIES[name]
     written = "attempt_text_0" if "attempt_text_0" in query.sql else "attempt_text"
     return replace(query, sql=query.sql.replace(written, f"attempt_text_{segment}"))

@@ -71,19 +71,19 @@ class StoreReads:
 
     async def running_jobs(self) -> list[Job]:
         """Every job with a running attempt, oldest first; roots of runs have none."""
-        return [read_job(row) for row in await self._all("running")]
+        return [read_job(row) for row in await self._all("running_jobs")]
 
     async def running_by_lane(self) -> dict[str, int]:
         """How many attempts of each lane run."""
-        return dict(await self._all("lanes_busy"))
+        return dict(await self._all("running_by_lane"))
 
     async def ready_lanes(self) -> frozenset[str]:
         """The lanes that have a job which may be claimed."""
-        return frozenset(row[0] for row in await self._all("lanes"))
+        return frozenset(row[0] for row in await self._all("ready_lanes"))
 
     async def attempts(self, job_id: str) -> list[AttemptView]:
         """The ended attempts of a job, oldest first."""
-        return [read_attempt(row) for row in await self._all("attempts", job_id=job_id)]
+        return [read_attempt(row) for row in await self._all("ended_attempts", job_id=job_id)]
 
     async def logs(self, wanted: AttemptFilter, now: Millis) -> LogPage:
         """A page of ended attempts, newest first. A search finds what was indexed."""
@@ -92,7 +92,7 @@ class StoreReads:
     async def waiting_jobs(self, wanted: Purge, above: str, below: str, limit: int) -> list[str]:
         """The ids of the next jobs between two ids that wait and are wanted, oldest first."""
         rows = await self._all(
-            "waiting",
+            "waiting_jobs",
             plugin=wanted.plugin,
             command=wanted.command,
             pipeline=wanted.pipeline,
@@ -141,7 +141,7 @@ class StoreReads:
 
     async def unhealthy(self) -> list[Unhealthy]:
         """The plugins whose last `init` or `health` has not succeeded, those too that are not there now; by name."""
-        return [read_unhealthy(row) for row in await self._all("meta_between", low=FIRST_KEY, high=END_KEY)]
+        return [read_unhealthy(row) for row in await self._all("failed_checks", low=FIRST_KEY, high=END_KEY)]
 
     async def definition(self, definition_hash: str) -> bytes | None:
         """A compiled pipeline, by its hash."""
@@ -153,7 +153,7 @@ class StoreReads:
 
 
 def _root_with_event(reads: ReadTransaction, job_id: str) -> tuple[Job, Event | None] | None:
-    row = reads.row("begun", id=job_id)
+    row = reads.row("root_of_job", id=job_id)
     if row is None:
         return None
     event = reads.row("event", id=row[-1])
@@ -161,11 +161,11 @@ def _root_with_event(reads: ReadTransaction, job_id: str) -> tuple[Job, Event | 
 
 
 def _tree(reads: ReadTransaction, job_id: str) -> tuple[list[JobView], list[SkipView]]:
-    row = reads.row("view_root", id=job_id)
+    row = reads.row("root_view", id=job_id)
     if row is None:
         return [], []
     root = view_row(reads, row)
-    steps = reads.rows("view_steps", root_id=root.id)
+    steps = reads.rows("step_views", root_id=root.id)
     events: defaultdict[str | None, list[Event]] = defaultdict(list)
     for found in reads.rows("emitted_in_run", root_id=root.id) if steps else ():
         event = read_event(found)
@@ -186,7 +186,7 @@ def _large_text(reads: ReadTransaction) -> Words | None:
     row = reads.row("unindexed", after=_indexed(reads), limit=1)
     if row is None or row[1] <= LARGE_ATTEMPT_BYTES:
         return None
-    (found,) = reads.rows("words", id=row[0])
+    (found,) = reads.rows("words_of_attempt", id=row[0])
     return Words(**dict(zip(_WORDS, found, strict=True)))
 
 

@@ -30,7 +30,7 @@ MAX_STATEMENT_ROWS = 32
 """Rows of one statement; of any number of rows there is a statement for each power of two in it."""
 
 _SAVEPOINT = QUERIES["savepoint"].sql
-_RELEASE = QUERIES["keep"].sql
+_RELEASE = QUERIES["release_savepoint"].sql
 
 
 class Tx:
@@ -64,7 +64,7 @@ class Tx:
         self.execute("begin")
 
     def execute(self, name: str, **values: Any) -> sqlite3.Cursor:
-        """Runs a query of `queries.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
+        """Runs a query of `sql/*.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
         if self._deferred:
             self.flush_deferred()
         query = QUERIES[name]
@@ -146,7 +146,7 @@ class Tx:
     def journal(self, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
         """Writes a row of the journal: ids, never payloads."""
         encoded = orjson.dumps(data) if data is not None else None
-        self.insert_deferred("add_journal", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
+        self.insert_deferred("insert_entry", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
         self._journalled = True
 
     def savepoint(self) -> Checkpoint:
@@ -172,7 +172,7 @@ class Tx:
     def rollback_to(self, mark: Checkpoint) -> None:
         """Ends an operation, dropping what it wrote and noted."""
         self.discard(mark)
-        self._execute(QUERIES["undo"].sql)
+        self._execute(QUERIES["rollback_to_savepoint"].sql)
         self._execute(_RELEASE)
 
     def discard(self, mark: Checkpoint) -> None:
@@ -202,11 +202,11 @@ class Tx:
 
         False: somebody reads just now, who stands in the way.
         """
-        self.execute("never_wait").fetchall()
+        self.execute("disable_busy_timeout").fetchall()
         try:
             ((busy, _pages, _written),) = self.execute("empty_wal").fetchall()
         finally:
-            self.execute("wait_again").fetchall()
+            self.execute("restore_busy_timeout").fetchall()
         return not busy
 
     def restart(self) -> None:

@@ -27,7 +27,7 @@ def ended(bench: Bench, state: State, command: str = "health", plugin: str = "ec
 
 
 def unhealthy(bench: Bench) -> list[Unhealthy]:
-    return [read_unhealthy(row) for row in bench.do(lambda tx: tx.rows("meta_between", low=FIRST_KEY, high=END_KEY))]
+    return [read_unhealthy(row) for row in bench.do(lambda tx: tx.rows("failed_checks", low=FIRST_KEY, high=END_KEY))]
 
 
 def told(bench: Bench) -> list[tuple[str, str]]:

@@ -122,5 +122,5 @@ def test_the_event_stays_while_one_of_its_jobs_does(bench: Bench) -> None:
     take(bench, what, job(what), caused(what))
     bench.settle(bench.claim_one("report").job)
     bench.now += 1
-    bench.do(lambda tx: tx.execute("trim_given", id=what.id))
+    bench.do(lambda tx: tx.execute("trim_input", id=what.id))
     assert bench.all("SELECT id FROM events") == [(what.id,)]

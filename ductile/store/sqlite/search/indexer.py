@@ -84,7 +84,7 @@ def trim_attempts(tx: Tx, before: int, limit: int, at: IndexBounds) -> tuple[int
     if any(sizes[row] > HUGE_ATTEMPT_BYTES for row in written):
         at, written = segments.begin_segment(tx, at), []
     if written:
-        tx.execute("trim_text", ids=orjson.dumps(written).decode())
+        tx.execute("trim_index", ids=orjson.dumps(written).decode())
         tx.execute("merge_text", pages=MERGE_PAGES)
     return tx.execute("trim_attempts", ids=orjson.dumps(rows).decode()).rowcount, at
 

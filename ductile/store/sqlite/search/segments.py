@@ -108,10 +108,10 @@ def free_segment_pages(tx: Tx) -> int:
     if row is None:
         return 0
     (segment,) = row
-    freed = tx.execute_on_segment("free_segment_text", segment, limit=FREED_PAGES).rowcount
-    freed = freed or tx.execute_on_segment("free_terms", segment, limit=FREED_PAGES * 64).rowcount
+    freed = tx.execute_on_segment("free_segment_pages", segment, limit=FREED_PAGES).rowcount
+    freed = freed or tx.execute_on_segment("free_segment_terms", segment, limit=FREED_PAGES * 64).rowcount
     if not freed:
-        tx.execute_on_segment("drop_text", segment)
+        tx.execute_on_segment("drop_segment_tables", segment)
         tx.execute("drop_segment", segment=segment)
     return max(freed, 1)
 
