@@ -157,7 +157,7 @@ class App:
         store.on_commit(waiters.heard)
         store.include_view_for(waiters.awaits)
         gateway = self._gateway(live, store, control, waiters, said)
-        sources = [make(gateway) for make in (*parts.SOURCES, *parts.CHORES)]
+        sources = [make(gateway) for make in (*parts.SOURCES, *parts.MAINTENANCE)]
         server = HttpServer(gateway, parts.MIDDLEWARE)
         for apply in (
             dispatcher.apply,

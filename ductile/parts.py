@@ -3,12 +3,9 @@
 import os
 from collections.abc import Callable, Mapping
 
+from ductile.background_service import BackgroundService
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.plugin_available import PluginAvailable
-from ductile.dispatch.log_index import LogIndex
-from ductile.dispatch.retention import Retention
-from ductile.dispatch.space import Space
-from ductile.dispatch.store_guard import StoreGuard
 from ductile.http.gateway import Gateway
 from ductile.http.middleware.access_log import log_access
 from ductile.http.middleware.authenticate import authenticate
@@ -37,13 +34,16 @@ from ductile.http.surfaces import (
     queue,
     system,
 )
-from ductile.ingress.chronicle import Chronicle
-from ductile.ingress.init import Inits
-from ductile.ingress.manager import ServiceManager
-from ductile.ingress.sampler import Sampler
+from ductile.ingress.config_watcher import ConfigWatcher
+from ductile.ingress.plugin_init import PluginInits
 from ductile.ingress.schedule import Schedules
-from ductile.ingress.source import Source
-from ductile.ingress.watch import Watch
+from ductile.maintenance.disk_guard import DiskGuard
+from ductile.maintenance.lifecycle_journal import LifecycleJournal
+from ductile.maintenance.metrics_sampler import MetricsSampler
+from ductile.maintenance.retention import Retention
+from ductile.maintenance.search_indexer import SearchIndexer
+from ductile.maintenance.store_guard import StoreGuard
+from ductile.maintenance.systemd import SystemdReporter
 from ductile.model.route import Surface, fixed_surface
 from ductile.observe.notify import Notifier
 from ductile.plugin.runner.call import Runner
@@ -83,25 +83,25 @@ MIDDLEWARE: list[Middleware] = [
 ]
 """What stands around every handler, the outermost first."""
 
-SOURCES: list[Callable[[Gateway], Source]] = [
+SOURCES: list[Callable[[Gateway], BackgroundService]] = [
     lambda gateway: Schedules(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
-    lambda gateway: Inits(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
-    lambda gateway: Watch(gateway.live),
+    lambda gateway: PluginInits(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
+    lambda gateway: ConfigWatcher(gateway.live),
 ]
-"""What triggers by itself."""
+"""Services that start jobs or reloads by themselves."""
 
-CHORES: list[Callable[[Gateway], Source]] = [
-    lambda gateway: Chronicle(gateway.store, gateway.live),  # before the feed, which tells of the stop
+MAINTENANCE: list[Callable[[Gateway], BackgroundService]] = [
+    lambda gateway: LifecycleJournal(gateway.store, gateway.live),  # before the feed, which reports the stop
     lambda gateway: gateway.feed,
-    lambda gateway: Sampler(gateway.metrics, gateway.store, gateway.live, gateway.clock),
-    lambda gateway: LogIndex(gateway.store),
+    lambda gateway: MetricsSampler(gateway.metrics, gateway.store, gateway.live, gateway.clock),
+    lambda gateway: SearchIndexer(gateway.store),
     lambda gateway: StoreGuard(gateway.store, gateway.lock.renew, gateway.live.notices),
-    lambda gateway: Space(gateway.store, lambda: gateway.live.snapshot, gateway.live.notices),
+    lambda gateway: DiskGuard(gateway.store, lambda: gateway.live.snapshot, gateway.live.notices),
     lambda gateway: Retention(gateway.store, lambda: gateway.live.snapshot, gateway.clock),
-    # The last one: it says that all are ready.
-    lambda gateway: ServiceManager(Notifier(os.environ, os.getpid()), gateway.store, gateway.live),
+    # The last one reports that all are ready.
+    lambda gateway: SystemdReporter(Notifier(os.environ, os.getpid()), gateway.store, gateway.live),
 ]
-"""What keeps the house in the background."""
+"""Services that maintain the gateway in the background."""
 
 GATES: list[Gate] = [PluginAvailable()]
 """Asked in order before an attempt starts; the first that holds a job decides."""

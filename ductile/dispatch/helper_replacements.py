@@ -5,7 +5,7 @@ from collections.abc import Callable, MutableMapping
 
 from ductile.model.clock import Clock, rfc3339
 
-NOTICE = "helper"
+NOTICE_KEY = "helper"
 """The notice's key among those of `/healthz`."""
 
 NOTICE_SECONDS = 3600.0
@@ -24,10 +24,10 @@ class HelperReplacements:
     def add(self, helper: str, reason: str) -> None:
         """Count and report a replaced helper."""
         self._count(helper)
-        self._notices[NOTICE] = (
+        self._notices[NOTICE_KEY] = (
             f"the {helper.replace('_', ' ')} was replaced at {rfc3339(self._clock())}: {reason}; "
             "the log names the plugin whose attempts it started"
         )
         if self._end is not None:
             self._end.cancel()
-        self._end = asyncio.get_running_loop().call_later(NOTICE_SECONDS, self._notices.pop, NOTICE, None)
+        self._end = asyncio.get_running_loop().call_later(NOTICE_SECONDS, self._notices.pop, NOTICE_KEY, None)

@@ -1,1 +1,1 @@
-"""Sources that trigger by themselves: clocks and watchers."""
+"""Sources of jobs and reloads: schedules, plugin inits, and changes of configuration files."""

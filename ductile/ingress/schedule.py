@@ -1,7 +1,7 @@
-"""Schedules: due times stand in the store, and each makes one job.
+"""Schedules: due times are stored, and each starts one job.
 
-A schedule first fires one interval after it is first seen. While the job of its last due time is outstanding, a due
-time is skipped. What came due while no gateway ran fires once, at start.
+A schedule first fires one interval after its first sync. While the job of its last due time is outstanding, a due
+time is skipped. A schedule that came due while no gateway ran fires once, at start.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from ductile.store.sqlite.store import Store
 log = structlog.get_logger(__name__)
 
 SCHEDULE_TRIGGER = "schedule.fired"
-"""The type of the event around a scheduled payload."""
+"""The type of a scheduled job's event."""
 
 
 class Due(Struct, frozen=True):
@@ -40,27 +40,27 @@ class Due(Struct, frozen=True):
     due_at: Millis
 
 
-def following(schedule: Schedule, base_at: Millis, now: Millis, chance: float) -> Due:
+def next_due(schedule: Schedule, base_at: Millis, now: Millis, jitter_share: float) -> Due:
     """The next due time: on the grid that `base_at` began, in the future, delayed by up to `jitter`."""
     steps = max(1, -(-(now - base_at + 1) // schedule.every))
     base = base_at + steps * schedule.every
-    return Due(base, base + int(schedule.jitter * chance))
+    return Due(base, base + int(schedule.jitter * jitter_share))
 
 
 class Schedules:
-    """Fires what is due. It sleeps until the next due time, or `tick_interval` if that is sooner: clocks can be set."""
+    """Fires due schedules. Sleeps until the next due time, at most `tick_interval`: clocks can be set."""
 
-    def __init__(self, store: Store, current: Callable[[], Snapshot], clock: Clock) -> None:
+    def __init__(self, store: Store, current_snapshot: Callable[[], Snapshot], clock: Clock) -> None:
         self._store = store
-        self._current = current
+        self._current_snapshot = current_snapshot
         self._clock = clock
         self._changed = asyncio.Event()
         self._outage_log = OutageLog("schedules wait for the store")
         self.task: asyncio.Task[None] | None = None
-        """The firing itself, once started; it ends with `stop`, or by a failure that the app must see."""
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
-        """Begin to fire."""
+        """Start to fire schedules."""
         self.task = asyncio.create_task(self._run(), name="schedules")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -68,7 +68,7 @@ class Schedules:
         self._changed.set()
 
     async def stop(self) -> None:
-        """Fire nothing more."""
+        """Stop firing schedules."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
@@ -76,35 +76,35 @@ class Schedules:
     async def _run(self) -> None:
         while True:
             self._changed.clear()
-            snapshot = self._current()
+            snapshot = self._current_snapshot()
             schedules = {schedule.id: schedule for schedule in snapshot.schedules}
             try:
-                rows = await self._seen(snapshot, schedules)
+                rows = await self._sync_schedules(snapshot, schedules)
                 if self._store.capacity_error is None:
                     self._outage_log.recovered()
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
                 self._outage_log.failed(unavailable)
-                await self._wait(STORE_RETRY_SECONDS)
+                await self._wait_for_change(STORE_RETRY_SECONDS)
             while self._store.capacity_error is not None and not self._changed.is_set():
-                await self._wait(STORE_RETRY_SECONDS)
+                await self._wait_for_change(STORE_RETRY_SECONDS)
 
-    async def _seen(self, snapshot: Snapshot, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
-        """The due time of each schedule; one that is new, or beyond a shortened interval, is due in one interval.
+    async def _sync_schedules(self, snapshot: Snapshot, schedules: Mapping[str, Schedule]) -> dict[str, ScheduleRow]:
+        """The due time of each schedule; a new one, or one beyond a shortened interval, is due in one interval.
 
-        Those of a quarantined plugin keep theirs and fire once it is back.
+        Schedules of a quarantined plugin keep their due times and fire once the plugin is back.
         """
         now = self._clock()
         first = {
-            id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _chance()))
+            id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _random_share()))
             for id_, schedule in schedules.items()
         }
         rows = await self._store.write(sync_schedules, {id_: (due.base_at, due.due_at) for id_, due in first.items()})
-        seen = {row.id: row for row in rows}
-        for id_, row in seen.items():
+        by_id = {row.id: row for row in rows}
+        for id_, row in by_id.items():
             if row.base_at > first[id_].base_at:
-                seen[id_] = await self._store.write(reschedule, id_, row.due_at, first[id_].base_at, first[id_].due_at)
-        return {id_: row for id_, row in seen.items() if schedules[id_].plugin in snapshot.plugins}
+                by_id[id_] = await self._store.write(reschedule, id_, row.due_at, first[id_].base_at, first[id_].due_at)
+        return {id_: row for id_, row in by_id.items() if schedules[id_].plugin in snapshot.plugins}
 
     async def _fire_until_changed(
         self, snapshot: Snapshot, schedules: Mapping[str, Schedule], rows: dict[str, ScheduleRow]
@@ -118,28 +118,28 @@ class Schedules:
                 await self._changed.wait()
             else:
                 wait = min(max(0, due - self._clock()), snapshot.service.tick_interval)
-                await self._wait(wait / 1000)
+                await self._wait_for_change(wait / 1000)
 
     async def _fire(self, snapshot: Snapshot, schedule: Schedule, row: ScheduleRow, now: Millis) -> ScheduleRow:
         self._store.check_capacity()
-        due = following(schedule, row.base_at, now, _chance())
+        due = next_due(schedule, row.base_at, now, _random_share())
         accepted = await self._store.write(
-            fire, row.id, row.due_at, due.base_at, due.due_at, _start(snapshot, schedule, now)
+            fire, row.id, row.due_at, due.base_at, due.due_at, _schedule_start(snapshot, schedule, now)
         )
         log.debug("schedule due", schedule=row.id, job_id=accepted.job_id if accepted else None)
         return replace(row, base_at=due.base_at, due_at=due.due_at)
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait_for_change(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 
 
-def _start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
+def _schedule_start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
     payload = snapshot.protected(orjson.dumps(schedule.payload))
     event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=payload, source="", timestamp=now)
     lineage = plan_starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
     return plan_starts.plan_job(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())
 
 
-def _chance() -> float:
-    return random.random()  # noqa: S311  # spreads load; nothing secret hangs on it
+def _random_share() -> float:
+    return random.random()  # noqa: S311  # spreads load; not a secret

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
 RANKS = [
     {"errors", "model", "document", "answer", "blocking", "connection", "stream"},
-    {"plugin", "author", "flow", "store", "describe", "observe", "client"},
+    {"background_service", "plugin", "author", "flow", "store", "describe", "observe", "client"},
     {"config", "submit", "rehearse", "dispatch"},
-    {"ingress", "http", "kit"},
+    {"ingress", "maintenance", "http", "kit"},
     {"parts"},
     {"app"},
     {"cli"},

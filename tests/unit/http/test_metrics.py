@@ -13,8 +13,8 @@ from support.web import Web
 from ductile import parts
 from ductile.config.reload import FinishedReload, ReloadRefused
 from ductile.errors import Unavailable
-from ductile.ingress import sampler as module
-from ductile.ingress.sampler import Sampler
+from ductile.maintenance import metrics_sampler as module
+from ductile.maintenance.metrics_sampler import MetricsSampler
 from ductile.model.route import rows_of
 from ductile.observe.metrics import METRICS
 
@@ -154,10 +154,10 @@ async def test_openapi_lists_every_metric(web: Web) -> None:
 async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "EVERY", 0.001)
-    told: list[Any] = []
-    live: Any = type("LiveConfig", (), {"on_finish": lambda _self, heard: told.append(heard)})()
-    sampler = Sampler(web.gateway.metrics, web.store, live, web.clock)
+    monkeypatch.setattr(module, "LAG_SAMPLE_INTERVAL_SECONDS", 0.001)
+    listeners: list[Any] = []
+    live: Any = type("LiveConfig", (), {"on_finish": lambda _self, listener: listeners.append(listener)})()
+    sampler = MetricsSampler(web.gateway.metrics, web.store, live, web.clock)
     await sampler.start()
     sampled = asyncio.Event()
     lagged = web.gateway.metrics.lagged
@@ -170,7 +170,7 @@ async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
         FinishedReload(cause="api", old=new, new=new),
         FinishedReload(cause="api", old=new, new=new, refusal=ReloadRefused(found="an error", errors=[])),
     ):
-        await told[0](reload)
+        await listeners[0](reload)
     await sampler.stop()
     found = await read(web)
     assert found["ductile_config_reloads_total"] == {("changed",): 1, ("unchanged",): 1, ("refused",): 1}

@@ -1,7 +1,7 @@
-"""`init`: each plugin instance that has this command gets one job of it, and another one whenever it has changed.
+"""`init`: each plugin instance with this command gets one `init` job, and another one whenever the plugin has changed.
 
-It has changed when its manifest, its entrypoint, its `config` or its `env` has. Nobody waits for it, neither a reload
-nor other jobs of the plugin; it goes before those that wait beside it, so with `parallelism: 1` before all of them.
+A plugin has changed when its manifest, its entrypoint, its `config` or its `env` has. Neither a reload nor other jobs
+of the plugin wait for `init`; its job goes before queued jobs of the plugin, so with `parallelism: 1` before all.
 """
 
 import asyncio
@@ -26,25 +26,25 @@ from ductile.store.sqlite.store import Store
 log = structlog.get_logger(__name__)
 
 INIT_TRIGGER = "plugin.init"
-"""The type of the event around its empty payload."""
+"""The type of an init job's event, whose payload is empty."""
 
-FIRST = 100
-"""The priority of its jobs: the highest."""
+INIT_PRIORITY = 100
+"""The priority of init jobs: the highest."""
 
 
-class Inits:
-    """Starts what is to be started once the gateway runs and after each swap of the configuration."""
+class PluginInits:
+    """Queues init jobs at the start of the gateway and after each swap of the configuration."""
 
-    def __init__(self, store: Store, current: Callable[[], Snapshot], clock: Clock) -> None:
+    def __init__(self, store: Store, current_snapshot: Callable[[], Snapshot], clock: Clock) -> None:
         self._store = store
-        self._current = current
+        self._current_snapshot = current_snapshot
         self._clock = clock
         self._changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        """The work itself, once started; it ends with `stop`, or by a failure that the app must see."""
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
-        """Begin."""
+        """Start to queue init jobs."""
         self.task = asyncio.create_task(self._run(), name="init")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -52,7 +52,7 @@ class Inits:
         self._changed.set()
 
     async def stop(self) -> None:
-        """Start nothing more."""
+        """Stop queuing init jobs."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
@@ -62,7 +62,7 @@ class Inits:
         while True:
             self._changed.clear()
             try:
-                await self._begin(self._current())
+                await self._queue_inits(self._current_snapshot())
                 outage_log.recovered()
             except StoreUnavailable as unavailable:
                 outage_log.failed(unavailable)
@@ -71,9 +71,9 @@ class Inits:
                 continue
             await self._changed.wait()
 
-    async def _begin(self, snapshot: Snapshot) -> None:
+    async def _queue_inits(self, snapshot: Snapshot) -> None:
         inits = [
-            Init(plugin=name, hash=plugin.init_hash, start=_start(snapshot, name, self._clock()))
+            Init(plugin=name, hash=plugin.init_hash, start=_init_start(snapshot, name, self._clock()))
             for name, plugin in snapshot.plugins.items()
             if plugin.init_hash is not None
         ]
@@ -81,7 +81,7 @@ class Inits:
             log.info("init queued", plugin=accepted.plugin, job_id=accepted.job_id)
 
 
-def _start(snapshot: Snapshot, plugin: str, now: int) -> Start:
+def _init_start(snapshot: Snapshot, plugin: str, now: int) -> Start:
     event = Event(id=new_id(), type=INIT_TRIGGER, payload=b"{}", source="", timestamp=now)
-    lineage = plan_starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=FIRST)
+    lineage = plan_starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=INIT_PRIORITY)
     return plan_starts.plan_job(snapshot, plugin, INIT, event, lineage, job_id=new_id())

@@ -1,4 +1,4 @@
-"""Watches over the files of the state: where they are lost or damaged, no new work is taken, and health tells it."""
+"""Watches the files of the state: where they are lost or damaged, new work is refused and health reports it."""
 
 import asyncio
 import contextlib
@@ -13,19 +13,19 @@ from ductile.store.sqlite.store import Store
 log = structlog.get_logger(__name__)
 
 BUSY_INTERVAL_SECONDS = 1.0
-"""Between two checks while something is written, and while something is wrong."""
+"""Seconds between two checks while the store is written, and while its files are lost."""
 
 IDLE_INTERVAL_SECONDS = 5.0
-"""Between two checks while nothing is written."""
+"""Seconds between two checks while nothing is written."""
 
 DAMAGE_INTERVAL_SECONDS = 10.0
-"""Between two readings of the whole database while it is said to be damaged; each takes its time."""
+"""Seconds between two checks of a damaged database, each of which reads the whole database."""
 
-NOTICE = "state files"
+NOTICE_KEY = "state files"
 
 
 class StoreGuard:
-    """Checks the files, after something was written and every few seconds; commits check them by themselves."""
+    """Checks the files after writes and every few seconds; commits check them, too."""
 
     def __init__(self, store: Store, renew_lock: Callable[[], bool], notices: MutableMapping[str, str]) -> None:
         self._store = store
@@ -35,27 +35,27 @@ class StoreGuard:
         self._reason: str | None = None
         self._lock_failure: str | None = None
         self.task: asyncio.Task[None] | None = None
-        """The watching itself, once started; it ends with `stop`, or by a failure that the app must see."""
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         loop = asyncio.get_running_loop()
         self._store.on_batch(lambda _operations, _seconds: self._wake.set())
         self._store.on_damage(partial(loop.call_soon_threadsafe, self._wake.set))
         self.task = asyncio.create_task(self._run(), name="store guard")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
-        """Follow a reload: nothing here depends on the configuration."""
+        """Ignore a reload: the checks do not depend on the configuration."""
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._store.on_damage(lambda: None)
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
 
     async def check(self) -> None:
-        """Check once, and tell what has changed."""
+        """Check once, and report a change."""
         await self._store.check_files()
         await self._check_lock()
         fault = self._store.fault()
@@ -64,10 +64,10 @@ class StoreGuard:
             return
         self._reason = reason
         if fault is None:
-            self._notices.pop(NOTICE, None)
+            self._notices.pop(NOTICE_KEY, None)
             log.warning("the state is whole again, and new work is taken")
         else:
-            self._notices[NOTICE] = fault.message
+            self._notices[NOTICE_KEY] = fault.message
             log.error("the state is not safe, and no new work is taken", reason=reason, code=fault.code)
 
     async def _check_lock(self) -> None:
@@ -90,7 +90,7 @@ class StoreGuard:
                 lost = self._store.lost
                 await asyncio.sleep(BUSY_INTERVAL_SECONDS if lost else DAMAGE_INTERVAL_SECONDS)
                 continue
-            self._wake.clear()  # what this check itself has written
+            self._wake.clear()  # set by what this check itself has written
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), IDLE_INTERVAL_SECONDS)
                 await asyncio.sleep(BUSY_INTERVAL_SECONDS)

@@ -12,9 +12,9 @@ from support.web import snapshot
 from watchfiles import Change, awatch
 
 from ductile.config.reload import FilesChanged, LiveConfig, ReloadRefused
-from ductile.ingress import watch
-from ductile.ingress.sight import Sight, look
-from ductile.ingress.watch import Wakes, Watch
+from ductile.ingress import config_watcher
+from ductile.ingress.config_watcher import ChangeWaiter, ConfigWatcher
+from ductile.ingress.watched_files import FileStates, scan
 from ductile.model.inputs import Inputs
 
 
@@ -65,35 +65,35 @@ class FakeLive:
                 self.asked.clear()
                 await self.asked.wait()
 
-    async def reached(self, n: int) -> None:
+    async def wait_for_reloads(self, n: int) -> None:
         """Wait until it was asked so often and the watcher waits for the next change."""
         await self.until(lambda: len(self.reloads) >= n and self.waits)
 
-    def quiet(self) -> None:
+    def mark_waiting(self) -> None:
         """The watcher waits."""
         self.waits = True
         self.asked.set()
 
 
-def observed(path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLive:
+def fake_live(path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLive:
     """A configuration that hears when its watcher waits."""
-    monkeypatch.setattr(watch, "QUIET", 20)
+    monkeypatch.setattr(config_watcher, "DEBOUNCE_STEP_MS", 20)
     live = FakeLive(path)
-    wait = Wakes.next
+    wait = ChangeWaiter.wait
 
-    async def told(wakes: Wakes) -> None:
-        live.quiet()
+    async def told(wakes: ChangeWaiter) -> None:
+        live.mark_waiting()
         await wait(wakes)
 
-    monkeypatch.setattr(Wakes, "next", told)
+    monkeypatch.setattr(ChangeWaiter, "wait", told)
     return live
 
 
 @pytest.fixture
 async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeLive]:
     (tmp_path / "config.yaml").write_text("one")
-    live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("LiveConfig", live))
+    live = fake_live(tmp_path / "config.yaml", monkeypatch)
+    source = ConfigWatcher(cast("LiveConfig", live))
     await source.start()
     yield live
     await source.stop()
@@ -102,89 +102,89 @@ async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def test_it_reads_once_at_its_start_and_then_at_each_change(live: FakeLive, tmp_path: Path) -> None:
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     (tmp_path / "config.yaml").write_text("two")
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     assert live.reloads == ["watch", "watch"]
 
 
 async def test_a_refused_reload_is_not_tried_again_until_a_file_changes(live: FakeLive, tmp_path: Path) -> None:
     live.refuses = True
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     await live.finish()
     (tmp_path / "config.yaml").write_text("two")
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     (tmp_path / "config.yaml").write_text("three")
-    await live.reached(3)
+    await live.wait_for_reloads(3)
     assert len(live.reloads) == 3
 
 
 async def test_what_a_reload_reads_for_the_first_time_is_read_once_more(live: FakeLive, tmp_path: Path) -> None:
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     (tmp_path / "more").mkdir()
     more = tmp_path / "more/more.yaml"
     more.write_text("one")
     live.read = lambda: Inputs(files=(tmp_path / "config.yaml", more))
     (tmp_path / "config.yaml").write_text("two")
-    await live.reached(3)
+    await live.wait_for_reloads(3)
     more.write_text("two")
-    await live.reached(4)
+    await live.wait_for_reloads(4)
 
 
 async def test_it_follows_what_others_reload(live: FakeLive, tmp_path: Path) -> None:
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     other = tmp_path / "other.yaml"
     live.inputs = Inputs(files=(other,))
     await live.finish()
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     other.write_text("x")
-    await live.reached(3)
+    await live.wait_for_reloads(3)
 
 
 async def test_a_file_that_changes_while_it_is_read_is_read_again(live: FakeLive, tmp_path: Path) -> None:
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     path = tmp_path / "config.yaml"
     texts = iter(["half of", "half of it"])
     live.reading = lambda: path.write_text(next(texts, "half of it"), encoding="utf-8")
     path.write_text("h")
     await live.until(lambda: live.torn >= 2)
     live.reading = lambda: None
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     assert len(live.reloads) == 2
 
 
 async def test_files_that_never_rest_are_not_read_and_that_is_told(
     live: FakeLive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "TOLD_AFTER", 40)
-    await live.reached(1)
+    monkeypatch.setattr(config_watcher, "UNSETTLED_NOTICE_AFTER_MS", 40)
+    await live.wait_for_reloads(1)
     live.hears = asyncio.get_running_loop()
-    path, looks = tmp_path / "config.yaml", count()
+    path, steps = tmp_path / "config.yaml", count()
     write = path.write_text
 
-    def looked(inputs: Inputs) -> Sight:
-        write(f"step {next(looks)}")
+    def change_and_scan(inputs: Inputs) -> FileStates:
+        write(f"step {next(steps)}")
         live.hears.call_soon_threadsafe(live.asked.set)
-        return look(inputs)
+        return scan(inputs)
 
-    monkeypatch.setattr(watch, "look", looked)
+    monkeypatch.setattr(config_watcher, "scan", change_and_scan)
     write("begun")
     await live.until(lambda: "watch.settle" in live.notices)
     assert "config.yaml goes on changing" in live.notices["watch.settle"]
     assert len(live.reloads) == 1
-    monkeypatch.setattr(watch, "look", look)
-    await live.reached(2)
+    monkeypatch.setattr(config_watcher, "scan", scan)
+    await live.wait_for_reloads(2)
     assert live.notices == {}
 
 
 async def test_switched_off_it_reads_nothing_and_on_again_it_reads_at_once(live: FakeLive, tmp_path: Path) -> None:
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     await live.switch(on=False)
     (tmp_path / "config.yaml").write_text("two")
     await asyncio.to_thread(lambda: None)
     assert len(live.reloads) == 1
     await live.switch(on=True)
-    await live.reached(2)
+    await live.wait_for_reloads(2)
 
 
 async def test_notifications_are_open_before_it_looks_at_what_it_reads(
@@ -192,23 +192,23 @@ async def test_notifications_are_open_before_it_looks_at_what_it_reads(
 ) -> None:
     did: list[str] = []
 
-    def opens(*folders: Path, **more: Any) -> Any:
+    def open_changes(*folders: Path, **more: Any) -> Any:
         did.append("opened")
         return awatch(*folders, **more)
 
-    def looks(inputs: Inputs) -> Sight:
-        did.append("looked")
-        return look(inputs)
+    def record_scan(inputs: Inputs) -> FileStates:
+        did.append("scan")
+        return scan(inputs)
 
-    monkeypatch.setattr(watch, "awatch", opens)
-    monkeypatch.setattr(watch, "look", looks)
-    live = observed(tmp_path / "config.yaml", monkeypatch)
+    monkeypatch.setattr(config_watcher, "awatch", open_changes)
+    monkeypatch.setattr(config_watcher, "scan", record_scan)
+    live = fake_live(tmp_path / "config.yaml", monkeypatch)
     live.read = lambda: did.append("read") or live.inputs  # type: ignore[func-returns-value]
-    source = Watch(cast("LiveConfig", live))
+    source = ConfigWatcher(cast("LiveConfig", live))
     await source.start()
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     await source.stop()
-    assert did[:5] == ["looked", "opened", "looked", "looked", "looked"], "twice until it is still, once when read"
+    assert did[:5] == ["scan", "opened", "scan", "scan", "scan"], "twice until it is still, once when read"
     assert did[5] == "read"
 
 
@@ -217,7 +217,7 @@ async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
 ) -> None:
     given: dict[str, Any] = {}
 
-    def opens(*folders: Path, **more: Any) -> Any:
+    def open_changes(*folders: Path, **more: Any) -> Any:
         given.update(more)
         return awatch(*folders, **more)
 
@@ -225,15 +225,15 @@ async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
         found: bool = given["watch_filter"](Change.modified, str(tmp_path / name))
         return found
 
-    monkeypatch.setattr(watch, "awatch", opens)
-    live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("LiveConfig", live))
+    monkeypatch.setattr(config_watcher, "awatch", open_changes)
+    live = fake_live(tmp_path / "config.yaml", monkeypatch)
+    source = ConfigWatcher(cast("LiveConfig", live))
     await source.start()
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, False, False]
     live.read = lambda: Inputs(files=(tmp_path / "config.yaml", tmp_path / "more.yaml"))
     (tmp_path / "config.yaml").write_text("x")
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, True, False]
     await source.stop()
 
@@ -253,30 +253,30 @@ class Failing:
 async def test_without_notifications_it_looks_by_itself_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(watch, "POLL", 0.01)
-    monkeypatch.setattr(watch, "awatch", Failing(error))
+    monkeypatch.setattr(config_watcher, "POLL_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(config_watcher, "awatch", Failing(error))
     (tmp_path / "config.yaml").write_text("one")
-    live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("LiveConfig", live))
+    live = fake_live(tmp_path / "config.yaml", monkeypatch)
+    source = ConfigWatcher(cast("LiveConfig", live))
     await source.start()
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     assert "no notifications" in live.notices["watch"]
     assert str(error) in live.notices["watch"]
     (tmp_path / "config.yaml").write_text("longer")
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     await source.stop()
 
 
 async def test_a_folder_that_goes_before_it_is_watched_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "POLL", 0.01)
-    monkeypatch.setattr(watch, "awatch", Failing(FileNotFoundError(2, "No such file or directory")))
-    live = observed(tmp_path / "config.yaml", monkeypatch)
-    source = Watch(cast("LiveConfig", live))
+    monkeypatch.setattr(config_watcher, "POLL_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(config_watcher, "awatch", Failing(FileNotFoundError(2, "No such file or directory")))
+    live = fake_live(tmp_path / "config.yaml", monkeypatch)
+    source = ConfigWatcher(cast("LiveConfig", live))
     await source.start()
-    await live.reached(1)
+    await live.wait_for_reloads(1)
     (tmp_path / "config.yaml").write_text("one")
-    await live.reached(2)
+    await live.wait_for_reloads(2)
     assert live.notices == {}
     await source.stop()

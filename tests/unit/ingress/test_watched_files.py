@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from watchfiles import Change
 
-from ductile.ingress.sight import Sight, Way, look
+from ductile.ingress.watched_files import FileStates, LinkResolver, scan
 from ductile.model.inputs import Inputs
 
 MANIFEST = "name: x\n"
@@ -85,40 +85,40 @@ def swap(folder: Path) -> None:
     shutil.copytree(folder.with_name("old"), folder, copy_function=shutil.copy2)
 
 
-def differ(inputs: Inputs, act: Callable[[], object]) -> bool:
-    before = look(inputs)
+def changes_states(inputs: Inputs, act: Callable[[], object]) -> bool:
+    before = scan(inputs)
     act()
-    return look(inputs).states != before.states
+    return scan(inputs).states != before.states
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_it_changes_when(inputs: Inputs, tmp_path: Path, what: str) -> None:
-    assert differ(inputs, lambda: CHANGES[what](tmp_path))
+    assert changes_states(inputs, lambda: CHANGES[what](tmp_path))
 
 
 @pytest.mark.parametrize("what", NOTHING)
 def test_it_stays_the_same_when(inputs: Inputs, tmp_path: Path, what: str) -> None:
-    assert not differ(inputs, lambda: NOTHING[what](tmp_path))
+    assert not changes_states(inputs, lambda: NOTHING[what](tmp_path))
 
 
-def concerned(sight: Sight, path: Path) -> bool:
-    return sight.concerns(Change.modified, str(path))
+def is_concerned(states: FileStates, path: Path) -> bool:
+    return states.concerns(Change.modified, str(path))
 
 
 def test_only_changes_that_may_matter_wake(inputs: Inputs, tmp_path: Path) -> None:
-    sight = look(inputs)
+    states = scan(inputs)
     for path in ("conf", "conf/config.yaml", "conf/gone", "conf/more/new.yaml", "roots", "roots/plugins/new"):
-        assert concerned(sight, tmp_path / path), path
+        assert is_concerned(states, tmp_path / path), path
     for path in ("roots/plugins/noop/run", "roots/plugins/noop/manifest.yaml", "roots/plugins/group/new"):
-        assert concerned(sight, tmp_path / path), path
+        assert is_concerned(states, tmp_path / path), path
     for path in ("conf/state.db-wal", "conf/.config.yaml.swp", "conf/more/.b.yaml.swp", "conf/data", "other"):
-        assert not concerned(sight, tmp_path / path), path
+        assert not is_concerned(states, tmp_path / path), path
     for path in ("roots/plugins/noop/__pycache__", "roots/plugins/noop/out.txt", "roots/plugins/.git"):
-        assert not concerned(sight, tmp_path / path), path
+        assert not is_concerned(states, tmp_path / path), path
 
 
 def test_the_folders_to_watch_are_those_that_hold_what_matters(inputs: Inputs, tmp_path: Path) -> None:
-    watched = {folder for folder, _ in look(inputs).folders}
+    watched = {folder for folder, _ in scan(inputs).folders}
     below = {str(folder.relative_to(tmp_path)) for folder in watched if folder.is_relative_to(tmp_path)}
     assert below == {
         ".",
@@ -133,9 +133,9 @@ def test_the_folders_to_watch_are_those_that_hold_what_matters(inputs: Inputs, t
 
 
 def test_a_folder_that_was_made_again_is_another_one_to_watch(inputs: Inputs, tmp_path: Path) -> None:
-    before = look(inputs).folders
+    before = scan(inputs).folders
     swap(tmp_path / "conf/more")
-    assert look(inputs).folders != before
+    assert scan(inputs).folders != before
 
 
 def test_links_are_followed_to_what_they_mean(tmp_path: Path) -> None:
@@ -145,16 +145,16 @@ def test_links_are_followed_to_what_they_mean(tmp_path: Path) -> None:
     (tmp_path / "m/..data").symlink_to("..1")
     (tmp_path / "m/c.yaml").symlink_to("..data/c.yaml")
     (tmp_path / "abs").symlink_to(tmp_path / "m/../m/c.yaml")
-    way = Way()
-    assert way.to(tmp_path / "abs") == tmp_path / "m/..1/c.yaml"
+    way = LinkResolver()
+    assert way.resolve(tmp_path / "abs") == tmp_path / "m/..1/c.yaml"
     for name in ("abs", "m", "m/c.yaml", "m/..data", "m/..1", "m/..1/c.yaml"):
         assert tmp_path / name in way.entries
     inputs = Inputs(files=(tmp_path / "abs",))
-    before = look(inputs)
-    assert concerned(before, tmp_path / "m/..data")
+    before = scan(inputs)
+    assert is_concerned(before, tmp_path / "m/..data")
     (tmp_path / "m/tmp").symlink_to("..2")
     (tmp_path / "m/tmp").rename(tmp_path / "m/..data")
-    after = look(inputs)
+    after = scan(inputs)
     assert after.states != before.states
     assert after.folders != before.folders
 
@@ -163,10 +163,10 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     (tmp_path / "self").symlink_to("self/x")
-    sight = look(Inputs(files=(tmp_path / "a", tmp_path / "self"), folders=(tmp_path / "b",), roots=(tmp_path / "a",)))
-    assert {state for path, state in sight.states} == {()}
+    states = scan(Inputs(files=(tmp_path / "a", tmp_path / "self"), folders=(tmp_path / "b",), roots=(tmp_path / "a",)))
+    assert {state for path, state in states.states} == {()}
 
 
 def test_odd_names_are_not_there(tmp_path: Path) -> None:
     odd = (tmp_path / "a\0b", tmp_path / ("x" * 5000), tmp_path / "\udcff")
-    assert [state for _, state in look(Inputs(files=odd, folders=odd, roots=odd)).states] == [(), (), ()]
+    assert [state for _, state in scan(Inputs(files=odd, folders=odd, roots=odd)).states] == [(), (), ()]

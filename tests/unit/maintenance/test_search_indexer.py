@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.store import settlement, start
 
-from ductile.dispatch import log_index
-from ductile.dispatch.log_index import LogIndex
+from ductile.maintenance import search_indexer
+from ductile.maintenance.search_indexer import SearchIndexer
 from ductile.store.claim import claim
 from ductile.store.settle import settle
 from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
@@ -25,14 +25,14 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def end(store: Store, n: int = 1) -> None:
+async def end_job(store: Store, n: int = 1) -> None:
     for _ in range(n):
         await store.write(insert_start, start())
         claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
         await store.write(settle, settlement(claims.claimed[0].job, error="broken"))
 
 
-async def caught_up(store: Store) -> None:
+async def wait_until_indexed(store: Store) -> None:
     """Wait until nothing is left to index; a read gives the loop to the chore."""
     async with asyncio.timeout(10):
         while len(set(await store.text_progress())) > 1:
@@ -42,25 +42,25 @@ async def caught_up(store: Store) -> None:
 async def test_it_begins_with_what_the_last_gateway_left_and_follows_what_ends(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_index, "PAUSE", 0)
+    monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
-    await end(store, 5)
-    index = LogIndex(store)
+    await end_job(store, 5)
+    index = SearchIndexer(store)
     await index.start()
-    await caught_up(store)
+    await wait_until_indexed(store)
     assert await store.text_progress() == (5, 5)
-    await end(store, 3)
-    await caught_up(store)
+    await end_job(store, 3)
+    await wait_until_indexed(store)
     assert await store.text_progress() == (8, 8)
     await index.stop()
-    await end(store)
+    await end_job(store)
     assert await store.text_progress() == (9, 8)
 
 
 async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_index, "PAUSE", 0)
-    await end(store)
-    index = LogIndex(store)
+    monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
+    await end_job(store)
+    index = SearchIndexer(store)
     await store.write(lambda tx: tx.execute("set_meta", key="logs_indexed", value="0"))
     failures = iter([True, True])
 
@@ -70,24 +70,27 @@ async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkey
             raise sqlite3.OperationalError(message)
         return original(tx)  # type: ignore[arg-type]  # the writer's own
 
-    original = log_index.index_attempts
-    monkeypatch.setattr(log_index, "index_attempts", out_of_order)
+    original = search_indexer.index_attempts
+    monkeypatch.setattr(search_indexer, "index_attempts", out_of_order)
     await index.start()
-    await caught_up(store)
+    await wait_until_indexed(store)
     assert index.task is not None
     assert not index.task.done()
     assert next(failures, None) is None
     await index.stop()
 
 
-@pytest.mark.parametrize(("left", "others", "least"), [(8, 0, 0.0), (8, 1, log_index.BESIDE), (1, 0, log_index.PAUSE)])
+@pytest.mark.parametrize(
+    ("left", "others", "least"),
+    [(8, 0, 0.0), (8, 1, search_indexer.CONTENDED_INTERVAL_SECONDS), (1, 0, search_indexer.BATCH_INTERVAL_SECONDS)],
+)
 async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch, left: int, others: int, least: float
 ) -> None:
-    monkeypatch.setattr(log_index, "SHARE", 0)
+    monkeypatch.setattr(search_indexer, "PAUSE_FACTOR", 0)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
     monkeypatch.setattr(store, "has_waiters", lambda: bool(others))
-    await end(store, left)
+    await end_job(store, left)
     slept: list[float] = []
     slept_once = asyncio.Event()
     sleep = asyncio.sleep
@@ -97,8 +100,8 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
         slept_once.set()
         await sleep(0)
 
-    monkeypatch.setattr(log_index.asyncio, "sleep", note)
-    index = LogIndex(store)
+    monkeypatch.setattr(search_indexer.asyncio, "sleep", note)
+    index = SearchIndexer(store)
     await index.start()
     async with asyncio.timeout(10):
         await slept_once.wait()
@@ -107,31 +110,31 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
 
 
 async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_index, "PAUSE", 0)
-    await end(store, 3)
+    monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
+    await end_job(store, 3)
     store.capacity_error = "the disk is small"
-    index = LogIndex(store)
+    index = SearchIndexer(store)
     await index.start()
     for _ in range(10):
         assert await store.text_progress() == (3, 0)
     store.capacity_error = None
-    await caught_up(store)
+    await wait_until_indexed(store)
     await index.stop()
 
 
 async def test_a_large_attempt_is_read_beside_the_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_index, "PAUSE", 0)
+    monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     monkeypatch.setattr("ductile.store.sqlite.reads.LARGE_ATTEMPT_BYTES", 5)
     given: list[Words | None] = []
 
-    def heard(tx: Tx, ahead: Words | None = None) -> Indexed:
+    def record_index(tx: Tx, ahead: Words | None = None) -> Indexed:
         given.append(ahead)
         return index_attempts(tx, ahead)
 
-    monkeypatch.setattr(log_index, "index_attempts", heard)
-    await end(store, 2)
-    index = LogIndex(store)
+    monkeypatch.setattr(search_indexer, "index_attempts", record_index)
+    await end_job(store, 2)
+    index = SearchIndexer(store)
     await index.start()
-    await caught_up(store)
+    await wait_until_indexed(store)
     await index.stop()
     assert [one.error for one in given if one is not None] == ["broken"] * 2

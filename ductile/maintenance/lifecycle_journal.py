@@ -1,4 +1,4 @@
-"""What the gateway itself does, written into the journal: start and stop, reloads, plugins that go and come back."""
+"""Journals the gateway's own life: start and stop, reloads, quarantined and returned plugins."""
 
 import asyncio
 
@@ -15,36 +15,36 @@ from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
-QUARANTINED = "quarantined"
+QUARANTINED_KIND = "quarantined"
 
 
-class Chronicle:
-    """Writes as things happen. What the store cannot take now is logged instead: nothing waits for the journal."""
+class LifecycleJournal:
+    """Writes notes as they come. A note that the store cannot take now is logged instead: nothing waits for it."""
 
     task: asyncio.Task[None] | None = None
-    """None: it works when it is told of something."""
+    """None: notes are written by callbacks."""
 
     def __init__(self, store: Store, live: LiveConfig) -> None:
         self._store = store
         self._live = live
 
     async def start(self) -> None:
-        """Write that the gateway serves, and what cannot run; then write of each reload."""
+        """Journal the start and the quarantined plugins; from now on journal each reload."""
         snapshot = self._live.snapshot
-        self._live.on_finish(self.told)
+        self._live.on_finish(self.journal_reload)
         started = Note(kind=Kind.GATEWAY_STARTED, data={"version": __version__, "generation": snapshot.generation})
-        await self._write(started, *quarantines(None, snapshot))
+        await self._write(started, *quarantine_notes(None, snapshot))
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
-        """Follow a reload: it is written once it is over."""
+        """Ignore a swap: `journal_reload` is called once the reload has ended."""
 
     async def stop(self) -> None:
-        """Write that the gateway stops."""
+        """Journal the stop."""
         await self._write(Note(kind=Kind.GATEWAY_STOPPING))
 
-    async def told(self, reload: FinishedReload) -> None:
-        """Write of a reload, and of the plugins that it took away or brought back."""
-        await self._write(reloaded(reload), *quarantines(reload.old, reload.new))
+    async def journal_reload(self, reload: FinishedReload) -> None:
+        """Journal a reload, and the plugins that it quarantined or brought back."""
+        await self._write(reload_note(reload), *quarantine_notes(reload.old, reload.new))
 
     async def _write(self, *notes: Note) -> None:
         try:
@@ -54,37 +54,37 @@ class Chronicle:
             log.error("not journalled", kinds=kinds, reason=unavailable.message)
 
 
-def reloaded(reload: FinishedReload) -> Note:
-    """What the journal keeps of a reload. Of its errors it keeps how many: they may quote what they found."""
+def reload_note(reload: FinishedReload) -> Note:
+    """The note of a reload. Only the number of its errors is journalled: errors may quote secrets."""
     if reload.refusal is not None:
         errors = len(reload.refusal.details.get("errors", ()))
-        told = {"cause": reload.cause, "message": reload.refusal.message, "errors": errors}
-        return Note(kind=Kind.CONFIG_REFUSED, data=told)
-    told = {
+        data = {"cause": reload.cause, "message": reload.refusal.message, "errors": errors}
+        return Note(kind=Kind.CONFIG_REFUSED, data=data)
+    data = {
         "cause": reload.cause,
         "generation": reload.new.generation,
         "changed": reload.changed,
         "changes": [*reload.changes],
     }
-    return Note(kind=Kind.CONFIG_RELOADED, data=told)
+    return Note(kind=Kind.CONFIG_RELOADED, data=data)
 
 
-def quarantines(old: Snapshot | None, new: Snapshot) -> list[Note]:
-    """The plugins that are quarantined now and were not before, and those that were and can run again."""
-    before = _quarantined(old) if old else {}
-    now = _quarantined(new)
-    gone = [
+def quarantine_notes(old: Snapshot | None, new: Snapshot) -> list[Note]:
+    """Notes of the plugins that are newly quarantined, and of those that can run again."""
+    before = _quarantine_reasons(old) if old else {}
+    now = _quarantine_reasons(new)
+    quarantined = [
         Note(kind=Kind.PLUGIN_QUARANTINED, data={"plugin": name, "reason": new.redactor.text(reason)})
         for name, reason in now.items()
         if name not in before
     ]
-    back = [
+    returned = [
         Note(kind=Kind.PLUGIN_RETURNED, data={"plugin": name})
         for name in before
         if name not in now and name in new.plugins
     ]
-    return gone + back
+    return quarantined + returned
 
 
-def _quarantined(snapshot: Snapshot) -> dict[str, str]:
-    return {name: one.reason for name, one in snapshot.unusable.items() if one.kind == QUARANTINED}
+def _quarantine_reasons(snapshot: Snapshot) -> dict[str, str]:
+    return {name: one.reason for name, one in snapshot.unusable.items() if one.kind == QUARANTINED_KIND}

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from support.store import settlement, start
 from support.web import snapshot
 
-from ductile.dispatch import retention
-from ductile.dispatch.retention import BRIEF, LONGEST, Pace, Retention, stopwatch
+from ductile.maintenance import retention
+from ductile.maintenance.retention import BATCH_SECONDS, CONTENDED_BATCH_SECONDS, Retention, Throttle, time_budget
 from ductile.store.claim import claim
 from ductile.store.settle import settle
 from ductile.store.sqlite.search.indexer import index_attempts
@@ -25,12 +25,12 @@ def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(m
     now = 100.0
     monkeypatch.setattr(retention.time, "monotonic", lambda: now)
 
-    enough = stopwatch()
+    enough = time_budget()
     now += 60  # it waited for the writer
     first = enough()
-    now += LONGEST / 2
+    now += BATCH_SECONDS / 2
     between = enough()
-    now += LONGEST
+    now += BATCH_SECONDS
 
     assert (first, between, enough()) == (False, False, True)
 
@@ -40,9 +40,9 @@ def test_a_batch_is_over_sooner_where_somebody_waits_for_it(monkeypatch: pytest.
     waiting = False
     monkeypatch.setattr(retention.time, "monotonic", lambda: now)
 
-    enough = stopwatch(lambda: waiting)
+    enough = time_budget(lambda: waiting)
     first = enough()
-    now += BRIEF
+    now += CONTENDED_BATCH_SECONDS
     alone = enough()
     waiting = True
 
@@ -59,7 +59,7 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         slept.append(seconds)
 
     monkeypatch.setattr(retention.asyncio, "sleep", sleep)
-    pace = Pace(store)
+    pace = Throttle(store)
     begun, go_on = threading.Event(), threading.Event()
 
     def trim(_tx: Tx, enough: Callable[[], bool]) -> bool:
@@ -103,7 +103,7 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
     current = snapshot()
     keep = current.service.job_log_retention + current.service.job_queue_retention
 
-    await Retention(store, lambda: current, lambda: 1_000_001 + keep).round()
+    await Retention(store, lambda: current, lambda: 1_000_001 + keep).trim_all()
 
     def left(tx: Tx) -> tuple[int, int, IndexBounds]:
         return len(tx.rows("segments")), len(tx.rows("retired_segment")), read_bounds(tx)
@@ -122,13 +122,13 @@ async def test_a_reload_by_which_less_is_kept_begins_a_round(tmp_path: Path) -> 
     rounds = asyncio.Event()
     current = before = snapshot()
     chore = Retention(store, lambda: current, lambda: 2_000_000)
-    full_round = chore.round
+    full_round = chore.trim_all
 
     async def one_round() -> None:
         await full_round()
         rounds.set()
 
-    chore.round = one_round  # type: ignore[method-assign]
+    chore.trim_all = one_round  # type: ignore[method-assign]
     await chore.start()
     await asyncio.wait_for(rounds.wait(), 10)
     assert (await store.jobs()).total == 1
@@ -151,7 +151,7 @@ async def test_nothing_is_trimmed_while_the_write_ahead_log_is_long(
     await store.write(insert_start, start())
     limit = await store.log_size() - 1
     assert limit > 0
-    monkeypatch.setattr(retention, "LONGEST_LOG", limit)
+    monkeypatch.setattr(retention, "MAX_WAL_BYTES", limit)
     trimmed = 0
 
     def trim(_tx: Tx, _enough: Callable[[], bool]) -> bool:
@@ -161,9 +161,9 @@ async def test_nothing_is_trimmed_while_the_write_ahead_log_is_long(
 
     async def written_back(_seconds: float) -> None:
         assert trimmed == 0
-        monkeypatch.setattr(retention, "LONGEST_LOG", limit + 1)
+        monkeypatch.setattr(retention, "MAX_WAL_BYTES", limit + 1)
 
     monkeypatch.setattr(retention.asyncio, "sleep", written_back)
-    await Pace(store).step(trim)
+    await Throttle(store).step(trim)
     assert trimmed == 1
     await store.close()

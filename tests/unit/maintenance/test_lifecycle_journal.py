@@ -13,28 +13,28 @@ from support.web import SECRET, snapshot
 
 from ductile import __version__
 from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused, RestartRequired
-from ductile.ingress.chronicle import Chronicle, quarantines, reloaded
+from ductile.maintenance.lifecycle_journal import LifecycleJournal, quarantine_notes, reload_note
 from ductile.model.snapshot import Snapshot, Unusable
 from ductile.store.meta import set_paused
 
 OLD = snapshot()
 
 
-def told(reload: FinishedReload) -> tuple[str, Any]:
-    note = reloaded(reload)
+def note_of(reload: FinishedReload) -> tuple[str, Any]:
+    note = reload_note(reload)
     return note.kind.value, note.data
 
 
 def test_a_reload_is_kept_with_what_changed() -> None:
     new = replace(OLD, generation=2)
-    assert told(FinishedReload(cause="api", old=OLD, new=new, changes=["plugins.echo"])) == (
+    assert note_of(FinishedReload(cause="api", old=OLD, new=new, changes=["plugins.echo"])) == (
         "config.reloaded",
         {"cause": "api", "generation": 2, "changed": True, "changes": ["plugins.echo"]},
     )
 
 
 def test_a_reload_that_changed_nothing_says_so() -> None:
-    assert told(FinishedReload(cause="signal", old=OLD, new=OLD)) == (
+    assert note_of(FinishedReload(cause="signal", old=OLD, new=OLD)) == (
         "config.reloaded",
         {"cause": "signal", "generation": 1, "changed": False, "changes": []},
     )
@@ -42,14 +42,14 @@ def test_a_reload_that_changed_nothing_says_so() -> None:
 
 def test_of_a_refused_reload_the_errors_are_counted_and_not_quoted() -> None:
     refusal = ReloadRefused(found="2 errors", errors=[{"message": "`hunter2` is bad"}, {"message": "no"}])
-    kind, data = told(FinishedReload(cause="api", old=OLD, new=OLD, refusal=refusal))
+    kind, data = note_of(FinishedReload(cause="api", old=OLD, new=OLD, refusal=refusal))
     assert (kind, data["errors"], data["cause"]) == ("config.refused", 2, "api")
     assert "2 errors" in data["message"]
     assert b"hunter2" not in orjson.dumps(data)
 
 
 def test_a_change_that_needs_a_restart_is_kept_as_refused() -> None:
-    kind, data = told(FinishedReload(cause="api", old=OLD, new=OLD, refusal=RestartRequired(keys=["api.listen"])))
+    kind, data = note_of(FinishedReload(cause="api", old=OLD, new=OLD, refusal=RestartRequired(keys=["api.listen"])))
     assert (kind, data["errors"]) == ("config.refused", 0)
     assert "api.listen" in data["message"]
 
@@ -73,12 +73,12 @@ def test_plugins_that_go_and_come_back_are_told_apart(
     before: dict[str, str] | None, now: dict[str, str], rows: list[tuple[str, dict[str, str]]]
 ) -> None:
     old: Snapshot | None = None if before is None else replace(OLD, unusable=unusable(**before))
-    notes = quarantines(old, replace(OLD, unusable=unusable(**now)))
+    notes = quarantine_notes(old, replace(OLD, unusable=unusable(**now)))
     assert [(note.kind.value, note.data) for note in notes] == rows
 
 
 def test_a_disabled_plugin_is_no_quarantined_one() -> None:
-    assert [note.data for note in quarantines(None, OLD)] == [
+    assert [note.data for note in quarantine_notes(None, OLD)] == [
         {"plugin": "broken", "reason": "no entrypoint, [REDACTED]"}
     ]
 
@@ -92,7 +92,7 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
 
 async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tmp_path: Path) -> None:
     live = LiveConfig(OLD, tmp_path, {}, lambda: 1)
-    chronicle = Chronicle(store, live)
+    chronicle = LifecycleJournal(store, live)
     await chronicle.start()
     with pytest.raises(ReloadRefused):  # there is no configuration at this place
         await live.reload("api")
@@ -104,11 +104,11 @@ async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tm
 
 
 async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: FaultyStore, tmp_path: Path) -> None:
-    chronicle = Chronicle(store, LiveConfig(OLD, tmp_path, {}, lambda: 1))
+    chronicle = LifecycleJournal(store, LiveConfig(OLD, tmp_path, {}, lambda: 1))
     store.failing = {"journal_all"}
     with capture_logs() as logs:
         await chronicle.start()
-        await chronicle.told(FinishedReload(cause="api", old=OLD, new=OLD))
+        await chronicle.journal_reload(FinishedReload(cause="api", old=OLD, new=OLD))
         await chronicle.stop()
     assert [line["kinds"] for line in logs if line["event"] == "not journalled"] == [
         ["gateway.started", "plugin.quarantined"],

@@ -1,4 +1,4 @@
-"""Brings the metrics what no request and no attempt does: commits, reloads, and how late the event loop is."""
+"""Measures commits, reloads, and the lag of the event loop."""
 
 import asyncio
 
@@ -8,12 +8,12 @@ from ductile.model.snapshot import Snapshot
 from ductile.observe.metrics import Metrics
 from ductile.store.sqlite.store import Store
 
-EVERY = 1.0
-"""Seconds between two looks at the event loop."""
+LAG_SAMPLE_INTERVAL_SECONDS = 1.0
+"""Seconds between two measurements of the event loop's lag."""
 
 
-class Sampler:
-    """Listens to store and reloads, and asks the event loop for a wake-up every second to see when it comes."""
+class MetricsSampler:
+    """Counts commits and reloads, and measures every second how late the event loop wakes a sleeping task."""
 
     def __init__(self, metrics: Metrics, store: Store, live: LiveConfig, clock: Clock) -> None:
         self._metrics = metrics
@@ -21,30 +21,30 @@ class Sampler:
         self._live = live
         self._clock = clock
         self.task: asyncio.Task[None] | None = None
-        """The sampling itself, once started; it ends with `stop`, or by a failure that the app must see."""
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
-        """Begin to listen and to sample."""
+        """Start to count and to measure."""
         self._store.on_batch(self._metrics.committed)
-        self._live.on_finish(self._reloaded)
+        self._live.on_finish(self._count_reload)
         self.task = asyncio.create_task(self._run(), name="sampler")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
-        """Follow a reload: nothing of it is configured."""
+        """Ignore a reload: sampling is not configured."""
 
     async def stop(self) -> None:
-        """Sample no more."""
+        """Stop measuring."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
 
-    async def _reloaded(self, reload: FinishedReload) -> None:
+    async def _count_reload(self, reload: FinishedReload) -> None:
         result = "refused" if reload.refusal else "changed" if reload.changed else "unchanged"
         self._metrics.reloaded(result, self._clock() / 1000)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + EVERY
-            await asyncio.sleep(EVERY)
+            due = loop.time() + LAG_SAMPLE_INTERVAL_SECONDS
+            await asyncio.sleep(LAG_SAMPLE_INTERVAL_SECONDS)
             self._metrics.lagged(max(0.0, loop.time() - due))

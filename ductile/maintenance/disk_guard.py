@@ -1,4 +1,4 @@
-"""Watches over the room of the state: where it runs out, new work is refused before what runs cannot end."""
+"""Watches the free space of the state: new work is refused before running attempts could not be settled."""
 
 import asyncio
 import contextlib
@@ -16,44 +16,46 @@ from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
-EVERY = 1.0
-"""Seconds between two looks, while something is written."""
+CHECK_INTERVAL_SECONDS = 1.0
+"""Seconds between two checks while the store is written."""
 
-AGAIN = 5.0
-"""Seconds between two looks while there is no room: others may make some."""
+FULL_CHECK_INTERVAL_SECONDS = 5.0
+"""Seconds between two checks while the disk is full: other programs may free space."""
 
-NOTICE = "storage"
+NOTICE_KEY = "storage"
 
 
-class Space:
-    """Looks after something was written, and while there is no room; retention and reading go on in any case."""
+class DiskGuard:
+    """Checks after writes, and while the disk is full; retention and reads go on in any case."""
 
-    def __init__(self, store: Store, current: Callable[[], Snapshot], notices: MutableMapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, current_snapshot: Callable[[], Snapshot], notices: MutableMapping[str, str]
+    ) -> None:
         self._store = store
-        self._current = current
+        self._current_snapshot = current_snapshot
         self._notices = notices
         self._changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        """The watching itself, once started; it ends with `stop`, or by a failure that the app must see."""
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
 
     async def start(self) -> None:
-        """Look once, so that nothing is taken first, and begin to watch."""
-        await self.look()
+        """Check once, before any work is accepted, and start to watch."""
+        await self.check()
         self._store.on_batch(lambda _operations, _seconds: self._changed.set())
         self.task = asyncio.create_task(self._run(), name="space")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
-        """Follow a reload: the limit may be another."""
+        """Follow a reload: the limit may have changed."""
         self._changed.set()
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
 
-    async def look(self) -> None:
-        """Measure, and let new work in or keep it out."""
+    async def check(self) -> None:
+        """Measure the free space, and accept or refuse new work."""
         try:
             room = await self._store.disk_space()
             if await self._store.keep_reserve(room):
@@ -62,16 +64,16 @@ class Space:
             log.error("the room of the state cannot be measured", reason=str(error))
             return
         before = self._store.capacity_error
-        shortage = room.shortage(self._current().state_max_size, before=before is not None)
+        shortage = room.shortage(self._current_snapshot().state_max_size, before=before is not None)
         self._store.capacity_error = shortage
         if shortage is None:
-            self._notices.pop(NOTICE, None)
+            self._notices.pop(NOTICE_KEY, None)
         else:
-            self._notices[NOTICE] = f"no new work is taken: {shortage}"
+            self._notices[NOTICE_KEY] = f"no new work is taken: {shortage}"
         if (shortage is None) != (before is None):
-            await self._tell(shortage, room.used, room.free)
+            await self._report(shortage, room.used, room.free)
 
-    async def _tell(self, shortage: str | None, used: int, free: int) -> None:
+    async def _report(self, shortage: str | None, used: int, free: int) -> None:
         kind = Kind.STORAGE_FREED if shortage is None else Kind.STORAGE_FULL
         log.warning(kind.value, reason=shortage, used=used, free=free)
         try:
@@ -83,10 +85,10 @@ class Space:
         while True:
             if self._store.capacity_error is None:
                 await self._changed.wait()
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), AGAIN)
-                await asyncio.sleep(EVERY)
+                    await asyncio.wait_for(self._changed.wait(), FULL_CHECK_INTERVAL_SECONDS)
+                await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             self._changed.clear()
-            await self.look()
+            await self.check()

@@ -1,0 +1,165 @@
+"""Retention: deletes rows older than the configuration keeps, in bounded batches with pauses for other work."""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from ductile.model.clock import Clock, Millis
+from ductile.model.snapshot import Snapshot
+from ductile.store.errors import StoreUnavailable
+from ductile.store.outage_log import OutageLog
+from ductile.store.retention import (
+    free_search_pages,
+    shrink_file,
+    trim_attempts,
+    trim_counts,
+    trim_jobs,
+    trim_journal,
+    trim_keys,
+)
+from ductile.store.sqlite.store import Store
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+RETENTION_INTERVAL_SECONDS = 600.0
+"""Seconds between two rounds."""
+
+RETRY_INTERVAL_SECONDS = 5.0
+"""Seconds until a failed round is tried again: on a full disk, trimming frees space."""
+
+BATCH_SECONDS = 0.010
+"""Seconds of a trimming transaction while no operation waits for the writer, without its last slice."""
+
+CONTENDED_BATCH_SECONDS = 0.003
+"""Seconds of a trimming transaction while operations wait for the writer, without its last slice."""
+
+MAX_WAL_BYTES = 32 * 1024 * 1024
+"""Bytes of the write-ahead log above which trimming waits: the whole log is written back at once later."""
+
+WAL_CHECK_INTERVAL_SECONDS = 1.0
+"""Seconds until a write-ahead log that was too long is measured again."""
+
+CONTENTION_MEMORY_SECONDS = 0.5
+"""Seconds after an operation has waited for the writer during which others are expected to wait."""
+
+PAUSE_FACTOR = 2
+"""Beside other writers, a batch and its pause last this many times the batch's own duration."""
+
+
+class Retention:
+    """Trims the store once at start, then every ten minutes, and when less is to be kept."""
+
+    def __init__(self, store: Store, current_snapshot: Callable[[], Snapshot], clock: Clock) -> None:
+        self._store = store
+        self._current_snapshot = current_snapshot
+        self._clock = clock
+        self._throttle = Throttle(store)
+        self._outage_log = OutageLog("retention waits for the store")
+        self._changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        """The running task; it ends with `stop`, or by a failure that the app must see."""
+
+    async def start(self) -> None:
+        """Start to trim."""
+        self.task = asyncio.create_task(self._run(), name="retention")
+
+    def apply(self, old: Snapshot, new: Snapshot) -> None:
+        """Follow a reload: a round begins where a retention period has changed."""
+        if _retention_periods(old) != _retention_periods(new):
+            self._changed.set()
+
+    async def stop(self) -> None:
+        """Stop trimming."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            pause = RETENTION_INTERVAL_SECONDS
+            try:
+                await self.trim_all()
+            except StoreUnavailable as unavailable:
+                self._outage_log.failed(unavailable)
+                pause = RETRY_INTERVAL_SECONDS
+            else:
+                self._outage_log.recovered()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause)
+
+    async def trim_all(self) -> None:
+        """Trim all rows that are too old now."""
+        deleted = 0
+        while more := await self._trim_batches():
+            deleted += more
+        await self._store.write(trim_counts)
+        for operation in (free_search_pages, shrink_file):
+            while await self._throttle.step(operation):
+                pass
+        if deleted:
+            log.info("trimmed", rows=deleted)
+
+    async def _trim_batches(self) -> int:
+        """Trim one batch of each kind of row; returns the number of deleted rows."""
+        service, now = self._current_snapshot().service, self._clock()
+        jobs, attempts = now - service.job_queue_retention, now - service.job_log_retention
+        deleted = 0
+        for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
+            deleted += await self._throttle.step(trim, before)
+        return deleted
+
+
+def _retention_periods(snapshot: Snapshot) -> tuple[Millis, Millis]:
+    return snapshot.service.job_queue_retention, snapshot.service.job_log_retention
+
+
+class Throttle:
+    """Runs batches: long ones while nobody else writes, short ones with pauses while others write."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._contended_at = -math.inf
+
+    async def step(self, operation: Callable[..., T], *args: Millis) -> T:
+        """Run one batch that stops in time; beside other writers, pause as long as the batch took."""
+        while await self._store.log_size() > MAX_WAL_BYTES:  # noqa: ASYNC110 - a file reports no change
+            await asyncio.sleep(WAL_CHECK_INTERVAL_SECONDS)
+        began = time.monotonic()
+        result = await self._store.write(operation, *args, time_budget(self._contended, self._max_seconds))
+        if self._contended_at > began - CONTENTION_MEMORY_SECONDS:
+            await asyncio.sleep((PAUSE_FACTOR - 1) * (time.monotonic() - began))
+        return result
+
+    def _contended(self) -> bool:
+        """Whether an operation waits for the writer, or has waited recently; called on the writing thread."""
+        now = time.monotonic()
+        if self._store.has_waiters():
+            self._contended_at = now
+        return self._contended_at > now - CONTENTION_MEMORY_SECONDS
+
+    def _max_seconds(self) -> float:
+        """The most seconds of a transaction; 0 on a full disk, where only one slice fits into the free space."""
+        return math.inf if self._store.capacity_error is None else 0.0
+
+
+def time_budget(
+    contended: Callable[[], bool] = lambda: False, max_seconds: Callable[[], float] = lambda: math.inf
+) -> Callable[[], bool]:
+    """A function that says whether a batch has used up its time, which begins with the first call."""
+    began_at = math.inf
+
+    def used_up() -> bool:
+        nonlocal began_at
+        now = time.monotonic()
+        began_at = min(began_at, now)
+        return now - began_at >= min(CONTENDED_BATCH_SECONDS if contended() else BATCH_SECONDS, max_seconds())
+
+    return used_up
