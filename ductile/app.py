@@ -35,9 +35,9 @@ from ductile.model.ids import new_id
 from ductile.model.large_values import LargeValueThreads
 from ductile.model.snapshot import Snapshot
 from ductile.observe import log as logging
-from ductile.observe.journal import Feed
+from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
-from ductile.observe.said import LiveLogs
+from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.control_group import enter_group
 from ductile.plugin.runner.child_processes import ChildProcesses
@@ -113,7 +113,7 @@ class App:
         live = LiveConfig(
             self._first, self._location, self._environ, system_clock, self._installation, surfaces=parts.SURFACES
         )
-        replacements = HelperReplacements(live.notices, self._metrics.helper_replaced, system_clock)
+        replacements = HelperReplacements(live.notices, self._metrics.count_helper_replacement, system_clock)
         children = ChildProcesses(replaced=replacements.add)
         store = await Store.open(
             self._first.state_path,
@@ -129,7 +129,7 @@ class App:
                 system_clock,
                 instance=self._instance,
                 environ=self._environ,
-                on_settled=self._metrics.settled,
+                on_settled=self._metrics.count_attempt,
                 large_values=self._large_values,
             )
             dispatcher = Dispatcher(store, lambda: live.snapshot, parts.GATES, attempts, system_clock)
@@ -140,7 +140,7 @@ class App:
             watchdog = ResumeWatchdog(children)
             watchdog.start()
             try:
-                await self._serve(live, store, dispatcher, control, attempts.live)
+                await self._serve(live, store, dispatcher, control, attempts.running_logs)
             finally:
                 watchdog.stop()
         finally:
@@ -151,12 +151,12 @@ class App:
                 forget_running(self._first.state_path)
 
     async def _serve(
-        self, live: LiveConfig, store: Store, dispatcher: Dispatcher, control: Control, said: LiveLogs
+        self, live: LiveConfig, store: Store, dispatcher: Dispatcher, control: Control, running_logs: RunningLogs
     ) -> None:
         waiters = Waiters()
-        store.on_commit(waiters.heard)
-        store.include_view_for(waiters.awaits)
-        gateway = self._gateway(live, store, control, waiters, said)
+        store.on_commit(waiters.wake)
+        store.include_view_for(waiters.wants_view)
+        gateway = self._gateway(live, store, control, waiters, running_logs)
         sources = [make(gateway) for make in (*parts.SOURCES, *parts.MAINTENANCE)]
         server = HttpServer(gateway, parts.MIDDLEWARE)
         for apply in (
@@ -182,7 +182,7 @@ class App:
         for source in sources:
             await source.stop()
         await dispatcher.drain(service.drain_timeout / 1000, control.force_stop)
-        waiters.release()
+        waiters.release_all()
         await server.close(LAST_REQUESTS)
         log.info("stopped")
         if failed is not None:
@@ -203,16 +203,18 @@ class App:
         except OSError as error:
             log.warning("where the gateway listens cannot be recorded beside its state", reason=error.strerror)
 
-    def _gateway(self, live: LiveConfig, store: Store, control: Control, waiters: Waiters, said: LiveLogs) -> Gateway:
+    def _gateway(
+        self, live: LiveConfig, store: Store, control: Control, waiters: Waiters, running_logs: RunningLogs
+    ) -> Gateway:
         return Gateway(
             store=store,
             live=live,
             lock=self._lock,
             control=control,
             waiters=waiters,
-            said=said,
+            running_logs=running_logs,
             metrics=self._metrics,
-            feed=Feed(store, lambda: live.snapshot.redactor),
+            feed=EventFeed(store, lambda: live.snapshot.redactor),
             clock=system_clock,
             started_at=system_clock(),
             version=__version__,
@@ -224,7 +226,7 @@ class App:
 def configure_log(snapshot: Snapshot) -> None:
     """Log as the configuration says, without its secrets."""
     service = snapshot.service
-    logging.configure(service.log_level, service.log_format, service.name, snapshot.redactor)
+    logging.configure_log(service.log_level, service.log_format, service.name, snapshot.redactor)
 
 
 def announce(snapshot: Snapshot) -> None:

@@ -45,7 +45,7 @@ from ductile.maintenance.search_indexer import SearchIndexer
 from ductile.maintenance.store_guard import StoreGuard
 from ductile.maintenance.systemd import SystemdReporter
 from ductile.model.route import Surface, fixed_surface
-from ductile.observe.notify import Notifier
+from ductile.observe.sd_notify import Notifier
 from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.runner.fork import Fork

@@ -27,7 +27,7 @@ from ductile.model.job import Claimed, Job, Outcome
 from ductile.model.large_values import LARGE_BYTES, LargeValueThreads
 from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
-from ductile.observe.said import LiveLogs, Said
+from ductile.observe.running_logs import RunningAttempt, RunningLogs
 from ductile.plugin.environment import Environment, environment
 from ductile.plugin.protocol import read_log
 from ductile.plugin.runner.call import Call, Runner, Running, Stop
@@ -115,7 +115,7 @@ class AttemptRunner:
         self._large_values = large_values or LargeValueThreads()
         self._plain_text_generation: dict[str, int] = {}
         """Plugin → the generation of its last warning about plain text."""
-        self.live = LiveLogs()
+        self.running_logs = RunningLogs()
         """Logs and progress of the running attempts."""
 
     def apply(self) -> None:
@@ -150,7 +150,7 @@ class AttemptRunner:
             jitter=random_jitter(),
         )
         await self._settle(ending, handle)
-        self.live.ended(job.id)
+        self.running_logs.remove(job.id)
 
     async def _outcome(
         self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle
@@ -180,9 +180,11 @@ class AttemptRunner:
         if handle.stop_reason is not None:
             kind = Outcome.LOST if handle.stop_reason is Stop.LOST else Outcome.CANCELLED
             return AttemptOutcome(kind=kind, error=f"{kind} before it started")
-        said = Said(job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock())
-        call = self._build_call(said, snapshot, plugin, request, handle.claimed_at)
-        self.live.began(said)
+        running = RunningAttempt(
+            job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock()
+        )
+        call = self._build_call(running, snapshot, plugin, request, handle.claimed_at)
+        self.running_logs.add(running)
         handle.running = self._runners[plugin.runner].start(call)
         execution = await handle.running.wait()
         read, size = outcome_reader(plugin, claimed.job.command), output_size(execution)
@@ -198,9 +200,9 @@ class AttemptRunner:
         return replace(outcome, logs=(*warnings, *outcome.logs))
 
     def _build_call(
-        self, said: Said, snapshot: Snapshot, plugin: Plugin, request: PluginRequest, claimed_at: float
+        self, running: RunningAttempt, snapshot: Snapshot, plugin: Plugin, request: PluginRequest, claimed_at: float
     ) -> Call:
-        job = said.job
+        job = running.job
         return Call(
             job_id=job.id,
             attempt=job.attempt,
@@ -213,7 +215,7 @@ class AttemptRunner:
             kill_grace=snapshot.service.kill_grace,
             instance=self._instance,
             claimed=claimed_at,
-            heard=partial(_record_frame, said),
+            heard=partial(_record_frame, running),
             workers=plugin.workers,
             output=plugin.output,
             reads_frames=plugin.manifest.commands[job.command].program is None,
@@ -308,17 +310,17 @@ class AttemptRunner:
         say("attempt ended", **log_fields(job), outcome=value.outcome.value, seconds=seconds, error=value.error)
 
 
-def _record_frame(said: Said, frame: Mapping[str, Any]) -> None:
+def _record_frame(running: RunningAttempt, frame: Mapping[str, Any]) -> None:
     """Record a frame of a running attempt."""
     if "log" in frame:
-        said.logs.append(read_log(frame["log"]))
+        running.logs.append(read_log(frame["log"]))
         return
     try:
         encode(frame["progress"])
     except Unencodable as error:
-        said.logs.append({"level": "warning", "message": f"a progress report cannot be shown: {error}"})
+        running.logs.append({"level": "warning", "message": f"a progress report cannot be shown: {error}"})
     else:
-        said.progress = frame["progress"]
+        running.progress = frame["progress"]
 
 
 def _settle_error(ending: Ending, error: Exception) -> str:

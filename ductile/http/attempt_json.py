@@ -7,7 +7,7 @@ from ductile.http.job_json import Json
 from ductile.model.clock import rfc3339
 from ductile.model.job import State
 from ductile.model.view import AttemptView, LogPage, LogRow
-from ductile.observe.said import Said
+from ductile.observe.running_logs import RunningAttempt
 
 
 def attempt_page_json(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
@@ -56,7 +56,9 @@ def result_json(encoded: bytes, *, full: bool) -> Json:
     return document
 
 
-def job_attempts_json(job_id: str, attempts: list[AttemptView], said: Said | None, redactor: Redactor) -> Json:
+def job_attempts_json(
+    job_id: str, attempts: list[AttemptView], said: RunningAttempt | None, redactor: Redactor
+) -> Json:
     """`GET /job/{id}/logs`."""
     logs = [attempt_json(job_id, one) for one in attempts]
     if said is not None and said.job.attempt not in {one.attempt for one in attempts}:
@@ -65,7 +67,7 @@ def job_attempts_json(job_id: str, attempts: list[AttemptView], said: Said | Non
     return shown
 
 
-def running_attempt_json(said: Said) -> Json:
+def running_attempt_json(said: RunningAttempt) -> Json:
     """The running attempt, with what it has said so far."""
     job = said.job
     return {

@@ -8,9 +8,9 @@ from ductile.config.reload import LiveConfig
 from ductile.http.document_cache import DocumentCache
 from ductile.model.clock import Clock, Millis
 from ductile.model.large_values import LargeValueThreads
-from ductile.observe.journal import Feed
+from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
-from ductile.observe.said import LiveLogs
+from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
 from ductile.store.sqlite.store import Store
 
@@ -55,8 +55,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     lock: StateLock
     control: GatewayControl
     waiters: Waiters
-    said: LiveLogs
-    feed: Feed
+    running_logs: RunningLogs
+    feed: EventFeed
     metrics: Metrics
     clock: Clock
     started_at: Millis

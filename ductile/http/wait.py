@@ -65,10 +65,10 @@ def query_flag(request: Request, name: str) -> bool:
     raise BadRequest(reason=f"{name} must be true or false, not {text!r}")
 
 
-def take_seat(request: Request) -> AbstractContextManager[None]:
+def admit_waiter(request: Request) -> AbstractContextManager[None]:
     """A place for this caller to wait in. Entering it raises TooManyWaiters or TooManyWaits."""
     api = request.snapshot.api
-    return request.gateway.waiters.seat(api.max_concurrent_sync, request.caller, api.max_waits_per_principal)
+    return request.gateway.waiters.admit(api.max_concurrent_sync, request.caller, api.max_waits_per_principal)
 
 
 async def submit_and_wait(
@@ -83,13 +83,13 @@ async def submit_and_wait(
     Raises TooManyWaiters before anything is submitted, or what `submit` raises.
     """
     waiters = request.gateway.waiters
-    with take_seat(request):
+    with admit_waiter(request):
         job_id = new_id()
-        with waiters.expect(job_id, shown=shown) as ended:
+        with waiters.expect(job_id, with_view=shown) as ended:
             accepted = await submit(job_id)
             if accepted.job_id == job_id:
                 return accepted, await wait_until_ended(request, ended, timeout)
-        with waiters.expect(accepted.job_id, shown=shown) as ended:  # an earlier job stands for this one
+        with waiters.expect(accepted.job_id, with_view=shown) as ended:  # an earlier job stands for this one
             view = await request.gateway.store.job(accepted.job_id)
             if view is None or view.state in ENDED:
                 return accepted, None if view is None else JobEnded(view.id, view.state, view)
@@ -99,7 +99,7 @@ async def submit_and_wait(
 async def wait_for_end(request: Request, job_id: str, timeout: Millis) -> None:  # noqa: ASYNC109 - as above
     """Wait for the end of a job that stands already, for so long at most. Raises TooManyWaiters."""
     waiters = request.gateway.waiters
-    with take_seat(request), waiters.expect(job_id) as ended:
+    with admit_waiter(request), waiters.expect(job_id) as ended:
         view = await request.gateway.store.job(job_id)  # it may have ended before it was expected
         if view is not None and view.state not in ENDED:
             await wait_until_ended(request, ended, timeout)

@@ -25,7 +25,7 @@ class MetricsSampler:
 
     async def start(self) -> None:
         """Start to count and to measure."""
-        self._store.on_batch(self._metrics.committed)
+        self._store.on_batch(self._metrics.count_commit)
         self._live.on_finish(self._count_reload)
         self.task = asyncio.create_task(self._run(), name="sampler")
 
@@ -40,11 +40,11 @@ class MetricsSampler:
 
     async def _count_reload(self, reload: FinishedReload) -> None:
         result = "refused" if reload.refusal else "changed" if reload.changed else "unchanged"
-        self._metrics.reloaded(result, self._clock() / 1000)
+        self._metrics.count_reload(result, self._clock() / 1000)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + LAG_SAMPLE_INTERVAL_SECONDS
             await asyncio.sleep(LAG_SAMPLE_INTERVAL_SECONDS)
-            self._metrics.lagged(max(0.0, loop.time() - due))
+            self._metrics.record_lag(max(0.0, loop.time() - due))

@@ -7,7 +7,7 @@ import structlog
 
 from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.snapshot import Snapshot
-from ductile.observe.notify import Notifier
+from ductile.observe.sd_notify import Notifier
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.sqlite.store import Store
 from ductile.store.sqlite.transaction import Tx
@@ -32,27 +32,27 @@ class SystemdReporter:
         """Report that the gateway is ready, and start to send signs of life."""
         self._live.on_begin(self._report_reload_begun)
         self._live.on_finish(self._report_reload)
-        self._notifier.tell(READY=1, STATUS=status_line(self._live.snapshot))
-        if self._notifier.watchdog is not None:
-            self.task = asyncio.create_task(self._feed_watchdog(self._notifier.watchdog / 2), name="watchdog")
+        self._notifier.send(READY=1, STATUS=status_line(self._live.snapshot))
+        if self._notifier.watchdog_seconds is not None:
+            self.task = asyncio.create_task(self._feed_watchdog(self._notifier.watchdog_seconds / 2), name="watchdog")
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
         """Ignore a swap: the end of the reload is reported."""
 
     async def stop(self) -> None:
         """Report the stop, after which the service manager wants no more signs of life."""
-        self._notifier.tell(STOPPING=1, STATUS="Stopping: waiting for what runs")
+        self._notifier.send(STOPPING=1, STATUS="Stopping: waiting for what runs")
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait({self.task})
 
     def _report_reload_begun(self) -> None:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._notifier.tell(RELOADING=1, MONOTONIC_USEC=now, STATUS="Reading the configuration")
+        self._notifier.send(RELOADING=1, MONOTONIC_USEC=now, STATUS="Reading the configuration")
 
     async def _report_reload(self, reload: FinishedReload) -> None:
         refused = "The last reload was refused. " if reload.refusal else ""
-        self._notifier.tell(READY=1, STATUS=refused + status_line(reload.new))
+        self._notifier.send(READY=1, STATUS=refused + status_line(reload.new))
 
     async def _feed_watchdog(self, interval: float) -> None:
         while True:
@@ -63,7 +63,7 @@ class SystemdReporter:
             except StoreUnavailable as unavailable:
                 log.error("no sign of life", reason=unavailable.message)
             else:
-                self._notifier.tell(WATCHDOG=1)
+                self._notifier.send(WATCHDOG=1)
             await asyncio.sleep(interval)
 
 

@@ -1,4 +1,4 @@
-"""Errors of watching what happens."""
+"""Errors of waiting for jobs and of following events."""
 
 from ductile.errors import DuctileError, Unavailable
 

@@ -1,6 +1,6 @@
-"""What is counted and measured, as Prometheus reads it.
+"""Metrics in Prometheus' text formats.
 
-Imported when somebody first asks for it: Prometheus' library takes a fiftieth of a start to import.
+Imported with the first scrape: Prometheus' library takes a fiftieth of a start to import.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,55 +13,55 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from prometheus_client.openmetrics.exposition import generate_latest as _openmetrics
 from prometheus_client.registry import Collector
 
-from ductile.observe.measures import Counter, Histogram, Labels, Metric
+from ductile.observe.instruments import Counter, Histogram, Labels, Metric
 
-_PROCESS = ProcessCollector(registry=None)
-
-
-def family(measure: Counter | Histogram) -> Family:
-    """As it is scraped."""
-    return _counter(measure) if isinstance(measure, Counter) else _histogram(measure)
+_PROCESS_COLLECTOR = ProcessCollector(registry=None)
 
 
-def _counter(measure: Counter) -> Family:
-    found = CounterMetricFamily(measure.metric.name, measure.metric.help, labels=measure.metric.labels)
-    for labels, value in measure.series.items():
-        found.add_metric(labels, value)
-    return found
+def instrument_family(instrument: Counter | Histogram) -> Family:
+    """A counter or histogram as Prometheus' library represents it."""
+    return _counter_family(instrument) if isinstance(instrument, Counter) else _histogram_family(instrument)
 
 
-def _histogram(measure: Histogram) -> Family:
-    found = HistogramMetricFamily(measure.metric.name, measure.metric.help, labels=measure.metric.labels)
-    names = [*map(str, measure.metric.buckets), "+Inf"]
-    for labels, spread in measure.series.items():
+def _counter_family(counter: Counter) -> Family:
+    family = CounterMetricFamily(counter.metric.name, counter.metric.help, labels=counter.metric.labels)
+    for labels, value in counter.series.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram_family(histogram: Histogram) -> Family:
+    family = HistogramMetricFamily(histogram.metric.name, histogram.metric.help, labels=histogram.metric.labels)
+    names = [*map(str, histogram.metric.buckets), "+Inf"]
+    for labels, series in histogram.series.items():
         below, buckets = 0, []
-        for name, n in zip(names, spread.counts, strict=True):
+        for name, n in zip(names, series.counts, strict=True):
             below += n
-            buckets.append((name, float(below)))  # each with all below it
-        found.add_metric(labels, buckets, spread.total)
-    return found
+            buckets.append((name, float(below)))  # buckets are cumulative
+        family.add_metric(labels, buckets, series.total)
+    return family
 
 
-def gauge(metric: Metric, values: Mapping[Labels, float]) -> Family:
-    """A value as it is now, for each of its labels."""
-    found = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+def gauge_family(metric: Metric, values: Mapping[Labels, float]) -> Family:
+    """A gauge with its current values."""
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, value in values.items():
-        found.add_metric(labels, value)
-    return found
+        family.add_metric(labels, value)
+    return family
 
 
-def info(metric: Metric, values: Mapping[str, str]) -> Family:
-    """Facts that do not change."""
+def info_family(metric: Metric, values: Mapping[str, str]) -> Family:
+    """An info metric, whose values do not change."""
     return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help, value=dict(values))
 
 
-def process() -> Iterable[Family]:
-    """What the operating system says of this process."""
-    return _PROCESS.collect()
+def process_families() -> Iterable[Family]:
+    """Metrics of this process from the operating system."""
+    return _PROCESS_COLLECTOR.collect()
 
 
-def written(families: Iterable[Family], *, openmetrics: bool) -> tuple[bytes, str]:
-    """The text of all, and its content type."""
+def format_metrics(families: Iterable[Family], *, openmetrics: bool) -> tuple[bytes, str]:
+    """The text of all metrics, and its content type."""
     scrape = Scrape(families)
     if openmetrics:
         return _openmetrics(scrape), CONTENT_TYPE_OPENMETRICS  # type: ignore[no-untyped-call]  # theirs
@@ -69,11 +69,11 @@ def written(families: Iterable[Family], *, openmetrics: bool) -> tuple[bytes, st
 
 
 class Scrape(Collector):
-    """One look at everything. There is no registry that outlives it."""
+    """One scrape of all metrics; no registry outlives it."""
 
-    def __init__(self, found: Iterable[Family]) -> None:
-        self._found = list(found)
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = list(families)
 
     def collect(self) -> Iterable[Family]:
-        """Every metric."""
-        return self._found
+        """All metrics of the scrape."""
+        return self._families

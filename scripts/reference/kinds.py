@@ -3,7 +3,7 @@
 from markdown import code, table
 
 from ductile.model.journal import Kind
-from ductile.observe.metrics import METRICS
+from ductile.observe.metrics import ALL_METRICS
 
 
 def journal() -> str:
@@ -14,6 +14,7 @@ def journal() -> str:
 def metrics() -> str:
     """Every metric."""
     rows = [
-        (code(one.name), one.type.value, ", ".join(code(label) for label in one.labels), one.help) for one in METRICS
+        (code(one.name), one.type.value, ", ".join(code(label) for label in one.labels), one.help)
+        for one in ALL_METRICS
     ]
     return table(("metric", "type", "labels", "meaning"), rows)

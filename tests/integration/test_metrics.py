@@ -6,8 +6,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from support.gateway import Gateway
 
-from ductile.observe.measures import Type
-from ductile.observe.metrics import METRICS
+from ductile.observe.instruments import MetricType
+from ductile.observe.metrics import ALL_METRICS
 
 SHELL = """#!/bin/sh
 cat >/dev/null
@@ -61,13 +61,13 @@ def test_all_that_happens_is_counted_and_both_formats_are_sound(gateway: Gateway
     assert found["process_resident_memory_bytes",] > 1_000_000
     gateway.until(lambda: scrape(gateway)["ductile_event_loop_lag_seconds_count",] > 0)
     counted = scrape(gateway)
-    for metric in METRICS:
-        suffix = "_count" if metric.type is Type.HISTOGRAM else ""
+    for metric in ALL_METRICS:
+        suffix = "_count" if metric.type is MetricType.HISTOGRAM else ""
         assert any(name[0] == f"{metric.name}{suffix}" for name in counted), metric.name
     strict = gateway.call("GET", "/metrics", token=None, headers={"Accept": "application/openmetrics-text"})
     assert strict.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     families = {family.name: family for family in read_openmetrics(strict.raw.decode())}
-    assert {metric.name.removesuffix("_total").removesuffix("_info") for metric in METRICS} <= set(families)
+    assert {metric.name.removesuffix("_total").removesuffix("_info") for metric in ALL_METRICS} <= set(families)
 
 
 def test_metrics_need_a_token_where_the_configuration_says_so_and_a_reload_changes_that(gateway: Gateway) -> None:

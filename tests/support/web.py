@@ -29,9 +29,9 @@ from ductile.model.order import Settlement
 from ductile.model.principal import Principal
 from ductile.model.route import rows_of
 from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
-from ductile.observe.journal import Feed
+from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
-from ductile.observe.said import LiveLogs
+from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
 from ductile.store.claim import claim
@@ -232,10 +232,10 @@ class Web:
     def __init__(self, store: Store, live: Live, clock: Clock, feed: Mapping[str, Any]) -> None:
         self.store, self.live, self.clock = store, live, clock
         self.control, self.waiters = Control(), Waiters()
-        self.feed = Feed(store, lambda: live.snapshot.redactor, **feed)
+        self.feed = EventFeed(store, lambda: live.snapshot.redactor, **feed)
         self.changed = asyncio.Event()
-        store.on_commit(self.waiters.heard)
-        store.include_view_for(self.waiters.awaits)
+        store.on_commit(self.waiters.wake)
+        store.include_view_for(self.waiters.wants_view)
         store.on_commit(lambda _: self.changed.set())
         self.gateway = Gateway(
             store=store,
@@ -243,7 +243,7 @@ class Web:
             lock=StateLock(Path("state.db")),
             control=self.control,
             waiters=self.waiters,
-            said=LiveLogs(),
+            running_logs=RunningLogs(),
             feed=self.feed,
             metrics=Metrics("0.9"),
             clock=clock,
@@ -342,7 +342,7 @@ async def serving(folder: Path, *, feed: Mapping[str, Any] | None = None, **chan
         await web.feed.start()
         yield web
     finally:
-        web.waiters.release()
+        web.waiters.release_all()
         await web.feed.stop()
         await web.session.close()
         await web.server.close(5)

@@ -7,7 +7,7 @@ import orjson
 
 from ductile.http.middleware.authenticate import principal_of_token
 from ductile.http.request import Request
-from ductile.observe.journal import Follower, Gap, Item
+from ductile.observe.event_feed import FeedItem, Follower, Gap
 
 LAGGED_TYPE = "lagged"
 """The type of the event that says what was missed."""
@@ -26,7 +26,7 @@ class EventStream:
     It ends with the feed, and where the caller loses its right to it: its token expires, or a reload takes it away.
     """
 
-    def __init__(self, follower: Follower, wanted: Callable[[Item], bool], allowed: Callable[[], bool]) -> None:
+    def __init__(self, follower: Follower, wanted: Callable[[FeedItem], bool], allowed: Callable[[], bool]) -> None:
         self._follower = follower
         self._wanted = wanted
         self._allowed = allowed
@@ -38,7 +38,7 @@ class EventStream:
 
     async def __anext__(self) -> bytes:
         if self._told < 0:  # an id without data starts no event, and lets a client that is cut off now miss nothing
-            self._told = self._follower.at
+            self._told = self._follower.position
             return b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._told)
         while True:
             found = await anext(self._follower)
@@ -46,7 +46,7 @@ class EventStream:
                 raise StopAsyncIteration
             part = self._frames(found)
             if part:
-                self._told = self._follower.at
+                self._told = self._follower.position
                 return part
             if not found:
                 return self._sign_of_life()
@@ -55,9 +55,9 @@ class EventStream:
         """Follow no more."""
         await self._follower.aclose()
 
-    def _frames(self, found: Sequence[Item | Gap]) -> bytes:
+    def _frames(self, found: Sequence[FeedItem | Gap]) -> bytes:
         return b"".join(
-            lagged_frame(one, self._follower.at)
+            lagged_frame(one, self._follower.position)
             if isinstance(one, Gap)
             else b"id: %d\nevent: %s\ndata: %s\n\n" % (one.seq, one.kind.encode(), one.document)
             for one in found
@@ -66,9 +66,9 @@ class EventStream:
 
     def _sign_of_life(self) -> bytes:
         """A comment; with the place where what came since was not wanted, so that it is not looked through again."""
-        if self._told == self._follower.at:
+        if self._told == self._follower.position:
             return b": heartbeat\n\n"
-        self._told = self._follower.at
+        self._told = self._follower.position
         return b": heartbeat\nid: %d\n\n" % self._told
 
 

@@ -16,7 +16,7 @@ from ductile.model.journal import Kind
 from ductile.model.principal import ALL
 from ductile.model.route import Parameter, Route
 from ductile.observe.errors import TooManyStreams
-from ductile.observe.journal import Item
+from ductile.observe.event_feed import FeedItem
 from ductile.store.post_event import StartedJob
 from ductile.submit import submit_event
 
@@ -34,7 +34,7 @@ async def follow_events(request: Request) -> Reply:
     if request.method == "HEAD":
         return Reply(headers=STREAM_HEADERS)
     feed, limit, caller = request.gateway.feed, request.snapshot.api.max_streams_per_principal, request.caller
-    if ALL not in caller.scopes and feed.following_as(caller.id) >= limit:
+    if ALL not in caller.scopes and feed.followers_of(caller.id) >= limit:
         raise TooManyStreams(limit=limit, principal=caller.id)
     follower = await feed.follow(after, caller.id)
     return Reply(parts=EventStream(follower, wants, permission_check(request, READ_SCOPE)), headers=STREAM_HEADERS)
@@ -100,7 +100,7 @@ def read_last_event_id(request: Request) -> int | None:
     return int(text)
 
 
-def read_type_filter(request: Request) -> Callable[[Item], bool]:
+def read_type_filter(request: Request) -> Callable[[FeedItem], bool]:
     """What `type` asks for: kinds, or types of posted events, exact or as `prefix.*`; everything where it is not given.
 
     Raises BadRequest for what is no type, and for what seems to mean a kind that there is not.
@@ -116,7 +116,7 @@ def read_type_filter(request: Request) -> Callable[[Item], bool]:
                 reason=f"type {name[:100]!r} names no event{hint}; the gateway's own are {', '.join(Kind)}"
             )
 
-    def wants(item: Item) -> bool:
+    def wants(item: FeedItem) -> bool:
         own = item.event_type
         return item.kind in kinds or (own is not None and any(matches_type(own, name) for name in posted))
 

@@ -106,7 +106,7 @@ async def get_job_logs(request: Request) -> Reply:
     """
     job_id = job_id_of(request)
     store = request.gateway.store
-    said = request.gateway.said.of(job_id)  # first: it may end meanwhile, and stands among the attempts then
+    said = request.gateway.running_logs.get(job_id)  # first: it may end meanwhile, and stands among the attempts then
     view, attempts = await store.job(job_id), await store.attempts(job_id)
     if view is None and not attempts:
         raise UnknownJob(job_id=job_id)

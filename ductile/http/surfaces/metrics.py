@@ -13,7 +13,7 @@ from ductile.model.clock import Millis
 from ductile.model.route import Route
 from ductile.model.snapshot import Snapshot
 from ductile.observe import metrics as m
-from ductile.observe.measures import Labels, Metric
+from ductile.observe.instruments import Labels, Metric
 
 METRICS_SCOPE = "jobs:ro"
 """What a scraper needs where `api.metrics_public` is false: metrics say less than the list of jobs."""
@@ -21,7 +21,7 @@ METRICS_SCOPE = "jobs:ro"
 
 async def get_metrics(request: Request) -> Reply:
     """All metrics, as text or as OpenMetrics."""
-    media = preferred_media(request.raw.headers.getall("Accept", []), (m.TEXT, m.OPENMETRICS))
+    media = preferred_media(request.raw.headers.getall("Accept", []), (m.TEXT_MEDIA, m.OPENMETRICS_MEDIA))
     exposition = request.gateway.metrics.expose(await readings(request), media)
     headers = {"Content-Type": exposition.content_type, "Cache-Control": "no-store", "Vary": "Accept"}
     return Reply(body=exposition.body, headers=headers)
@@ -31,26 +31,26 @@ async def readings(request: Request) -> dict[Metric, dict[Labels, float]]:
     """The gauges as they stand now. Those of the store are missing where it cannot be read, which one of them says."""
     gateway, snapshot = request.gateway, request.snapshot
     found: dict[Metric, dict[Labels, float]] = {
-        m.RUNNING: {(): gateway.control.running},
-        m.SLOTS: {(): snapshot.service.max_workers},
-        m.FOLLOWERS: {(): gateway.feed.following},
-        m.GENERATION: {(): snapshot.generation},
-        m.RELOAD_OK: {(): gateway.live.last_error is None},
-        m.RELOAD_AT: {(): gateway.metrics.reloaded_at},
-        m.PLUGINS: plugin_gauges(snapshot),
-        m.PAUSED: {(): gateway.control.paused},
-        m.FULL: {(): gateway.store.capacity_error is not None},
-        m.UNSAFE: {(): gateway.store.fault() is not None},
-        m.READABLE: {(): 1},
+        m.ATTEMPTS_RUNNING: {(): gateway.control.running},
+        m.MAX_WORKERS: {(): snapshot.service.max_workers},
+        m.EVENT_FOLLOWERS: {(): gateway.feed.follower_count},
+        m.CONFIG_GENERATION: {(): snapshot.generation},
+        m.LAST_RELOAD_SUCCESSFUL: {(): gateway.live.last_error is None},
+        m.LAST_RELOAD_TIMESTAMP: {(): gateway.metrics.last_reload_at},
+        m.PLUGINS_BY_STATE: plugin_gauges(snapshot),
+        m.GATEWAY_PAUSED: {(): gateway.control.paused},
+        m.STORAGE_FULL: {(): gateway.store.capacity_error is not None},
+        m.STORAGE_UNSAFE: {(): gateway.store.fault() is not None},
+        m.STORE_READABLE: {(): 1},
     }
     try:
         depth, oldest = await gateway.store.depth(), (await gateway.store.backlog()).oldest
     except Unavailable:
-        return {**found, m.READABLE: {(): 0}}
+        return {**found, m.STORE_READABLE: {(): 0}}
     return {
         **found,
-        m.JOBS: {(state.value,): n for state, n in depth.items()},
-        m.OLDEST: {(): seconds_since(oldest, gateway.clock())},
+        m.JOBS_BY_STATE: {(state.value,): n for state, n in depth.items()},
+        m.OLDEST_QUEUED_SECONDS: {(): seconds_since(oldest, gateway.clock())},
     }
 
 
@@ -73,7 +73,7 @@ METRICS_DESCRIPTION = f"""\
 The text format of Prometheus, or OpenMetrics where `Accept` prefers it. Public, unless `api.metrics_public` is false:
 then it needs the scope `{METRICS_SCOPE}`.
 
-{"".join(f"- `{one.name}` ({', '.join([one.type, *one.labels])}): {one.help}{chr(10)}" for one in m.METRICS)}\
+{"".join(f"- `{one.name}` ({', '.join([one.type, *one.labels])}): {one.help}{chr(10)}" for one in m.ALL_METRICS)}\
 - `process_*`: what the system says of the process.
 """
 

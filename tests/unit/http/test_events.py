@@ -174,7 +174,7 @@ async def test_the_lagged_event_passes_every_filter(web: Web) -> None:
 
 
 async def test_a_sign_of_life_tells_the_place_where_nothing_wanted_has_come(tmp_path: Path) -> None:
-    quick = {"heartbeat": 0.01, "pace": 0}
+    quick = {"heartbeat_seconds": 0.01, "read_interval": 0}
     async with serving(tmp_path, feed=quick) as web, stream(web, "?type=config.*") as events:
         assert await events.frame() == {"retry": "2000", "id": "0"}
         assert await events.frame() == {":": "heartbeat"}
@@ -198,16 +198,16 @@ async def test_it_needs_the_scope(web: Web, token: str, status: int) -> None:
 async def test_head_answers_at_once_and_takes_no_place(web: Web) -> None:
     answer = await web.call("HEAD", "/events", token="listener-token")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
-    assert web.feed.following == 0
+    assert web.feed.follower_count == 0
 
 
 async def test_there_is_room_for_so_many_and_a_place_is_free_once_one_has_left(tmp_path: Path) -> None:
-    async with serving(tmp_path, feed={"followers": 1}) as web:
+    async with serving(tmp_path, feed={"max_followers": 1}) as web:
         async with stream(web):
             refused = await web.get("/events", token="listener-token")
             assert (refused.status, refused.json["error"]) == (503, "too_many_followers")
             assert refused.headers["Retry-After"] == "10"
-        while web.feed.following:  # noqa: ASYNC110 - the server is about to see that the client has left
+        while web.feed.follower_count:  # noqa: ASYNC110 - the server is about to see that the client has left
             await asyncio.sleep(0)
         async with stream(web) as events:
             await note(web)
@@ -257,7 +257,10 @@ async def test_a_reload_that_leaves_the_token_alone_leaves_the_stream_alone(web:
 
 
 async def test_a_token_that_expires_ends_its_stream(tmp_path: Path) -> None:
-    async with serving(tmp_path, feed={"heartbeat": 0.01}) as web, stream(web, token="expiring-token") as events:
+    async with (
+        serving(tmp_path, feed={"heartbeat_seconds": 0.01}) as web,
+        stream(web, token="expiring-token") as events,
+    ):
         await events.frame()
         web.clock.now += 600_000
         assert await events.ends() == []
@@ -282,14 +285,18 @@ async def test_two_hundred_see_every_event_in_order(web: Web) -> None:
 
 
 async def test_a_reader_that_stops_reading_learns_what_it_missed_and_costs_no_memory(tmp_path: Path) -> None:
-    async with serving(tmp_path, feed={"ring": 64, "pace": 0}) as web, stream(web) as slow, stream(web) as quick:
+    async with (
+        serving(tmp_path, feed={"max_ring_rows": 64, "read_interval": 0}) as web,
+        stream(web) as slow,
+        stream(web) as quick,
+    ):
         transport: Any = slow.response.connection.transport if slow.response.connection else None
         transport.pause_reading()
         ids = []
         while len(ids) < 4000:
             await asyncio.gather(*(note(web, reason="x" * 4000) for _ in range(50)))
             ids += [(await quick.event())["id"] for _ in range(50)]
-        assert len(web.feed.after(0)) == 64
+        assert len(web.feed.items_after(0)) == 64
         transport.resume_reading()
         seen: list[int] = []
         lags = 0
@@ -309,6 +316,6 @@ async def test_an_idle_stream_writes_no_error_when_its_client_leaves(web: Web) -
     with capture_logs() as logs:
         async with stream(web) as events:
             await events.frame()
-        while web.feed.following:  # noqa: ASYNC110 - as above
+        while web.feed.follower_count:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0)
     assert [line for line in logs if line["log_level"] != "debug"] == []

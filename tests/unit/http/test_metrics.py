@@ -16,7 +16,7 @@ from ductile.errors import Unavailable
 from ductile.maintenance import metrics_sampler as module
 from ductile.maintenance.metrics_sampler import MetricsSampler
 from ductile.model.route import rows_of
-from ductile.observe.metrics import METRICS
+from ductile.observe.metrics import ALL_METRICS
 
 
 async def scrape(web: Web, accept: str | None = None, *, token: str | None = None) -> tuple[int, Any, str]:
@@ -148,7 +148,7 @@ async def test_head_says_the_same_without_a_body(web: Web) -> None:
 
 async def test_openapi_lists_every_metric(web: Web) -> None:
     about = (await web.get("/openapi.json")).json["paths"]["/metrics"]["get"]["description"]
-    assert [metric.name for metric in METRICS if f"`{metric.name}`" not in about] == []
+    assert [metric.name for metric in ALL_METRICS if f"`{metric.name}`" not in about] == []
 
 
 async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
@@ -160,8 +160,8 @@ async def test_the_sampler_brings_commits_reloads_and_the_lag_of_the_loop(
     sampler = MetricsSampler(web.gateway.metrics, web.store, live, web.clock)
     await sampler.start()
     sampled = asyncio.Event()
-    lagged = web.gateway.metrics.lagged
-    monkeypatch.setattr(web.gateway.metrics, "lagged", lambda seconds: (lagged(seconds), sampled.set()))
+    record_lag = web.gateway.metrics.record_lag
+    monkeypatch.setattr(web.gateway.metrics, "record_lag", lambda seconds: (record_lag(seconds), sampled.set()))
     await sampled.wait()
     await web.post("/plugin/echo/poll")
     old, new = web.live.snapshot, replace(web.live.snapshot, generation=2)

@@ -130,7 +130,7 @@ async def test_a_client_that_leaves_gives_its_place_up_and_the_job_goes_on(web: 
 async def test_stopping_answers_those_who_wait(web: Web) -> None:
     call = asyncio.create_task(web.post("/plugin/echo/poll?wait=300"))
     await web.claim()
-    web.waiters.release()
+    web.waiters.release_all()
     answer = await call
     assert (answer.status, answer.json["status"]) == (202, "running")
     assert (await web.post("/plugin/echo/poll?wait=300")).status == 202

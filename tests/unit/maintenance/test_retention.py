@@ -59,7 +59,7 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         slept.append(seconds)
 
     monkeypatch.setattr(retention.asyncio, "sleep", sleep)
-    pace = Throttle(store)
+    throttle = Throttle(store)
     begun, go_on = threading.Event(), threading.Event()
 
     def trim(_tx: Tx, enough: Callable[[], bool]) -> bool:
@@ -67,14 +67,14 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         assert go_on.wait(10)
         return enough()
 
-    alone = asyncio.create_task(pace.step(trim))
+    alone = asyncio.create_task(throttle.step(trim))
     go_on.set()
     await alone
     assert slept == []
 
     begun.clear()
     go_on.clear()
-    trimming = asyncio.create_task(pace.step(trim))
+    trimming = asyncio.create_task(throttle.step(trim))
     await asyncio.to_thread(begun.wait, 10)
     other = asyncio.ensure_future(store.write(insert_start, start()))
     while not other.done():
@@ -83,7 +83,7 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
     await trimming
     assert len(slept) == 1
     assert slept[0] > 0
-    await pace.step(trim)
+    await throttle.step(trim)
     assert len(slept) == 2, "who came just now comes again"
     await store.close()
 

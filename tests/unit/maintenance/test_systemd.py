@@ -12,7 +12,7 @@ from support.web import snapshot
 
 from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused
 from ductile.maintenance.systemd import SystemdReporter, status_line
-from ductile.observe.notify import Notifier
+from ductile.observe.sd_notify import Notifier
 
 
 class RecordingNotifier(Notifier):

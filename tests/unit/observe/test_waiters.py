@@ -16,67 +16,75 @@ OPERATOR = Principal(id="token:admin", kind="token", scopes=frozenset({ALL}))
 async def test_everyone_who_expects_a_job_is_told_its_end() -> None:
     waiters = Waiters()
     with waiters.expect("a") as first, waiters.expect("a") as second, waiters.expect("b") as other:
-        waiters.heard([Ready("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
+        waiters.wake([Ready("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
         assert await first == JobEnded("a", State.FAILED)
         assert await second == JobEnded("a", State.FAILED)
         assert not other.done()
-        waiters.heard([JobEnded("a", State.FAILED)])
+        waiters.wake([JobEnded("a", State.FAILED)])
 
 
 async def test_an_end_that_nobody_expects_any_more_is_no_matter() -> None:
     waiters = Waiters()
     with waiters.expect("a") as future:
         future.cancel()
-        waiters.heard([JobEnded("a", State.SUCCEEDED)])
-    waiters.heard([JobEnded("a", State.SUCCEEDED)])
+        waiters.wake([JobEnded("a", State.SUCCEEDED)])
+    waiters.wake([JobEnded("a", State.SUCCEEDED)])
 
 
 async def test_a_job_is_shown_to_those_who_asked_for_that_as_long_as_they_wait() -> None:
     waiters = Waiters()
-    with waiters.expect("a"), waiters.expect("b", shown=True):
+    with waiters.expect("a"), waiters.expect("b", with_view=True):
         with waiters.expect("b"):
             pass
-        assert (waiters.awaits("a"), waiters.awaits("b")) == (False, True)
-    assert not waiters.awaits("b")
+        assert (waiters.wants_view("a"), waiters.wants_view("b")) == (False, True)
+    assert not waiters.wants_view("b")
 
 
 async def test_places_are_limited_and_come_back() -> None:
     waiters = Waiters()
-    with waiters.seat(2, NARROW, 2), waiters.seat(2, NARROW, 2):
-        with pytest.raises(TooManyWaiters, match="2 callers") as refused, waiters.seat(2, OPERATOR, 2):
+    with waiters.admit(2, NARROW, 2), waiters.admit(2, NARROW, 2):
+        with pytest.raises(TooManyWaiters, match="2 callers") as refused, waiters.admit(2, OPERATOR, 2):
             pass
         assert (refused.value.status, refused.value.retry_after) == (503, 1)
-    with pytest.raises(ZeroDivisionError), waiters.seat(1, NARROW, 1):
+    with pytest.raises(ZeroDivisionError), waiters.admit(1, NARROW, 1):
         raise ZeroDivisionError
-    with waiters.seat(1, NARROW, 1):
+    with waiters.admit(1, NARROW, 1):
         pass
 
 
 async def test_one_principal_takes_its_share_and_no_more() -> None:
     waiters = Waiters()
-    with waiters.seat(10, NARROW, 2), waiters.seat(10, NARROW, 2):
-        with pytest.raises(TooManyWaits, match=r"api\.max_waits_per_principal") as refused, waiters.seat(10, NARROW, 2):
+    with waiters.admit(10, NARROW, 2), waiters.admit(10, NARROW, 2):
+        with (
+            pytest.raises(TooManyWaits, match=r"api\.max_waits_per_principal") as refused,
+            waiters.admit(10, NARROW, 2),
+        ):
             pass
         assert refused.value.status == 429
-        with waiters.seat(10, OTHER, 2), waiters.seat(10, OPERATOR, 2):
+        with waiters.admit(10, OTHER, 2), waiters.admit(10, OPERATOR, 2):
             pass
-    with waiters.seat(10, NARROW, 2):
+    with waiters.admit(10, NARROW, 2):
         pass
 
 
 async def test_a_fifth_of_the_places_is_kept_for_operators() -> None:
     waiters = Waiters()
-    with waiters.seat(5, NARROW, 9), waiters.seat(5, NARROW, 9), waiters.seat(5, OTHER, 9), waiters.seat(5, OTHER, 9):
-        with pytest.raises(TooManyWaiters), waiters.seat(5, OTHER, 9):
+    with (
+        waiters.admit(5, NARROW, 9),
+        waiters.admit(5, NARROW, 9),
+        waiters.admit(5, OTHER, 9),
+        waiters.admit(5, OTHER, 9),
+    ):
+        with pytest.raises(TooManyWaiters), waiters.admit(5, OTHER, 9):
             pass
-        with waiters.seat(5, OPERATOR, 9):
+        with waiters.admit(5, OPERATOR, 9):
             pass
 
 
 async def test_released_waiters_are_cancelled_and_so_are_later_ones() -> None:
     waiters = Waiters()
     with waiters.expect("a") as before:
-        waiters.release()
+        waiters.release_all()
         with waiters.expect("b") as after:
             await asyncio.wait({before, after})
             assert (before.cancelled(), after.cancelled()) == (True, True)

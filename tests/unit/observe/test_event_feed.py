@@ -12,12 +12,12 @@ from ductile.document.redactor import Redactor
 from ductile.errors import Unavailable
 from ductile.model.journal import Entry, Kind
 from ductile.model.signal import JOURNALLED, Ready, Signal
-from ductile.observe import journal as module
+from ductile.observe import event_feed as module
 from ductile.observe.errors import NoMoreEvents, TooManyFollowers
-from ductile.observe.journal import PAGE, Feed, Follower, Gap, Item, document
+from ductile.observe.event_feed import PAGE_ROWS, EventFeed, FeedItem, Follower, Gap, entry_document
 
 
-def entry(seq: int, kind: Kind = Kind.JOB_ENDED, **more: Any) -> Entry:
+def sample_entry(seq: int, kind: Kind = Kind.JOB_ENDED, **more: Any) -> Entry:
     values = {
         "at": 1_700_000_000_000,
         "job_id": None,
@@ -31,7 +31,7 @@ def entry(seq: int, kind: Kind = Kind.JOB_ENDED, **more: Any) -> Entry:
     return Entry(seq=seq, kind=kind, **{**values, **more})
 
 
-class Paper:
+class FakeJournal:
     """A journal in memory that counts how often it is read, and can be slow or out of order."""
 
     def __init__(self) -> None:
@@ -46,14 +46,14 @@ class Paper:
     def write(self, n: int = 1, **more: Any) -> None:
         """Commit so many rows."""
         newest = self.rows[-1].seq if self.rows else 0
-        self.rows += [entry(newest + 1 + i, **more) for i in range(n)]
-        self.tell(Ready("echo"), JOURNALLED)
+        self.rows += [sample_entry(newest + 1 + i, **more) for i in range(n)]
+        self.notify(Ready("echo"), JOURNALLED)
 
-    def tell(self, *signals: Signal) -> None:
+    def notify(self, *signals: Signal) -> None:
         for listener in self._listeners:
             listener(signals)
 
-    async def read_often(self, n: int) -> None:
+    async def wait_for_reads(self, n: int) -> None:
         """Wait until it was read so many times more."""
         for _ in range(n):
             self._read.clear()
@@ -77,30 +77,30 @@ class Paper:
 
 
 @pytest.fixture
-def paper() -> Paper:
-    return Paper()
+def journal() -> FakeJournal:
+    return FakeJournal()
 
 
 @pytest.fixture
-async def feed(paper: Paper) -> AsyncIterator[Feed]:
-    made = Feed(paper, lambda: Redactor(["s3cr3t-word"]), followers=3, ring=4, pace=0)
+async def feed(journal: FakeJournal) -> AsyncIterator[EventFeed]:
+    made = EventFeed(journal, lambda: Redactor(["s3cr3t-word"]), max_followers=3, max_ring_rows=4, read_interval=0)
     await made.start()
     yield made
-    paper.broken = False
-    paper.readable.set()
+    journal.broken = False
+    journal.readable.set()
     await made.stop()
 
 
-async def take(follower: Follower, n: int) -> list[int | Gap]:
+async def take_items(follower: Follower, n: int) -> list[int | Gap]:
     """The next n rows (their numbers) and gaps; what is more in the last answer is an error."""
     found: list[int | Gap] = []
     while len(found) < n:
-        found += [one.seq if isinstance(one, Item) else one for one in await anext(follower)]
+        found += [one.seq if isinstance(one, FeedItem) else one for one in await anext(follower)]
     assert len(found) == n
     return found
 
 
-async def waits(follower: Follower) -> asyncio.Task[Any]:
+async def start_waiting(follower: Follower) -> asyncio.Task[Any]:
     """Begin to wait for what comes next, and see that nothing is there yet."""
     task = asyncio.ensure_future(anext(follower))
     for _ in range(20):
@@ -109,130 +109,140 @@ async def waits(follower: Follower) -> asyncio.Task[Any]:
     return task
 
 
-async def numbers(task: asyncio.Task[Any]) -> list[int]:
+async def seqs_of(task: asyncio.Task[Any]) -> list[int]:
     return [item.seq for item in await task]
 
 
-async def test_who_follows_from_now_on_gets_what_comes_and_nothing_of_before(paper: Paper, feed: Feed) -> None:
-    paper.write(3)
+async def test_who_follows_from_now_on_gets_what_comes_and_nothing_of_before(
+    journal: FakeJournal, feed: EventFeed
+) -> None:
+    journal.write(3)
     follower = await feed.follow(None)
-    task = await waits(follower)
-    paper.write()
-    assert await numbers(task) == [4]
-    paper.write()
-    assert await take(follower, 1) == [5]
+    task = await start_waiting(follower)
+    journal.write()
+    assert await seqs_of(task) == [4]
+    journal.write()
+    assert await take_items(follower, 1) == [5]
 
 
-async def test_who_follows_from_the_past_gets_that_first_and_then_what_comes(paper: Paper, feed: Feed) -> None:
-    paper.write(2 * PAGE + 10)
+async def test_who_follows_from_the_past_gets_that_first_and_then_what_comes(
+    journal: FakeJournal, feed: EventFeed
+) -> None:
+    journal.write(2 * PAGE_ROWS + 10)
     follower = await feed.follow(7)
-    assert await take(follower, 2 * PAGE + 3) == [*range(8, 2 * PAGE + 11)]
-    task = await waits(follower)
-    paper.write(2)
-    assert await numbers(task) == [2 * PAGE + 11, 2 * PAGE + 12]
+    assert await take_items(follower, 2 * PAGE_ROWS + 3) == [*range(8, 2 * PAGE_ROWS + 11)]
+    task = await start_waiting(follower)
+    journal.write(2)
+    assert await seqs_of(task) == [2 * PAGE_ROWS + 11, 2 * PAGE_ROWS + 12]
 
 
-async def test_what_is_written_during_the_replay_comes_after_it_without_gap_or_double(paper: Paper, feed: Feed) -> None:
+async def test_what_is_written_during_the_replay_comes_after_it_without_gap_or_double(
+    journal: FakeJournal, feed: EventFeed
+) -> None:
     await feed.follow(None)
     follower = await feed.follow(0)
     seen: list[int | Gap] = []
     for _ in range(50):
-        paper.write(3)
-        if len(seen) < len(paper.rows):
-            seen += [one.seq if isinstance(one, Item) else one for one in await anext(follower)]
+        journal.write(3)
+        if len(seen) < len(journal.rows):
+            seen += [one.seq if isinstance(one, FeedItem) else one for one in await anext(follower)]
     while len(seen) < 150:
-        seen += [one.seq if isinstance(one, Item) else one for one in await anext(follower)]
+        seen += [one.seq if isinstance(one, FeedItem) else one for one in await anext(follower)]
     assert [one for one in seen if not isinstance(one, Gap)] == sorted({one for one in seen if isinstance(one, int)})
     missed = sum((gap.missed_to or 0) - (gap.missed_from or 0) + 1 for gap in seen if isinstance(gap, Gap))
     assert len([one for one in seen if isinstance(one, int)]) + missed >= 150 - 4
 
 
-async def test_rows_of_a_commit_that_came_while_it_began_to_follow_are_not_lost(paper: Paper, feed: Feed) -> None:
+async def test_rows_of_a_commit_that_came_while_it_began_to_follow_are_not_lost(
+    journal: FakeJournal, feed: EventFeed
+) -> None:
     beginning = asyncio.ensure_future(feed.follow(None))
     await asyncio.sleep(0)
-    paper.write()  # nobody listens for the commit yet
+    journal.write()  # nobody listens for the commit yet
     follower = await beginning
-    assert await take(follower, 1) == [1]
+    assert await take_items(follower, 1) == [1]
 
 
-async def test_a_read_that_ends_when_all_have_left_is_the_last_one(paper: Paper, feed: Feed) -> None:
+async def test_a_read_that_ends_when_all_have_left_is_the_last_one(journal: FakeJournal, feed: EventFeed) -> None:
     follower = await feed.follow(None)
-    await waits(follower)
-    paper.readable.clear()
-    paper.write()
+    await start_waiting(follower)
+    journal.readable.clear()
+    journal.write()
     for _ in range(5):
         await asyncio.sleep(0)
     await follower.aclose()
-    paper.readable.set()
+    journal.readable.set()
     for _ in range(20):
         await asyncio.sleep(0)
-    before = paper.reads
+    before = journal.reads
     for _ in range(20):
-        paper.write()
+        journal.write()
         await asyncio.sleep(0)
-    assert paper.reads == before
+    assert journal.reads == before
 
 
-async def test_a_slow_reader_is_told_what_it_missed_and_goes_on(paper: Paper, feed: Feed) -> None:
+async def test_a_slow_reader_is_told_what_it_missed_and_goes_on(journal: FakeJournal, feed: EventFeed) -> None:
     slow, quick = await feed.follow(None), await feed.follow(None)
     for _ in range(10):
-        paper.write()
-        await take(quick, 1)
-    assert await take(slow, 5) == [Gap(1, 6, "slow_reader"), 7, 8, 9, 10]
-    paper.write()
-    assert await take(slow, 1) == [11]
+        journal.write()
+        await take_items(quick, 1)
+    assert await take_items(slow, 5) == [Gap(1, 6, "slow_reader"), 7, 8, 9, 10]
+    journal.write()
+    assert await take_items(slow, 1) == [11]
 
 
-async def test_who_asks_for_what_retention_took_is_told_what_is_missing(paper: Paper, feed: Feed) -> None:
-    paper.write(9)
-    del paper.rows[:6]
-    assert await take(await feed.follow(2), 4) == [Gap(3, 6, "retention"), 7, 8, 9]
-    assert await take(await feed.follow(6), 3) == [7, 8, 9]
+async def test_who_asks_for_what_retention_took_is_told_what_is_missing(journal: FakeJournal, feed: EventFeed) -> None:
+    journal.write(9)
+    del journal.rows[:6]
+    assert await take_items(await feed.follow(2), 4) == [Gap(3, 6, "retention"), 7, 8, 9]
+    assert await take_items(await feed.follow(6), 3) == [7, 8, 9]
 
 
-async def test_who_names_a_row_that_is_not_written_yet_is_told_and_gets_what_comes(paper: Paper, feed: Feed) -> None:
-    paper.write(2)
+async def test_who_names_a_row_that_is_not_written_yet_is_told_and_gets_what_comes(
+    journal: FakeJournal, feed: EventFeed
+) -> None:
+    journal.write(2)
     follower = await feed.follow(40)
-    assert await take(follower, 1) == [Gap(None, None, "unknown_id")]
-    paper.write()
-    assert await take(follower, 1) == [3]
+    assert await take_items(follower, 1) == [Gap(None, None, "unknown_id")]
+    journal.write()
+    assert await take_items(follower, 1) == [3]
 
 
-async def test_nothing_is_read_while_nobody_follows(paper: Paper, feed: Feed) -> None:
-    paper.write(5)
+async def test_nothing_is_read_while_nobody_follows(journal: FakeJournal, feed: EventFeed) -> None:
+    journal.write(5)
     follower = await feed.follow(None)
-    paper.write()
-    assert await take(follower, 1) == [6]
+    journal.write()
+    assert await take_items(follower, 1) == [6]
     await follower.aclose()
     await asyncio.sleep(0)
-    before = paper.reads
+    before = journal.reads
     for _ in range(20):
-        paper.write()
+        journal.write()
         await asyncio.sleep(0)
-    assert (paper.reads, feed.following) == (before, 0)
-    assert await take(await feed.follow(6), 20) == [*range(7, 27)]
+    assert (journal.reads, feed.follower_count) == (before, 0)
+    assert await take_items(await feed.follow(6), 20) == [*range(7, 27)]
 
 
-async def test_many_followers_cost_one_read_of_each_row(paper: Paper, feed: Feed) -> None:
+async def test_many_followers_cost_one_read_of_each_row(journal: FakeJournal, feed: EventFeed) -> None:
     three = [await feed.follow(None) for _ in range(3)]
-    tasks = [await waits(follower) for follower in three]
-    before = paper.reads
-    paper.write(2)
-    assert [await numbers(task) for task in tasks] == [[1, 2]] * 3
+    tasks = [await start_waiting(follower) for follower in three]
+    before = journal.reads
+    journal.write(2)
+    assert [await seqs_of(task) for task in tasks] == [[1, 2]] * 3
     await asyncio.sleep(0)
-    assert paper.reads - before <= 2, "the rows, and that there are no more"
+    assert journal.reads - before <= 2, "the rows, and that there are no more"
 
 
-async def test_a_commit_that_journalled_nothing_is_not_looked_at(paper: Paper, feed: Feed) -> None:
-    await waits(await feed.follow(None))
-    before = paper.reads
-    paper.tell(Ready("echo"))
+async def test_a_commit_that_journalled_nothing_is_not_looked_at(journal: FakeJournal, feed: EventFeed) -> None:
+    await start_waiting(await feed.follow(None))
+    before = journal.reads
+    journal.notify(Ready("echo"))
     for _ in range(20):
         await asyncio.sleep(0)
-    assert paper.reads == before
+    assert journal.reads == before
 
 
-async def test_there_is_a_last_place_and_it_becomes_free(feed: Feed) -> None:
+async def test_there_is_a_last_place_and_it_becomes_free(feed: EventFeed) -> None:
     three = [await feed.follow(None) for _ in range(3)]
     with pytest.raises(TooManyFollowers, match="3 clients"):
         await feed.follow(None)
@@ -241,81 +251,81 @@ async def test_there_is_a_last_place_and_it_becomes_free(feed: Feed) -> None:
 
 
 async def test_one_who_could_not_begin_takes_no_place(
-    paper: Paper, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    journal: FakeJournal, feed: EventFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> int:
         raise Unavailable(reason="no")
 
-    monkeypatch.setattr(paper, "newest_entry", fail)
+    monkeypatch.setattr(journal, "newest_entry", fail)
     with pytest.raises(Unavailable):
         await feed.follow(None)
-    assert feed.following == 0
+    assert feed.follower_count == 0
 
 
-async def test_the_heart_beats_while_somebody_follows(paper: Paper) -> None:
-    feed = Feed(paper, lambda: Redactor([]), heartbeat=0.001, pace=0)
+async def test_the_heart_beats_while_somebody_follows(journal: FakeJournal) -> None:
+    feed = EventFeed(journal, lambda: Redactor([]), heartbeat_seconds=0.001, read_interval=0)
     await feed.start()
     follower = await feed.follow(None)
     assert [await anext(follower), await anext(follower)] == [(), ()]
-    paper.write()
-    assert await take(follower, 1) == [1]
+    journal.write()
+    assert await take_items(follower, 1) == [1]
     await feed.stop()
 
 
-async def test_a_reload_wakes_who_follows(feed: Feed) -> None:
-    task = await waits(await feed.follow(None))
+async def test_a_reload_wakes_who_follows(feed: EventFeed) -> None:
+    task = await start_waiting(await feed.follow(None))
     feed.apply(None, None)
     assert await task == ()
 
 
-async def test_a_stop_hands_out_what_was_written_before_it_and_ends(paper: Paper, feed: Feed) -> None:
+async def test_a_stop_hands_out_what_was_written_before_it_and_ends(journal: FakeJournal, feed: EventFeed) -> None:
     follower = await feed.follow(None)
-    paper.write(3)
+    journal.write(3)
     await feed.stop()
-    assert await take(follower, 3) == [1, 2, 3]
+    assert await take_items(follower, 3) == [1, 2, 3]
     with pytest.raises(StopAsyncIteration):
         await anext(follower)
     with pytest.raises(NoMoreEvents):
         await feed.follow(None)
 
 
-async def test_a_stop_ends_who_waits(feed: Feed) -> None:
-    task = await waits(await feed.follow(None))
+async def test_a_stop_ends_who_waits(feed: EventFeed) -> None:
+    task = await start_waiting(await feed.follow(None))
     await feed.stop()
     with pytest.raises(StopAsyncIteration):
         await task
 
 
 async def test_a_store_that_cannot_be_read_is_asked_again(
-    paper: Paper, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    journal: FakeJournal, feed: EventFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STORE_RETRY_SECONDS", 0.001)
     follower = await feed.follow(None)
-    paper.broken = True
+    journal.broken = True
     with capture_logs() as logs:
-        paper.write()
-        await paper.read_often(3)
-        paper.broken = False
-        assert await take(follower, 1) == [1]
+        journal.write()
+        await journal.wait_for_reads(3)
+        journal.broken = False
+        assert await take_items(follower, 1) == [1]
     assert {line["reason"] for line in logs} == {"The gateway cannot do this now: the disk is gone; try again later."}
 
 
-async def test_a_read_that_ends_after_all_have_left_changes_nothing(paper: Paper, feed: Feed) -> None:
+async def test_a_read_that_ends_after_all_have_left_changes_nothing(journal: FakeJournal, feed: EventFeed) -> None:
     first = await feed.follow(None)
-    await waits(first)
-    paper.readable.clear()
-    paper.write(2)
+    await start_waiting(first)
+    journal.readable.clear()
+    journal.write(2)
     await asyncio.sleep(0)
     await first.aclose()
     second = await feed.follow(None)
-    paper.readable.set()
-    task = await waits(second)
-    paper.write()
-    assert await numbers(task) == [3]
+    journal.readable.set()
+    task = await start_waiting(second)
+    journal.write()
+    assert await seqs_of(task) == [3]
 
 
 def test_a_row_tells_its_job_and_what_its_kind_says() -> None:
-    row = entry(
+    row = sample_entry(
         7,
         job_id="j",
         plugin="echo",
@@ -325,7 +335,7 @@ def test_a_row_tells_its_job_and_what_its_kind_says() -> None:
         step="s",
         data=b'{"state":"failed","attempt":2}',
     )
-    assert document(row) == {
+    assert entry_document(row) == {
         "id": 7,
         "type": "job.ended",
         "at": "2023-11-14T22:13:20.000Z",
@@ -345,12 +355,12 @@ def test_a_row_tells_its_job_and_what_its_kind_says() -> None:
     [(Kind.JOB_STARTED, "running"), (Kind.JOB_REQUEUED, "queued"), (Kind.JOB_HELD, "held"), (Kind.HOOKS_FAILED, None)],
 )
 def test_a_row_tells_where_the_job_stands_after_it(kind: Kind, status: str | None) -> None:
-    assert document(entry(1, kind, job_id="j")).get("status") == status
+    assert entry_document(sample_entry(1, kind, job_id="j")).get("status") == status
 
 
 def test_a_row_without_a_job_has_no_members_of_one_and_its_times_are_rfc_3339() -> None:
-    row = entry(1, Kind.SCHEDULE_SKIPPED, data=b'{"schedule":"a/b","due_at":1700000000123}')
-    assert document(row) == {
+    row = sample_entry(1, Kind.SCHEDULE_SKIPPED, data=b'{"schedule":"a/b","due_at":1700000000123}')
+    assert entry_document(row) == {
         "id": 1,
         "type": "schedule.skipped",
         "at": "2023-11-14T22:13:20.000Z",
@@ -359,9 +369,9 @@ def test_a_row_without_a_job_has_no_members_of_one_and_its_times_are_rfc_3339() 
     }
 
 
-async def test_secrets_are_redacted(paper: Paper, feed: Feed) -> None:
+async def test_secrets_are_redacted(journal: FakeJournal, feed: EventFeed) -> None:
     follower = await feed.follow(None)
-    paper.write(data=b'{"reason":"no s3cr3t-word"}')
+    journal.write(data=b'{"reason":"no s3cr3t-word"}')
     [item] = await anext(follower)
-    assert isinstance(item, Item)
+    assert isinstance(item, FeedItem)
     assert orjson.loads(item.document)["reason"] == "no [REDACTED]"

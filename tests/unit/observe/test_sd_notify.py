@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ductile.observe.notify import Notifier
+from ductile.observe.sd_notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -29,15 +29,15 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
 def test_each_word_is_one_datagram_of_lines(manager: tuple[str, socket.socket]) -> None:
     address, listener = manager
     notifier = Notifier({"NOTIFY_SOCKET": address}, 7)
-    notifier.tell(READY=1, STATUS="Serving")
-    notifier.tell(STOPPING=1)
+    notifier.send(READY=1, STATUS="Serving")
+    notifier.send(STOPPING=1)
     assert listener.recv(4096) == b"READY=1\nSTATUS=Serving"
     assert listener.recv(4096) == b"STOPPING=1"
 
 
 def test_where_no_service_manager_is_nothing_is_said() -> None:
     with capture_logs() as logs:
-        Notifier({}, 7).tell(READY=1)
+        Notifier({}, 7).send(READY=1)
     assert logs == []
 
 
@@ -45,8 +45,8 @@ def test_where_no_service_manager_is_nothing_is_said() -> None:
 def test_where_nobody_listens_is_said_once_and_harms_nothing(address: str) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": address}, 7)
     with capture_logs() as logs:
-        notifier.tell(READY=1)
-        notifier.tell(WATCHDOG=1)
+        notifier.send(READY=1)
+        notifier.send(WATCHDOG=1)
     assert [line["event"] for line in logs] == ["the service manager cannot be told"]
 
 
@@ -56,7 +56,7 @@ def test_one_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
         notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}, 7)
         with capture_logs() as logs:
             for _ in range(10_000):
-                notifier.tell(WATCHDOG=1)
+                notifier.send(WATCHDOG=1)
     assert len(logs) == 1
 
 
@@ -76,8 +76,8 @@ def test_one_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
 def test_signs_of_life_are_wanted_from_the_process_that_is_named(
     environ: dict[str, str], seconds: float | None
 ) -> None:
-    assert Notifier({"NOTIFY_SOCKET": "/x", **environ}, 7).watchdog == seconds
+    assert Notifier({"NOTIFY_SOCKET": "/x", **environ}, 7).watchdog_seconds == seconds
 
 
 def test_without_a_socket_there_is_nobody_to_give_signs_of_life_to() -> None:
-    assert Notifier({"WATCHDOG_USEC": "30000000"}, 7).watchdog is None
+    assert Notifier({"WATCHDOG_USEC": "30000000"}, 7).watchdog_seconds is None
