@@ -97,7 +97,7 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, su
     redactor = Redactor(collect_secrets(layers, loaded, environ))
     redacted = ProblemRedactor(layers.value, redactor).redact
     unread = any(_hides_plugins(problem) for problem in problems)
-    parts, found = _compile(configuration, loaded, layers.marks, redacted)
+    parts, found = _compile(configuration, loaded, layers.marks, redacted, redactor.secrets)
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
@@ -171,8 +171,9 @@ def _compile(
     loaded: Mapping[str, Loaded],
     marks: Marks,
     redacted: Callable[[Problem], Problem],
+    secrets: frozenset[str],
 ) -> tuple[_Parts, list[Problem]]:
-    instances = compile_instances(configuration, loaded, marks, redacted)
+    instances = compile_instances(configuration, loaded, marks, redacted, secrets)
     manifests: dict[str, Manifest | None] = {name: plugin.manifest for name, plugin in instances.plugins.items()}
     manifests |= {name: unusable.manifest for name, unusable in instances.unusable.items()}
     models, wrong = parse_pipelines(configuration.pipelines)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ductile.config.bundled_plugins import IDLE_REASON, idle_plugins, is_absent_program
 from ductile.config.runner_choice import choose_runner
 from ductile.config.schema import Configuration, PluginEntry, ServiceSection
+from ductile.config.secret_arguments import secret_arguments
 from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Mark, Path, Problem, did_you_mean
@@ -46,6 +47,7 @@ class _Shelf(Struct, frozen=True, kw_only=True):
     service: ServiceSection
     redacted: Callable[[Problem], Problem]
     """Takes the secrets out of a problem's text."""
+    secrets: frozenset[str]
     validators: dict[str, dict[str, Validator]] = field(default_factory=dict)
     """Discovered name → its commands' checks, shared by all instances of it."""
     idle: frozenset[str] = frozenset()
@@ -57,6 +59,7 @@ def compile_instances(
     loaded: Mapping[str, Loaded],
     marks: Marks,
     redacted: Callable[[Problem], Problem] = lambda problem: problem,
+    secrets: frozenset[str] = frozenset(),
 ) -> Instances:
     """All discovered plugins and all aliases. What cannot run stands in `unusable` with its reason, `redacted`."""
     entries = configuration.plugins
@@ -66,6 +69,7 @@ def compile_instances(
         marks=marks,
         service=configuration.service,
         redacted=redacted,
+        secrets=secrets,
         idle=idle_plugins(configuration, loaded),
     )
     instances = Instances()
@@ -162,7 +166,7 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
         idle = name in shelf.idle and all(map(is_absent_program, faults))
         return Unusable(name=name, kind=DISABLED if idle else QUARANTINED, reason=reason, manifest=manifest)
-    found = _broken_config(name, entry, manifest, base.folder, shelf.marks)
+    found = _broken_config(name, entry, manifest, base.folder, shelf)
     broken = [shelf.redacted(problem) for problem in found]
     if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
         reason = "it has no entry of its own, only instances that use it"
@@ -208,7 +212,7 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
     )
 
 
-def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, folder: Folder, marks: Marks) -> list[Problem]:
+def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, folder: Folder, shelf: _Shelf) -> list[Problem]:
     """How the `config` breaks what the manifest asks of it; each problem stands on the plugin's own lines."""
     at: Path = ("plugins", name, "config")
     problems = [
@@ -221,7 +225,11 @@ def _broken_config(name: str, entry: PluginEntry, manifest: Manifest, folder: Fo
             named = ".".join(("config", *_pointed(fault.path)))
             message = f"`{named}` breaks the plugin's schema: {fault.message}"
             problems.append(Problem(code="bad_value", message=message, path=(*at, *_pointed(fault.path))))
-    return [replace(one, mark=_own_mark(one.path, folder, marks)) for one in problems]
+    problems += [
+        replace(problem, path=(*at, *problem.path))
+        for problem in secret_arguments(manifest, entry.config, shelf.secrets)
+    ]
+    return [replace(one, mark=_own_mark(one.path, folder, shelf.marks)) for one in problems]
 
 
 def _own_mark(path: Path, folder: Folder, marks: Marks) -> Mark:
