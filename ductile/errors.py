@@ -4,7 +4,11 @@ An error is a class. Its docstring is its message, formatted with the details it
 ``code`` and the HTTP ``status`` that answers it. Each package keeps its own errors below these.
 """
 
+import re
 from typing import Any, ClassVar
+
+_BEFORE_MARK = re.compile(r"\{(\w+)\}(?=[.;,:])")
+"""A detail behind which the sentence goes on with a mark of its own."""
 
 
 class DuctileError(Exception):
@@ -18,7 +22,9 @@ class DuctileError(Exception):
     def __init__(self, **details: Any) -> None:
         self.details = details
         template = " ".join((type(self).__doc__ or "").split())
-        super().__init__(template.format_map({name: _worded(value) for name, value in details.items()}))
+        inside = set(_BEFORE_MARK.findall(template))
+        worded = {name: _worded(value, inside=name in inside) for name, value in details.items()}
+        super().__init__(template.format_map(worded))
 
     @property
     def message(self) -> str:
@@ -42,13 +48,22 @@ def sentence(clause: str) -> str:
     text = clause.lstrip(" ;:,")
     if not text:
         return ""
-    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.?!' else '.'}"
+    return end_sentence(f"{text[0].upper()}{text[1:]}")
 
 
-def _worded(value: Any) -> Any:
-    """As it stands in a sentence: a list of words with commas."""
-    words = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-    return ", ".join(value) if words else value
+def end_sentence(text: str) -> str:
+    """The text with a period, unless it has an end."""
+    return text if text[-1:] in ".?!" else f"{text}."
+
+
+def _worded(value: Any, *, inside: bool) -> Any:
+    """As it stands in a sentence: a list of words with commas, and (`inside`) a sentence without its period."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        value = ", ".join(value)
+    if not inside or not isinstance(value, str | Exception):
+        return value
+    text = str(value)
+    return text[:-1] if text.endswith(".") and not text.endswith("..") else text
 
 
 class BadRequest(DuctileError):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ductile.document.problem import did_you_mean
 from ductile.document.redactor import Redactor
+from ductile.errors import end_sentence
 from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.cases import answers, ending, repeat, robust, warm, whole
 from ductile.kit.cases.talk import Lab, Talk, answered
@@ -200,7 +201,9 @@ class _Exam:
             probes = probes_of(plugin, command, cases, self._options.payloads.get(name))
             if isinstance(probes, NoProbe):
                 self._note(
-                    "answers", name, failed(f"Nothing was sent: {probes.reason}.", f"{_GIVE} --payload {name}=JSON.")
+                    "answers",
+                    name,
+                    failed(end_sentence(f"Nothing was sent: {probes.reason}"), f"{_GIVE} --payload {name}=JSON."),
                 )
                 continue
             talk = await self._talk(manifest, command, probes, room)
@@ -223,7 +226,9 @@ class _Exam:
             try:
                 exchanges = await asyncio.gather(*(_sent(self._lab, probe, place, room) for probe, place in sent))
             except SpawnFailed as failure:
-                self._note("answers", command.name, failed(f"It did not start: {failure.reason}.", _REFUSED))
+                self._note(
+                    "answers", command.name, failed(end_sentence(f"It did not start: {failure.reason}"), _REFUSED)
+                )
                 return None
             talk = Talk(
                 lab=self._lab,

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from ductile.errors import end_sentence
 from ductile.kit.bench import Exchange
 from ductile.kit.build import build, needs_build, newer_source
 from ductile.kit.cases.talk import Lab, answered, told
@@ -58,7 +59,7 @@ def trust(opened: Opened) -> Seen:
     wrong = [problem for problem in opened.errors if problem.code in _FILES]
     if wrong:
         fix = _BUILD_IT if wrong[0].code == "unbuilt" else _TRUSTED
-        return failed("\n".join(f"{problem.message}." for problem in wrong), fix)
+        return failed("\n".join(end_sentence(problem.message) for problem in wrong), fix)
     return passed() if opened.loaded.executable else skipped("the manifest says no entrypoint yet")
 
 
