@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
-
 from ductile.describe.dialect import within
 from ductile.describe.pointer import Pointer, is_list
 from ductile.describe.relocate import Relocation
@@ -88,6 +86,8 @@ def sound(schema: Any, schemas: Mapping[str, Any]) -> Any:
 
 def accepts(schema: Mapping[str, Any], value: Any, schemas: Mapping[str, Any]) -> bool:
     """Whether the value is valid by a schema of the document. What cannot be decided is not."""
+    import jsonschema_rs  # noqa: PLC0415 - needed once somebody asks for the document, and it takes 6 MB
+
     try:
         validator = jsonschema_rs.validator_for({**schema, "components": {"schemas": schemas}}, retriever=_refuse)
         return validator.is_valid(value)

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-import re2
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from ductile.document.secret_spellings import FIRST_OWN_CHARACTER, LINE_CHARACTERS, lines_of, literal, spellings
@@ -90,6 +89,8 @@ class SecretFinder:
         return text
 
     def _compiled(self, wanted: tuple[int, ...]) -> Any:
+        import re2  # noqa: PLC0415 - needed once a secret is met, and it takes 3 MB
+
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.max_mem = _PATTERN_MEMORY_BYTES

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import re2
 from msgspec import Struct, field
 
 from ductile.document.problem import Path, Problem, did_you_mean
@@ -32,6 +31,8 @@ MAX_PREDICATES: Final = 100
 @lru_cache(maxsize=1024)
 def _compile_pattern(pattern: str) -> Any:
     """An RE2 pattern: linear in the text, whatever the pattern. Raises `re2.error`."""
+    import re2  # noqa: PLC0415 - few conditions have a pattern, and it takes 3 MB
+
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
@@ -230,6 +231,8 @@ def _value_faults(op: Any, value: Any, at: Path) -> Iterator[Problem]:
 
 
 def _pattern_fault(pattern: str) -> str | None:
+    import re2  # noqa: PLC0415 - as above
+
     try:
         _compile_pattern(pattern)
     except re2.error as error:

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from ductile.document.problem import Path, did_you_mean
 from ductile.document.value_key import MAX_CACHED_RESULTS, restore_value, value_key
 from ductile.model.snapshot import Invalid, Validator
 from ductile.plugin.errors import BadSchema
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 MAX_ERRORS = 20
@@ -91,6 +92,8 @@ def _known(text: bytes) -> Validator:
 def _compiled(schema: Mapping[str, Any]) -> Validator:
     if nests_deeper(schema, MAX_DEPTH):
         raise BadSchema(reason=f"it nests deeper than {MAX_DEPTH} levels", at=())
+    import jsonschema_rs  # noqa: PLC0415 - without schemas it is not needed, and it takes 6 MB
+
     try:
         compiled = jsonschema_rs.validator_for(dict(schema), retriever=_refuse)
     except (ValueError, TypeError, OverflowError, RecursionError, jsonschema_rs.ReferencingError) as error:
@@ -131,7 +134,7 @@ def nests_deeper(value: Any, levels: int) -> bool:
     return levels == 0 or any(nests_deeper(member, levels - 1) for member in members)
 
 
-def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Invalid, ...]:
+def _all_invalid(errors: "Iterable[jsonschema_rs.ValidationError]") -> tuple[Invalid, ...]:
     return tuple(
         Invalid(
             path=_pointer(error.instance_path),
@@ -142,8 +145,10 @@ def _all_invalid(errors: Iterable[jsonschema_rs.ValidationError]) -> tuple[Inval
     )
 
 
-def _message(error: jsonschema_rs.ValidationError) -> str:
+def _message(error: "jsonschema_rs.ValidationError") -> str:
     """What is wrong; where there are alternatives, with the first thing that keeps the value from each."""
+    import jsonschema_rs  # noqa: PLC0415 - as above
+
     kind = error.kind
     if not isinstance(kind, jsonschema_rs.ValidationErrorKind.AnyOf | jsonschema_rs.ValidationErrorKind.OneOfNotValid):
         return error.message
