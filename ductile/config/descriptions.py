@@ -78,8 +78,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_streams_per_principal": "Clients of one principal that follow events; those with `*` are not counted.",
         "max_connections": "Connections at once. Default: half of the file descriptors, 10,000 at most. Beyond it the "
         "one that does the least is closed.",
-        "max_connections_per_address": "Connections of one address; trusted proxies and Unix sockets are not counted. "
-        "Default: seven eighths of `max_connections`.",
+        "max_connections_per_address": "Connections of one address; those of a trusted proxy count for its "
+        "clients. Default: seven eighths of `max_connections`.",
         "header_timeout": "The time for the head of a connection's first request.",
         "body_timeout": "The time for the body of a request.",
         "write_timeout": "The time after which a client is cut off that takes less than 1 KB a second of its answer.",

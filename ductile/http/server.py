@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.web import BaseRequest
 
 from ductile.http.edge.body_parts import send_parts
+from ductile.http.edge.connection import Connection
 from ductile.http.edge.connection_server import ConnectionServer
 from ductile.http.edge.listen_address import UNIX_PREFIX, cannot_listen, max_connections, site_for
 from ductile.http.edge.response import build_response
@@ -105,9 +106,21 @@ class HttpServer:
             self._router = Router(rows)
         return self._router
 
-    async def _serve(self, raw: BaseRequest) -> web.StreamResponse:
+    def _serve(self, raw: BaseRequest) -> Awaitable[web.StreamResponse]:
         snapshot = self._gateway.live.snapshot
         request = Request(self._gateway, raw, snapshot, self._router_for(snapshot))
+        return self._serve_client(request) if snapshot.api.trusted_proxies else self._answer(request)
+
+    async def _serve_client(self, request: Request) -> web.StreamResponse:
+        """Answers a request that a proxy may have handed on: its client has a share of the connections."""
+        connections, protocol = self._connections, request.raw.protocol
+        if connections is None or not isinstance(protocol, Connection):
+            return await self._answer(request)
+        with connections.counting_client(protocol, request.client_address):
+            return await self._answer(request)
+
+    async def _answer(self, request: Request) -> web.StreamResponse:
+        raw = request.raw
         reply = await self._handler(request)
         response = build_response(reply, request.request_id, raw)
         if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request

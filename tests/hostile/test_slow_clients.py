@@ -180,3 +180,37 @@ def test_an_address_has_its_share_of_the_connections(running: Gateway) -> None:
         (line["message"], line.get("setting")) == ("connections.full", "api.max_connections_per_address")
         for line in running.log
     )
+
+
+def test_clients_behind_a_trusted_proxy_have_a_share_each(running: Gateway) -> None:
+    running.configure(api={"max_connections_per_address": 5, "trusted_proxies": ["127.0.0.0/8"], "body_timeout": "1m"})
+    assert running.post("/system/reload").status == 200
+    sent = (
+        b"POST /plugin/shell/handle HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"X-Forwarded-For: %s\r\nAuthorization: Bearer %s\r\n\r\n{"
+    )
+    greedy, modest = (sent % (address, NARROW.encode()) for address in (b"203.0.113.9", b"203.0.113.10"))
+    with connections(running, 3, modest) as few, connections(running, 12, greedy) as many:
+        running.until(lambda: sum(closed(one) for one in many) >= 4)
+        assert not any(closed(one) for one in few)
+        answers(running)
+    assert any(
+        (line["message"], line.get("setting"), line.get("address"))
+        == ("connections.full", "api.max_connections_per_address", "203.0.113.9")
+        for line in running.log
+    )
+    running.until(lambda: running.get("/livez") == {"status": "ok"})
+
+
+def test_a_client_cannot_escape_its_share_by_what_it_says_of_itself(running: Gateway) -> None:
+    running.configure(api={"max_connections_per_address": 5, "body_timeout": "1m"})
+    assert running.post("/system/reload").status == 200
+    with contextlib.ExitStack() as opened:
+        many = [
+            opened.enter_context(connections(running, 1, b"GET /livez HTTP/1.1\r\nX-Forwarded-For: 203.0.113.%d" % n))[
+                0
+            ]
+            for n in range(12)
+        ]
+        running.until(lambda: sum(closed(one) for one in many) >= 4)
+        answers(running)

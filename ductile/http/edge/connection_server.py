@@ -3,7 +3,8 @@
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import structlog
@@ -84,11 +85,7 @@ class ConnectionServer(web.Server):
         self._open[connection] = None
         address = counted_address(transport, limits.trusted_proxies)
         if address is not None:
-            connection.address = address
-            same = self._by_address[address]
-            same[connection] = None
-            share = limits.max_connections_per_address or limit - limit // RESERVED_DIVISOR
-            self._make_room(same, share, "api.max_connections_per_address", address)
+            self._count_in(connection, address)
         self._make_room(self._open, limit, "api.max_connections", None)
         if not self._sweeping:
             self._sweeping = True
@@ -99,13 +96,38 @@ class ConnectionServer(web.Server):
         super().connection_lost(handler, exc)
         self._count_out(cast("Connection", handler))
 
+    @contextmanager
+    def counting_client(self, connection: Connection, address: str) -> Iterator[None]:
+        """Meanwhile a proxy's connection is counted for the client that it calls for."""
+        if connection.address is not None or self.limits.trusted_proxies.trust(address):
+            yield
+            return
+        self._count_in(connection, address)
+        try:
+            yield
+        finally:
+            self._count_out_of_address(connection)
+
+    def _count_in(self, connection: Connection, address: str) -> None:
+        limits = self.limits
+        limit = min(limits.max_connections or self._max_open, self._max_open)
+        connection.address = address
+        same = self._by_address[address]
+        same[connection] = None
+        share = limits.max_connections_per_address or limit - limit // RESERVED_DIVISOR
+        self._make_room(same, share, "api.max_connections_per_address", address)
+
     def _count_out(self, connection: Connection) -> None:
         self._open.pop(connection, None)
-        if connection.address is not None:
-            same = self._by_address[connection.address]
+        self._count_out_of_address(connection)
+
+    def _count_out_of_address(self, connection: Connection) -> None:
+        address, connection.address = connection.address, None
+        if address is not None:
+            same = self._by_address[address]
             same.pop(connection, None)
             if not same:
-                del self._by_address[connection.address]
+                del self._by_address[address]
 
     def _make_room(self, among: Collection[Connection], limit: int, setting: str, address: str | None) -> None:
         """Cut off the one that does the least where there are too many.
@@ -147,12 +169,13 @@ class ConnectionServer(web.Server):
         """Cut off who is too slow."""
         limits, now = self.limits, self._loop.time()
         for one in list(self._open):
+            address = one.address
             if one.awaits_first_head and now - one.opened_at > limits.header_timeout / 1000:
                 self._cut_off(one)
-                self._warn("connections.slow_head", setting="api.header_timeout", address=one.address)
+                self._warn("connections.slow_head", setting="api.header_timeout", address=address)
             elif one.is_stalled(now, limits.write_timeout / 1000):
                 self._cut_off(one)
-                self._warn("connections.slow_reader", setting="api.write_timeout", address=one.address)
+                self._warn("connections.slow_reader", setting="api.write_timeout", address=address)
         self._sweeping = bool(self._open)
         if self._sweeping:
             self._loop.call_later(SWEEP_INTERVAL_SECONDS, self._sweep)
