@@ -11,12 +11,13 @@ from pathlib import Path
 from ductile.kit.errors import BuildFailed
 from ductile.kit.subject import open_folder
 from ductile.plugin.runner.refusal import is_program
+from ductile.plugin.stdout import cut_middle
 from ductile.plugin.trust import BUILD
 
 _SOURCES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
 _NO_SOURCES = frozenset({"target", "node_modules", "tests"})
 BUILD_OUTPUT = 1024 * 1024
-"""Bytes of what a compiler says that are kept."""
+"""Characters of what a compiler says that are kept."""
 
 
 def needs_build(folder: Path) -> bool:
@@ -78,5 +79,5 @@ async def _run(folder: Path) -> None:
         await process.wait()
         raise
     if process.returncode:
-        said = output[-BUILD_OUTPUT:].decode(errors="replace")
+        said = cut_middle(output.decode(errors="replace"), BUILD_OUTPUT)
         raise BuildFailed(command=str(script), folder=folder, exit_code=process.returncode, output=said)

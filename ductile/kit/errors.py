@@ -5,9 +5,7 @@ from typing import Any
 
 from ductile.document.problem import Problem
 from ductile.errors import BadRequest, Conflict, NotFound, Unprocessable
-
-_LAST_LINES = 40
-"""Of what a build said."""
+from ductile.kit.build_excerpt import build_excerpt
 
 
 class NoPluginFolder(NotFound):
@@ -85,15 +83,16 @@ class NotWrapped(Unprocessable):
 
 
 class BuildFailed(Unprocessable):
-    """`{command}` failed in {folder} with exit code {exit_code}."""
+    """`{command}` failed in {folder}: {reason}."""
 
     code = "build_failed"
 
     def __init__(self, *, command: str, folder: object, exit_code: int, output: str) -> None:
-        super().__init__(command=command, folder=str(folder), exit_code=exit_code)
+        reason = f"exit code {exit_code}" if exit_code else "it ended with 0, and the entrypoint was not made"
+        super().__init__(command=command, folder=str(folder), exit_code=exit_code, reason=reason)
         self.output = output
         """What the compiler said."""
 
     def public_details(self) -> dict[str, Any]:
-        """The last lines of what was said."""
-        return {**self.details, "errors": self.output.splitlines()[-_LAST_LINES:]}
+        """With what was said."""
+        return {**self.details, "errors": build_excerpt(self.output)}

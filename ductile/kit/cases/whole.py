@@ -7,6 +7,7 @@ from typing import Any
 from ductile.errors import end_sentence
 from ductile.kit.bench import Exchange
 from ductile.kit.build import build, needs_build, newer_source
+from ductile.kit.build_excerpt import build_excerpt
 from ductile.kit.cases.talk import Lab, answered, told
 from ductile.kit.errors import BuildFailed
 from ductile.kit.finding import Seen, failed, passed, skipped
@@ -26,7 +27,6 @@ MALFORMED = "What is no request is answered by an error or an exit code other th
 TIMING = "How long a start takes is said, not judged."
 
 _STARTS = 5
-_BUILD_LINES = 40
 _FILES = frozenset({"untrusted", "unbuilt", "missing_program"})
 """Problems of files, not of the manifest."""
 _MEND_BUILD = "Mend what the compiler names, or install the program that is missing. An older build is not tested."
@@ -74,22 +74,14 @@ async def built(opened: Opened, *, build_it: bool) -> Seen:
         except BuildFailed as error:
             code = error.details["exit_code"]
             ended = f" with exit code {code}" if code else ""
-            return failed(f"{folder / BUILD} failed{ended}:\n{build_excerpt(error.output)}", _MEND_BUILD)
+            said = "\n".join(build_excerpt(error.output))
+            return failed(f"{folder / BUILD} failed{ended}:\n{said}", _MEND_BUILD)
         return passed()
     made = folder / manifest.entrypoint
     newer = newer_source(folder, made) if made.is_file() else None
     if newer is not None:
         return failed(f"{newer} is newer than {made}, so what is there is not what its sources say.", _BUILD_IT)
     return skipped("--no-build was given" if needs_build(folder) else f"it has no {BUILD}: nothing is built")
-
-
-def build_excerpt(output: str) -> str:
-    """What a compiler said: all of it, or the first and the last lines with how many stood between them."""
-    said = output.rstrip().splitlines()
-    if len(said) <= _BUILD_LINES:
-        return "\n".join(said)
-    half = _BUILD_LINES // 2
-    return "\n".join([*said[:half], f"… {len(said) - 2 * half:,} lines cut …", *said[-half:]])
 
 
 def config(found: Manifest, given: Mapping[str, Any]) -> Seen:

@@ -1,5 +1,6 @@
 """An author's commands as they are typed."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from support.kit import replace
 from support.terminal import CTRL_C, terminal
 
 from ductile.cli.main import main
+from ductile.kit.build import build as run_build
+from ductile.kit.errors import BuildFailed
 from ductile.kit.new import make
 from ductile.kit.template import Language, plugin_files
 
@@ -186,6 +189,30 @@ def test_dev_builds_before_it_runs_and_shows_what_the_compiler_says(hello: Path)
     assert ran.returncode == 1
     shown = json.loads(ran.stdout)
     assert (shown["error"], shown["output"]) == ("build_failed", "main.go:3: undefined: x\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "message", "lines"),
+    [
+        ("echo first; seq 100; exit 3", "exit code 3", ["first", "1", "… 61 lines cut …", "99", "100"]),
+        (
+            "rm run.py",
+            "it ended with 0, and the entrypoint was not made",
+            ["It ended with 0, but there is no `run.py`"],
+        ),
+    ],
+)
+def test_a_build_that_fails_is_told_with_both_ends_of_its_output(
+    hello: Path, script: str, message: str, lines: list[str]
+) -> None:
+    build = hello / "build.sh"
+    build.write_text(f"#!/bin/sh\n{script}\n")
+    build.chmod(0o755)
+    with pytest.raises(BuildFailed) as failure:
+        asyncio.run(run_build(hello))
+    assert failure.value.message.endswith(f"failed in {hello}: {message}.")
+    said = "\n".join(failure.value.public_details()["errors"])
+    assert all(line in said for line in lines), said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
