@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from ductile.answer import Refused, Unreachable
+from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.client import Client
 from ductile.model.job import ENDED
@@ -20,7 +21,7 @@ OF_JOBS: Final = ("job.*",)
 LAGGED: Final = "lagged"
 
 
-async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told: Told) -> Json:
+async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told: Told, outages: OutageNotices) -> Json:
     """Start or look at a job, hear of all that happens to it and its steps, and return it when it has ended.
 
     The stream of events stands before `start`, so that nothing is missed; it is opened again where it ends before.
@@ -30,6 +31,7 @@ async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told:
     while True:
         try:
             async with client.following(last, OF_JOBS) as messages:
+                outages.back()
                 job = await start() if job is None else job
                 if job["status"] in ENDED:
                     return job
@@ -41,6 +43,7 @@ async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told:
         except (Unreachable, Refused) as error:
             if job is None or not may_pass(error):
                 raise
+            outages.lost(error)
         await asyncio.sleep(RECONNECT)
 
 
@@ -53,13 +56,34 @@ async def _has_ended(client: Client, job_id: str, event: Mapping[str, Any], told
     return bool(event["type"] == "job.ended" and event["job_id"] == job_id)
 
 
-async def follow_jobs(client: Client, wanted: Mapping[str, str | Sequence[str]], told: Told) -> None:
+async def follow_jobs(
+    client: Client, wanted: Mapping[str, str | Sequence[str]], told: Told, outages: OutageNotices
+) -> None:
     """Hear of every job with these members (plugin, command, one of the statuses), until interrupted."""
-    async for event in client.events(types=OF_JOBS, reconnect=True):
-        if event.get("type") == LAGGED or all(
-            event.get(name) in ([value] if isinstance(value, str) else value) for name, value in wanted.items()
-        ):
-            await told(event)
+    last: str | None = None
+    connected = False
+    while True:
+        try:
+            async with client.following(last, OF_JOBS) as messages:
+                connected = True
+                outages.back()
+                async for message in messages:
+                    last = message.id
+                    event = orjson.loads(message.data) if message.data else None
+                    if event is not None and is_wanted(event, wanted):
+                        await told(event)
+        except (Unreachable, Refused) as error:
+            if not connected or not may_pass(error):
+                raise
+            outages.lost(error)
+        await asyncio.sleep(RECONNECT)
+
+
+def is_wanted(event: Mapping[str, Any], wanted: Mapping[str, str | Sequence[str]]) -> bool:
+    """Whether an event is of a job with these members, or says that events were missed."""
+    return event.get("type") == LAGGED or all(
+        event.get(name) in ([value] if isinstance(value, str) else value) for name, value in wanted.items()
+    )
 
 
 def teller(out: Out) -> Told:

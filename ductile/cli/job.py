@@ -93,9 +93,10 @@ def status_of(row: Mapping[str, Any]) -> Any:
 
 def watch(out: Out, wanted: Mapping[str, Any]) -> None:
     """Print what happens to such jobs. Ends with an error, or interrupted."""
-    from ductile.cli.follow import follow_jobs, teller  # noqa: PLC0415 - imports the client
+    from ductile.cli.follow import follow_jobs, teller  # noqa: PLC0415 - imports aiohttp
+    from ductile.cli.outages import OutageNotices  # noqa: PLC0415 - as above
 
-    out.ask(lambda client: follow_jobs(client, wanted, teller(out)), waits_for=None, loop=True)
+    out.ask(lambda client: follow_jobs(client, wanted, teller(out), OutageNotices(out)), waits_for=None, loop=True)
 
 
 async def pages(client: "Client", filters: Mapping[str, Any], wanted: int | None) -> Json:

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from ductile.answer import Refused, Unreachable
 from ductile.cli.logs import attempt_lines, entry_lines, headline, rest_lines, said
+from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.cli.waiting import look
 from ductile.client import Client
@@ -46,6 +47,7 @@ class LiveLogs:
     async def follow(self, job_id: str) -> Json:
         """The job when it has ended; until then what it says is printed. A gateway that restarts is waited for."""
         job: Json | None = None
+        outages = OutageNotices(self._out)
         while True:
             began = asyncio.get_running_loop().time()
             try:
@@ -54,8 +56,10 @@ class LiveLogs:
             except (Unreachable, Refused) as error:
                 if job is None or not may_pass(error):
                     raise
+                outages.lost(error)
                 await asyncio.sleep(RECONNECT)
                 continue
+            outages.back()
             if job["status"] in ENDED:
                 return job
             spent = asyncio.get_running_loop().time() - began

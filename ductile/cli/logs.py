@@ -143,10 +143,19 @@ async def is_run(client: "Client", job_id: str) -> bool:
 
 def follow_logs(out: Out, given: str | None, *, last: bool) -> None:
     """Print what a job says, as it does. Raises Exit (1) where the job failed."""
-    from ductile.cli.live_logs import LiveLogs  # noqa: PLC0415 - imports the client
+    from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
+
+    from ductile.cli.live_logs import LiveLogs  # noqa: PLC0415 - imports aiohttp
 
     async def work(client: "Client") -> Json:
-        job: Json = await on_job(client, given, LiveLogs(out, client).follow, last=last)
+        async def followed(job_id: str) -> Json:
+            try:
+                return await LiveLogs(out, client).follow(job_id)
+            except CancelledError:  # Ctrl-C
+                out.tell(f"The job goes on. {look_at({'job_id': job_id})}.")
+                raise
+
+        job: Json = await on_job(client, given, followed, last=last)
         return job
 
     job = out.ask(work, waits_for=None, loop=True)

@@ -30,11 +30,30 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int 
         gaps = GAP * (len(columns) - 1)
         least = [wide if whole else min(wide, FOLDED) for wide, whole in zip(widths, ids, strict=True)]
         room = max(width, sum(least) + gaps if any(ids) else 0) - gaps
-        widths = narrowed(widths, room, [wide if whole else LEAST for wide, whole in zip(widths, ids, strict=True)])
+        titled = [wide if whole else cell_len(title) for title, wide, whole in zip(headings, widths, ids, strict=True)]
+        lowest = (
+            titled
+            if sum(titled) <= room
+            else [wide if whole else LEAST for wide, whole in zip(widths, ids, strict=True)]
+        )
+        widths = narrowed(widths, room, lowest)
     heading, *shown = [list(aligned(row, widths)) for row in (headings, *rows)]
     yield from (f"{_BOLD}{line}{_PLAIN}" for line in heading) if bold else heading
     for lines in shown:
         yield from lines
+
+
+def fits(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a terminal of so many columns shows such a table with whole headings and ids."""
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+
+    from ductile.model.ids import is_id  # noqa: PLC0415 - as above
+
+    least = [
+        max(cell_len(heading), *(cell_len(row[n]) for row in rows if is_id(row[n])), 0)
+        for n, heading in enumerate(headings)
+    ]
+    return sum(least) + GAP * (len(least) - 1) <= width
 
 
 def narrowed(widths: Sequence[int], room: int, least: Sequence[int]) -> list[int]:

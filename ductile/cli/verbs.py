@@ -191,6 +191,6 @@ def show_result(out: Out, job: Mapping[str, Any]) -> None:
         out.value((job.get("result") or {}).get("result"))
     elif status in ENDED:
         what, error = f"{job.get('plugin')}.{job.get('command')}", str(job.get("last_error") or "no reason given")
-        raise JobFailed(what=what, status=str(status), error=error.rstrip("."), then=look_at(job))
+        raise JobFailed(what=what, status=str(status), error=error.strip().rstrip("."), then=look_at(job))
     else:
         end_as(out, job)

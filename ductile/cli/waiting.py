@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ductile.answer import Refused, Unreachable
 from ductile.cli.attempt_notices import AttemptNotices
 from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.cli.output import Out
@@ -50,6 +51,7 @@ async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Jso
     from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
 
     from ductile.cli.follow import follow_job, teller  # noqa: PLC0415 - imports aiohttp
+    from ductile.cli.outages import OutageNotices  # noqa: PLC0415 - as above
 
     seen: list[Json] = []
 
@@ -58,7 +60,7 @@ async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Jso
         return seen[0]
 
     try:
-        return await follow_job(client, noted, teller(out))
+        return await follow_job(client, noted, teller(out), OutageNotices(out))
     except CancelledError:  # Ctrl-C
         if seen:
             out.tell(f"The job goes on. {look_at(seen[0])}.")
@@ -75,6 +77,10 @@ async def wait_for(out: Out, client: "Client", job: Json) -> Json:
     try:
         with out.busy(f"Waiting for job {job['job_id']}"):
             return await until_ended(client, job["job_id"], out.timeout, AttemptNotices(out, client).look)
+    except Unreachable as error:
+        from ductile.cli.outages import GatewayLost  # noqa: PLC0415 - as above
+
+        raise GatewayLost(job_id=job["job_id"], **error.details) from error
     except CancelledError:  # Ctrl-C
         out.tell(f"The job goes on. {look_at(job)}.")
         raise
@@ -106,8 +112,6 @@ async def until_ended(
 
 async def look(client: "Client", job_id: str, wait: float) -> Json:
     """The job when it has ended, or after so many seconds; at once from a gateway with too many waiters."""
-    from ductile.answer import Refused  # noqa: PLC0415 - as above
-
     try:
         return await client.job(job_id, wait=wait)
     except Refused as error:

@@ -9,7 +9,9 @@ import pytest
 
 from ductile.answer import AuthFailed, Refused, Unreachable
 from ductile.cli import follow
-from ductile.cli.follow import follow_job, line_of
+from ductile.cli.follow import follow_job, follow_jobs, line_of
+from ductile.cli.outages import OutageNotices
+from ductile.cli.output import Out
 from ductile.stream import Message
 
 
@@ -54,7 +56,8 @@ async def followed(gateway: Gateway) -> tuple[dict[str, Any], list[int]]:
     async def told(one: dict[str, Any]) -> None:
         heard.append(one["id"])
 
-    job = await follow_job(gateway, lambda: gateway.job("j"), told)  # type: ignore[arg-type]  # plays the client
+    outages = OutageNotices(Out())
+    job = await follow_job(gateway, lambda: gateway.job("j"), told, outages)  # type: ignore[arg-type]  # plays the client
     return job, heard
 
 
@@ -122,3 +125,34 @@ def test_an_event_is_a_line(more: dict[str, Any], told: str) -> None:
 def test_what_was_missed_is_a_line() -> None:
     one = {"at": "2026-11-22T05:49:07Z", "type": "lagged", "missed_from": 3, "missed_to": 9, "reason": "slow_reader"}
     assert line_of(one) == "2026-11-22 05:49:07Z events 3 to 9 were missed: slow_reader"
+
+
+async def test_an_outage_is_told_once_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = Gateway([event(1, "job.started"), GONE], GONE, GONE, [event(2, "job.ended")], statuses=["running"])
+    await followed(gateway)
+    assert capsys.readouterr().err == (
+        "The gateway went away: gone. It is waited for until it is there again; Ctrl-C ends that.\n"
+        "The gateway is there again.\n"
+    )
+
+
+async def test_all_jobs_are_followed_over_an_outage(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = AuthFailed(envelope={"message": "no"}, http_status=401)
+    streams = [
+        [event(1, "job.started", plugin="a"), event(2, "job.started", plugin="b")],
+        GONE,
+        [event(4, "lagged")],
+        refused,
+    ]
+    gateway = Gateway(*streams)
+    heard: list[int] = []
+
+    async def told(one: dict[str, Any]) -> None:
+        heard.append(one["id"])
+
+    with pytest.raises(AuthFailed):
+        await follow_jobs(gateway, {"plugin": "b"}, told, OutageNotices(Out()))  # type: ignore[arg-type]  # as above
+    assert (heard, gateway.asked) == ([2, 4], [None, "2", "2", "4"])
+    assert capsys.readouterr().err.count("went away") == 1
+    with pytest.raises(Unreachable):  # it never was there
+        await follow_jobs(Gateway(GONE), {}, told, OutageNotices(Out()))  # type: ignore[arg-type]  # as above

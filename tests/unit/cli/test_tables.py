@@ -55,3 +55,11 @@ def test_a_list_of_jobs_fits_40_columns_but_for_its_ids() -> None:
 
 def test_headings_are_bold_where_that_is_wanted_and_folded_as_the_rest() -> None:
     assert next(table(["A", "B"], [["1", "2"]], width=40, bold=True)) == "\x1b[1mA  B\x1b[0m"
+
+
+def test_headings_stay_whole_where_there_is_room() -> None:
+    lines = list(
+        table(["STATE", "COMMANDS", "DESCRIPTION"], [["ready", "a, b, c", "word " * 30]], width=40, bold=False)
+    )
+    assert lines[0] == "STATE  COMMANDS  DESCRIPTION"
+    assert max(map(len, lines)) <= 40

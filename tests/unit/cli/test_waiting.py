@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from support.cli import FakeGateway
 
-from ductile.answer import Refused
+from ductile.answer import Refused, Unreachable
 from ductile.cli import waiting
+from ductile.cli.codes import Exit
+from ductile.cli.main import main
 from ductile.cli.waiting import SLICE, until_ended
 
 FULL = Refused(envelope={"error": "too_many_waiters", "message": "Too many."}, http_status=503)
@@ -62,3 +65,16 @@ async def test_a_gateway_with_too_many_waiters_is_asked_without_waiting() -> Non
 async def test_what_else_goes_wrong_ends_the_waiting() -> None:
     with pytest.raises(Refused):
         await wait(Gateway(Refused(envelope={}, http_status=500)))
+
+
+@pytest.mark.parametrize("line", [["plugin", "run", "echo", "say", "--wait"], ["echo", "say"]])
+def test_a_gateway_that_goes_away_meanwhile_is_told_with_the_job(
+    line: list[str], gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.answers["plugin"] = {"name": "echo", "commands": [{"name": "say"}]}
+    gateway.answers["trigger"] = {"job_id": "j-1", "status": "queued"}
+    gateway.answers["job"] = Unreachable(url="http://here", reason="Connection refused")
+    assert main(line) == Exit.UNREACHABLE
+    assert capsys.readouterr().err.startswith(
+        "ductile: The gateway at http://here went away while job j-1 was waited for: Connection refused. "
+    )
