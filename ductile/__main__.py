@@ -2,7 +2,7 @@
 
 import sys
 
-from ductile.cli.main import main
+from ductile.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

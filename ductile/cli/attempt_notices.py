@@ -1,6 +1,6 @@
 """Failed attempts, told on stderr to who waits for a job that is tried again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ductile.cli.moments import age
@@ -29,7 +29,7 @@ class AttemptNotices:
         if self._out.quiet:
             return
         if job.get("plugin") != PIPELINE:
-            self._tell(job)
+            await self._tell(job)
             return
         for row in await self._client.tree(job["job_id"]):
             if (
@@ -37,22 +37,38 @@ class AttemptNotices:
                 and row.get("attempt")
                 and (row["job_id"], row["attempt"]) not in self._told
             ):
-                self._tell(await self._client.job(row["job_id"]))
+                await self._tell(await self._client.job(row["job_id"]))
 
-    def _tell(self, job: Mapping[str, Any]) -> None:
+    async def _tell(self, job: Mapping[str, Any]) -> None:
         attempt = job.get("attempt") or 0
+        await self._tell_missed(job, range(1, attempt))
         key = (str(job["job_id"]), attempt)
         if job["status"] in {*ENDED, State.RUNNING} or not attempt or not job.get("last_error") or key in self._told:
             return
         self._told.add(key)
         self._out.tell(notice(job))
 
+    async def _tell_missed(self, job: Mapping[str, Any], attempts: Iterable[int]) -> None:
+        """Tell of attempts that have failed between two looks."""
+        missed = {attempt for attempt in attempts if (str(job["job_id"]), attempt) not in self._told}
+        if not missed:
+            return
+        self._told |= {(str(job["job_id"]), attempt) for attempt in missed}
+        for one in (await self._client.job_logs(job["job_id"]))["logs"]:
+            if one["attempt"] in missed and one.get("last_error"):
+                self._out.tell(failure({**job, **one}))
+
 
 def notice(job: Mapping[str, Any]) -> str:
     """`attempt 1 of 4 failed: exit 3 without a response; again in 30 s`."""
+    due = age(job.get("run_at")) or "soon"
+    again = due if due.startswith("in ") else "at once"
+    return f"{failure(job)}; again {again}"
+
+
+def failure(job: Mapping[str, Any]) -> str:
+    """`attempt 1 of 4 failed: exit 3 without a response`."""
     error = " ".join(str(job["last_error"]).split()).rstrip(".")
     shown = error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
     step = f"{job['step']}: " if job.get("step") else ""
-    due = age(job.get("run_at")) or "soon"
-    again = due if due.startswith("in ") else "at once"
-    return f"{step}attempt {job['attempt']} of {job.get('max_attempts')} failed: {shown}; again {again}"
+    return f"{step}attempt {job['attempt']} of {job.get('max_attempts')} failed: {shown}"

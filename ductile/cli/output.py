@@ -39,15 +39,13 @@ import typer
 from ductile.cli import render
 from ductile.cli.codes import OutputFailed, UsageError, WaitedTooLong
 from ductile.cli.spinner import Spinner, is_wanted
-from ductile.cli.tables import fits, table
+from ductile.cli.tables import table
 from ductile.errors import DuctileError
 
 if TYPE_CHECKING:  # aiohttp and pydantic take longer to import than `--help` to run
     from ductile.cli.target import Target
     from ductile.client import Client
 
-NARROW_COLUMNS = 60
-"""A terminal with fewer gets a list in place of a table that does not fit."""
 FORMATS = ("table", "list", "json", "yaml")
 Column = str | Callable[[Mapping[str, Any]], Any]
 """What of a row stands in a column: the value of this key, or what the function makes of the row."""
@@ -113,7 +111,7 @@ class Out:
             self._value(rows if document is None else document)
             return
         cells = [[render.cell(taken(column, row)) for column in columns.values()] for row in rows]
-        if self.format == "table" and not self._is_too_narrow(list(columns), cells):
+        if self.format == "table":
             style = self.terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
             width = terminal_width() if self.terminal else None
             self._lines(table(list(columns), cells, width=width, bold=style))
@@ -230,14 +228,6 @@ class Out:
         from ductile.cli.target import find_target  # noqa: PLC0415 - as above
 
         return find_target(self.url, self.token, self.config)
-
-    def _is_too_narrow(self, headings: Sequence[str], cells: Sequence[Sequence[str]]) -> bool:
-        """Whether a table that nobody asked for would be torn on a narrow terminal; then the rows are a list."""
-        return (
-            self.asked_format is None
-            and terminal_width() < NARROW_COLUMNS
-            and not fits(headings, cells, terminal_width())
-        )
 
     def _value(self, value: Any) -> None:
         self._write((render.as_yaml(value) if self.format == "yaml" else render.as_json(value)) + "\n")

@@ -43,19 +43,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int 
         yield from lines
 
 
-def fits(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether a terminal of so many columns shows such a table with whole headings and ids."""
-    from rich.cells import cell_len  # noqa: PLC0415 - as above
-
-    from ductile.model.ids import is_id  # noqa: PLC0415 - as above
-
-    least = [
-        max(cell_len(heading), *(cell_len(row[n]) for row in rows if is_id(row[n])), 0)
-        for n, heading in enumerate(headings)
-    ]
-    return sum(least) + GAP * (len(least) - 1) <= width
-
-
 def narrowed(widths: Sequence[int], room: int, least: Sequence[int]) -> list[int]:
     """The widths in so much room, as far as that goes: what is widest becomes narrower first."""
     narrow = list(widths)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ductile.config.edit import Edit
 from ductile.config.load import Layers
 from ductile.document.redactor import MASK, Redactor, is_display_secret
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.yaml_nodes import Node, parse_nodes
 
 CONTEXT_LINES = 3

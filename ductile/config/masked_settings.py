@@ -10,7 +10,7 @@ from ductile.config.settings import Setting, effective_settings
 from ductile.config.validation import validate
 from ductile.document.problem import Path
 from ductile.document.redactor import MASK, Redactor, is_display_secret
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.plugin.bundled import root_folders
 from ductile.plugin.load import load_plugins
 

@@ -10,7 +10,7 @@ from ductile.document.field_errors import quote_value
 from ductile.document.paths import value_at
 from ductile.document.problem import Path, Problem
 from ductile.document.redactor import MASK, Redactor, is_display_secret, is_secret_name
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
 
 

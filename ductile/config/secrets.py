@@ -6,7 +6,7 @@ from typing import Any
 from ductile.config.load import Layers
 from ductile.document.paths import value_at
 from ductile.document.redactor import is_secret_name
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
 from ductile.plugin.environment import ALL
 from ductile.plugin.load import Loaded

@@ -17,7 +17,7 @@ from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document
 from ductile.document.redactor import is_secret_name
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import embedded_secrets, secrets_in, secrets_of_file
 from ductile.document.yaml_scalar import Scalar, exact_scalar, has_surrogates, read_scalar
 

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS, SecretFinder, finder_of
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
+
+if TYPE_CHECKING:  # its engines take their time to import, which a command of the command line may not need
+    from ductile.document.secret_finder import SecretFinder
 
 MASK = "[REDACTED]"
 CUT_MARK = "…"
@@ -171,8 +174,10 @@ class Redactor:
         return orjson.dumps(self._walked(value))
 
     @cached_property
-    def _finder(self) -> SecretFinder:
+    def _finder(self) -> "SecretFinder":
         """Built when it is first needed, which for many secrets takes a while."""
+        from ductile.document.secret_finder import finder_of  # noqa: PLC0415 - as above
+
         return finder_of(self.secrets)
 
     def _may_hold(self, value: Any) -> bool:

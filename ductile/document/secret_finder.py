@@ -14,12 +14,14 @@ from urllib.parse import quote
 import orjson
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from ductile.document.secret_spellings import FIRST_OWN_CHARACTER, LINE_CHARACTERS, lines_of, literal, spellings
-
-MIN_SECRET_CHARACTERS = 8
-"""Characters; a shorter value is no secret by its name alone, since replacing it would mangle what people read. Where a
-shorter one is a secret nevertheless (a token), it is looked for as it is, and in no other spelling.
-"""
+from ductile.document.secret_spellings import (
+    FIRST_OWN_CHARACTER,
+    LINE_CHARACTERS,
+    MIN_SECRET_CHARACTERS,
+    lines_of,
+    literal,
+    spellings,
+)
 
 _MAX_ANCHOR_BYTES = 8
 """Bytes of a spelling that the automaton looks for, at most."""

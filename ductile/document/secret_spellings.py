@@ -11,6 +11,10 @@ from base64 import b64encode
 from collections.abc import Iterator
 from html.entities import codepoint2name
 
+MIN_SECRET_CHARACTERS = 8
+"""Characters; a shorter value is no secret by its name alone, since replacing it would mangle what people read. Where a
+shorter one is a secret nevertheless (a token), it is looked for as it is, and in no other spelling.
+"""
 LINE_CHARACTERS = 8
 """A shorter line of a secret of several lines is no secret by itself."""
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import orjson
 
 from ductile.document.redactor import is_secret_name
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 
 _PAYLOAD_PATH = re.compile(r"\{?(payload|context|config)\.[\w.-]+\}?")
 """The value of a `with` or `baggage` entry: it names a secret, and is none."""

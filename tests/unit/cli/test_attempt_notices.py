@@ -51,6 +51,27 @@ def test_each_failed_attempt_is_told_once(gateway: FakeGateway, options: list[st
         assert len(told) == 3
 
 
+def test_attempts_that_fail_between_two_looks_are_told_too(gateway: FakeGateway, capsys: Captured) -> None:
+    looks = iter([
+        queued(3, last_error="third"),
+        queued(4, status="running", last_error="third"),
+        {"job_id": "x", "plugin": "crash", "command": "go", "status": "succeeded", "result": {}},
+    ])  # fmt: skip
+    logs = [{"attempt": 1, "last_error": "first"}, {"attempt": 2, "last_error": "second"}, {"attempt": 3}]
+    gateway.answers |= {
+        "plugin": PLUGIN,
+        "trigger": queued(0),
+        "job": lambda *_, **__: next(looks),
+        "job_logs": {"job_id": "x", "logs": logs},
+    }
+    assert main(["crash", "go"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "attempt 1 of 4 failed: first",
+        "attempt 2 of 4 failed: second",
+        "attempt 3 of 4 failed: third; again in 30 s",
+    ]
+
+
 def test_the_steps_of_a_run_are_told_too(gateway: FakeGateway, capsys: Captured) -> None:
     run = {"job_id": "r", "plugin": "pipeline", "command": "p"}
     looks = iter([{**run, "status": "running"}, {**run, "status": "running"}, {**run, "status": "succeeded"}])

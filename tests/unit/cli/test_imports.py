@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
+    "ahocorasick_rs",
     "aiohttp",
     "asyncio",
     "jsonschema_rs",
     "pydantic",
     "pydantic_settings",
+    "re2",
     "rich.console",
     "ruamel.yaml",
     "structlog",

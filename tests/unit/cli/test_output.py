@@ -232,17 +232,3 @@ def test_a_terminal_gets_a_table_with_style_unless_it_wants_none(
     assert "evil\\x1b[2J" in shown
     out.text("evil\x1b[2J")
     assert capsys.readouterr().out == "evil\\x1b[2J\n"
-
-
-@pytest.mark.parametrize(
-    ("columns", "asked", "line"),
-    [(40, None, "AN EXTRAORDINARY HEADING: x"), (40, "table", "AN"), (60, None, "AN EXTRAORDINARY HEADING")],
-)
-def test_a_narrow_terminal_gets_a_list_in_place_of_a_torn_table(
-    columns: int, asked: str | None, line: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr("ductile.cli.output.terminal_width", lambda: columns)
-    monkeypatch.setenv("NO_COLOR", "1")
-    Out(format_=asked).rows({"AN EXTRAORDINARY HEADING": "a", "ANOTHER ONE THAT IS LONG": "b"}, [{"a": "x", "b": "y"}])
-    assert capsys.readouterr().out.startswith(line)

@@ -1,0 +1,14 @@
+"""Where the `ductile` command begins: it ends quietly by Ctrl-C while the rest of it is imported, too."""
+
+INTERRUPTED = 130
+"""The exit code; `codes.Exit` has it, too, and takes longer to import."""
+
+
+def main() -> int:
+    """Run one command; returns the exit code."""
+    try:
+        from ductile.cli.main import main as run  # noqa: PLC0415 - what takes time is imported within the `try`
+
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
