@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.gateway import Gateway, alive
@@ -59,12 +60,12 @@ def worker(body: str, *, concurrency: int = 1, before: str = "") -> str:
     )
 
 
-def add(gateway: Gateway, name: str, runner: str, line: str) -> None:
+def add(gateway: Gateway, name: str, runner: str, line: str, commands: Mapping[str, Any] | None = None) -> None:
     if runner == "persistent":
         body = f"os.system({line!r})\ntime.sleep(0.05)"
-        gateway.plugin(name, worker(body), lifecycle="persistent")
+        gateway.plugin(name, worker(body), commands, lifecycle="persistent")
     else:
-        gateway.plugin(name, shell(line) if runner == "spawn" else python(line))
+        gateway.plugin(name, shell(line) if runner == "spawn" else python(line), commands)
 
 
 @pytest.mark.parametrize("runner", ["spawn", "fork", "persistent"])
@@ -140,28 +141,34 @@ def test_after_a_crash_a_daemon_with_a_cleared_environment_is_found(gateway: Gat
 UNKNOWN = "bash -c 'ulimit -x 5; exec env -i setsid COMMAND' </dev/null >/dev/null 2>&1 &"
 """How a command starts without its environment and the mark, in the shell."""
 
-FORK_CHAIN = """#!{python}
-import os
-open("{folder}/begun", "w").close()
-while os.path.exists("{folder}/go_on") and os.fork() == 0:
-    pass
-os._exit(0)
+FORK_CHAIN = """#!{python} -IS
+from os import _exit, fork
+from time import monotonic, sleep
+open("{begun}", "w").close()
+until = monotonic() + {seconds}
+while monotonic() < until and fork() == 0:
+    sleep({pause})
+_exit(0)
 """
-"""Each process forks the next one and ends at once: whoever looks for it finds that it is gone."""
+"""Each process forks the next one after a pause and ends: whoever looks for it finds that it is gone."""
+
+CHAIN_SECONDS = 45
+"""How long a chain runs that nobody ends."""
 
 
 class ForkChain:
-    """A program that is a fork chain, while this is open. Its processes hold a pipe open, which tells that it runs."""
+    """A program that is a fork chain. Its processes hold a pipe open, which tells that it runs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "fork_chain"
-        self.path.write_text(FORK_CHAIN.format(python=sys.executable, folder=folder))
-        self.path.chmod(0o755)
-        self.begun, self._go_on = folder / "begun", folder / "go_on"
-        self._go_on.touch()
+    def __init__(self, folder: Path, *, pause: float) -> None:
+        self.begun = folder / "begun"
+        program = folder / "fork_chain"
+        program.write_text(
+            FORK_CHAIN.format(python=sys.executable, begun=self.begun, seconds=CHAIN_SECONDS, pause=pause)
+        )
+        program.chmod(0o755)
         os.mkfifo(folder / "held")
         self._held = os.open(folder / "held", os.O_RDONLY | os.O_NONBLOCK)
-        self.line = UNKNOWN.replace("COMMAND", str(self.path)).replace("<", f"3>{folder}/held <")
+        self.line = UNKNOWN.replace("COMMAND", str(program)).replace("<", f"3>{folder}/held <")
 
     @property
     def runs(self) -> bool:
@@ -172,8 +179,7 @@ class ForkChain:
             return True
 
     def close(self) -> None:
-        """End it, where nobody else has."""
-        self._go_on.unlink()
+        """Look no more."""
         os.close(self._held)
 
 
@@ -188,14 +194,14 @@ def instance_group(gateway: Gateway) -> Path:
     return Path(mount + path)
 
 
-def test_after_a_crash_the_control_group_finds_what_nothing_else_does(gateway: Gateway, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runner", ["spawn", "fork", "persistent"])
+def test_after_a_crash_the_control_group_finds_what_nothing_else_does(gateway: Gateway, runner: str) -> None:
     seconds = f"7{os.getpid()}"
-    line = UNKNOWN.replace("COMMAND", f"sleep {seconds}")
-    gateway.plugin("leaves", shell(f"{line}\necho > {tmp_path}/ready\nsleep 600"), {"handle": {"retry_safe": False}})
+    line = UNKNOWN.replace("COMMAND", f"sleep {seconds}") + " sleep 600"
+    add(gateway, "leaves", runner, line, {"handle": {"retry_safe": False}})
     gateway.start()
     group = instance_group(gateway)
     gateway.post("/plugin/leaves/handle", {})
-    gateway.until((tmp_path / "ready").exists)
     gateway.until(lambda: sleepers(seconds))
     gateway.kill()
     assert sleepers(seconds)
@@ -208,8 +214,16 @@ def test_after_a_crash_the_control_group_finds_what_nothing_else_does(gateway: G
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[ForkChain]:
-    """A fork chain that has not begun."""
-    opened = ForkChain(tmp_path)
+    """A fork chain that has not begun, without pauses."""
+    opened = ForkChain(tmp_path, pause=0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def slow_chain(tmp_path: Path) -> Iterator[ForkChain]:
+    """A fork chain that has not begun, of ten processes a second."""
+    opened = ForkChain(tmp_path, pause=0.1)
     yield opened
     opened.close()
 
@@ -224,6 +238,34 @@ def test_a_fork_chain_ends_with_the_gateway(gateway: Gateway, chain: ForkChain) 
     assert chain.runs
     assert gateway.stop() == 0
     assert not chain.runs
+
+
+def test_a_fork_chain_ends_with_its_job(gateway: Gateway, chain: ForkChain) -> None:
+    gateway.plugin("forks", shell(f"{chain.line}\nuntil [ -e {chain.begun} ]; do sleep 0.01; done"))
+    gateway.start()
+    assert gateway.run("forks", "handle")["status"] == "succeeded"
+    gateway.until(lambda: not chain.runs)
+
+
+def test_a_fork_chain_outlives_no_job_that_came_after_it(
+    gateway: Gateway, slow_chain: ForkChain, tmp_path: Path
+) -> None:
+    """Without a mark it may belong to each job that ran when it was first seen, but to none that came later."""
+    gateway.plugin("forks", shell(f"{slow_chain.line}\nuntil [ -e {slow_chain.begun} ]; do sleep 0.01; done"))
+    for name in ("before", "after"):
+        waits = f"until [ -e {tmp_path}/{name}.ends ]; do sleep 0.05; done"
+        gateway.plugin(name, shell(f"echo > {tmp_path}/{name}\n{waits}"))
+    gateway.start()
+    before = gateway.post("/plugin/before/handle", {}).body["job_id"]
+    gateway.until((tmp_path / "before").exists)
+    gateway.run("forks", "handle")
+    after = gateway.post("/plugin/after/handle", {}).body["job_id"]
+    gateway.until((tmp_path / "after").exists)
+    assert slow_chain.runs
+    (tmp_path / "before.ends").touch()
+    gateway.until(lambda: gateway.get(f"/job/{before}")["status"] == "succeeded")
+    gateway.until(lambda: not slow_chain.runs)
+    assert gateway.get(f"/job/{after}")["status"] == "running"
 
 
 STOPS = {

@@ -100,7 +100,7 @@ class ChildProcesses:
         self._refused: set[int] = set()
         """Children that the system does not let the gateway kill."""
         self._first_seen: dict[int, int] = {}
-        """A child without a mark → the last number when it was first seen."""
+        """The session of children without a mark, or such a child of this session → the last number when first seen."""
         self._endings: dict[int, _Ending] = {}
         self._round: asyncio.TimerHandle | None = None
         self._pause = FIRST_ROUND_SECONDS
@@ -268,8 +268,13 @@ class ChildProcesses:
             if _reap_if_dead(pid):
                 self._born_with.discard(pid)
                 self._own.discard(pid)
-        if not self._all_own():
-            self._end_orphans()
+        if self._all_own():
+            self._first_seen.clear()
+            return
+        sessions = {_session(pid) for pid in self._read_children()}
+        self._first_seen = {session: number for session, number in self._first_seen.items() if session in sessions}
+        if self._end_orphans().get(NOBODY):
+            self.end(NOBODY, lambda _: None)  # looks again presently: it may have forked
 
     def _all_own(self) -> bool:
         """Whether the gateway has only the children that it knows: for each attempt, so by their count."""
@@ -285,9 +290,8 @@ class ChildProcesses:
         """Reap the dead and kill what belongs to nothing at work: of each number, the pids that are not reaped yet."""
         left: dict[int, list[int]] = {}
         unknown = self._read_children() - self._own - self._foreign
-        self._first_seen = {pid: number for pid, number in self._first_seen.items() if pid in unknown}
         self._refused &= unknown
-        for pid in unknown:
+        for pid in sorted(unknown, reverse=True):  # of processes that fork and end, the newest is the one to kill
             owner = self._owner(pid)
             dead = _reap_if_dead(pid)
             if owner in self._attempts or owner in self._helpers or (owner is None and (dead or self._may_live(pid))):
@@ -323,8 +327,17 @@ class ChildProcesses:
         """What tells nothing of itself may belong to each attempt that was at work when it was first seen."""
         if os.getpid() == INIT_PID:
             return True
-        seen = self._first_seen.setdefault(pid, self._number)
+        seen = self._first_seen.setdefault(_session(pid), self._number)
         return any(number <= seen for number in self._attempts)
+
+
+def _session(pid: int) -> int:
+    """What a child and all that it forks have in common: its session, where that is not the gateway's, else itself."""
+    with suppress(ProcessLookupError):
+        session = os.getsid(pid)
+        if session != os.getsid(0):
+            return session
+    return pid
 
 
 def _reap_if_dead(pid: int) -> bool:
