@@ -216,6 +216,7 @@ class App:
             metrics=self._metrics,
             feed=EventFeed(store, lambda: live.snapshot.redactor),
             clock=system_clock,
+            authenticators=parts.AUTHENTICATORS,
             started_at=system_clock(),
             version=__version__,
             binary_path=sys.argv[0],

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from ductile.background_service import BackgroundService
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.plugin_available import PluginAvailable
+from ductile.http.auth.authenticator import Authenticator
+from ductile.http.auth.bearer import bearer_principal
 from ductile.http.gateway import Gateway
 from ductile.http.middleware.access_log import log_access
 from ductile.http.middleware.authenticate import authenticate
@@ -69,6 +71,9 @@ SURFACES: list[Surface] = [
     fixed_surface("system", system.ROUTES),
 ]
 """The groups of endpoints."""
+
+AUTHENTICATORS: list[Authenticator] = [bearer_principal]
+"""Who may call: asked in order, the first that knows a credential decides."""
 
 MIDDLEWARE: list[Middleware] = [
     time_requests(count_request, log_access),

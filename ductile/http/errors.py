@@ -2,6 +2,8 @@
 
 from ductile.errors import BadRequest, DuctileError
 
+PLAIN_JSON = "plain JSON (`Content-Type: application/json`, no `Content-Encoding`)"
+
 
 class MethodNotAllowed(DuctileError):
     """{method} is not possible at {path}; {allow} is."""
@@ -32,10 +34,13 @@ class BodyTooSlow(DuctileError):
 
 
 class UnsupportedMedia(DuctileError):
-    """The body must be plain JSON (`Content-Type: application/json`, no `Content-Encoding`), not {found}."""
+    """The body must be {accepted}, not {found}."""
 
     code = "unsupported_media_type"
     status = 415
+
+    def __init__(self, *, found: str, accepted: str = PLAIN_JSON) -> None:
+        super().__init__(found=found, accepted=accepted)
 
 
 class InvalidJson(BadRequest):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ductile.http.document_cache import Representation, matches_etag
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 
 ETAG_HEADERS: Mapping[str, str] = {"ETag": "Names this very document; send it back in `If-None-Match`."}
@@ -15,8 +15,8 @@ def conditional_reply(request: Request, document: Representation, **headers: str
     private = request.route is not None and request.route.scopes is not None
     told = {"ETag": document.etag, "Cache-Control": "private, no-cache" if private else "no-cache", **headers}
     if matches_etag(document.etag, request.raw.headers.getall("If-None-Match", ())):
-        return Reply(status=304, headers=told)
-    return Reply(body=document.body, headers={**told, "Content-Type": content_type(document.media)})
+        return JsonReply(status=304, headers=told)
+    return JsonReply(body=document.body, headers={**told, "Content-Type": content_type(document.media)})
 
 
 def content_type(media: str) -> str:

@@ -1,10 +1,12 @@
 """The running gateway's parts that HTTP handlers work with."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
 
 from ductile.config.reload import LiveConfig
+from ductile.http.auth.authenticator import Authenticator
 from ductile.http.document_cache import DocumentCache
 from ductile.model.clock import Clock, Millis
 from ductile.model.large_values import LargeValueThreads
@@ -59,6 +61,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     feed: EventFeed
     metrics: Metrics
     clock: Clock
+    authenticators: Sequence[Authenticator]
+    """Asked in order who calls."""
     started_at: Millis
     version: str
     binary_path: str

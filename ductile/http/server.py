@@ -7,11 +7,10 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.web import BaseRequest
 
-from ductile.http.edge.body_parts import send_parts
 from ductile.http.edge.connection import Connection
 from ductile.http.edge.connection_server import ConnectionServer
 from ductile.http.edge.listen_address import UNIX_PREFIX, cannot_listen, max_connections, site_for
-from ductile.http.edge.response import build_response
+from ductile.http.edge.response import send_reply
 from ductile.http.gateway import Gateway
 from ductile.http.reply import Reply
 from ductile.http.request import Handler, Middleware, Request
@@ -120,14 +119,8 @@ class HttpServer:
             return await self._answer(request)
 
     async def _answer(self, request: Request) -> web.StreamResponse:
-        raw = request.raw
         reply = await self._handler(request)
-        response = build_response(reply, request.request_id, raw)
-        if not raw.content.is_eof():  # an unread body: what the client sends next could be taken for a request
-            response.force_close()
-        if reply.parts is not None:
-            await send_parts(response, reply.parts, raw)
-        return response
+        return await send_reply(reply, request.request_id, request.raw)
 
 
 def compose_middleware(middleware: Sequence[Middleware]) -> Handler:

@@ -8,7 +8,7 @@ from blake3 import blake3
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.model.clock import Millis, from_rfc3339
 from ductile.model.job import ENDED, Accepted, SubmittedBy
@@ -117,7 +117,7 @@ def dry_run_reply(accepted: Accepted, **more: Any) -> Reply:
         would = f"answer with job {accepted.job_id}, which stands for this call"
     body = {name: value for name, value in accepted_json(accepted).items() if name != "status"}
     planned = {"dry_run": True, "would": would, **body, "job_id": accepted.job_id if stood else None}
-    return Reply(body={**planned, **more})
+    return JsonReply(body={**planned, **more})
 
 
 def location_header(request: Request, job_id: str) -> dict[str, str]:
@@ -129,7 +129,7 @@ def accepted_reply(request: Request, accepted: Accepted, **more: Any) -> Reply:
     """202 with the job's place; 200 where an earlier job stands for it, or has ended already."""
     body = {**accepted_json(accepted), **more}
     status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
-    return Reply(status=status, body=body, headers=location_header(request, accepted.job_id))
+    return JsonReply(status=status, body=body, headers=location_header(request, accepted.job_id))
 
 
 def accepted_json(accepted: Accepted) -> dict[str, Any]:

@@ -5,11 +5,17 @@ of endpoints. A path is never written twice.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
 ANY_METHOD = "*"
+JSON_MEDIA = "application/json"
+
+ErrorForm = Literal["envelope", "flat", "success"]
+"""`{error: code, message, code: status, details, request_id}`, `{error: message, code: status, details?, request_id}`,
+or `{success: false, error: message}`.
+"""
 
 Handler = Callable[[Any], Awaitable[Any]]
 """Takes an `Ask` (authenticated, parsed, bound to one snapshot) and returns a `Reply`."""
@@ -40,6 +46,12 @@ class Route(Struct, frozen=True, kw_only=True):
     request: Mapping[str, Any] | None = None
     """The JSON Schema of the body; None: no body is read."""
     request_required: bool = False
+    max_body: int | None = None
+    """Bytes of a body; None: `api.max_body_size`."""
+    content_types: tuple[str, ...] = (JSON_MEDIA,)
+    """The media types of a body. A row with others than JSON reads `request.body` itself."""
+    errors: ErrorForm = "envelope"
+    """How an error is answered: the gateway's own form, or one that callers of this row know from elsewhere."""
     responses: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
     """Status → JSON Schema of the answer; None for an error in its one shape, or below 400 for no body at all.
 
@@ -51,7 +63,7 @@ class Route(Struct, frozen=True, kw_only=True):
     """What the summary leaves open, in Markdown."""
     operation_id: str = ""
     """The name of the operation in generated clients; empty: it is made of method and path."""
-    media: tuple[str, ...] = ("application/json",)
+    media: tuple[str, ...] = (JSON_MEDIA,)
     """The media types of the answers that are no errors; of one that is no JSON the schema is a string's."""
     examples: Mapping[int, Any] = field(default_factory=dict)
     """Status → an answer as it may look."""

@@ -247,6 +247,7 @@ class Web:
             feed=self.feed,
             metrics=Metrics("0.9"),
             clock=clock,
+            authenticators=parts.AUTHENTICATORS,
             started_at=clock(),
             version="0.9",
             binary_path="/bin/ductile",

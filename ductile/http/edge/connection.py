@@ -9,10 +9,10 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler
 
 from ductile.errors import BadRequest, DuctileError
-from ductile.http.edge.response import build_response
+from ductile.http.edge.response import json_response
 from ductile.http.edge.write_progress import WriteProgress, buffered_bytes, is_too_slow, measure_progress
-from ductile.http.middleware.errors import error_body
-from ductile.http.reply import Reply
+from ductile.http.middleware.errors import envelope_body
+from ductile.http.reply import JsonReply
 from ductile.model.ids import new_id
 
 
@@ -119,7 +119,7 @@ class Connection(RequestHandler):
         else:
             self.logger.error("request failed outside its handler (%s)", request_id, exc_info=exc)
             error = DuctileError()
-        response = build_response(Reply(status=error.status, body=error_body(error, request_id)), request_id)
+        response = json_response(JsonReply(status=error.status, body=envelope_body(error, request_id)), request_id)
         response.force_close()
         return response
 

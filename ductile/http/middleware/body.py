@@ -1,7 +1,7 @@
 """Reads the body within its limit, and lets a client that waits for `100 Continue` begin only now."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from aiohttp.web import BaseRequest, RequestPayloadError
 
@@ -10,6 +10,7 @@ from ductile.http.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
 from ductile.http.reply import Reply
 from ductile.http.request import Handler, Request
 from ductile.model.clock import Millis
+from ductile.model.route import JSON_MEDIA
 
 BROKEN_BODY_REASON = "its body broke off or is not encoded as its headers say"
 
@@ -19,17 +20,35 @@ def receive_body(request: Request, proceed: Handler) -> Awaitable[Reply]:
     raw = request.raw
     if not raw.body_exists:
         return proceed(request)
-    limit = request.snapshot.api.max_body_size
+    limit = max_body_of(request)
     coding = raw.headers.get("Content-Encoding")
     if coding is not None and coding.strip().lower() != "identity":
         raise UnsupportedMedia(found=f"`Content-Encoding: {coding}`")
-    wanted = request.route is not None and request.route.request is not None
+    route = request.route
+    wanted = route is not None and route.request is not None
+    if route is not None and wanted:
+        check_content_type(raw, route.content_types)
     if wanted and raw.content.is_eof():
         request.body = read_buffered(raw, limit)
         return proceed(request)
     if (raw.content_length or 0) > limit:
         raise BodyTooLarge(limit=limit)
     return read_then_proceed(request, proceed) if wanted else proceed(request)
+
+
+def max_body_of(request: Request) -> int:
+    """Bytes that the body may have."""
+    own = request.route.max_body if request.route is not None else None
+    return request.snapshot.api.max_body_size if own is None else own
+
+
+def check_content_type(raw: BaseRequest, accepted: Sequence[str]) -> None:
+    """Raise UnsupportedMedia (415) for a type that the row does not accept. What is to be JSON says its parser."""
+    if accepted == (JSON_MEDIA,) or "*/*" in accepted:
+        return
+    essence = raw.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if essence not in accepted:
+        raise UnsupportedMedia(found=essence or "without a type", accepted=" or ".join(accepted))
 
 
 def read_buffered(raw: BaseRequest, limit: int) -> bytes:
@@ -44,8 +63,7 @@ def read_buffered(raw: BaseRequest, limit: int) -> bytes:
 
 async def read_then_proceed(request: Request, proceed: Handler) -> Reply:
     """Go on once the body is there."""
-    api = request.snapshot.api
-    request.body = await read_within(request.raw, api.max_body_size, api.body_timeout)
+    request.body = await read_within(request.raw, max_body_of(request), request.snapshot.api.body_timeout)
     return await proceed(request)
 
 

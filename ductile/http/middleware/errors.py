@@ -1,13 +1,15 @@
-"""Every error becomes the one shape; what nobody expected becomes a 500 and a line in the log, never a traceback."""
+"""Errors become answers in the form of their row; what nobody expected is a 500 and a line in the log."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
 from ductile.errors import DuctileError, Unauthorized
 from ductile.http.errors import MethodNotAllowed
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Handler, Request
+from ductile.model.route import ErrorForm
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +30,14 @@ async def answer_errors(request: Request, proceed: Handler) -> Reply:
 
 
 def error_reply(request: Request, error: DuctileError) -> Reply:
-    """The reply for an error; secrets that its sentence may hold are redacted."""
-    body = error_body(error, request.request_id)
-    return Reply(status=error.status, body=request.snapshot.redactor.value(body), headers=error_headers(error))
+    """The reply for an error in the form of the row; secrets that its sentence may hold are redacted."""
+    form = request.route.errors if request.route is not None else "envelope"
+    body = ERROR_FORMS[form](error, request.request_id)
+    return JsonReply(status=error.status, body=request.snapshot.redactor.value(body), headers=error_headers(error))
 
 
-def error_body(error: DuctileError, request_id: str) -> dict[str, Any]:
-    """The body of every error."""
+def envelope_body(error: DuctileError, request_id: str) -> dict[str, Any]:
+    """The gateway's own form of an error."""
     return {
         "error": error.code,
         "message": error.message,
@@ -42,6 +45,25 @@ def error_body(error: DuctileError, request_id: str) -> dict[str, Any]:
         "details": error.public_details(),
         "request_id": request_id,
     }
+
+
+def flat_body(error: DuctileError, request_id: str) -> dict[str, Any]:
+    """The form whose `error` is a sentence, with details where there are any."""
+    details = error.public_details()
+    body = {"error": error.message, "code": error.status, "request_id": request_id}
+    return {**body, "details": details} if details else body
+
+
+def success_body(error: DuctileError, _request_id: str) -> dict[str, Any]:
+    """The form that says by a flag whether a call did well."""
+    return {"success": False, "error": error.message}
+
+
+ERROR_FORMS: Mapping[ErrorForm, Callable[[DuctileError, str], dict[str, Any]]] = {
+    "envelope": envelope_body,
+    "flat": flat_body,
+    "success": success_body,
+}
 
 
 def error_headers(error: DuctileError) -> dict[str, str]:

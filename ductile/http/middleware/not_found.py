@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from ductile.errors import NotFound
 from ductile.http.errors import MethodNotAllowed
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Handler, Request
 
 
@@ -22,5 +22,5 @@ async def refuse_unknown_route(request: Request) -> Reply:
         methods.add("HEAD")
     allow = ", ".join(sorted({*methods, "OPTIONS"}))
     if request.method == "OPTIONS":
-        return Reply(status=204, headers={"Allow": allow})
+        return JsonReply(status=204, headers={"Allow": allow})
     raise MethodNotAllowed(method=request.method, path=request.raw_path, allow=allow)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ductile.http.job_json import Json
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces.schemas import INTEGER, STRING, object_schema
 from ductile.model.job import ENDED, State
@@ -36,7 +36,7 @@ async def get_queue(request: Request) -> Reply:
             if any(counts.values())
         },
     }
-    return Reply(body=document)
+    return JsonReply(body=document)
 
 
 async def get_summary(request: Request) -> Reply:
@@ -51,7 +51,7 @@ async def get_summary(request: Request) -> Reply:
         "duration_ms": {f"p{share}": recent.percentile(share) for share in (50, 95, 99)},
         "measured_attempts": len(recent.durations),
     }
-    return Reply(body=document)
+    return JsonReply(body=document)
 
 
 def total_counts(by_plugin: CountsByPlugin) -> Mapping[State, int]:

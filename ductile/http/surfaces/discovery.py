@@ -15,7 +15,7 @@ from ductile.http.content_negotiation import preferred_media
 from ductile.http.document_cache import JSON_MEDIA, build_representation, encode_representation
 from ductile.http.etag import ETAG_HEADERS, conditional_reply
 from ductile.http.middleware.authorize import require
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
@@ -41,7 +41,7 @@ QUERY = Parameter(
 async def get_index(request: Request) -> Reply:
     """Where to start."""
     gateway, link = request.gateway, request.snapshot.api.link
-    return Reply(
+    return JsonReply(
         body={
             "name": "Ductile Gateway",
             "description": "Turns executables into dependable services, behind one durable queue.",

@@ -1,11 +1,11 @@
 """The journal as server-sent events (the `text/event-stream` of the HTML standard)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 import orjson
 
-from ductile.http.middleware.authenticate import principal_of_token
+from ductile.http.auth.authenticator import find_principal
 from ductile.http.request import Request
 from ductile.observe.event_feed import FeedItem, Follower, Gap
 
@@ -26,10 +26,12 @@ class EventStream:
     It ends with the feed, and where the caller loses its right to it: its token expires, or a reload takes it away.
     """
 
-    def __init__(self, follower: Follower, wanted: Callable[[FeedItem], bool], allowed: Callable[[], bool]) -> None:
+    def __init__(
+        self, follower: Follower, wanted: Callable[[FeedItem], bool], is_permitted: Callable[[], Awaitable[bool]]
+    ) -> None:
         self._follower = follower
         self._wanted = wanted
-        self._allowed = allowed
+        self._is_permitted = is_permitted
         self._told = -1
         """The id that the client was told last."""
 
@@ -42,7 +44,7 @@ class EventStream:
             return b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._told)
         while True:
             found = await anext(self._follower)
-            if not self._allowed():
+            if not await self._is_permitted():
                 raise StopAsyncIteration
             part = self._frames(found)
             if part:
@@ -85,17 +87,19 @@ def lagged_frame(gap: Gap, at: int) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (place, LAGGED_TYPE.encode(), orjson.dumps(data))
 
 
-def permission_check(request: Request, *scopes: str) -> Callable[[], bool]:
+def permission_check(request: Request, *scopes: str) -> Callable[[], Awaitable[bool]]:
     """Asks, as often as it is called, whether the caller's credential would still get these scopes."""
-    seen, principal = request.snapshot, request.principal
+    checked, principal = request.snapshot, request.principal
+    gateway = request.gateway
 
-    def allowed() -> bool:
-        nonlocal seen, principal
-        serving = request.gateway.live.snapshot
-        if serving is not seen:
-            seen, principal = serving, principal_of_token(request.raw, serving)
+    async def is_permitted() -> bool:
+        nonlocal checked, principal
+        serving = gateway.live.snapshot
+        if serving is not checked:
+            checked = serving
+            principal = await find_principal(gateway.authenticators, request.raw, serving, gateway.clock())
         if principal is None or not principal.may(*scopes):
             return False
-        return principal.expires_at is None or principal.expires_at > request.gateway.clock()
+        return principal.expires_at is None or principal.expires_at > gateway.clock()
 
-    return allowed
+    return is_permitted

@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply, StreamReply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.event_stream import STREAM_HEADERS, EventStream, permission_check
@@ -32,12 +32,14 @@ async def follow_events(request: Request) -> Reply:
     """A stream of what happens: from now on, or from behind the last event that the client has seen."""
     wants, after = read_type_filter(request), read_last_event_id(request)
     if request.method == "HEAD":
-        return Reply(headers=STREAM_HEADERS)
+        return JsonReply(headers=STREAM_HEADERS)
     feed, limit, caller = request.gateway.feed, request.snapshot.api.max_streams_per_principal, request.caller
     if ALL not in caller.scopes and feed.followers_of(caller.id) >= limit:
         raise TooManyStreams(limit=limit, principal=caller.id)
     follower = await feed.follow(after, caller.id)
-    return Reply(parts=EventStream(follower, wants, permission_check(request, READ_SCOPE)), headers=STREAM_HEADERS)
+    return StreamReply(
+        parts=EventStream(follower, wants, permission_check(request, READ_SCOPE)), headers=STREAM_HEADERS
+    )
 
 
 async def post_event(request: Request) -> Reply:
@@ -60,10 +62,10 @@ async def post_event(request: Request) -> Reply:
     )
     started = [started_json(one) for one in received.started]
     if not dry_run:
-        return Reply(status=202, body={"event_id": received.event_id, "started": started})
+        return JsonReply(status=202, body={"event_id": received.event_id, "started": started})
     event_id = received.event_id if received.replayed else None
     would = [one if "deduplicated" in one else {**one, "job_id": None} for one in started]
-    return Reply(
+    return JsonReply(
         body={"dry_run": True, "would": f"start {len(would)} jobs and runs", "event_id": event_id, "started": would}
     )
 

@@ -9,7 +9,7 @@ import orjson
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest, Forbidden
 from ductile.http.job_json import is_run, job_json, job_page_json, size_of, tree_json, unseal_events
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
 from ductile.http.trigger_body import accepted_reply, dry_run_reply, read_origin
@@ -100,7 +100,7 @@ async def get_job(request: Request) -> Reply:
     if wait and view.state not in ENDED:
         await wait_for_end(request, view.id, wait)
         view = await find_job(request)
-    return Reply(body=await describe_job(request, view))
+    return JsonReply(body=await describe_job(request, view))
 
 
 async def get_tree(request: Request) -> Reply:
@@ -109,7 +109,7 @@ async def get_tree(request: Request) -> Reply:
     views, skips = await request.gateway.store.tree(view.id)
     views = unseal_events(views, request.snapshot.vault)
     redactor, full = request.snapshot.redactor, sees_all(request)
-    return Reply(body=await make_document(request, views, lambda: tree_json(views, skips, redactor, full=full)))
+    return JsonReply(body=await make_document(request, views, lambda: tree_json(views, skips, redactor, full=full)))
 
 
 async def list_jobs(request: Request) -> Reply:
@@ -127,8 +127,8 @@ async def list_jobs(request: Request) -> Reply:
         since=read_time(request, "from"),
     )
     if not query_flag(request, "include_details"):
-        return Reply(body=job_page_json(page))
-    return Reply(body=job_page_json(page, await waiting_by_job(request, page.rows)))
+        return JsonReply(body=job_page_json(page))
+    return JsonReply(body=job_page_json(page, await waiting_by_job(request, page.rows)))
 
 
 async def waiting_by_job(request: Request, rows: Sequence[JobRow]) -> dict[str, dict[str, Any]]:
@@ -182,9 +182,9 @@ async def request_cancel(request: Request) -> Reply:
     job_id, store = job_id_of(request), request.gateway.store
     if query_flag(request, "dry_run"):
         state = await store.dry_run(cancel_job, job_id)
-        return Reply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED], "job_id": job_id})
+        return JsonReply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED], "job_id": job_id})
     state = await store.write(cancel_job, job_id)
-    return Reply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
+    return JsonReply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
 
 
 async def request_retry(request: Request) -> Reply:

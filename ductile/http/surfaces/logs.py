@@ -6,7 +6,7 @@ import orjson
 
 from ductile.errors import BadRequest, Forbidden
 from ductile.http.attempt_json import attempt_page_json, job_attempts_json
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.jobs import FILTERS as JOB_FILTERS
@@ -43,13 +43,13 @@ async def list_logs(request: Request) -> Reply:
     """A page of ended attempts, newest completion first."""
     wanted = read_filters(request)
     if wanted is None:
-        return Reply(body={"logs": [], "total": 0, "cursor": None})
+        return JsonReply(body={"logs": [], "total": 0, "cursor": None})
     page = await request.gateway.store.logs(wanted, request.gateway.clock())
     redactor, full = request.snapshot.redactor, sees_all(request)
     if not wanted.results:
-        return Reply(body=attempt_page_json(page, redactor, results=False, full=full))
+        return JsonReply(body=attempt_page_json(page, redactor, results=False, full=full))
     size = sum(len(row.result or b"") for row in page.rows)
-    return Reply(
+    return JsonReply(
         body=await request.gateway.large_values.call(
             size, lambda: orjson.dumps(attempt_page_json(page, redactor, results=True, full=full))
         )
@@ -115,7 +115,7 @@ async def get_job_logs(request: Request) -> Reply:
     size = sum(len(one.logs or b"") + len(one.stdout or "") for one in attempts)
     size += LOG_COST_BYTES * len(said.logs) if said is not None else 0
     redactor = request.snapshot.redactor
-    return Reply(
+    return JsonReply(
         body=await request.gateway.large_values.call(
             size, lambda: orjson.dumps(job_attempts_json(job_id, attempts, said, redactor))
         )

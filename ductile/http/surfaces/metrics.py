@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ductile.errors import Unavailable
 from ductile.http.content_negotiation import preferred_media
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.model.clock import Millis
@@ -24,7 +24,7 @@ async def get_metrics(request: Request) -> Reply:
     media = preferred_media(request.raw.headers.getall("Accept", []), (m.TEXT_MEDIA, m.OPENMETRICS_MEDIA))
     exposition = request.gateway.metrics.expose(await readings(request), media)
     headers = {"Content-Type": exposition.content_type, "Cache-Control": "no-store", "Vary": "Accept"}
-    return Reply(body=exposition.body, headers=headers)
+    return JsonReply(body=exposition.body, headers=headers)
 
 
 async def readings(request: Request) -> dict[Metric, dict[Labels, float]]:

@@ -7,7 +7,7 @@ from ductile.describe.pipeline import pipeline
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
 from ductile.http.middleware.authorize import require
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, OBJECT, STRING, array_schema, object_schema
 from ductile.model.graph import Graph
@@ -87,14 +87,14 @@ DRY_RUN_SCHEMA = object_schema(
 async def get_pipeline(request: Request) -> Reply:
     """One pipeline. It shows no more than its secrets' places."""
     graph = find_permitted_pipeline(request, "plugin:ro")
-    return Reply(body=request.snapshot.redactor.value(pipeline(graph)))
+    return JsonReply(body=request.snapshot.redactor.value(pipeline(graph)))
 
 
 async def dry_run(request: Request) -> Reply:
     """What a run would do; nothing is written."""
     graph = find_permitted_pipeline(request, "plugin:rw")
     payload, answers = read_dry_run(request)
-    return Reply(body=request.snapshot.redactor.value(rehearse(request.snapshot, graph, payload, answers)))
+    return JsonReply(body=request.snapshot.redactor.value(rehearse(request.snapshot, graph, payload, answers)))
 
 
 def find_permitted_pipeline(request: Request, scope: str) -> Graph:

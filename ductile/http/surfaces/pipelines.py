@@ -6,7 +6,7 @@ from typing import Any
 
 from ductile.http.job_json import run_json, unseal_events
 from ductile.http.middleware.authorize import require
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import make_document, may_read, sees_all
@@ -88,7 +88,7 @@ async def ended_reply(request: Request, accepted: Accepted) -> Reply:
     redactor, full = request.snapshot.redactor, sees_all(request)
     more = {"deduplicated": True} if accepted.deduplicated else {}
     document = await make_document(request, views, lambda: run_json(root, views, skips, redactor, full=full) | more)
-    return Reply(body=document, headers=location_header(request, root.id))
+    return JsonReply(body=document, headers=location_header(request, root.id))
 
 
 def still_running_reply(request: Request, accepted: Accepted) -> Reply:
@@ -99,7 +99,7 @@ def still_running_reply(request: Request, accepted: Accepted) -> Reply:
         "timeout_exceeded": True,
         "message": "Pipeline still running after timeout.",
     }
-    return Reply(status=202, body=body, headers=location_header(request, accepted.job_id))
+    return JsonReply(status=202, body=body, headers=location_header(request, accepted.job_id))
 
 
 ROUTES = [

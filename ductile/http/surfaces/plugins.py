@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from msgspec.structs import replace
 
 from ductile.http.middleware.authorize import require
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import examples, schemas
 from ductile.http.surfaces.jobs import describe_job, may_read
@@ -80,7 +80,7 @@ async def ended_or_accepted_reply(request: Request, accepted: Accepted, ended: J
     if view.state not in ENDED:
         return accepted_reply(request, replace(accepted, status=view.state))
     more = {"deduplicated": True} if accepted.deduplicated else {}
-    return Reply(body=await describe_job(request, view, **more), headers=location_header(request, view.id))
+    return JsonReply(body=await describe_job(request, view, **more), headers=location_header(request, view.id))
 
 
 ROUTES = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
-from ductile.http.reply import Reply
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, object_schema
@@ -32,8 +32,8 @@ async def purge_queue(request: Request) -> Reply:
         purged += await change(purge_jobs, job_ids)
         above = job_ids[-1]
     if dry_run:
-        return Reply(body={"dry_run": True, "would": f"cancel {purged} jobs", "purged": purged})
-    return Reply(body={"purged": purged})
+        return JsonReply(body={"dry_run": True, "would": f"cancel {purged} jobs", "purged": purged})
+    return JsonReply(body={"purged": purged})
 
 
 def read_purge(body: dict[str, Any]) -> Purge:

@@ -8,9 +8,10 @@ from structlog.contextvars import bound_contextvars
 from ductile.config.lockout import Asker
 from ductile.config.reload import ReloadResult
 from ductile.errors import Unavailable
+from ductile.http.auth.bearer import token_hash
 from ductile.http.job_json import queue_depth
-from ductile.http.middleware.authenticate import known_caller, token_hash
-from ductile.http.reply import Reply
+from ductile.http.middleware.authenticate import principal_of
+from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.wait import query_flag
@@ -36,10 +37,10 @@ async def get_healthz(request: Request) -> Reply:
     storage = await storage_state(request)
     document = await health_json(request, storage=storage)
     usable = document["queue_depth"] is not None
-    caller = known_caller(request)
+    caller = await principal_of(request)
     if caller is None or ALL not in caller.scopes:
         document = public_health_json(document)
-    return Reply(
+    return JsonReply(
         status=200 if usable else 503,
         body=request.snapshot.redactor.value(document),
         headers={} if usable else {"Retry-After": "1"},
@@ -125,7 +126,7 @@ async def unhealthy_plugins(request: Request) -> list[dict[str, Any]]:
 
 async def get_livez(request: Request) -> Reply:  # noqa: ARG001 - a handler's shape; that it runs is the answer
     """The loop answers."""
-    return Reply(body={"status": "ok"})
+    return JsonReply(body={"status": "ok"})
 
 
 async def get_readyz(request: Request) -> Reply:
@@ -140,7 +141,7 @@ async def get_readyz(request: Request) -> Reply:
         raise NotReady(reason="its store cannot commit")
     if request.gateway.store.capacity_error is not None:
         raise NotReady(reason=request.gateway.store.capacity_error)
-    return Reply(body={"status": "ok", "generation": request.snapshot.generation})
+    return JsonReply(body={"status": "ok", "generation": request.snapshot.generation})
 
 
 async def reload_config(request: Request) -> Reply:
@@ -153,10 +154,12 @@ async def reload_config(request: Request) -> Reply:
         message = "The configuration is valid; nothing was changed."
         result = await live.preview(asker)
         would = f"put {', '.join(result.changes)} into force" if result.changes else "change nothing"
-        return Reply(body={"status": "ok", "dry_run": True, "would": would, "message": message, **reload_json(result)})
+        return JsonReply(
+            body={"status": "ok", "dry_run": True, "would": would, "message": message, **reload_json(result)}
+        )
     with bound_contextvars(request_id=request.request_id):
         result = await live.reload("api", asker)
-    return Reply(
+    return JsonReply(
         body={
             "status": "ok",
             "reloaded_at": rfc3339(request.gateway.clock()),
@@ -193,20 +196,20 @@ async def set_paused(request: Request, change: Callable[[], Awaitable[None]], *,
     if query_flag(request, "dry_run"):
         would = "stop claiming jobs" if paused else "claim jobs again"
         changed = request.gateway.control.paused is not paused
-        return Reply(
+        return JsonReply(
             body={**body, "changed": changed, "dry_run": True, "would": would if changed else "change nothing"}
         )
     with bound_contextvars(request_id=request.request_id):
         await change()
-    return Reply(body=body)
+    return JsonReply(body=body)
 
 
 async def stop_gateway(request: Request) -> Reply:
     """Stop gracefully, after this answer."""
     if query_flag(request, "dry_run"):
-        return Reply(body={"dry_run": True, "would": "stop the gateway gracefully"})
+        return JsonReply(body={"dry_run": True, "would": "stop the gateway gracefully"})
     request.gateway.control.request_stop()
-    return Reply(status=202, body={"status": "stopping"})
+    return JsonReply(status=202, body={"status": "stopping"})
 
 
 def _probe(path: str, summary: str, handler: Any, responses: dict[int, Any]) -> Route:

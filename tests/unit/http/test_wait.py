@@ -249,5 +249,5 @@ async def test_an_end_just_before_it_is_expected_is_not_waited_for(web: Web) -> 
     job_id = (await web.post("/plugin/echo/poll")).json["job_id"]
     await web.finish(await web.claim())
     caller = Principal(id="token:admin", kind="token", scopes=frozenset({"*"}))
-    request: Any = SimpleNamespace(gateway=web.gateway, snapshot=web.live.snapshot, caller=caller, gone=waits)
+    request: Any = SimpleNamespace(gateway=web.gateway, snapshot=web.live.snapshot, caller=caller, disconnected=waits)
     await wait_for_end(request, job_id, 30_000)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.raw import AUTH
 from support.web import Web
 
-from ductile.http.reply import Reply
+from ductile.http.reply import Reply, StreamReply
 from ductile.http.request import Request
 from ductile.model.route import Route
 
@@ -52,7 +52,7 @@ def parts(web: Web) -> Scripted:
     made = Scripted()
 
     async def flow(_request: Request) -> Reply:
-        return Reply(parts=made, headers={"Content-Type": "text/plain", "Cache-Control": "no-store"})
+        return StreamReply(parts=made, headers={"Content-Type": "text/plain", "Cache-Control": "no-store"})
 
     row = Route(method="GET", path="/flow", handler=flow, summary="Flows")
     snapshot = web.live.snapshot

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import web
 
-from ductile.http.edge.response import build_response
-from ductile.http.reply import Reply
+from ductile.http.edge.response import json_response
+from ductile.http.reply import JsonReply, Reply
 
 
 async def told(reply: Reply, request: bytes, *, whole: bool) -> tuple[bytes, dict[bytes, bytes], bytes, bool]:
     """What a client reads: the first line, the headers, the body, and whether the connection stays."""
 
     async def handle(raw: web.BaseRequest) -> web.StreamResponse:
-        return build_response(reply, "an-id", raw if whole else None)
+        return json_response(reply, "an-id", raw if whole else None)
 
     server = await asyncio.get_running_loop().create_server(web.Server(handle), "127.0.0.1", 0)
     async with server:
@@ -53,12 +53,12 @@ async def told(reply: Reply, request: bytes, *, whole: bool) -> tuple[bytes, dic
 async def test_an_answer_written_in_one_piece_is_the_answer_that_aiohttp_would_write(
     request_: bytes, status: int, body: object, headers: Mapping[str, str]
 ) -> None:
-    reply = Reply(status=status, body=body, headers=headers)
+    reply = JsonReply(status=status, body=body, headers=headers)
     assert await told(reply, request_, whole=True) == await told(reply, request_, whole=False)
 
 
 async def test_a_header_that_would_break_a_line_is_never_written() -> None:
-    reply = Reply(body={}, headers={"Location": "/a\r\nSet-Cookie: b=c"})
+    reply = JsonReply(body={}, headers={"Location": "/a\r\nSet-Cookie: b=c"})
     line, headers, _, _ = await told(reply, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", whole=True)
     assert b" 500 " in line
     assert b"set-cookie" not in headers
