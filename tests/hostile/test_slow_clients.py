@@ -202,15 +202,26 @@ def test_clients_behind_a_trusted_proxy_have_a_share_each(running: Gateway) -> N
     running.until(lambda: running.get("/livez") == {"status": "ok"})
 
 
+def test_all_of_an_ipv6_network_behind_a_proxy_is_one_client(running: Gateway) -> None:
+    running.configure(api={"max_connections_per_address": 5, "trusted_proxies": ["127.0.0.0/8"], "body_timeout": "1m"})
+    assert running.post("/system/reload").status == 200
+    sent = (
+        b"POST /plugin/shell/handle HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"X-Forwarded-For: 2001:db8::%d\r\nAuthorization: Bearer %s\r\n\r\n{"
+    )
+    with contextlib.ExitStack() as opened:
+        heads = [sent % (n, NARROW.encode()) for n in range(1, 13)]
+        many = [one for head in heads for one in opened.enter_context(connections(running, 1, head))]
+        running.until(lambda: sum(closed(one) for one in many) >= 4)
+        answers(running)
+    assert any(line.get("address") == "2001:db8::/64" for line in running.log)
+
+
 def test_a_client_cannot_escape_its_share_by_what_it_says_of_itself(running: Gateway) -> None:
     running.configure(api={"max_connections_per_address": 5, "body_timeout": "1m"})
     assert running.post("/system/reload").status == 200
     with contextlib.ExitStack() as opened:
-        many = [
-            opened.enter_context(connections(running, 1, b"GET /livez HTTP/1.1\r\nX-Forwarded-For: 203.0.113.%d" % n))[
-                0
-            ]
-            for n in range(12)
-        ]
+        heads = [b"GET /livez HTTP/1.1\r\nX-Forwarded-For: 203.0.113.%d" % n for n in range(12)]
+        many = [one for head in heads for one in opened.enter_context(connections(running, 1, head))]
         running.until(lambda: sum(closed(one) for one in many) >= 4)
         answers(running)

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Protocol, cast
 
 import structlog
@@ -12,7 +13,7 @@ from aiohttp import web
 from aiohttp.web import RequestHandler
 
 from ductile.http.edge.connection import Connection
-from ductile.model.proxies import Proxies
+from ductile.model.proxies import Proxies, parse_address
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,9 @@ WARNING_INTERVAL_SECONDS = 60.0
 SWEEP_INTERVAL_SECONDS = 1.0
 """Between two looks at all connections, while there are any."""
 
+
+SUBNET_BITS = 64
+"""Of an IPv6 address, its network: RFC 4291, 2.5.4."""
 
 RESERVED_DIVISOR = 8
 """One connection in so many is kept from an address that takes all it can, where the settings do not say more."""
@@ -102,7 +106,7 @@ class ConnectionServer(web.Server):
         if connection.address is not None or self.limits.trusted_proxies.trust(address):
             yield
             return
-        self._count_in(connection, address)
+        self._count_in(connection, counting_unit(address))
         try:
             yield
         finally:
@@ -192,5 +196,13 @@ def counted_address(transport: asyncio.Transport, proxies: Proxies) -> str | Non
     peer = transport.get_extra_info("peername")
     if not isinstance(peer, tuple):
         return None
-    address = str(peer[0]).removeprefix("::ffff:")
-    return None if proxies and proxies.trust(address) else address
+    address = str(peer[0])
+    return None if proxies and proxies.trust(address) else counting_unit(address)
+
+
+def counting_unit(address: str) -> str:
+    """What an address is counted as: an IPv6 one as its /64, of which one caller has all addresses."""
+    parsed = parse_address(address)
+    if isinstance(parsed, IPv6Address) and not parsed.is_loopback:
+        return str(IPv6Network((int(parsed), SUBNET_BITS), strict=False))
+    return str(parsed or address)

@@ -260,3 +260,18 @@ async def test_the_oldest_idle_connection_makes_room_for_a_new_one(web: Web, mon
     for _, writer in streams:
         writer.close()
     await server.close(1)
+
+
+@pytest.mark.parametrize(
+    ("address", "unit"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::1"),
+        ("unix", "unix"),
+    ],
+)
+def test_all_addresses_of_an_ipv6_network_are_one_caller(address: str, unit: str) -> None:
+    assert connection_server.counting_unit(address) == unit
