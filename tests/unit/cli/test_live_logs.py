@@ -1,5 +1,6 @@
 """What a job says, printed while it says it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -122,3 +123,23 @@ def test_of_a_run_only_the_steps_that_go_on_are_asked_again(gateway: FakeGateway
 )
 def test_the_new_entries_are_those_behind_the_old(before: str, now: str, new: str) -> None:
     assert new_entries(before, now) == new
+
+
+def test_who_stops_looking_is_told_that_the_job_goes_on(gateway: FakeGateway, capsys: Captured) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise asyncio.CancelledError  # what Ctrl-C does to work in a loop
+
+    gateway.answers["job"] = interrupted
+    with pytest.raises(asyncio.CancelledError):
+        main(["job", "logs", "x", "--follow"])
+    assert capsys.readouterr().err == "The job goes on. See: ductile job inspect x.\n"
+
+
+def test_an_outage_is_told_once(gateway: FakeGateway, capsys: Captured) -> None:
+    away = Unreachable(url="u", reason="Connection refused")
+    Script(gateway, ("running", attempt(1, "running")), away, away, ("succeeded", attempt(1, "succeeded")))
+    assert main(["job", "logs", "x", "--follow"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("The gateway went away: Connection refused. ")
+    assert told[1] == "The gateway is there again."
+    assert told[2].startswith("Job x has ended succeeded.")
