@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ductile.document.problem import Problem
-from ductile.document.secret_finder import MIN_SECRET_CHARACTERS
+from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
 from ductile.model.manifest import Manifest
 from ductile.model.program import Program, Reference
