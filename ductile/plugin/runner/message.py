@@ -73,6 +73,8 @@ def read_message(line: bytes, most_values: int = DEFAULT_OUTPUT.max_values) -> M
 
     An object of more values than it may have is `Broken`: whoever reads it as an answer says why.
     """
+    if not line.lstrip().startswith(b"{"):
+        return Text()
     told: Message | None = _large_answer(line) if len(line) > LARGE_BYTES else None
     if told is None and holds_more_values(line, most_values):
         told = _broken(line)
@@ -82,8 +84,6 @@ def read_message(line: bytes, most_values: int = DEFAULT_OUTPUT.max_values) -> M
         value = read_json(line)
     except orjson.JSONDecodeError:
         return _unread(line)
-    if not isinstance(value, dict):
-        return Text()
     if "id" not in value:
         return Object(value)
     if _is_frame(value):
