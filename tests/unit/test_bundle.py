@@ -10,7 +10,7 @@ import yaml
 from ductile.cli.report import report
 
 ROOT = Path(__file__).parents[2]
-DISABLED = ("folder_watch", "node-greet", "stress", "sys_exec")
+DISABLED = ("folder_watch", "node-greet", "notify", "stress", "sys_exec")
 """What the example configuration names and leaves off: it needs settings or programs, or could do harm."""
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/manifest.yaml"))
 
