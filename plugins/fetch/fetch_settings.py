@@ -104,6 +104,6 @@ def authorities(value: Any) -> Path | None:
 
 def seconds_left(deadline: Any) -> float:
     try:
-        return datetime.fromisoformat(str(deadline)).timestamp() - time.time()
+        return datetime.fromisoformat(str(deadline).replace("Z", "+00:00")).timestamp() - time.time()
     except ValueError:
         return UNLIMITED

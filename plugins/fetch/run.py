@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -69,7 +69,7 @@ def retry_after(value: str | None) -> int | None:
     if re.fullmatch(r"\d{1,9}", value.strip()):
         return int(value)
     try:
-        return max(0, math.ceil(parsedate_to_datetime(value).astimezone(UTC).timestamp() - time.time()))
+        return max(0, math.ceil(parsedate_to_datetime(value).astimezone(timezone.utc).timestamp() - time.time()))
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -14,7 +14,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def read(payload: Mapping[str, Any], settings: Settings) -> Response:
     except UnicodeDecodeError as error:
         raise Refused(f"{path} is no UTF-8 text: byte {error.start} is not valid") from None
     found = {"path": str(path), "name": path.name, "text": text, "size_bytes": len(content)}
-    modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST), UTC)
+    modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST), timezone.utc)
     found["modified_at"] = modified.isoformat().replace("+00:00", "Z")
     return done(f"read {len(content)} bytes from {path}", "file_handler.read", found)
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from file_watch_look import Limits, Refused, Stamp, Unreadable, digest, found
@@ -89,7 +89,7 @@ def poll(request: Mapping[str, Any], at: Settings) -> Response:
 
 def seconds(deadline: Any) -> float:
     try:
-        return datetime.fromisoformat(str(deadline)).timestamp() - time.time() - MARGIN
+        return datetime.fromisoformat(str(deadline).replace("Z", "+00:00")).timestamp() - time.time() - MARGIN
     except ValueError:
         return LOOK_FOR
 
@@ -189,7 +189,7 @@ def event(watch: Watch, difference: Difference, instance: str) -> dict[str, Any]
 
 
 def utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check(after: Mapping[str, Any], at: Settings) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,9 @@ def differences(folder: str, known: Mapping[str, str], found: Mapping[str, str])
 def event(difference: Difference, instance: str) -> dict[str, Any]:
     size, mtime_ns, _, _ = difference.fingerprint.split(":")
     path = f"{difference.folder}/{difference.relative}"
-    modified = datetime.fromtimestamp(min(max(int(mtime_ns) / 1e9, 0), LATEST), UTC).isoformat(timespec="milliseconds")
+    modified = datetime.fromtimestamp(min(max(int(mtime_ns) / 1e9, 0), LATEST), timezone.utc).isoformat(
+        timespec="milliseconds"
+    )
     return {
         "type": f"folder_watch.file_{difference.change}",
         "payload": {

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from sys_exec_process import FLOOD, Call, Ended, Stopped, run, stoppable
@@ -62,7 +62,7 @@ def execute(request: Mapping[str, Any], at: Settings) -> Response:
         stdout_max=command.stdout_max,
         stderr_max=command.stderr_max,
     )
-    began = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    began = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     try:
         ended = run(call)
     except OSError as error:
@@ -128,7 +128,7 @@ def logs(ended: Ended, sentence: str, *, succeeded: bool) -> list[dict[str, str]
 
 def seconds_left(deadline: Any) -> float:
     try:
-        return datetime.fromisoformat(str(deadline)).timestamp() - time.time()
+        return datetime.fromisoformat(str(deadline).replace("Z", "+00:00")).timestamp() - time.time()
     except ValueError:
         return 3600.0
 

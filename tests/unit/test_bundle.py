@@ -1,5 +1,6 @@
 """What ships beside the code: bundled plugins are documented and sound, and the example configuration is too."""
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -52,3 +53,22 @@ def test_each_bundled_plugin_is_tested_and_its_readme_names_all_it_has(folder: P
     assert [name for name in names if f"| `{name}` |" not in readme] == []
     assert all(command["description"] and command["type"] for command in manifest["commands"])
     assert folder.joinpath(manifest["entrypoint"]).stat().st_mode & 0o111
+
+
+CODE = sorted(path for path in ROOT.glob("plugins/*/*.py") if not path.name.startswith("test_"))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_bundled_plugins_ask_for_nothing_that_python_3_10_lacks(path: Path) -> None:
+    """They run under the `python3` of the PATH, which may be older than the gateway's."""
+    tree = ast.parse(path.read_text(), feature_version=(3, 10))
+    imported = {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported & {"datetime.UTC", "tomllib", "enum.StrEnum", "typing.Self", "contextlib.chdir"} == set()
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert attributes & {"UTC", "file_digest", "add_note", "TaskGroup"} == set()
