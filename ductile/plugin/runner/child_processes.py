@@ -16,6 +16,7 @@ import structlog
 from msgspec import Struct
 
 from ductile.plugin.process_mark import Mark, gateway_mark, read_mark, set_owner, take_mark
+from ductile.plugin.runner.child_state import is_dead, read_session, reap_if_dead
 from ductile.plugin.runner.descendants import kill_marked, read_descendants
 from ductile.plugin.sweep import read_names
 
@@ -33,6 +34,9 @@ LONGEST_ROUND_SECONDS = 0.05
 
 DEATH_SECONDS = 5.0
 """How long the killed are waited for; one in an uninterruptible system call may take longer."""
+
+MOST_DEAD = 64
+"""Dead orphans that are read and reaped in a turn of the loop: a few milliseconds."""
 
 INIT_PID = 1
 """As this process the gateway takes in what others have left as well, such as `docker exec`."""
@@ -101,6 +105,8 @@ class ChildProcesses:
         """Children that the system does not let the gateway kill."""
         self._first_seen: dict[int, int] = {}
         """The session of children without a mark, or such a child of this session → the last number when first seen."""
+        self._more = False
+        """Whether the last look left orphans for the next one."""
         self._endings: dict[int, _Ending] = {}
         self._round: asyncio.TimerHandle | None = None
         self._pause = FIRST_ROUND_SECONDS
@@ -233,7 +239,7 @@ class ChildProcesses:
             ended(not self.adopting)
             return
         alive = self._end_orphans().get(number)
-        if not alive:
+        if not alive and not self._more:
             ended(alive is not None)
             return
         self._endings[number] = _Ending(ended, asyncio.get_running_loop().time() + DEATH_SECONDS)
@@ -248,12 +254,12 @@ class ChildProcesses:
     def _next_round(self) -> None:
         """Look again at what was killed: its own children have come here, or it is dead."""
         self._round = None
-        self._pause = min(self._pause * 2, LONGEST_ROUND_SECONDS)
         dying = self._end_orphans()
+        self._pause = FIRST_ROUND_SECONDS if self._more else min(self._pause * 2, LONGEST_ROUND_SECONDS)
         now = asyncio.get_running_loop().time()
         for number, ending in tuple(self._endings.items()):
             alive = dying.get(number)
-            if alive and now < ending.until:
+            if (alive or self._more) and now < ending.until:
                 continue
             del self._endings[number]
             if alive:
@@ -265,15 +271,15 @@ class ChildProcesses:
     def _look(self) -> None:
         self._check = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._look)
         for pid in tuple(self._born_with):
-            if _reap_if_dead(pid):
+            if reap_if_dead(pid):
                 self._born_with.discard(pid)
                 self._own.discard(pid)
         if self._all_own():
             self._first_seen.clear()
             return
-        sessions = {_session(pid) for pid in self._read_children()}
+        sessions = {read_session(pid) for pid in self._read_children()}
         self._first_seen = {session: number for session, number in self._first_seen.items() if session in sessions}
-        if self._end_orphans().get(NOBODY):
+        if self._end_orphans().get(NOBODY) or self._more:
             self.end(NOBODY, lambda _: None)  # looks again presently: it may have forked
 
     def _all_own(self) -> bool:
@@ -291,9 +297,16 @@ class ChildProcesses:
         left: dict[int, list[int]] = {}
         unknown = self._read_children() - self._own - self._foreign
         self._refused &= unknown
+        self._more, reaped = False, 0
         for pid in sorted(unknown, reverse=True):  # of processes that fork and end, the newest is the one to kill
-            owner = self._owner(pid)
-            dead = _reap_if_dead(pid)
+            dead = is_dead(pid)
+            if dead and reaped == MOST_DEAD:
+                self._more = True
+                break
+            owner = self._owner(pid, dead=dead)
+            if dead:
+                reap_if_dead(pid)
+                reaped += 1
             if owner in self._attempts or owner in self._helpers or (owner is None and (dead or self._may_live(pid))):
                 continue
             alive = left.setdefault(NOBODY if owner is None else owner, [])
@@ -312,11 +325,13 @@ class ChildProcesses:
             return False
         return True
 
-    def _owner(self, pid: int) -> int | None:
-        """The number that an orphan's mark tells, or of the names in its environment; None where neither tells."""
+    def _owner(self, pid: int, *, dead: bool) -> int | None:
+        """The number that an orphan's mark tells, or the names in its environment; None where neither tells."""
         mark = read_mark(pid)
         if mark is not None and self.gateway and mark.gateway == self.gateway:
             return mark.owner
+        if dead:
+            return None
         names = read_names(pid, self._instance)
         if names is None:
             return None
@@ -327,20 +342,5 @@ class ChildProcesses:
         """What tells nothing of itself may belong to each attempt that was at work when it was first seen."""
         if os.getpid() == INIT_PID:
             return True
-        seen = self._first_seen.setdefault(_session(pid), self._number)
+        seen = self._first_seen.setdefault(read_session(pid), self._number)
         return any(number <= seen for number in self._attempts)
-
-
-def _session(pid: int) -> int:
-    """What a child and all that it forks have in common: its session, where that is not the gateway's, else itself."""
-    with suppress(ProcessLookupError):
-        session = os.getsid(pid)
-        if session != os.getsid(0):
-            return session
-    return pid
-
-
-def _reap_if_dead(pid: int) -> bool:
-    with suppress(ChildProcessError):
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
-    return True
