@@ -16,7 +16,8 @@ def authenticate(request: Request, proceed: Handler) -> Awaitable[Reply]:
 
 async def authenticate_first(request: Request, proceed: Handler) -> Reply:
     """Go on once the principal is known. Raises Unauthorized."""
-    request.principal = await principal_of(request)
+    gateway = request.gateway
+    request.principal = await find_principal(gateway.authenticators, request.raw, request.snapshot, gateway.clock)
     if request.principal is None:
         raise Unauthorized
     return await proceed(request)
@@ -35,4 +36,4 @@ def is_public(request: Request) -> bool:
 async def principal_of(request: Request) -> Principal | None:
     """Who calls, also on a public route; None for nobody, and for a credential that is not accepted."""
     gateway = request.gateway
-    return await find_principal(gateway.authenticators, request.raw, request.snapshot, gateway.clock())
+    return await find_principal(gateway.authenticators, request.raw, request.snapshot, gateway.clock)

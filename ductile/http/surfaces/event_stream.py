@@ -97,7 +97,7 @@ def permission_check(request: Request, *scopes: str) -> Callable[[], Awaitable[b
         serving = gateway.live.snapshot
         if serving is not checked:
             checked = serving
-            principal = await find_principal(gateway.authenticators, request.raw, serving, gateway.clock())
+            principal = await find_principal(gateway.authenticators, request.raw, serving, gateway.clock)
         if principal is None or not principal.may(*scopes):
             return False
         return principal.expires_at is None or principal.expires_at > gateway.clock()
