@@ -12,7 +12,7 @@ from ductile.cli.command import command, noun
 from ductile.cli.output import Out
 
 if TYPE_CHECKING:  # imports pydantic
-    from ductile.config.schema import ApiSection
+    from ductile.config.schema.api import ApiSection
 
 app = noun("Look at the machine.")
 

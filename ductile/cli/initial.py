@@ -69,7 +69,7 @@ def address(text: str) -> str:
     """An address as YAML takes it. Raises UsageError."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
 
-    from ductile.config.schema import Listen  # noqa: PLC0415 - as above
+    from ductile.config.schema.value_types import Listen  # noqa: PLC0415 - as above
     from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
 
     try:

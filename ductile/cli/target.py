@@ -18,7 +18,8 @@ from ductile.config.location import DEFAULT_STATE, find_config
 from ductile.model.principal import ALL
 
 if TYPE_CHECKING:  # pydantic and the models take longer to import than most commands to run
-    from ductile.config.schema import ApiSection, Configuration
+    from ductile.config.schema.api import ApiSection
+    from ductile.config.schema.configuration import Configuration
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - recognized, not bound to
 """What a gateway on all interfaces listens at → where it is reached from here."""
@@ -107,7 +108,7 @@ def find_target(
 
 def configured_access(config: str | None, environ: Mapping[str, str], url: str | None) -> GatewayAccess:
     """What the whole configuration says. Raises as `find_target`."""
-    from ductile.config.schema import ApiSection  # noqa: PLC0415 - pydantic
+    from ductile.config.schema.api import ApiSection  # noqa: PLC0415 - pydantic
 
     configuration, state = configured(config, environ)
     api = configuration.api or ApiSection(enabled=False)

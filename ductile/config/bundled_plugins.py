@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.config.load import Layers
 from ductile.config.location import named_path
-from ductile.config.schema import Configuration
+from ductile.config.schema.configuration import Configuration
 from ductile.config.validation import problem_at
 from ductile.document.problem import Problem
 from ductile.plugin.bundled import BUNDLED, is_bundled

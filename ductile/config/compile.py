@@ -17,7 +17,9 @@ from ductile.config.lockout import TOKENS
 from ductile.config.problem_redaction import ProblemRedactor
 from ductile.config.routes import Routes, compile_routes
 from ductile.config.schedules import compile_schedules
-from ductile.config.schema import ApiSection, Configuration, ServiceSection
+from ductile.config.schema.api import ApiSection
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.service import ServiceSection
 from ductile.config.secrets import collect_secrets
 from ductile.config.tokens import compile_principals
 from ductile.config.validation import problem_at, validate, with_mark

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from ductile.config.digest import digest, file_digest
 from ductile.config.instances import Instances
-from ductile.config.schema import Configuration
+from ductile.config.schema.configuration import Configuration
 from ductile.model.check import INIT
 from ductile.model.graph import Graph
 from ductile.model.snapshot import Plugin

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from ductile.config.bundled_plugins import IDLE_REASON, idle_plugins, is_absent_program
 from ductile.config.runner_choice import choose_runner
-from ductile.config.schema import Configuration, PluginEntry, ServiceSection
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.plugins import PluginEntry
+from ductile.config.schema.service import ServiceSection
 from ductile.config.secret_arguments import secret_arguments
 from ductile.config.validation import problem_at
 from ductile.document.locations import Marks

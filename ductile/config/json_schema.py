@@ -5,21 +5,25 @@ which knows plugins, other files and variables; what an editor marks is wrong.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ductile.config import schema as models
-from ductile.config.descriptions import DESCRIPTIONS, LATER
 from ductile.config.field_types import DURATION, as_written
 from ductile.config.old_spellings import ANY, TABLE, Old
-from ductile.config.schema import Configuration, Section
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.field_descriptions import field_descriptions
+from ductile.config.schema.section import Section
 from ductile.config.validation import section_at
 from ductile.flow.condition import OPERATORS
-from ductile.flow.dsl import TRIGGER_KEYS, PipelineModel
+from ductile.flow.dsl import TRIGGER_KEYS, PipelineModel, StepModel
 
 Json = dict[str, Any]
+
+LATER = "Not in this version."
+
+_PIPELINE_MODELS: Mapping[str, type[BaseModel]] = {"PipelineModel": PipelineModel, "StepModel": StepModel}
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Json = {"type": "string", "pattern": r"\$\{"}
@@ -63,8 +67,9 @@ def config_schema() -> Json:
     """A JSON Schema (2020-12) of a configuration file; top-level `x-…` keys may hold anything."""
     pipelines = _pipeline_definitions()
     found = Configuration.model_json_schema(by_alias=True)
-    definitions = {name: _section(name, one) for name, one in found.pop("$defs").items()}
-    whole = _section("Configuration", found)
+    models = sections_of(Configuration)
+    definitions = {name: _section(models[name], one) for name, one in found.pop("$defs").items()}
+    whole = _section(Configuration, found)
     whole["properties"]["pipelines"] = _pipelines()
     whole["properties"]["plugins"]["additionalProperties"] = {
         "anyOf": [{"$ref": "#/$defs/PluginEntry"}, {"type": "null"}]
@@ -95,13 +100,26 @@ def _document(title: str, whole: Json, definitions: Json) -> Json:
 
 
 def _pipelines() -> Json:
-    described = DESCRIPTIONS["Configuration"]["pipelines"]
+    described = field_descriptions(Configuration)["pipelines"]
     return {"type": ["array", "null"], "items": {"$ref": "#/$defs/PipelineModel"}, "description": described}
 
 
-def _section(name: str, found: Json) -> Json:
+def sections_of(model: type[BaseModel]) -> dict[str, type[Section]]:
+    """Name of a model → the model, for each section that a model holds at any depth."""
+    found: dict[str, type[Section]] = {}
+    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, type) and issubclass(kind, Section) and kind.__name__ not in found:
+            found[kind.__name__] = kind
+            waiting += [field.annotation for field in kind.model_fields.values()]
+        waiting += get_args(kind)
+    return found
+
+
+def _section(model: type[BaseModel], found: Json) -> Json:
     """The schema of a section, each key described, its default as it would be written."""
-    model: type[BaseModel] = getattr(models, name)
+    descriptions = field_descriptions(model)
     properties = {}
     for key, written in found["properties"].items():
         if written.get("not") == {}:
@@ -112,7 +130,7 @@ def _section(name: str, found: Json) -> Json:
         shown = _plain(written)
         if default is not None and not isinstance(default, Section):
             shown["default"] = as_written(field, default)
-        properties[key] = {**_referable(shown), "description": DESCRIPTIONS[name].get(key, "")}
+        properties[key] = {**_referable(shown), "description": descriptions.get(key, "")}
     return {**_plain({key: value for key, value in found.items() if key != "properties"}), "properties": properties}
 
 
@@ -124,7 +142,7 @@ def _pipeline_definitions() -> Json:
         if "timeout" in properties:
             properties["timeout"] = dict(DURATION)
         properties["if"] = {"$ref": "#/$defs/Condition"}
-        for key, described in DESCRIPTIONS[name].items():
+        for key, described in field_descriptions(_PIPELINE_MODELS[name]).items():
             properties[key] = {**properties[key], "description": described}
         definitions[name] = {**_plain({**one, "properties": {}}), "properties": properties}
     ways = [{"required": [key]} for key in ("uses", "call", "steps", "split")]

@@ -15,7 +15,7 @@ from msgspec import Struct
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from ductile.config.dotenv import Variable
-from ductile.config.schema import Configuration
+from ductile.config.schema.configuration import Configuration
 from ductile.config.setting_types import type_at
 from ductile.config.validation import keys_of, kind_at, section_at
 from ductile.document.locations import Location, Marks, VariableText

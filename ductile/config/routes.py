@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ductile.config.instances import Instances, manifest_of
-from ductile.config.schema import RouteEntry
+from ductile.config.schema.plugins import RouteEntry
 from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean

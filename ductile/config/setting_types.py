@@ -5,7 +5,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ductile.config.schema import Configuration
+from ductile.config.schema.configuration import Configuration
 from ductile.document.problem import Path
 from ductile.flow.dsl import PipelineModel
 

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from ductile.config.field_types import as_written
 from ductile.config.load import Layers
-from ductile.config.schema import Section
+from ductile.config.schema.section import Section
 from ductile.config.validation import section_at
 from ductile.document.problem import Mark, Path
 

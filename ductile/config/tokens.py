@@ -6,7 +6,7 @@ from collections.abc import Collection
 from blake3 import blake3
 
 from ductile.config.old_spellings import MEANINGLESS_SCOPES
-from ductile.config.schema import Token
+from ductile.config.schema.api import Token
 from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ductile.config.schema import GONE, Configuration, Section
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.section import GONE, Section
 from ductile.config.setting_types import member_type
 from ductile.document.field_errors import quote_value
 from ductile.document.locations import Marks

@@ -7,7 +7,8 @@ step's `with` that the plugin's schema wants as text is the text that was given,
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ductile.config.schema import Configuration, PluginEntry, ScheduleEntry
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.plugins import PluginEntry, ScheduleEntry
 from ductile.document.locations import Location, Marks, VariableText
 from ductile.document.override_names import is_override
 from ductile.document.problem import Mark, Path, Problem

@@ -159,13 +159,21 @@ class StepModel(_DslModel):
     noun = "a step"
 
     id: Name | None = None
+    """Its name in the run."""
     uses: Text | None = None
+    """The plugin (its `handle`) or `plugin.command` to run."""
     call: Text | None = None
+    """Another pipeline, whose steps run here."""
     steps: Annotated[list["StepModel"], Field(min_length=1)] | None = None
+    """Steps one after the other."""
     split: Annotated[list["StepModel"], Field(min_length=1)] | None = None
+    """Steps side by side, each from the same event."""
     condition: dict[str, Any] | None = Field(default=None, alias="if")
+    """Where this does not hold, the step is passed by."""
     remap: dict[str, Any] | None = Field(default=None, alias="with")
+    """Keys that are added to the payload: literals, or `"{payload.a.b}"`, `"{context.x}"`."""
     baggage: dict[str, Any] | None = None
+    """Facts that later steps can use as `context`: `name: payload.x`."""
 
     @classmethod
     def rules(cls, raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -199,14 +207,23 @@ class PipelineModel(_DslModel):
     noun = "a pipeline"
 
     name: Name
+    """Its name; `POST /pipeline/<name>` runs it."""
     on: Text | None = None
+    """The type of the events that start it. Without `on` and `on-hook` only a call starts it."""
     on_hook: LifecycleSignal | None = Field(default=None, alias="on-hook")
+    """The signal that starts it, sent for plugins with `notify_on_complete`."""
     from_plugin: Text | None = None
+    """Only events of this plugin start it."""
     condition: dict[str, Any] | None = Field(default=None, alias="if")
+    """Only events for which this holds start it; it sees payload and context."""
     max_depth: Annotated[int, Field(ge=0)] = 0
+    """Steps one after the other before a branch is ended; 0 is no limit."""
     execution_mode: Literal["async", "asynchronous", "synchronous"] = "async"
+    """Whether a call of it waits for its result."""
     timeout: Duration | None = None
+    """How long a call of it waits before it is answered that the run goes on."""
     steps: Annotated[list[StepModel], Field(min_length=1)]
+    """What runs, one after the other."""
 
     _path: Path = PrivateAttr(default=())
     _source: bytes | None = PrivateAttr(default=None)

@@ -10,7 +10,8 @@ import pytest
 from support.pages import ROOT
 from support.rows import default_rows
 
-from ductile.config.schema import SECOND, ServiceSection
+from ductile.config.schema.service import ServiceSection
+from ductile.config.schema.units import SECOND
 from ductile.document.units import duration
 
 UNIT = ROOT / "scripts/ductile.service"

@@ -6,7 +6,7 @@ import pytest
 from blake3 import blake3
 
 from ductile.config.compile import Compiled
-from ductile.config.schema import default_workers
+from ductile.config.schema.service import default_workers
 from ductile.model.manifest import CommandType
 from ductile.model.snapshot import Snapshot
 

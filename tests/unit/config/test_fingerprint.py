@@ -8,7 +8,8 @@ from pydantic import Field
 from ductile.config.digest import file_digest
 from ductile.config.fingerprint import section_hashes
 from ductile.config.instances import Instances
-from ductile.config.schema import Configuration, Section
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.section import Section
 from ductile.model.snapshot import Snapshot
 
 Snap = Callable[..., Snapshot]

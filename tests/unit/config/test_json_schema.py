@@ -12,10 +12,9 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from ductile.config import schema as models
-from ductile.config.descriptions import DESCRIPTIONS
-from ductile.config.json_schema import config_schema, pipelines_schema
-from ductile.config.schema import Section
+from ductile.config.json_schema import config_schema, pipelines_schema, sections_of
+from ductile.config.schema.configuration import Configuration
+from ductile.config.schema.field_descriptions import field_descriptions
 from ductile.document.read import read_text
 from ductile.flow.dsl import PipelineModel, StepModel
 
@@ -125,26 +124,13 @@ def test_what_may_be_written_is_not_marked(value: Any) -> None:
 
 
 def test_every_key_is_described_and_none_that_is_gone() -> None:
-    sections = {
-        one.__name__: one for one in vars(models).values() if isinstance(one, type) and issubclass(one, Section)
-    }
-    del sections["Section"]
-    written = {
-        **{
-            name: {
-                field.alias or key
-                for key, field in one.model_fields.items()
-                if field.annotation is not Any  # a key of a later version
-            }
-            for name, one in sections.items()
-        },
-        **{
-            one.__name__: {field.alias or key for key, field in one.model_fields.items()}
-            for one in (PipelineModel, StepModel)
-        },
-    }
-    assert {name: set(keys) for name, keys in DESCRIPTIONS.items()} == written
-    for keys in DESCRIPTIONS.values():
-        for sentence in keys.values():
+    sections = [Configuration, *sections_of(Configuration).values()]
+    assert {"ApiSection", "Token", "ScheduleEntry", "PluginOutputSection"} <= {model.__name__ for model in sections}
+    for model in (*sections, PipelineModel, StepModel):
+        later = {key for key, field in model.model_fields.items() if field.annotation is Any and model in sections}
+        keys = {field.alias or key for key, field in model.model_fields.items() if key not in later}
+        sentences = field_descriptions(model)
+        assert set(sentences) == keys
+        for sentence in sentences.values():
             assert sentence[0].isupper() or sentence[0] == "`"
             assert sentence.endswith((".", "…"))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from ductile.config.compile import Compiled
-from ductile.config.schema import Configuration
+from ductile.config.schema.configuration import Configuration
 from ductile.model.snapshot import Snapshot
 
 Compile = Callable[..., Compiled]
