@@ -19,8 +19,8 @@ from ductile.flow.payload import routed_payload, step_payload
 from ductile.flow.plan_starts import plan_entry, plugin_configs
 from ductile.model.event import Event
 from ductile.model.graph import Graph, Node
-from ductile.model.order import Skip
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Skip
 
 Json = dict[str, Any]
 Assumed = Mapping[str, Sequence[Mapping[str, Any]]]

@@ -22,10 +22,10 @@ from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import ENDED, PIPELINE, Accepted, Job
-from ductile.model.journal import Kind
-from ductile.model.order import Idempotency, Note, Start
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, AcceptedJob, Job
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Plugin, Snapshot
+from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
 from ductile.store.post_event import EventAccepted, insert_posted_event
 from ductile.store.rerun import insert_rerun
@@ -73,7 +73,7 @@ class BadEntry(BadRequest):
 class Retried(Struct, frozen=True, kw_only=True):
     """What a retry made, and the job or run that it repeats."""
 
-    accepted: Accepted
+    accepted: AcceptedJob
     retry_of: str
 
 
@@ -157,7 +157,7 @@ def submit_command(
     job_id: str,
     now: Millis,
     dry_run: bool = False,
-) -> Awaitable[Accepted]:
+) -> Awaitable[AcceptedJob]:
     """Make one job of a plugin command; the answer is there after its commit. A dry run answers the same, makes none.
 
     Raises UnknownPlugin, UnknownCommand, PluginUnusable or InvalidPayload at once; what is awaited raises what the
@@ -181,7 +181,7 @@ async def submit_pipeline(
     job_id: str,
     now: Millis,
     dry_run: bool = False,
-) -> Accepted:
+) -> AcceptedJob:
     """Start a run of a pipeline; returns after its commit. A dry run answers the same and starts none.
 
     Raises UnknownPipeline, BadEntry (an entry step's `if` or `baggage` cannot be decided on this payload), or what the
@@ -207,7 +207,7 @@ async def submit_retry(
     if found is None:
         raise UnknownJob(job_id=job_id)
     job, event = found
-    if job.state not in ENDED:
+    if job.state not in ENDED_STATES:
         raise JobUnfinished(job_id=job.id, status=job.state)
     if event is None:
         raise PayloadGone(job_id=job.id)
@@ -235,7 +235,7 @@ def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_i
         payload = orjson.loads(snapshot.vault.open(event.payload))
     except Unsealable:
         raise PayloadGone(job_id=job.id) from None
-    if job.plugin == PIPELINE:
+    if job.plugin == PIPELINE_PLUGIN:
         entry_steps(snapshot, job.command, payload)
         graph = find_pipeline(snapshot, job.command)
         return plan_starts.plan_run(snapshot, graph, event, payload, lineage, run_id=new_job_id, new_id=new_id)
@@ -280,7 +280,7 @@ async def submit_event(
     )
 
 
-def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[Accepted]:
+def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[AcceptedJob]:
     store.check_capacity()
     if dry_run:
         return store.dry_run(insert_start, start)
@@ -290,7 +290,7 @@ def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[Accepted]
 
 
 def _undecided(event: Event, reason: str) -> Note:
-    return Note(kind=Kind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
+    return Note(kind=EntryKind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
 
 
 def _lanes(start: Start) -> Sequence[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ductile.cli.moments import age
 from ductile.cli.output import Out
-from ductile.model.job import ENDED, PIPELINE, State
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -28,7 +28,7 @@ class AttemptNotices:
         """Tell what has failed of the job since the last look."""
         if self._out.quiet:
             return
-        if job.get("plugin") != PIPELINE:
+        if job.get("plugin") != PIPELINE_PLUGIN:
             await self._tell(job)
             return
         for row in await self._client.tree(job["job_id"]):
@@ -43,7 +43,12 @@ class AttemptNotices:
         attempt = job.get("attempt") or 0
         await self._tell_missed(job, range(1, attempt))
         key = (str(job["job_id"]), attempt)
-        if job["status"] in {*ENDED, State.RUNNING} or not attempt or not job.get("last_error") or key in self._told:
+        if (
+            job["status"] in {*ENDED_STATES, State.RUNNING}
+            or not attempt
+            or not job.get("last_error")
+            or key in self._told
+        ):
             return
         self._told.add(key)
         self._out.tell(notice(job))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED_STATES, State
 
 if TYPE_CHECKING:  # aiohttp and the compiler take longer to import than `--help` to run
     from ductile.client import Client
@@ -102,13 +102,13 @@ def jobs(ctx: typer.Context, incomplete: str) -> list[Item]:
 def open_jobs(ctx: typer.Context, incomplete: str) -> list[Item]:
     """The newest jobs that have not ended."""
     del incomplete
-    return jobs_in(ctx.params, lambda status: status not in ENDED)
+    return jobs_in(ctx.params, lambda status: status not in ENDED_STATES)
 
 
 def ended_jobs(ctx: typer.Context, incomplete: str) -> list[Item]:
     """The newest jobs that have ended."""
     del incomplete
-    return jobs_in(ctx.params, lambda status: status in ENDED)
+    return jobs_in(ctx.params, lambda status: status in ENDED_STATES)
 
 
 def jobs_in(options: Mapping[str, Any], wanted: Callable[[str], bool]) -> list[Item]:

@@ -10,7 +10,7 @@ from ductile.answer import Refused, Unreachable
 from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.client import Client
-from ductile.model.job import ENDED
+from ductile.model.job import ENDED_STATES
 from ductile.stream import RECONNECT, may_pass
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told:
             async with client.following(last, OF_JOBS) as messages:
                 outages.back()
                 job = await start() if job is None else job
-                if job["status"] in ENDED:
+                if job["status"] in ENDED_STATES:
                     return job
                 async for message in messages:
                     last = message.id
@@ -49,7 +49,7 @@ async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told:
 
 async def _has_ended(client: Client, job_id: str, event: Mapping[str, Any], told: Told) -> bool:
     if event.get("type") == LAGGED:  # the end may be among what was missed
-        return (await client.job(job_id))["status"] in ENDED
+        return (await client.job(job_id))["status"] in ENDED_STATES
     if job_id not in {event.get("job_id"), event.get("root_job_id")}:
         return False
     await told(dict(event))

@@ -12,7 +12,7 @@ from ductile.cli.job_ids import Last, on_job, require_job
 from ductile.cli.moments import lasted, read_time
 from ductile.cli.output import Column, Out
 from ductile.cli.status_filter import BAD_JOB_ENDS, JOB_STATUSES, Exact, StatusFilter, read_statuses
-from ductile.model.job import ENDED
+from ductile.model.job import ENDED_STATES
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -88,7 +88,7 @@ def columns_of(out: Out, rows: Sequence[Json]) -> Mapping[str, Column]:
 
 def status_of(row: Mapping[str, Any]) -> Any:
     """How a job stands; `cancelling` while what runs of it is stopped."""
-    return CANCELLING if row.get("cancel_requested_at") and row.get("status") not in ENDED else row.get("status")
+    return CANCELLING if row.get("cancel_requested_at") and row.get("status") not in ENDED_STATES else row.get("status")
 
 
 def watch(out: Out, wanted: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ductile.cli.job import CANCELLING
 from ductile.cli.job_ids import Last, find_ids, require_job
 from ductile.cli.output import Column, Out
 from ductile.cli.waiting import end_as, look_at, wait_for
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED_STATES, State
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.answer import Refused
@@ -32,7 +32,7 @@ def cancel(out: Out, job_ids: OpenJobs = None, *, last: Last = False) -> None:
 
     async def order(client: "Client", job_id: str) -> Json:
         answer = await client.cancel(job_id, dry_run=out.dry_run)
-        if out.dry_run or answer["status"] in ENDED:
+        if out.dry_run or answer["status"] in ENDED_STATES:
             return answer
         return await wait_for(out, client, answer) if out.wait else {**answer, "status": CANCELLING}
 
@@ -41,7 +41,7 @@ def cancel(out: Out, job_ids: OpenJobs = None, *, last: Last = False) -> None:
         out.tell("What runs is being stopped; --wait waits until it has.")
     raise_first(out, failures)
     for job in [] if out.dry_run else done:
-        if out.wait and job["status"] not in ENDED:
+        if out.wait and job["status"] not in ENDED_STATES:
             raise WaitedTooLong(
                 what="The job is not cancelled", waited=f"{out.timeout or 0:g} seconds", then=look_at(job)
             )

@@ -15,7 +15,7 @@ from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.cli.waiting import look
 from ductile.client import Client
-from ductile.model.job import ENDED, PIPELINE, State
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
 from ductile.stream import RECONNECT, may_pass
 
 Json = dict[str, Any]
@@ -60,14 +60,14 @@ class LiveLogs:
                 await asyncio.sleep(RECONNECT)
                 continue
             outages.back()
-            if job["status"] in ENDED:
+            if job["status"] in ENDED_STATES:
                 return job
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(0.0, PERIOD_SECONDS - spent))
 
     async def _show(self, job: Mapping[str, Any]) -> None:
         job_id = job["job_id"]
-        if job["plugin"] != PIPELINE:
+        if job["plugin"] != PIPELINE_PLUGIN:
             await self._show_job(job_id, {})
             return
         for row in await self._client.tree(job_id):

@@ -13,7 +13,7 @@ from ductile.cli.moments import lasted, moment, read_time
 from ductile.cli.output import Out
 from ductile.cli.status_filter import ATTEMPT_STATUSES, BAD_ATTEMPT_ENDS, Exact, StatusFilter, read_statuses
 from ductile.cli.waiting import look_at
-from ductile.model.job import PIPELINE, UNSUCCESSFUL
+from ductile.model.job import PIPELINE_PLUGIN, UNSUCCESSFUL_STATES
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -136,7 +136,7 @@ async def is_run(client: "Client", job_id: str) -> bool:
     from ductile.answer import NotFoundError  # noqa: PLC0415 - aiohttp, which --help does not need
 
     try:
-        return bool((await client.job(job_id))["plugin"] == PIPELINE)
+        return bool((await client.job(job_id))["plugin"] == PIPELINE_PLUGIN)
     except NotFoundError:
         return False
 
@@ -160,7 +160,7 @@ def follow_logs(out: Out, given: str | None, *, last: bool) -> None:
 
     job = out.ask(work, waits_for=None, loop=True)
     out.tell(f"Job {job['job_id']} has ended {job['status']}. {look_at(job)}.")
-    if job["status"] in UNSUCCESSFUL:
+    if job["status"] in UNSUCCESSFUL_STATES:
         raise typer.Exit(Exit.FAILED)
 
 

@@ -15,7 +15,7 @@ from ductile.cli.nouns import NOUNS, load
 from ductile.cli.options import BEFORE, hidden
 from ductile.cli.output import tell
 from ductile.cli.plain_values import Group
-from ductile.model.names import NAME
+from ductile.model.names import NAME_PATTERN
 
 
 class Root(Group):
@@ -98,7 +98,7 @@ def plugin_commands(ctx: Any, name: str) -> TyperGroup:
         from ductile.cli import completing  # noqa: PLC0415 - as above
 
         return verbs.group(completing.plugin_document(said, name) or {"name": name, "commands": []}, said)
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise UsageError(reason=f"there is no {name!r}{meant(ctx, name)}")
     found = lookup.verb(said, name, lambda plugins: meant(ctx, name, plugins), teller(said))
     return verbs.group(found, said)

@@ -15,7 +15,7 @@ from ductile.client import Client
 from ductile.config.errors import ConfigNotFound
 from ductile.config.gateway_access import GatewayAccess, read_access
 from ductile.config.location import DEFAULT_STATE, find_config
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
 
 if TYPE_CHECKING:  # pydantic and the models take longer to import than most commands to run
     from ductile.config.schema.api import ApiSection
@@ -160,4 +160,4 @@ def reached(listen: str) -> str:
 
 def full_token(api: "ApiSection") -> str | None:
     """The first token that may do everything."""
-    return next((token.token for token in api.auth.tokens if token and ALL in token.scopes), None)
+    return next((token.token for token in api.auth.tokens if token and ALL_SCOPES in token.scopes), None)

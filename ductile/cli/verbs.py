@@ -18,7 +18,7 @@ from ductile.cli.plain_values import Command, Group
 from ductile.cli.waiting import end_as, look_at, run_job
 from ductile.cli.words import Kind
 from ductile.document.problem import did_you_mean
-from ductile.model.job import ENDED
+from ductile.model.job import ENDED_STATES
 
 Document = Mapping[str, Any]
 """A plugin as `GET /plugin/{name}` shows it."""
@@ -189,7 +189,7 @@ def show_result(out: Out, job: Mapping[str, Any]) -> None:
         out.fields(job)
     elif status == "succeeded":
         out.value((job.get("result") or {}).get("result"))
-    elif status in ENDED:
+    elif status in ENDED_STATES:
         what, error = f"{job.get('plugin')}.{job.get('command')}", str(job.get("last_error") or "no reason given")
         raise JobFailed(what=what, status=str(status), error=error.strip().rstrip("."), then=look_at(job))
     else:

@@ -9,7 +9,7 @@ from ductile.answer import Refused, Unreachable
 from ductile.cli.attempt_notices import AttemptNotices
 from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.cli.output import Out
-from ductile.model.job import ENDED, UNSUCCESSFUL
+from ductile.model.job import ENDED_STATES, UNSUCCESSFUL_STATES
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
     from ductile.client import Client
@@ -69,7 +69,7 @@ async def followed(out: Out, client: "Client", start: Callable[[], Awaitable[Jso
 
 async def wait_for(out: Out, client: "Client", job: Json) -> Json:
     """The job once it has ended, or when --timeout is over. Who is interrupted is told that the job goes on."""
-    if job.get("status") in ENDED and "result" in job:
+    if job.get("status") in ENDED_STATES and "result" in job:
         return job
     from asyncio import CancelledError  # noqa: PLC0415 - as above
 
@@ -102,7 +102,7 @@ async def until_ended(
         most = SLICE if look_on is None else NOTICE_SLICE
         left = most if deadline is None else min(most, max(deadline - began, 0.0))
         job = await look(client, job_id, left)
-        if job["status"] in ENDED or left == 0:
+        if job["status"] in ENDED_STATES or left == 0:
             return job
         if look_on is not None:
             await look_on(job)
@@ -132,9 +132,9 @@ def show_job(out: Out, job: Mapping[str, Any], *, follow: bool = False) -> None:
 
 def end_as(out: Out, job: Mapping[str, Any]) -> None:
     """Raises Exit (1) of a job that failed, WaitedTooLong of one that goes on although its end was waited for."""
-    if job.get("status") in UNSUCCESSFUL:
+    if job.get("status") in UNSUCCESSFUL_STATES:
         raise typer.Exit(Exit.FAILED)
-    if out.wait and job.get("status") not in ENDED:
+    if out.wait and job.get("status") not in ENDED_STATES:
         raise WaitedTooLong(what="The job has not ended", waited=f"{out.timeout or 0:g} seconds", then=look_at(job))
 
 

@@ -30,11 +30,11 @@ from ductile.document.redactor import Redactor
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.json_value import json_faults
 from ductile.flow.parse import parse_pipelines
+from ductile.model.config_inputs import ConfigInputs
 from ductile.model.graph import Graph
-from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.output import OutputRules
-from ductile.model.principal import ALL, Principal
+from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Surface, rows_of
 from ductile.model.snapshot import Api, Schedule, Service, Snapshot
@@ -48,7 +48,7 @@ class Compiled(Struct, frozen=True, kw_only=True):
 
     snapshot: Snapshot | None
     problems: tuple[Problem, ...]
-    inputs: Inputs = field(default_factory=Inputs)
+    inputs: ConfigInputs = field(default_factory=ConfigInputs)
     """Everything that was read for it."""
     notes: tuple[Problem, ...] = ()
     """What was made a number, true or false of what variables gave; nothing of it is wrong."""
@@ -119,13 +119,13 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, su
     return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
 
 
-def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> Inputs:
+def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> ConfigInputs:
     files = dict.fromkeys(layers.files)
     for plugin in plugins:
         files[plugin.folder / MANIFEST] = None
         if plugin.manifest is not None:
             files[plugin.folder / plugin.manifest.entrypoint] = None
-    return Inputs(
+    return ConfigInputs(
         files=tuple(files),
         folders=tuple(dict.fromkeys(layers.folders)),
         roots=tuple(root_folders(configuration.plugin_roots)),
@@ -239,7 +239,7 @@ def _absent(configuration: Configuration, marks: Marks) -> list[Problem]:
     if api and api.enabled and not api.auth.tokens:
         message = "there are no `api.auth.tokens`, so nobody may call"
         problems.append(problem_at("no_tokens", message, TOKENS, marks, severity="warning"))
-    elif api and api.enabled and not any(token and ALL in token.scopes for token in api.auth.tokens):
+    elif api and api.enabled and not any(token and ALL_SCOPES in token.scopes for token in api.auth.tokens):
         message = "no token has the scope `*`, so nobody may reload, pause or stop the gateway over HTTP"
         problems.append(problem_at("no_operator", message, TOKENS, marks, severity="warning"))
     return problems
@@ -269,7 +269,7 @@ def _snapshot(
     parts: _Parts,
     layers: Layers,
     problems: Sequence[Problem],
-    inputs: Inputs,
+    inputs: ConfigInputs,
     *,
     redactor: Redactor,
     generation: int,

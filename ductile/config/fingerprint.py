@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from ductile.config.digest import digest, file_digest
 from ductile.config.instances import Instances
 from ductile.config.schema.configuration import Configuration
-from ductile.model.check import INIT
 from ductile.model.graph import Graph
+from ductile.model.health import INIT_COMMAND
 from ductile.model.snapshot import Plugin
 
 _KEYS_READ_BEFORE_MERGE = ("include", "environment_vars")
@@ -21,7 +21,7 @@ _KEYS_WITH_OWN_PARTS = ("api", "plugins", "pipelines")
 
 def init_hash(plugin: Plugin) -> str | None:
     """Of what another `init` is wanted for: the manifest, what the entrypoint holds, `config` and `env`."""
-    if INIT not in plugin.manifest.commands:
+    if INIT_COMMAND not in plugin.manifest.commands:
         return None
     return digest([plugin.manifest, file_digest(plugin.executable), plugin.config, plugin.env])
 

@@ -21,7 +21,7 @@ from ductile.document.override_names import is_override
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document
 from ductile.model.address import DEFAULT_LISTEN, parse_address
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
 
 SECTIONS: Final = ("api", "state")
 OLD_SECTION: Final = "database"
@@ -88,7 +88,7 @@ def found_in(value: Mapping[str, Any], root: Path) -> GatewayAccess | None:
     usual = isinstance(tokens, list) and all(map(is_usual_token, tokens)) and (database is None or is_text(database))
     if not usual or not addresses or None in addresses or len(set(addresses)) < len(addresses):
         return None
-    token = next((one["token"] for one in tokens or () if ALL in one.get("scopes", ())), None)
+    token = next((one["token"] for one in tokens or () if ALL_SCOPES in one.get("scopes", ())), None)
     return GatewayAccess(listen=str(addresses[0]), token=token, state=Path(database or root / DEFAULT_STATE))
 
 

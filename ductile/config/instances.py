@@ -20,9 +20,9 @@ from ductile.document.read import read_document
 from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import Manifest
-from ductile.model.names import NAME, RESERVED_NAMES
+from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 from ductile.model.output import OutputRules
-from ductile.model.snapshot import Plugin, Unusable, Validator
+from ductile.model.snapshot import Plugin, UnusablePlugin, Validator
 from ductile.model.workers import WorkerRules
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
@@ -36,7 +36,7 @@ class Instances(Struct, frozen=True, kw_only=True):
     """Every plugin name of the configuration, usable or not."""
 
     plugins: dict[str, Plugin] = field(default_factory=dict)
-    unusable: dict[str, Unusable] = field(default_factory=dict)
+    unusable: dict[str, UnusablePlugin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -82,7 +82,7 @@ def compile_instances(
         base = loaded.get(entry.uses or name)
         if wrong or base is None:
             instances.problems.extend(wrong)
-            instances.unusable[name] = Unusable(name=name, kind=QUARANTINED, reason="its configuration is wrong")
+            instances.unusable[name] = UnusablePlugin(name=name, kind=QUARANTINED, reason="its configuration is wrong")
             continue
         instances.problems.extend(_checked(name, entry, base.manifest, shelf))
         made = _instance(name, entry, base, shelf, instances.problems)
@@ -107,7 +107,7 @@ def _misnamed(name: str, entry: PluginEntry, shelf: _Shelf) -> list[Problem]:
             return []
         message = f"no plugin named `{name}` was found below `plugin_roots`{did_you_mean(name, shelf.loaded)}"
         return [Problem(code="unknown_plugin", message=message, path=at, mark=shelf.marks.key(at))]
-    if not NAME.fullmatch(name) or name in RESERVED_NAMES:
+    if not NAME_PATTERN.fullmatch(name) or name in RESERVED_NAMES:
         why = "is reserved" if name in RESERVED_NAMES else "is no name: use a-z, 0-9, `_` and `-`"
         return [Problem(code="bad_value", message=f"`{name}` {why}", path=at, mark=shelf.marks.key(at))]
     if entry.uses in shelf.loaded:
@@ -158,27 +158,29 @@ def _idle_timeouts(name: str, entry: PluginEntry, manifest: Manifest | None, mar
     return problems
 
 
-def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, problems: list[Problem]) -> Plugin | Unusable:
+def _instance(
+    name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, problems: list[Problem]
+) -> Plugin | UnusablePlugin:
     manifest = base.manifest
     if not entry.enabled:
         reason = "it is disabled by `enabled: false`"
-        return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
+        return UnusablePlugin(name=name, kind=DISABLED, reason=reason, manifest=manifest)
     faults = [shelf.redacted(problem) for problem in base.problems if problem.severity == "error"]
     if manifest is None or base.executable is None or faults:
         reason = "; ".join(str(problem) for problem in faults) or "it could not be loaded"
         idle = name in shelf.idle and all(map(is_absent_program, faults))
-        return Unusable(name=name, kind=DISABLED if idle else QUARANTINED, reason=reason, manifest=manifest)
+        return UnusablePlugin(name=name, kind=DISABLED if idle else QUARANTINED, reason=reason, manifest=manifest)
     found = _broken_config(name, entry, manifest, base.folder, shelf)
     broken = [shelf.redacted(problem) for problem in found]
     if broken and name not in shelf.entries and any(entry.uses == name for entry in shelf.entries.values()):
         reason = "it has no entry of its own, only instances that use it"
-        return Unusable(name=name, kind=DISABLED, reason=reason, manifest=manifest)
+        return UnusablePlugin(name=name, kind=DISABLED, reason=reason, manifest=manifest)
     reason = "; ".join(problem.message for problem in broken)
     if broken and name in shelf.idle:
-        return Unusable(name=name, kind=DISABLED, reason=f"{IDLE_REASON}: {reason}", manifest=manifest)
+        return UnusablePlugin(name=name, kind=DISABLED, reason=f"{IDLE_REASON}: {reason}", manifest=manifest)
     if broken:
         problems += [quarantined(name, problem, shelf.service) for problem in broken]
-        return Unusable(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
+        return UnusablePlugin(name=name, kind=QUARANTINED, reason=reason, manifest=manifest)
     parallelism = entry.parallelism or (shelf.service.max_workers if manifest.concurrency_safe else 1)
     choice = choose_runner(entry.runner, manifest, base.executable)
     if choice.unmet:
@@ -204,7 +206,7 @@ def _instance(name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, proble
         runner=choice.runner,
         runner_reason=choice.reason,
         workers=WorkerRules(
-            most=parallelism,
+            max_workers=parallelism,
             max_jobs=entry.workers.max_jobs,
             max_age=entry.workers.max_age,
             max_rss=entry.workers.max_rss,

@@ -6,7 +6,7 @@ from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem
 from ductile.errors import Unprocessable
 from ductile.model.clock import Millis
-from ductile.model.principal import ALL, Principal
+from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.model.snapshot import Snapshot
 
 TOKENS: Path = ("api", "auth", "tokens")
@@ -53,7 +53,7 @@ def operators(snapshot: Snapshot, now: Millis) -> bool:
 
 
 def _operates(principal: Principal | None, now: Millis) -> bool:
-    if principal is None or not principal.may(ALL):
+    if principal is None or not principal.may(ALL_SCOPES):
         return False
     return principal.expires_at is None or principal.expires_at > now
 

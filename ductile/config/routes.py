@@ -8,7 +8,7 @@ from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.plan_starts import DEFAULT_COMMAND
-from ductile.model.event import API
+from ductile.model.event import API_SOURCE
 from ductile.model.snapshot import EventRoute
 
 Routes = dict[tuple[str, str], tuple[EventRoute, ...]]
@@ -38,7 +38,7 @@ def _dangling(entry: RouteEntry, instances: Instances, at: Path, marks: Marks) -
     names = instances.plugins.keys() | instances.unusable.keys()
     problems = []
     for key, name in (("from", entry.source), ("to", entry.to)):
-        if name not in names and (key, name) != ("from", API):
+        if name not in names and (key, name) != ("from", API_SOURCE):
             message = f"`{key}` names no plugin: `{name}`{did_you_mean(name, names)}"
             problems.append(problem_at("unknown_plugin", message, (*at, key), marks))
     manifest = manifest_of(entry.to, instances)

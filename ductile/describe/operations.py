@@ -10,7 +10,7 @@ from ductile.describe.embed import COMPONENTS, embed, lift, vacant
 from ductile.describe.pointer import is_list, resolve
 from ductile.describe.sample import sample
 from ductile.model.graph import Graph
-from ductile.model.job import PIPELINE
+from ductile.model.job import PIPELINE_PLUGIN
 from ductile.model.manifest import Command, CommandType
 from ductile.model.route import Parameter, Route
 from ductile.model.snapshot import Plugin, Snapshot
@@ -150,8 +150,8 @@ def pipeline_operation(shared: Json, name: str, graph: Graph) -> Json:
         "operationId": f"pipeline__{name}",
         "summary": f"Run pipeline {name}" + (" and wait for its end" if graph.synchronous else ""),
         "description": f"Needs the scope `plugin:rw` or `pipeline:{name}`.",
-        "tags": [PIPELINE],
-        "responses": named_answers(shared["responses"], PIPELINE, name),
+        "tags": [PIPELINE_PLUGIN],
+        "responses": named_answers(shared["responses"], PIPELINE_PLUGIN, name),
         "requestBody": {**body, "content": {JSON: {"schema": any_payload, "example": {"payload": {}}}}},
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ductile.describe.skills import skills
 from ductile.describe.skills_page import base_line, code, line_of, skill_sections, skills_page, words
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED_STATES, State
 from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ def skill_index(snapshot: Snapshot) -> str:
     sections = "\n".join(section for _, section in skill_sections(snapshot))
     if len(sections.encode()) <= MAX_SECTIONS_BYTES:
         return skills_page(snapshot)
-    ended = words(state for state in State if state in ENDED)
+    ended = words(state for state in State if state in ENDED_STATES)
     how = HOW.replace("{ended}", ended).replace("{base}", base_line(snapshot))
     return "\n".join([how, *map(line_of_skill, found), ""])
 

@@ -10,7 +10,7 @@ from ductile.describe.pointer import is_list, resolve
 from ductile.describe.sample import kind_of, sample
 from ductile.describe.skills import command_skill, pipeline_skill
 from ductile.model.graph import Graph
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED_STATES, State
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Plugin, Snapshot
 
@@ -96,8 +96,8 @@ def how(snapshot: Snapshot) -> str:
         body = call_body(plugin, command)
         break
     texts = {
-        "{ended}": words(state for state in State if state in ENDED),
-        "{open}": words(state for state in State if state not in ENDED),
+        "{ended}": words(state for state in State if state in ENDED_STATES),
+        "{open}": words(state for state in State if state not in ENDED_STATES),
         "{endpoint}": endpoint,
         "{body}": body.replace("'", "'\\''"),
     }

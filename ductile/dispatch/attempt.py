@@ -23,10 +23,10 @@ from ductile.model.clock import Clock
 from ductile.model.encode import Unencodable, encode
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import Claimed, Job, Outcome
+from ductile.model.job import ClaimedJob, Job, Outcome
 from ductile.model.large_values import LARGE_BYTES, LargeValueThreads
-from ductile.model.order import Settlement
 from ductile.model.snapshot import Plugin, Snapshot
+from ductile.model.writes import Settlement
 from ductile.observe.running_logs import RunningAttempt, RunningLogs
 from ductile.plugin.environment import Environment, environment
 from ductile.plugin.protocol import read_log
@@ -129,7 +129,7 @@ class AttemptRunner:
         for runner in self._runners.values():
             await runner.close()
 
-    async def run(self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle) -> None:
+    async def run(self, claimed: ClaimedJob, snapshot: Snapshot, handle: AttemptHandle) -> None:
         """Run the claimed attempt to its settlement."""
         job = claimed.job
         handle.claimed_at = asyncio.get_running_loop().time()
@@ -153,7 +153,7 @@ class AttemptRunner:
         self.running_logs.remove(job.id)
 
     async def _outcome(
-        self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle
+        self, claimed: ClaimedJob, snapshot: Snapshot, handle: AttemptHandle
     ) -> tuple[Graph | None, AttemptOutcome]:
         """The outcome of the attempt, and the definition that its run is pinned to; raises nothing."""
         graph = None
@@ -169,7 +169,7 @@ class AttemptRunner:
             return graph, AttemptOutcome(kind=Outcome.FAILED, error=f"internal error: {bug!r}", retry=False)
 
     async def _execute(
-        self, claimed: Claimed, snapshot: Snapshot, graph: Graph | None, handle: AttemptHandle
+        self, claimed: ClaimedJob, snapshot: Snapshot, graph: Graph | None, handle: AttemptHandle
     ) -> AttemptOutcome:
         plugin = snapshot.plugins[claimed.job.plugin]
         size = len(claimed.event.payload) + len(claimed.context)

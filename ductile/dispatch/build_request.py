@@ -10,7 +10,7 @@ from ductile.flow.payload import routed_payload, step_context, step_payload
 from ductile.flow.plan_starts import DEFAULT_COMMAND
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
-from ductile.model.job import Claimed, SubmittedBy
+from ductile.model.job import ClaimedJob, SubmittedBy
 from ductile.model.snapshot import Plugin
 from ductile.plugin.program_input import program_arguments, program_stdin
 from ductile.plugin.protocol import write_request
@@ -30,7 +30,7 @@ class PluginRequest(Struct, frozen=True, kw_only=True):
     """Log entries about a payload that does not fit its schema; schemas are not enforced on routed payloads."""
 
 
-def build_request(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Millis) -> PluginRequest:
+def build_request(claimed: ClaimedJob, plugin: Plugin, graph: Graph | None, now: Millis) -> PluginRequest:
     """Build the request document of a plugin, or the arguments and input of a plain program.
 
     Raises RemapError where a path of `with` leads nowhere, BadArgument where a value cannot be an argument.
@@ -61,7 +61,7 @@ def build_request(claimed: Claimed, plugin: Plugin, graph: Graph | None, now: Mi
     return PluginRequest(stdin=stdin, timeout=timeout, warnings=warnings)
 
 
-def _event_document(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+def _event_document(claimed: ClaimedJob, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     event = claimed.event
     document: dict[str, Any] = {
         "type": event.type,
@@ -75,7 +75,7 @@ def _event_document(claimed: Claimed, payload: Mapping[str, Any]) -> Mapping[str
     return document
 
 
-def _schema_warnings(claimed: Claimed, plugin: Plugin, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _schema_warnings(claimed: ClaimedJob, plugin: Plugin, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     job = claimed.job
     validator = plugin.validators.get(job.command)
     if validator is None or (job.parent_id is None and job.submitted_by not in UNVALIDATED_TRIGGERS):

@@ -15,8 +15,8 @@ from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.lane_mover import LaneMover
 from ductile.dispatch.slots import Reservation, Slot, Slots
 from ductile.model.clock import Clock, Millis
-from ductile.model.job import Claimed, Job
-from ductile.model.signal import CancelRunning, Drained, Due, Ready, Signal
+from ductile.model.job import ClaimedJob, Job
+from ductile.model.notification import CancelAttempt, JobDue, LaneDrained, LaneReady, Notification
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.runner.call import Stop
 from ductile.store import claim as queue
@@ -143,16 +143,16 @@ class Dispatcher:
 
     # ------------------------------------------------------------------ signals
 
-    def _on_notifications(self, signals: Sequence[Signal]) -> None:
+    def _on_notifications(self, signals: Sequence[Notification]) -> None:
         for signal in signals:
-            if isinstance(signal, Ready):
+            if isinstance(signal, LaneReady):
                 self._ready.add(signal.lane)
                 self._wake()
-            elif isinstance(signal, Drained):
+            elif isinstance(signal, LaneDrained):
                 self._ready.discard(signal.lane)
-            elif isinstance(signal, Due):
+            elif isinstance(signal, JobDue):
                 self._schedule_promotion(signal.run_at)
-            elif isinstance(signal, CancelRunning):
+            elif isinstance(signal, CancelAttempt):
                 self._cancel_attempt(signal.job_id)
 
     def _cancel_attempt(self, job_id: str) -> None:
@@ -234,7 +234,7 @@ class Dispatcher:
 
         return gate
 
-    def _start_attempt(self, claimed: Claimed, snapshot: Snapshot) -> None:
+    def _start_attempt(self, claimed: ClaimedJob, snapshot: Snapshot) -> None:
         job = claimed.job
         slot = self._slots.take(job.lane)
         # With `parallelism: 1` the next attempt sees the state that this one leaves, so it waits for the settlement.
@@ -247,7 +247,7 @@ class Dispatcher:
         self._attempt_tasks.add(task)
         task.add_done_callback(partial(self._attempt_done, job))
 
-    async def _run_attempt(self, claimed: Claimed, snapshot: Snapshot, handle: AttemptHandle, slot: Slot) -> None:
+    async def _run_attempt(self, claimed: ClaimedJob, snapshot: Snapshot, handle: AttemptHandle, slot: Slot) -> None:
         try:
             await self._attempt_runner.run(claimed, snapshot, handle)
         finally:

@@ -10,24 +10,24 @@ from ductile.flow.hook_payload import hook_payload, lifecycle_signals
 from ductile.flow.plan_starts import NewId
 from ductile.flow.triggers import pipelines_on_hook
 from ductile.model.event import Event
-from ductile.model.job import Ended, EndedStep, SubmittedBy
-from ductile.model.journal import Kind
-from ductile.model.order import Note, Start
+from ductile.model.job import EndedRoot, EndedStep, SubmittedBy
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Note, Start
 
 log = structlog.get_logger(__name__)
 
 
-def hook_starts_or_note(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+def hook_starts_or_note(snapshot: Snapshot, ended: EndedRoot, new_id: NewId) -> Sequence[Start | Note]:
     """The result of `hook_starts`, or a note of its failure: a failing hook does not keep its job from ending."""
     try:
         return hook_starts(snapshot, ended, new_id)
     except Exception:
         log.exception("hooks failed inside the gateway", job_id=ended.root.id)
-        return (Note(kind=Kind.HOOKS_FAILED, job_id=ended.root.id),)
+        return (Note(kind=EntryKind.HOOKS_FAILED, job_id=ended.root.id),)
 
 
-def hook_starts(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Start | Note]:
+def hook_starts(snapshot: Snapshot, ended: EndedRoot, new_id: NewId) -> Sequence[Start | Note]:
     """The runs that this end starts, and a note for each pipeline whose `if` could not be evaluated.
 
     A plain job fires hooks if its plugin has `notify_on_complete`; a run fires them for the first of its failed steps
@@ -65,7 +65,7 @@ def hook_starts(snapshot: Snapshot, ended: Ended, new_id: NewId) -> Sequence[Sta
     return starts
 
 
-def _lineage(ended: Ended) -> plan_starts.Lineage:
+def _lineage(ended: EndedRoot) -> plan_starts.Lineage:
     return plan_starts.Lineage(
         principal=ended.root.principal,
         submitted_by=SubmittedBy.HOOK,
@@ -76,7 +76,7 @@ def _lineage(ended: Ended) -> plan_starts.Lineage:
     )
 
 
-def _subject(snapshot: Snapshot, ended: Ended) -> EndedStep | None:
+def _subject(snapshot: Snapshot, ended: EndedRoot) -> EndedStep | None:
     candidates = ended.candidates or (
         EndedStep(
             job_id=ended.root.id,

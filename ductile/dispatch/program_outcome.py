@@ -14,7 +14,7 @@ from ductile.dispatch.outcome import (
     read_outcome,
     signal_name,
 )
-from ductile.model.event import Emitted
+from ductile.model.event import EmittedEvent
 from ductile.model.job import Outcome
 from ductile.model.program import ExitCode, Program, exit_event
 from ductile.model.snapshot import Plugin
@@ -102,12 +102,12 @@ def _stored_stdout(text: str, redact: Redact) -> str | None:
     return cut_middle(redact(text), STORED_STDOUT_CHARS) or None
 
 
-def _events(meaning: ExitCode, code: int, plugin: str, command: str) -> tuple[Emitted, ...]:
+def _events(meaning: ExitCode, code: int, plugin: str, command: str) -> tuple[EmittedEvent, ...]:
     """The event of an exit code that has a name; a pipeline's `on:` can wait for the event."""
     if meaning.name is None:
         return ()
     payload = {"command": command, "exit_code": code, "exit_name": meaning.name}
-    return (Emitted(type=exit_event(plugin, meaning.name), payload=payload),)
+    return (EmittedEvent(type=exit_event(plugin, meaning.name), payload=payload),)
 
 
 def _logs(execution: Execution, code: int, meaning: ExitCode) -> tuple[Mapping[str, Any], ...]:

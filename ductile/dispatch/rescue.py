@@ -10,8 +10,8 @@ from ductile.dispatch.retry_policy import decide
 from ductile.dispatch.settlement import lost_retry_rules
 from ductile.model.clock import Millis
 from ductile.model.job import Job, Outcome
-from ductile.model.order import Settlement
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Settlement
 from ductile.plugin.sweep import kill_instance
 from ductile.store.settle import settle
 from ductile.store.sqlite.store import Store

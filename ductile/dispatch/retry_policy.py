@@ -5,7 +5,7 @@ import random
 from msgspec import Struct
 
 from ductile.model.clock import Millis
-from ductile.model.job import MAX_LOST, Job, Outcome, State
+from ductile.model.job import MAX_LOST_ATTEMPTS, Job, Outcome, State
 
 MAX_JITTER_SHARE = 0.25
 """The largest jitter, as a share of the backoff; it keeps failed jobs from returning in step."""
@@ -49,7 +49,7 @@ def decide(job: Job, outcome: Outcome, rules: RetryRules, now: Millis, jitter: f
     if unsafe or not rules.retry:
         return RetryDecision(state=final, note=UNSAFE_NOTE if unsafe and rules.retry else None)
     if outcome is Outcome.LOST:
-        return RetryDecision(state=State.DEAD if job.lost >= MAX_LOST else State.QUEUED)
+        return RetryDecision(state=State.DEAD if job.lost >= MAX_LOST_ATTEMPTS else State.QUEUED)
     failed_attempts = job.attempt - job.lost
     if failed_attempts >= job.max_attempts:
         return RetryDecision(state=final if job.max_attempts == 1 else State.DEAD)

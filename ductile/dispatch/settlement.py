@@ -15,19 +15,19 @@ from ductile.flow.plan_starts import NewId
 from ductile.flow.triggers import pipelines_on_event
 from ductile.model.clock import Millis
 from ductile.model.encode import encode
-from ductile.model.event import STEP_SUCCEEDED, Emitted, Event
+from ductile.model.event import STEP_SUCCEEDED, EmittedEvent, Event
 from ductile.model.graph import Graph
-from ductile.model.job import Claimed, Job, Outcome, State
-from ductile.model.order import Child, Note, Settlement, Skip, Start, StateUpdate
+from ductile.model.job import ClaimedJob, Job, Outcome, State
 from ductile.model.output import excess
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Child, Note, Settlement, Skip, Start, StateUpdate
 from ductile.plugin.protocol import Response
 
 
 class Ending(Struct, frozen=True, kw_only=True):
     """An attempt that has ended, and the values that its settlement is built from."""
 
-    claimed: Claimed
+    claimed: ClaimedJob
     snapshot: Snapshot
     """The generation that the attempt ran under."""
     graph: Graph | None
@@ -131,7 +131,9 @@ def _follow_ups(ending: Ending, decision: RetryDecision, new_id: NewId) -> _Foll
     if ending.outcome.kind is Outcome.SUCCEEDED and ending.graph is not None and job.step is not None:
         onward = ending.graph.nodes[job.step].next
         if onward and not events:
-            synthetic = _build_event(ending, Emitted(type=STEP_SUCCEEDED, payload={"result": response.result}), new_id)
+            synthetic = _build_event(
+                ending, EmittedEvent(type=STEP_SUCCEEDED, payload={"result": response.result}), new_id
+            )
             events = [synthetic]
         if onward:
             follow_ups += [_advance_run(ending, ending.graph, event, payload, new_id) for event, payload in events]
@@ -157,7 +159,7 @@ def _build_events(ending: Ending, response: Response, new_id: NewId) -> list[tup
     return events
 
 
-def _build_event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:
+def _build_event(ending: Ending, emitted: EmittedEvent, new_id: NewId) -> tuple[Event, Mapping[str, Any]]:
     """The event as it is stored; its payload has the response's `result` unless it has its own."""
     job, response, snapshot = ending.claimed.job, ending.outcome.response, ending.snapshot
     payload = dict(emitted.payload)
@@ -166,7 +168,7 @@ def _build_event(ending: Ending, emitted: Emitted, new_id: NewId) -> tuple[Event
     event = Event(
         id=new_id(),
         type=snapshot.pseudonym(emitted.type),
-        payload=snapshot.protected(encode(payload)),
+        payload=snapshot.seal_secrets(encode(payload)),
         source=job.plugin,
         timestamp=ending.ended_at,
         dedupe_key=None if emitted.dedupe_key is None else snapshot.pseudonym(emitted.dedupe_key),

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from ductile.dispatch.errors import SealedByAnotherKey
 from ductile.document.vault import Unsealable, Vault, is_sealed
-from ductile.model.job import Claimed
+from ductile.model.job import ClaimedJob
 
 
 def unseal(vault: Vault, text: bytes, what: str) -> bytes:
@@ -15,7 +15,7 @@ def unseal(vault: Vault, text: bytes, what: str) -> bytes:
         raise SealedByAnotherKey(what=what) from None
 
 
-def unseal_claim(claimed: Claimed, vault: Vault) -> Claimed:
+def unseal_claim(claimed: ClaimedJob, vault: Vault) -> ClaimedJob:
     """Open the payload and baggage of a claimed job. Raises SealedByAnotherKey."""
     event = claimed.event
     if not is_sealed(event.payload) and not is_sealed(claimed.context):

@@ -9,7 +9,7 @@ from ductile.flow.baggage import apply_claims
 from ductile.flow.condition import ConditionResult, Scope, evaluate
 from ductile.flow.errors import BaggageError, ConditionError
 from ductile.model.graph import Graph, Node
-from ductile.model.order import Skip
+from ductile.model.writes import Skip
 
 CORE_PLUGIN: Final = "core"
 """The `plugin` of a gate whose condition failed; its `command` is `if`."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.dsl import PipelineModel
-from ductile.model.event import API
+from ductile.model.event import API_SOURCE
 
 PluginCommands = Mapping[str, Collection[str] | None]
 """Plugin instance → its command names; None for a quarantined plugin, whose commands are unknown."""
@@ -25,7 +25,7 @@ def check_uses(model: PipelineModel, commands: PluginCommands) -> Iterator[Probl
     for step, at in model.walk_steps():
         if step.uses is not None and not _command_exists(step.uses, commands):
             yield from _uses_faults(step.uses, commands, (*at, "uses"))
-    if model.from_plugin not in (None, API) and model.from_plugin not in commands:
+    if model.from_plugin not in (None, API_SOURCE) and model.from_plugin not in commands:
         hint = did_you_mean(model.from_plugin, commands)
         message = f"there is no plugin `{model.from_plugin}`, so nothing starts this pipeline{hint}"
         yield Problem(code="unknown_plugin", message=message, path=(*model.path, "from_plugin"), severity="warning")

@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from ductile.flow.advance import Advance, advance
 from ductile.flow.triggers import routes_for_event
-from ductile.model.check import CHECKS
 from ductile.model.clock import Millis
 from ductile.model.encode import encode
 from ductile.model.event import Event
 from ductile.model.graph import Graph
-from ductile.model.job import PIPELINE, SubmittedBy
-from ductile.model.journal import Kind
-from ductile.model.order import Child, Idempotency, NewContext, Note, Skip, Start
+from ductile.model.health import CHECK_COMMANDS
+from ductile.model.job import PIPELINE_PLUGIN, SubmittedBy
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Child, Idempotency, NewContext, Note, Skip, Start
 
 NewId = Callable[[], str]
 
@@ -53,7 +53,7 @@ def plugin_configs(snapshot: Snapshot) -> Callable[[str], Mapping[str, Any]]:
 
 def max_attempts(snapshot: Snapshot, plugin: str, command: str) -> int:
     """The number of attempts of a job of this plugin command."""
-    if command in CHECKS:
+    if command in CHECK_COMMANDS:
         return 1
     known = snapshot.plugins.get(plugin)
     return known.max_attempts if known else DEFAULT_MAX_ATTEMPTS
@@ -66,7 +66,7 @@ def plan_children(
     rows = []
     for step in steps.steps:
         own = (
-            NewContext(id=new_id(), parent_id=context_id, values=snapshot.protected(encode(step.context)))
+            NewContext(id=new_id(), parent_id=context_id, values=snapshot.seal_secrets(encode(step.context)))
             if step.claimed and step.error is None
             else None
         )
@@ -104,7 +104,7 @@ def plan_run(
 ) -> Start:
     """A run of the pipeline on this event. The event is stored with the run, unless the event caused the run."""
     root = replace(
-        plan_job(snapshot, PIPELINE, graph.name, event, lineage, job_id=run_id),
+        plan_job(snapshot, PIPELINE_PLUGIN, graph.name, event, lineage, job_id=run_id),
         definition=graph.hash,
         definition_document=graph.document,
         max_attempts=1,
@@ -194,7 +194,7 @@ def lineage_of_posted_event(event: Event, *, principal: str, submitted_by: str, 
 
 def undecided_note(job_id: str, reason: str) -> Note:
     """A journal entry for a pipeline that was not started because its `if` could not be evaluated."""
-    return Note(kind=Kind.CONDITION_UNDECIDED, job_id=job_id, data={"reason": reason})
+    return Note(kind=EntryKind.CONDITION_UNDECIDED, job_id=job_id, data={"reason": reason})
 
 
 def _loop_error(snapshot: Snapshot, lineage: Lineage, target: str) -> str | None:

@@ -6,11 +6,11 @@ from ductile.document.redactor import Redactor
 from ductile.http.job_json import Json
 from ductile.model.clock import rfc3339
 from ductile.model.job import State
-from ductile.model.view import AttemptView, LogPage, LogRow
+from ductile.model.read_models import AttemptPage, AttemptRow, AttemptView
 from ductile.observe.running_logs import RunningAttempt
 
 
-def attempt_page_json(page: LogPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
+def attempt_page_json(page: AttemptPage, redactor: Redactor, *, results: bool, full: bool) -> Json:
     """`GET /job-logs`; with the plugins' memory in results when `full`."""
     cursor = None if page.cursor is None else "{}-{}".format(*page.cursor)
     rows = [attempt_row_json(row, results=results, full=full) for row in page.rows]
@@ -20,7 +20,7 @@ def attempt_page_json(page: LogPage, redactor: Redactor, *, results: bool, full:
     return document
 
 
-def attempt_row_json(row: LogRow, *, results: bool, full: bool) -> Json:
+def attempt_row_json(row: AttemptRow, *, results: bool, full: bool) -> Json:
     """One ended attempt in a list."""
     document: Json = {
         "job_id": row.job_id,

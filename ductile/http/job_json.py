@@ -10,8 +10,8 @@ from ductile.document.redactor import Redactor
 from ductile.document.vault import Unsealable, Vault, is_sealed
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.event import Event
-from ductile.model.job import ENDED, PIPELINE, State
-from ductile.model.view import JobPage, JobRow, JobView, SkipView
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
+from ductile.model.read_models import JobPage, JobRow, JobView, SkipView
 
 Json = dict[str, Any]
 
@@ -94,7 +94,7 @@ def size_of(views: Sequence[JobView]) -> int:
 
 def is_run(view: JobView) -> bool:
     """Whether this is the root of a pipeline's run."""
-    return view.plugin == PIPELINE
+    return view.plugin == PIPELINE_PLUGIN
 
 
 def job_json(
@@ -138,7 +138,7 @@ def job_details(view: JobView) -> Json:
         "last_error": view.error,
         "held_reason": view.held_reason,
         "run_at": time_json(view.run_at) if waits_for(view) else None,
-        "cancel_requested_at": time_json(view.cancel_at) if view.state not in ENDED else None,
+        "cancel_requested_at": time_json(view.cancel_at) if view.state not in ENDED_STATES else None,
         "exit_code": view.exit_code,
         "stdout": view.stdout,
         "stderr": view.stderr or None,
@@ -178,7 +178,7 @@ def tree_json(views: Sequence[JobView], skips: Sequence[SkipView], redactor: Red
 
 def tree_row_json(view: JobView, views: Sequence[JobView], *, full: bool) -> Json:
     """One job of a tree."""
-    ended_run = is_run(view) and view.state in ENDED
+    ended_run = is_run(view) and view.state in ENDED_STATES
     return {
         "job_id": view.id,
         "parent_job_id": view.parent_id,
@@ -259,7 +259,7 @@ def job_row_details(row: JobRow, waiting: Json | None) -> Json:
     """Members that a line has only where they are asked for, and there is something to say."""
     details = {
         "parent_job_id": row.parent_id,
-        "cancel_requested_at": time_json(row.cancel_at) if row.state not in ENDED else None,
+        "cancel_requested_at": time_json(row.cancel_at) if row.state not in ENDED_STATES else None,
         "waiting": waiting,
     }
     return {name: value for name, value in details.items() if value is not None}

@@ -11,8 +11,8 @@ from ductile.errors import BadRequest
 from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.model.clock import Millis, from_rfc3339
-from ductile.model.job import ENDED, Accepted, SubmittedBy
-from ductile.model.order import Idempotency
+from ductile.model.job import ENDED_STATES, AcceptedJob, SubmittedBy
+from ductile.model.writes import Idempotency
 from ductile.submit import Options, Origin
 
 TRIGGER_MEMBERS = ("payload", "dedupe_key", "run_at", "priority", "route")
@@ -109,7 +109,7 @@ def read_idempotency(request: Request, key: str) -> Idempotency:
     )
 
 
-def dry_run_reply(accepted: Accepted, **more: Any) -> Reply:
+def dry_run_reply(accepted: AcceptedJob, **more: Any) -> Reply:
     """200 with what would have been done. Only a job that stood already has an id; there is no status."""
     stood = accepted.deduplicated or accepted.replayed
     would = f"start a job of {accepted.plugin}.{accepted.command}"
@@ -125,14 +125,14 @@ def location_header(request: Request, job_id: str) -> dict[str, str]:
     return {"Location": request.snapshot.api.link(f"/job/{job_id}")}
 
 
-def accepted_reply(request: Request, accepted: Accepted, **more: Any) -> Reply:
+def accepted_reply(request: Request, accepted: AcceptedJob, **more: Any) -> Reply:
     """202 with the job's place; 200 where an earlier job stands for it, or has ended already."""
     body = {**accepted_json(accepted), **more}
-    status = 200 if accepted.deduplicated or accepted.status in ENDED else 202
+    status = 200 if accepted.deduplicated or accepted.status in ENDED_STATES else 202
     return JsonReply(status=status, body=body, headers=location_header(request, accepted.job_id))
 
 
-def accepted_json(accepted: Accepted) -> dict[str, Any]:
+def accepted_json(accepted: AcceptedJob) -> dict[str, Any]:
     """What was accepted."""
     body: dict[str, Any] = {
         "job_id": accepted.job_id,

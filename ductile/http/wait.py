@@ -11,10 +11,10 @@ from ductile.errors import BadRequest
 from ductile.http.request import Request
 from ductile.model.clock import Millis
 from ductile.model.ids import new_id
-from ductile.model.job import ENDED, Accepted
-from ductile.model.signal import JobEnded
+from ductile.model.job import ENDED_STATES, AcceptedJob
+from ductile.model.notification import JobEnded
 
-Submit = Callable[[str], Awaitable[Accepted]]
+Submit = Callable[[str], Awaitable[AcceptedJob]]
 """Submits a job under this id; returns after its commit."""
 
 
@@ -77,7 +77,7 @@ async def submit_and_wait(
     timeout: Millis,  # noqa: ASYNC109 - ends in an answer, not in an error
     *,
     shown: bool = False,
-) -> tuple[Accepted, JobEnded | None]:
+) -> tuple[AcceptedJob, JobEnded | None]:
     """Submit and wait for the end. Returns what was accepted, and its end (`shown`: with the job) if it came in time.
 
     Raises TooManyWaiters before anything is submitted, or what `submit` raises.
@@ -91,7 +91,7 @@ async def submit_and_wait(
                 return accepted, await wait_until_ended(request, ended, timeout)
         with waiters.expect(accepted.job_id, with_view=shown) as ended:  # an earlier job stands for this one
             view = await request.gateway.store.job(accepted.job_id)
-            if view is None or view.state in ENDED:
+            if view is None or view.state in ENDED_STATES:
                 return accepted, None if view is None else JobEnded(view.id, view.state, view)
             return accepted, await wait_until_ended(request, ended, timeout)
 
@@ -101,7 +101,7 @@ async def wait_for_end(request: Request, job_id: str, timeout: Millis) -> None: 
     waiters = request.gateway.waiters
     with admit_waiter(request), waiters.expect(job_id) as ended:
         view = await request.gateway.store.job(job_id)  # it may have ended before it was expected
-        if view is not None and view.state not in ENDED:
+        if view is not None and view.state not in ENDED_STATES:
             await wait_until_ended(request, ended, timeout)
 
 

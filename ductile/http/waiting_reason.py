@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.job import State
+from ductile.model.read_models import JobRow, JobView
 from ductile.model.snapshot import Snapshot
-from ductile.model.view import JobRow, JobView
 from ductile.store.claim import PLUGIN_UNAVAILABLE
 
 

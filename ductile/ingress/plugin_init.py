@@ -11,13 +11,13 @@ from collections.abc import Callable
 import structlog
 
 from ductile.flow import plan_starts
-from ductile.model.check import INIT
 from ductile.model.clock import Clock
 from ductile.model.event import Event
+from ductile.model.health import INIT_COMMAND
 from ductile.model.ids import new_id
 from ductile.model.job import SubmittedBy
-from ductile.model.order import Start
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Start
 from ductile.store.errors import StoreUnavailable
 from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
 from ductile.store.plugin_init import Init, begin_inits
@@ -83,5 +83,7 @@ class PluginInits:
 
 def _init_start(snapshot: Snapshot, plugin: str, now: int) -> Start:
     event = Event(id=new_id(), type=INIT_TRIGGER, payload=b"{}", source="", timestamp=now)
-    lineage = plan_starts.Lineage(principal=INIT, submitted_by=SubmittedBy.INIT, route=True, priority=INIT_PRIORITY)
-    return plan_starts.plan_job(snapshot, plugin, INIT, event, lineage, job_id=new_id())
+    lineage = plan_starts.Lineage(
+        principal=INIT_COMMAND, submitted_by=SubmittedBy.INIT, route=True, priority=INIT_PRIORITY
+    )
+    return plan_starts.plan_job(snapshot, plugin, INIT_COMMAND, event, lineage, job_id=new_id())

@@ -19,9 +19,9 @@ from ductile.model.clock import Clock, Millis
 from ductile.model.event import Event
 from ductile.model.ids import new_id
 from ductile.model.job import SubmittedBy
-from ductile.model.order import Start
+from ductile.model.read_models import ScheduleRow
 from ductile.model.snapshot import Schedule, Snapshot
-from ductile.model.view import ScheduleRow
+from ductile.model.writes import Start
 from ductile.store.errors import StoreUnavailable
 from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
 from ductile.store.schedules import fire, reschedule, sync_schedules
@@ -135,7 +135,7 @@ class Schedules:
 
 
 def _schedule_start(snapshot: Snapshot, schedule: Schedule, now: Millis) -> Start:
-    payload = snapshot.protected(orjson.dumps(schedule.payload))
+    payload = snapshot.seal_secrets(orjson.dumps(schedule.payload))
     event = Event(id=new_id(), type=SCHEDULE_TRIGGER, payload=payload, source="", timestamp=now)
     lineage = plan_starts.Lineage(principal=f"schedule:{schedule.id}", submitted_by=SubmittedBy.SCHEDULE, route=True)
     return plan_starts.plan_job(snapshot, schedule.plugin, schedule.command, event, lineage, job_id=new_id())

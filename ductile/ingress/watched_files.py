@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ductile.model.inputs import Inputs
+from ductile.model.config_inputs import ConfigInputs
 from ductile.plugin.discover import discover
 
 _CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
@@ -23,7 +23,7 @@ FolderStates = frozenset[tuple[Path, FileState]]
 class FileStates(Struct, frozen=True, kw_only=True):
     """The result of one scan."""
 
-    inputs: Inputs
+    inputs: ConfigInputs
     states: tuple[tuple[Path, FileState], ...]
     """Each path that is or would be read, with its state."""
     folders: FolderStates
@@ -39,7 +39,7 @@ class FileStates(Struct, frozen=True, kw_only=True):
         return path in self.entries or (folder in self.listings and not name.startswith("."))
 
 
-def scan(inputs: Inputs) -> FileStates:
+def scan(inputs: ConfigInputs) -> FileStates:
     """Read the states of all inputs; blocks. An unreadable path counts as missing."""
     roots = [root for root in inputs.roots if _is_folder(_file_state(root))]
     manifests = [found.manifest_path for found in discover(roots, allow_symlinks=inputs.allow_symlinks).found]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ductile.kit.errors import BadNewName, FolderTaken, NotMade
 from ductile.kit.template import TRADES, File, Language
-from ductile.model.names import NAME, RESERVED_NAMES
+from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 
 _LONGEST = 100
 """Characters of a name: it is also that of a folder, and the beginning of events' names."""
@@ -21,7 +21,7 @@ def check_name(name: str) -> None:
     """Raises BadNewName."""
     if name in RESERVED_NAMES:
         raise BadNewName(name=name, reason="it is reserved for the gateway's own")
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         reason = "names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
         raise BadNewName(name=name, reason=reason)
     if len(name) > _LONGEST:

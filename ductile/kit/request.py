@@ -12,7 +12,7 @@ from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.ids import new_id
-from ductile.model.job import Claimed, Job, State, SubmittedBy
+from ductile.model.job import ClaimedJob, Job, State, SubmittedBy
 from ductile.model.snapshot import Plugin
 
 
@@ -61,7 +61,7 @@ def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> PluginRequest:
     except Unencodable as error:
         raise Unsendable(reason=error) from None
     event = Event(id=new_id(), type=API_TRIGGER, payload=payload, source="api", timestamp=now)
-    claimed = Claimed(job=job, event=event, context=context, plugin_state=state)
+    claimed = ClaimedJob(job=job, event=event, context=context, plugin_state=state)
     return build_request(claimed, plugin, None, now)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, MutableMapping
 import structlog
 
 from ductile.errors import Unavailable
-from ductile.model.journal import Kind
-from ductile.model.order import Note
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Note
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import journal_all
 from ductile.store.sqlite.store import Store
@@ -74,7 +74,7 @@ class DiskGuard:
             await self._report(shortage, room.used, room.free)
 
     async def _report(self, shortage: str | None, used: int, free: int) -> None:
-        kind = Kind.STORAGE_FREED if shortage is None else Kind.STORAGE_FULL
+        kind = EntryKind.STORAGE_FREED if shortage is None else EntryKind.STORAGE_FULL
         log.warning(kind.value, reason=shortage, used=used, free=free)
         try:
             await self._store.write(journal_all, (Note(kind=kind, data={"used": used, "free": free}),))

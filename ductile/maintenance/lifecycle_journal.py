@@ -6,9 +6,9 @@ import structlog
 
 from ductile import __version__
 from ductile.config.reload import FinishedReload, LiveConfig
-from ductile.model.journal import Kind
-from ductile.model.order import Note
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Note
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import journal_all
 from ductile.store.sqlite.store import Store
@@ -32,7 +32,7 @@ class LifecycleJournal:
         """Journal the start and the quarantined plugins; from now on journal each reload."""
         snapshot = self._live.snapshot
         self._live.on_finish(self.journal_reload)
-        started = Note(kind=Kind.GATEWAY_STARTED, data={"version": __version__, "generation": snapshot.generation})
+        started = Note(kind=EntryKind.GATEWAY_STARTED, data={"version": __version__, "generation": snapshot.generation})
         await self._write(started, *quarantine_notes(None, snapshot))
 
     def apply(self, _old: Snapshot, _new: Snapshot) -> None:
@@ -40,7 +40,7 @@ class LifecycleJournal:
 
     async def stop(self) -> None:
         """Journal the stop."""
-        await self._write(Note(kind=Kind.GATEWAY_STOPPING))
+        await self._write(Note(kind=EntryKind.GATEWAY_STOPPING))
 
     async def journal_reload(self, reload: FinishedReload) -> None:
         """Journal a reload, and the plugins that it quarantined or brought back."""
@@ -59,14 +59,14 @@ def reload_note(reload: FinishedReload) -> Note:
     if reload.refusal is not None:
         errors = len(reload.refusal.details.get("errors", ()))
         data = {"cause": reload.cause, "message": reload.refusal.message, "errors": errors}
-        return Note(kind=Kind.CONFIG_REFUSED, data=data)
+        return Note(kind=EntryKind.CONFIG_REFUSED, data=data)
     data = {
         "cause": reload.cause,
         "generation": reload.new.generation,
         "changed": reload.changed,
         "changes": [*reload.changes],
     }
-    return Note(kind=Kind.CONFIG_RELOADED, data=data)
+    return Note(kind=EntryKind.CONFIG_RELOADED, data=data)
 
 
 def quarantine_notes(old: Snapshot | None, new: Snapshot) -> list[Note]:
@@ -74,12 +74,12 @@ def quarantine_notes(old: Snapshot | None, new: Snapshot) -> list[Note]:
     before = _quarantine_reasons(old) if old else {}
     now = _quarantine_reasons(new)
     quarantined = [
-        Note(kind=Kind.PLUGIN_QUARANTINED, data={"plugin": name, "reason": new.redactor.text(reason)})
+        Note(kind=EntryKind.PLUGIN_QUARANTINED, data={"plugin": name, "reason": new.redactor.text(reason)})
         for name, reason in now.items()
         if name not in before
     ]
     returned = [
-        Note(kind=Kind.PLUGIN_RETURNED, data={"plugin": name})
+        Note(kind=EntryKind.PLUGIN_RETURNED, data={"plugin": name})
         for name in before
         if name not in now and name in new.plugins
     ]

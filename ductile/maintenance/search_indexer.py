@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from ductile.model.signal import JobEnded, Signal
+from ductile.model.notification import JobEnded, Notification
 from ductile.model.snapshot import Snapshot
 from ductile.store.errors import StoreUnavailable
 from ductile.store.outage_log import OutageLog
@@ -47,7 +47,7 @@ class SearchIndexer:
             self.task.cancel()
             await asyncio.wait({self.task})
 
-    def _on_notifications(self, signals: Sequence[Signal]) -> None:
+    def _on_notifications(self, signals: Sequence[Notification]) -> None:
         if not self._attempts_ended.is_set() and any(type(signal) is JobEnded for signal in signals):
             self._attempts_ended.set()
 

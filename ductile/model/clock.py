@@ -1,4 +1,4 @@
-"""Time as the gateway keeps it: integer milliseconds since the epoch, UTC."""
+"""Time: integer milliseconds since the epoch, UTC."""
 
 import re
 import time
@@ -10,7 +10,7 @@ Millis = int
 """Milliseconds: a point in time since 1970-01-01T00:00Z, or a length of time."""
 
 Clock = Callable[[], Millis]
-"""Tells the time; passed in, so that tests own it."""
+"""Returns the current time; passed in, so that tests control it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,12 +25,12 @@ def system_clock() -> Millis:
 def rfc3339(at: Millis) -> str:
     """``1700000000123`` as ``2023-11-14T22:13:20.123Z``."""
     seconds, millis = divmod(at, 1000)
-    return f"{_to_the_second(seconds)}.{millis:03}Z"
+    return f"{_format_seconds(seconds)}.{millis:03}Z"
 
 
 @lru_cache(maxsize=256)
-def _to_the_second(seconds: int) -> str:
-    """Without an offset. Most times that are told are of now and of a timeout from now."""
+def _format_seconds(seconds: int) -> str:
+    """A time to the second, without an offset. Cached, since most times are close to now."""
     return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""An event: what a plugin or an ingress says has happened."""
+"""Events that plugins emit, that clients post, and that the gateway makes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,20 +8,20 @@ from msgspec import Struct
 from ductile.model.clock import Millis
 
 STEP_SUCCEEDED = "ductile.step.succeeded"
-"""The event that a step without events of its own goes on with; it starts nothing."""
+"""The type of the event that continues a run after a step without events; it starts no pipelines or routes."""
 
-API = "api"
-"""The source of what comes in over the API; `from: api` and `from_plugin: api` mean it."""
+API_SOURCE = "api"
+"""The source of events from the API, as in `from: api` and `from_plugin: api`."""
 
-RESERVED = "ductile."
-"""What the types of the gateway's own events begin with."""
+RESERVED_TYPE_PREFIX = "ductile."
+"""Prefix of the types of the gateway's own events."""
 
 API_TRIGGER = "api.trigger"
-"""The type of the event around a payload posted to a `handle`."""
+"""The type of the event of a payload that is posted to a plugin's `handle`."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """One event as it is stored: its payload once, referred to by every job it reaches."""
+    """A stored event: its payload is stored once, and every job that it reaches refers to it."""
 
     id: str
     type: str
@@ -39,8 +39,8 @@ class Event(Struct, frozen=True, kw_only=True):
     step: str | None = None
 
 
-class Emitted(Struct, frozen=True, kw_only=True):
-    """An event as a plugin wrote it in its response."""
+class EmittedEvent(Struct, frozen=True, kw_only=True):
+    """An event of a plugin's response."""
 
     type: str
     payload: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""A pipeline, compiled: a directed graph of steps without cycles. Plain data, so that a run can be pinned to it."""
+"""Compiled pipelines: directed graphs of steps without cycles. Plain data, so that runs can be pinned to them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ class Node(Struct, frozen=True, kw_only=True):
     """A step that runs a plugin, or (where `plugin` is None) a gate before a group of steps."""
 
     id: str
-    """`step_1`, an author's id, `group/step`, or `call/step` for what a call inlines."""
+    """`step_1`, an author's id, `group/step`, or `call/step` for a step of a called pipeline."""
     plugin: str | None
     command: str | None = None
     condition: Condition | None = None
@@ -34,9 +34,9 @@ class Node(Struct, frozen=True, kw_only=True):
     """`with`: payload key → template or literal."""
     baggage: tuple[Claim, ...] = ()
     next: tuple[str, ...] = ()
-    """Where each emitted event goes on; for a gate, where a true condition leads."""
+    """The successors that each emitted event reaches; for a gate, those of a true condition."""
     bypass: tuple[str, ...] = ()
-    """Where a false condition leads."""
+    """The successors of a false condition."""
 
 
 class Graph(Struct, frozen=True, kw_only=True):
@@ -48,11 +48,11 @@ class Graph(Struct, frozen=True, kw_only=True):
     from_plugin: str | None
     condition: Condition | None
     max_depth: int
-    """Steps a branch may be long; 0 sets no limit."""
+    """The most steps of a branch; 0 sets no limit."""
     synchronous: bool
     timeout: Millis | None
     entry: tuple[str, ...]
     nodes: Mapping[str, Node]
     hash: str
     document: bytes
-    """The pinned part as JSON: what `definitions` stores and `flow.pipeline.load_graph` reads back."""
+    """The pinned part as JSON, which `definitions` stores and `flow.definition.load_graph` reads."""

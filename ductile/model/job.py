@@ -8,12 +8,12 @@ from msgspec import Struct
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 
-PIPELINE = "pipeline"
+PIPELINE_PLUGIN = "pipeline"
 """The `plugin` of a run's root job; its `command` is the pipeline's name."""
 
 
 class State(StrEnum):
-    """Where a job stands. `TRANSITIONS` holds the legal edges, and every SQL update guards them."""
+    """The state of a job. `TRANSITIONS` holds the legal edges, and every SQL update guards them."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,7 +30,7 @@ STATE_ALIASES: Mapping[str, State] = {"pending": State.QUEUED, "ok": State.SUCCE
 
 
 class Outcome(StrEnum):
-    """How one attempt ended."""
+    """The outcome of one attempt."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -39,25 +39,25 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
-"""States that no job leaves."""
+ENDED_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
+"""Final states."""
 
-UNSUCCESSFUL = frozenset({State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
-"""Ends that make the run around a job fail."""
+UNSUCCESSFUL_STATES = frozenset({State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
+"""Final states of a step that make its run fail."""
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.HELD, State.CANCELLED}),
-    State.RUNNING: ENDED | {State.QUEUED},
+    State.RUNNING: ENDED_STATES | {State.QUEUED},
     State.HELD: frozenset({State.QUEUED, State.CANCELLED}),
-    **{state: frozenset() for state in ENDED},
+    **{state: frozenset() for state in ENDED_STATES},
 }
 
-MAX_LOST = 3
-"""A job's lost attempts requeue it this often; the next one ends it `dead`."""
+MAX_LOST_ATTEMPTS = 3
+"""Lost attempts after which a job is queued again; the next lost attempt ends the job `dead`."""
 
 
 class SubmittedBy(StrEnum):
-    """Which kind of trigger made a root job; its children inherit it."""
+    """The kind of trigger of a root job, which its children inherit."""
 
     API = "api"
     SCHEDULE = "schedule"
@@ -69,7 +69,7 @@ class SubmittedBy(StrEnum):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One durable unit of work, as its row tells it. `attempt - lost` attempts have counted against `max_attempts`."""
+    """One durable unit of work. `attempt - lost` attempts count against `max_attempts`."""
 
     id: str
     root_id: str
@@ -95,21 +95,21 @@ class Job(Struct, frozen=True, kw_only=True):
     started_at: Millis | None
 
 
-class Claimed(Struct, frozen=True, kw_only=True):
-    """A job whose new attempt is durable and is about to start, with all that its request needs."""
+class ClaimedJob(Struct, frozen=True, kw_only=True):
+    """A job whose new attempt is durable and about to start, with the values that its request needs."""
 
     job: Job
     event: Event
-    """What it was given: the payload of a trigger, or the event that a step or a route passed on."""
+    """The event of the job: the payload of a trigger, or the event that a step or a route passed on."""
     context: bytes
     """The accumulated baggage: one JSON object."""
     plugin_state: bytes
-    """What the plugin instance remembers: one JSON object."""
+    """The state of the plugin instance: one JSON object."""
     ready_at: Millis = 0
-    """Since when it could have started."""
+    """The time since which the job could have started."""
 
 
-class Accepted(Struct, frozen=True, kw_only=True):
+class AcceptedJob(Struct, frozen=True, kw_only=True):
     """The answer to a trigger, given after its commit."""
 
     job_id: str
@@ -117,13 +117,13 @@ class Accepted(Struct, frozen=True, kw_only=True):
     plugin: str
     command: str
     deduplicated: bool = False
-    """An earlier job with the same dedupe key stands for this one."""
+    """Whether this is an earlier job with the same dedupe key."""
     replayed: bool = False
-    """The same idempotency key had made this job before."""
+    """Whether an earlier request with the same idempotency key had made this job."""
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    """A root job or a run has ended: what lifecycle hooks look at, inside the transaction that ends it."""
+class EndedRoot(Struct, frozen=True, kw_only=True):
+    """An ended root job or run, as lifecycle hooks see it inside the transaction that ends it."""
 
     root: Job
     state: State
@@ -133,11 +133,11 @@ class Ended(Struct, frozen=True, kw_only=True):
     attempt: int
     error: str | None
     candidates: tuple["EndedStep", ...] = ()
-    """Of a run: its failed steps, oldest first; where none failed, its last steps. Empty for a plain job."""
+    """The failed steps of a run, oldest first; where none failed, its last steps. Empty for a plain job."""
 
 
 class EndedStep(Struct, frozen=True, kw_only=True):
-    """One step a hook may speak of."""
+    """A step that a hook may report."""
 
     job_id: str
     plugin: str

@@ -1,4 +1,4 @@
-"""The journal: what happens in the gateway, in order. A row holds ids and small facts, never payloads."""
+"""The journal: the events of the gateway's life, in order. An entry holds ids and small facts, never payloads."""
 
 from enum import StrEnum
 from typing import Self
@@ -8,20 +8,20 @@ from msgspec import Struct
 from ductile.model.clock import Millis
 
 
-class Kind(StrEnum):
-    """Every kind of row, with what it says. It is the `type` of the event that `GET /events` makes of the row.
+class EntryKind(StrEnum):
+    """The kinds of entries, each with a description. The kind is the `type` of the entry in `GET /events`.
 
-    A row that has a job tells its plugin, command and status beside what is listed here.
+    An entry of a job also has the job's plugin, command and status.
     """
 
-    about: str
-    """When it is written, and the members that its data has."""
+    description: str
+    """When an entry of this kind is written, and the members of its data."""
 
     def __new__(cls, value: str, about: str) -> Self:
-        """A kind by its dotted name."""
+        """Make a kind with its dotted name as value."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.about = about
+        member.description = about
         return member
 
     JOB_STARTED = "job.started", "An attempt of the job begins: `attempt`."
@@ -60,11 +60,11 @@ class Kind(StrEnum):
     GATEWAY_RESUMED = "gateway.resumed", "Jobs are claimed again."
 
 
-class Entry(Struct, frozen=True, kw_only=True):
-    """One row as it is read: with the job it speaks of, while that or its first attempt is kept."""
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """An entry, with the columns of its job while the job or its first attempt is stored."""
 
     seq: int
-    """Rises by one with each row; rows leave the journal at its old end."""
+    """Rises by one with each entry; the oldest entries are trimmed."""
     at: Millis
     kind: str
     job_id: str | None

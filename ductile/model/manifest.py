@@ -1,4 +1,4 @@
-"""What a plugin says of itself."""
+"""Manifests of plugins: their commands, settings and facts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ from ductile.model.program import Program
 
 
 class CommandType(StrEnum):
-    """Whether a command changes the world outside; decides the scope it needs."""
+    """Whether a command has effects outside the gateway; decides the scope that it needs."""
 
     READ = "read"
     WRITE = "write"
@@ -25,7 +25,7 @@ class FactOutput(Struct, frozen=True, kw_only=True):
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """One verb of a plugin. Schemas are full JSON Schemas: the compact form is expanded at load."""
+    """A command of a plugin. Schemas are full JSON Schemas: the compact form is expanded at load."""
 
     name: str
     type: CommandType = CommandType.WRITE
@@ -36,9 +36,9 @@ class Command(Struct, frozen=True, kw_only=True):
     output_schema: Mapping[str, Any] | None = None
     timeout: Millis | None = None
     emits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Event type → the payload names it carries, as `values.emit` declares them."""
+    """Event type → the payload names of the event, as `values.emit` declares them."""
     program: Program | None = None
-    """Of a command with `output: text`; None for one that speaks the protocol."""
+    """The program of a command with `output: text`; None for a command that speaks the protocol."""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -56,9 +56,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     config_schema: Mapping[str, Any] | None = None
     fact_outputs: tuple[FactOutput, ...] = ()
     lifecycle: str = "spawn"
-    """`persistent`: its entrypoint answers many requests, a line each; `spawn`: one, and ends."""
+    """`persistent`: the entrypoint answers many requests, a line each; `spawn`: one request, then it ends."""
 
     @property
     def has_programs(self) -> bool:
-        """Whether a command of it has `output: text`."""
+        """Whether a command has `output: text`."""
         return any(command.program is not None for command in self.commands.values())

@@ -1,8 +1,8 @@
-"""What things may be called."""
+"""Rules for names."""
 
 import re
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 """The names of plugins, instances and commands."""
 RESERVED_NAMES = frozenset({"pipeline", "core", "ductile"})
-"""Names that no plugin or instance can have: answers use them for the gateway's own."""
+"""Names that no plugin or instance can have, since responses use them for the gateway itself."""

@@ -1,13 +1,13 @@
-"""Who asks, and what they may do."""
+"""Callers and their scopes."""
 
 from msgspec import Struct
 
 from ductile.model.clock import Millis
 
-ALL = "*"
+ALL_SCOPES = "*"
 """The scope that grants everything."""
 
-BASE_SCOPES = frozenset({ALL, "plugin:ro", "plugin:rw", "jobs:ro", "jobs:rw", "events:ro", "events:rw"})
+BASE_SCOPES = frozenset({ALL_SCOPES, "plugin:ro", "plugin:rw", "jobs:ro", "jobs:rw", "events:ro", "events:rw"})
 
 
 class Principal(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,6 @@ class Principal(Struct, frozen=True, kw_only=True):
     def may(self, *wanted: str) -> bool:
         """Whether any of the wanted scopes is granted; `x:rw` grants `x:ro`, and `*` everything."""
         granted = self.scopes
-        if ALL in granted:
+        if ALL_SCOPES in granted:
             return True
         return any(scope in granted or (scope.endswith(":ro") and f"{scope[:-3]}:rw" in granted) for scope in wanted)

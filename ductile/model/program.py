@@ -1,14 +1,14 @@
-"""How a plain program is run: the arguments and the text it is given, and what its exit codes mean."""
+"""Plain programs: their arguments, their input, and the meaning of their exit codes."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
-TEXT = "text"
-JSON = "json"
-OUTPUTS = (JSON, TEXT)
-"""What a command writes to stdout: one JSON response, or the text that is its result."""
+TEXT_OUTPUT = "text"
+JSON_OUTPUT = "json"
+OUTPUT_KINDS = (JSON_OUTPUT, TEXT_OUTPUT)
+"""The kinds of a command's stdout: one JSON response, or a text that is the result."""
 
 
 class Reference(Struct, frozen=True, kw_only=True, array_like=True):
@@ -17,7 +17,7 @@ class Reference(Struct, frozen=True, kw_only=True, array_like=True):
     path: tuple[str, ...]
     """`("payload", "a", "b")`."""
     default: Any = None
-    """What stands for a value that is not there: the `default` of the property's schema."""
+    """The value to use for a missing one: the `default` of the property's schema."""
 
     @property
     def name(self) -> str:
@@ -34,33 +34,33 @@ class ArgumentGroup(Struct, frozen=True, kw_only=True, array_like=True):
 
     arguments: tuple[Template, ...]
     optional: bool = False
-    """Whether it is left out where a value is not there; else such a value is required."""
+    """Whether the group is left out where a value is missing; otherwise the value is required."""
     when: Reference | None = None
-    """It is given only where this is true."""
+    """The group is given only where this value is true."""
 
 
 class ExitCode(Struct, frozen=True, kw_only=True):
-    """What one exit code means."""
+    """The meaning of one exit code."""
 
     ok: bool
     name: str | None = None
-    """The word for it: `warning`. It ends the type of the event that this code emits."""
+    """The name of the code, such as `warning`, which ends the type of the code's event."""
     retry: bool = True
-    """Whether another try may help, where it is an error."""
+    """Whether another try may help after an error."""
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """A command that reads no request and writes no response."""
+    """A program that reads no request and writes no response."""
 
     groups: tuple[ArgumentGroup, ...] = ()
     stdin: Template | None = None
-    """What it reads; nothing where there is none."""
+    """The program's standard input; None for an empty one."""
     exit_codes: Mapping[int, ExitCode] = field(default_factory=dict)
-    """Those that are declared. Of the others 0 is a success, and each else an error."""
+    """The declared exit codes. Of undeclared ones, 0 is a success and any other is an error."""
 
 
 EXIT_EVENT_PAYLOAD = ("payload.result", "payload.exit_code", "payload.exit_name", "payload.command")
-"""What the event of a named exit code carries."""
+"""The payload names of the event of a named exit code."""
 
 
 def exit_event(plugin: str, name: str) -> str:
@@ -69,5 +69,5 @@ def exit_event(plugin: str, name: str) -> str:
 
 
 def exit_events(plugin: str, program: Program) -> tuple[str, ...]:
-    """All that it may emit."""
+    """The types of all events that a program may emit."""
     return tuple(dict.fromkeys(exit_event(plugin, code.name) for code in program.exit_codes.values() if code.name))

@@ -1,4 +1,4 @@
-"""The proxies in front of the gateway: only what they say of a client's address is believed."""
+"""Trusted proxies in front of the gateway, whose headers name the client's address."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -6,21 +6,21 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from msgspec import Struct
 
 UNIX_PEER = "unix"
-"""The address of whoever calls over a Unix socket, and the word in the settings for a proxy that does."""
+"""The address of a caller on a Unix socket, and the setting for a proxy on one."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
 class Proxies(Struct, frozen=True, kw_only=True):
-    """What `api.trusted_proxies` lists."""
+    """The proxies of `api.trusted_proxies`."""
 
     networks: tuple[Network, ...] = ()
     unix: bool = False
     """Whether callers on a Unix socket are proxies."""
 
     def trust(self, address: str) -> bool:
-        """Whether this address is a proxy's."""
+        """Whether an address is that of a trusted proxy."""
         if address == UNIX_PEER:
             return self.unix
         parsed = parse_address(address)
@@ -34,7 +34,7 @@ NO_PROXIES = Proxies()
 
 
 def parse_network(text: str) -> Network:
-    """A network such as `10.0.0.0/8`, or one address. Raises ValueError with the rest of a sentence."""
+    """Parse a network such as `10.0.0.0/8`, or one address. Raises ValueError with the rest of a sentence."""
     try:
         return ip_network(text)
     except ValueError:
@@ -49,7 +49,7 @@ def parse_network(text: str) -> Network:
 
 @lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
-    """An IP address, an IPv4 one also where it is written as IPv6 (`::ffff:10.0.0.1`); None for anything else."""
+    """Parse an IP address, also an IPv4 address that is written as IPv6 (`::ffff:10.0.0.1`); None for other texts."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

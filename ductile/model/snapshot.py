@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from ductile.document.redactor import Redactor
 from ductile.document.vault import Vault
 from ductile.model.clock import Millis
+from ductile.model.config_inputs import ConfigInputs
 from ductile.model.graph import Graph
-from ductile.model.inputs import Inputs
 from ductile.model.manifest import Manifest
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules
 from ductile.model.principal import Principal
@@ -22,8 +22,8 @@ from ductile.model.route import Route
 from ductile.model.workers import DEFAULT_WORKERS, WorkerRules
 
 
-class Invalid(Struct, frozen=True, kw_only=True):
-    """One way in which a payload breaks its schema, as an answer shows it."""
+class SchemaViolation(Struct, frozen=True, kw_only=True):
+    """One violation of a payload's schema, as responses show it."""
 
     path: str
     """A JSON Pointer into the payload; empty for the payload itself."""
@@ -31,8 +31,8 @@ class Invalid(Struct, frozen=True, kw_only=True):
     schema_path: str
 
 
-Validator = Callable[[Any], Sequence[Invalid]]
-"""Checks a decoded payload; nothing returned is valid."""
+Validator = Callable[[Any], Sequence[SchemaViolation]]
+"""Checks a decoded payload; an empty result means valid."""
 
 
 class Plugin(Struct, frozen=True, kw_only=True):
@@ -54,17 +54,17 @@ class Plugin(Struct, frozen=True, kw_only=True):
     notify_on_complete: bool
     runner: str
     runner_reason: str = ""
-    """Why it is this one."""
+    """Why this runner was chosen."""
     workers: WorkerRules = DEFAULT_WORKERS
     output: OutputRules = DEFAULT_OUTPUT
     validators: Mapping[str, Validator]
-    """Command → the check of its `input_schema`, where it has one."""
+    """Command → the validator of its `input_schema`, if it has one."""
     init_hash: str | None = None
-    """BLAKE3 (hex) of all that another `init` is wanted for; None where there is no such command."""
+    """BLAKE3 (hex) of all parts whose change needs another `init`; None without that command."""
 
 
-class Unusable(Struct, frozen=True, kw_only=True):
-    """A plugin name that cannot run now, and why."""
+class UnusablePlugin(Struct, frozen=True, kw_only=True):
+    """A plugin that cannot run now, and the reason."""
 
     name: str
     kind: str
@@ -94,8 +94,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
     jitter: Millis
 
 
-MARK_DIGITS = 32
-"""Hex digits of a mark that stands for a secret."""
+SECRET_MARK_DIGITS = 32
+"""Hex digits of the mark of a text with a secret."""
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -119,9 +119,9 @@ class Service(Struct, frozen=True, kw_only=True):
     """User ids besides root's and the gateway's own whose plugins may run."""
     output: OutputRules = DEFAULT_OUTPUT
     watch: bool = False
-    """Whether a change of what the configuration was read from reloads it."""
+    """Whether a change of the configuration's files reloads it."""
     settle: Millis = 500
-    """How long nothing of it may have changed before it is read."""
+    """How long the files must be unchanged before a reload."""
 
 
 class Api(Struct, frozen=True, kw_only=True):
@@ -138,13 +138,13 @@ class Api(Struct, frozen=True, kw_only=True):
     metrics_public: bool
     max_body_values: int = 500_000
     public_url: str = ""
-    """Where clients reach the gateway, without a slash at its end; empty where that is where it listens."""
+    """The URL at which clients reach the gateway, without a slash at its end; empty for its own address."""
     prefix: str = ""
-    """The path of `public_url`: `/ductile`. The gateway answers below it and without it."""
+    """The path of `public_url`, such as `/ductile`. The gateway answers with and without this prefix."""
     max_waits_per_principal: int = 5
     max_streams_per_principal: int = 200
     max_connections: int | None = None
-    """None: as the file descriptors allow."""
+    """None: as many as the file descriptors allow."""
     max_connections_per_address: int | None = None
     """None: seven eighths of all."""
     header_timeout: Millis = 10_000
@@ -154,53 +154,53 @@ class Api(Struct, frozen=True, kw_only=True):
     trusted_proxies: Proxies = NO_PROXIES
 
     def link(self, path: str) -> str:
-        """A path of the gateway as clients must write it."""
+        """A path of the gateway with the prefix that clients need."""
         return self.prefix + path
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """Everything one generation of the gateway knows."""
+    """All configuration of one generation of the gateway."""
 
     generation: int
     config_hash: str
-    """BLAKE3 (hex) over all that was compiled: configuration, manifests and environment values used."""
+    """BLAKE3 (hex) of configuration, manifests and the environment values that they use."""
     root: Path
     """The configuration folder; plugins start here."""
     service: Service
     api: Api
     state_path: Path
     principals: Mapping[str, Principal]
-    """BLAKE3 (hex) of a token → who it is."""
+    """BLAKE3 (hex) of a token → its principal."""
     plugins: Mapping[str, Plugin]
-    unusable: Mapping[str, Unusable]
+    unusable: Mapping[str, UnusablePlugin]
     pipelines: Mapping[str, Graph]
     on_event: Mapping[str, tuple[Graph, ...]]
     """Event type → the pipelines it may start, in configuration order."""
     on_hook: Mapping[str, tuple[Graph, ...]]
     routes: Mapping[tuple[str, str], tuple[EventRoute, ...]]
-    """(source plugin, event type) → where it goes."""
+    """(source plugin, event type) → the routes of the event."""
     schedules: tuple[Schedule, ...]
     redactor: Redactor
     warnings: tuple[str, ...] = ()
     """Located sentences: `config.yaml:3:1: warning[legacy]: …`."""
     secrets: frozenset[str] = frozenset()
-    """Those of this configuration; the redactor may know older ones too."""
+    """The secrets of this configuration; the redactor may know older ones, too."""
     vault: Vault = field(default_factory=Vault.ephemeral)
     """The installation's key."""
     rows: Sequence[Route] = ()
     """The endpoints of all surfaces under this configuration."""
     sections: Mapping[str, str] = field(default_factory=dict)
-    """Part of the configuration → its hash; a reload tells from it what changed."""
-    inputs: Inputs = field(default_factory=Inputs)
-    """Everything that was read for it."""
+    """Section of the configuration → its hash, by which a reload finds changes."""
+    inputs: ConfigInputs = field(default_factory=ConfigInputs)
+    """All files and folders that the configuration was read from."""
     state_max_size: int | None = None
-    """Bytes that the state may take before no new work is taken."""
+    """Bytes of the state above which new work is refused."""
 
-    def protected(self, text: bytes) -> bytes:
-        """The text as it is stored: sealed where it holds a secret."""
+    def seal_secrets(self, text: bytes) -> bytes:
+        """Seal a text that holds a secret; other texts stay as they are."""
         return self.vault.seal(text) if self.redactor.holds(text) else text
 
     def pseudonym(self, text: str) -> str:
-        """The text as it is stored and compared: redacted, with a mark of the whole where it holds a secret."""
+        """A text to store and compare: where it holds a secret, redacted and followed by a mark of the whole."""
         redacted = self.redactor.text(text)
-        return text if redacted == text else f"{redacted}~{self.vault.mark(text)[:MARK_DIGITS]}"
+        return text if redacted == text else f"{redacted}~{self.vault.mark(text)[:SECRET_MARK_DIGITS]}"

@@ -1,4 +1,4 @@
-"""What the workers of a persistent plugin may use up."""
+"""Limits of the workers of a persistent plugin."""
 
 from msgspec import Struct
 
@@ -6,13 +6,13 @@ from ductile.model.clock import Millis
 
 
 class WorkerRules(Struct, frozen=True, kw_only=True):
-    """How many workers a persistent plugin has, and when one is let go."""
+    """The number of a persistent plugin's workers, and when a worker is replaced."""
 
-    most: int = 1
+    max_workers: int = 1
     max_jobs: int | None = None
     max_age: Millis | None = None
     max_rss: int | None = None
-    """Bytes of resident memory, looked at after each answer."""
+    """Bytes of resident memory, measured after each answer."""
 
 
 DEFAULT_WORKERS = WorkerRules()

@@ -19,8 +19,8 @@ from msgspec import Struct
 from ductile.document.redactor import Redactor
 from ductile.errors import Unavailable
 from ductile.model.clock import rfc3339
-from ductile.model.journal import Entry, Kind
-from ductile.model.signal import JOURNALLED, Signal
+from ductile.model.journal import EntryKind, JournalEntry
+from ductile.model.notification import JOURNAL_GREW, Notification
 from ductile.observe.errors import NoMoreEvents, TooManyFollowers
 
 log = structlog.get_logger(__name__)
@@ -38,20 +38,24 @@ READ_INTERVAL_SECONDS = 0.025
 STORE_RETRY_SECONDS = 1.0
 """Seconds to wait where the store cannot be read."""
 
-STATUS_AFTER_KIND: Mapping[str, str] = {Kind.JOB_STARTED: "running", Kind.JOB_REQUEUED: "queued", Kind.JOB_HELD: "held"}
+STATUS_AFTER_KIND: Mapping[str, str] = {
+    EntryKind.JOB_STARTED: "running",
+    EntryKind.JOB_REQUEUED: "queued",
+    EntryKind.JOB_HELD: "held",
+}
 """Kind of row → the state of its job then; the row of a job's end names the state itself."""
 
 
 class Journal(Protocol):
     """The part of the store that the feed needs."""
 
-    async def journal_after(self, after: int, limit: int) -> list[Entry]:
+    async def journal_after(self, after: int, limit: int) -> list[JournalEntry]:
         """The next rows behind a number, oldest first."""
 
     async def newest_entry(self) -> int:
         """The number of the newest row; 0 while there is none."""
 
-    def on_commit(self, listener: Callable[[Sequence[Signal]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Notification]], None]) -> None:
         """Call back on the loop with the signals of each commit."""
 
 
@@ -173,15 +177,15 @@ class EventFeed:
         first = bisect_right(self._ring, seq, key=lambda item: item.seq)
         return self._ring[first : first + PAGE_ROWS]
 
-    def encode_item(self, entry: Entry) -> FeedItem:
+    def encode_item(self, entry: JournalEntry) -> FeedItem:
         """Redact and encode a row."""
         row = entry_document(entry)
         return FeedItem(entry.seq, entry.kind, orjson.dumps(self._redactor().value(row)), row.get("event_type"))
 
     # ------------------------------------------------------------------ reading
 
-    def _on_notifications(self, signals: Sequence[Signal]) -> None:
-        if self._newest_read is not None and JOURNALLED in signals:
+    def _on_notifications(self, signals: Sequence[Notification]) -> None:
+        if self._newest_read is not None and JOURNAL_GREW in signals:
             self._journal_grew.set()
 
     async def _run(self) -> None:
@@ -297,7 +301,7 @@ class Follower:
         return found
 
 
-def entry_document(entry: Entry) -> dict[str, Any]:
+def entry_document(entry: JournalEntry) -> dict[str, Any]:
     """The document of a row: common members, those of its job, and those of its kind."""
     data: dict[str, Any] = orjson.loads(entry.data) if entry.data else {}
     row: dict[str, Any] = {"id": entry.seq, "type": entry.kind, "at": rfc3339(entry.at)}

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ductile.model.principal import ALL, Principal
-from ductile.model.signal import JobEnded, Signal
+from ductile.model.notification import JobEnded, Notification
+from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.observe.errors import TooManyWaiters, TooManyWaits
 
 OPERATOR_SHARE_DIVISOR = 5
@@ -23,7 +23,7 @@ class Waiters:
         self._admitted_by_principal: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
-    def wake(self, signals: Sequence[Signal]) -> None:
+    def wake(self, signals: Sequence[Notification]) -> None:
         """Wake the callers whose job has ended."""
         if not self._waiting:
             return
@@ -49,7 +49,7 @@ class Waiters:
 
         Operators have no share, and some of the waits are theirs alone. Raises TooManyWaiters or TooManyWaits.
         """
-        operator = ALL in principal.scopes
+        operator = ALL_SCOPES in principal.scopes
         if self._admitted >= (limit if operator else limit - limit // OPERATOR_SHARE_DIVISOR):
             raise TooManyWaiters(limit=limit)
         if not operator and self._admitted_by_principal[principal.id] >= share:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from ductile.document.field_errors import Flag
 from ductile.document.problem import Path
 from ductile.model.manifest import CommandType
-from ductile.model.program import TEXT
+from ductile.model.program import TEXT_OUTPUT
 from ductile.plugin.manifest_values import (
     Arguments,
     Description,
@@ -199,7 +199,7 @@ class ManifestFile(Part):
     @classmethod
     def _of_a_program(cls, value: Any) -> Any:
         """A plain program speaks no protocol, and has one command where it names none."""
-        if isinstance(value, Mapping) and value.get("output") == TEXT:
+        if isinstance(value, Mapping) and value.get("output") == TEXT_OUTPUT:
             return {**PROGRAM_DEFAULTS, **{key: member for key, member in value.items() if member is not None}}
         return value
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ductile.model.program import TEXT
+from ductile.model.program import TEXT_OUTPUT
 from ductile.plugin.manifest import PROGRAM_DEFAULTS, ManifestFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,7 +21,7 @@ def manifest_schema() -> dict[str, Any]:
         "title": "Ductile plugin manifest",
         **schema,
         "required": required,
-        "if": {"properties": {"output": {"const": TEXT}}, "required": ["output"]},
+        "if": {"properties": {"output": {"const": TEXT_OUTPUT}}, "required": ["output"]},
         "else": {"required": list(PROGRAM_DEFAULTS)},
         "patternProperties": {"^x-": True},
     }

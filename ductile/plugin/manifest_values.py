@@ -9,8 +9,8 @@ from ductile.document.field_errors import quote_value, value_error
 from ductile.document.units import duration
 from ductile.model.clock import Millis
 from ductile.model.manifest import CommandType
-from ductile.model.names import NAME, RESERVED_NAMES
-from ductile.model.program import OUTPUTS
+from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
+from ductile.model.program import OUTPUT_KINDS
 
 
 def _text(value: Any) -> str:
@@ -31,7 +31,7 @@ def _version(value: Any) -> str:
 
 def _name(value: Any) -> str:
     name = _text(value)
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         message = f"cannot be {quote_value(name)}: names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
         raise value_error(message)
     return name
@@ -74,7 +74,7 @@ def lifecycle_of(value: Any) -> str:
 
 
 def _output(value: Any) -> str:
-    if value in OUTPUTS:
+    if value in OUTPUT_KINDS:
         return str(value)
     message = f"must be `json` or `text`, not {quote_value(value)}"
     raise value_error(message)
@@ -133,7 +133,7 @@ def _schema(value: Any) -> Mapping[str, Any] | None:
 
 
 _NOT_BLANK = {"type": "string", "pattern": r"\S"}
-_NAMED = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+_NAMED = {"type": "string", "pattern": f"^{NAME_PATTERN.pattern}$"}
 
 _ARGUMENT: dict[str, Any] = {"type": ["string", "number"]}
 _ARGUMENT_LIST: dict[str, Any] = {"type": "array", "items": _ARGUMENT, "minItems": 1}
@@ -177,7 +177,7 @@ Timeout = Annotated[
 ]
 
 
-Output = Annotated[str | None, BeforeValidator(_output), WithJsonSchema({"enum": list(OUTPUTS)})]
+Output = Annotated[str | None, BeforeValidator(_output), WithJsonSchema({"enum": list(OUTPUT_KINDS)})]
 Arguments = Annotated[list[Any], WithJsonSchema(_ARGUMENTS)]
 """Told apart by `program_problems`, which knows the place of each."""
 Stdin = Annotated[str | None, BeforeValidator(_stdin), WithJsonSchema({"type": "string"})]

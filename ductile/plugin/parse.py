@@ -12,7 +12,7 @@ from ductile.document.memoize import memoize_by_document
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
 from ductile.model.manifest import Command, FactOutput, Manifest
-from ductile.model.program import EXIT_EVENT_PAYLOAD, TEXT, exit_events
+from ductile.model.program import EXIT_EVENT_PAYLOAD, TEXT_OUTPUT, exit_events
 from ductile.plugin.errors import BadSchema
 from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
 from ductile.plugin.program import argument_references, program_schema, read_program, with_defaults
@@ -77,7 +77,7 @@ def _needed_config(commands: Iterable[Command]) -> Iterator[str]:
 
 
 def _command(entry: CommandEntry, file: ManifestFile) -> Command:
-    if (entry.output or file.output) == TEXT:
+    if (entry.output or file.output) == TEXT_OUTPUT:
         return _program(entry, file)
     emits: dict[str, tuple[str, ...]] = {}
     for emitted in entry.values.emit:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.redactor import is_secret_name
-from ductile.model.program import TEXT, Reference
+from ductile.model.program import TEXT_OUTPUT, Reference
 from ductile.plugin.argument_template import parse_template, references
 from ductile.plugin.errors import BadSchema
 from ductile.plugin.program import property_at, read_group
@@ -18,14 +18,14 @@ _HIGHEST_EXIT_CODE = 255
 def program_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything wrong with `output: text` in a manifest, which need not be sound otherwise."""
     commands = _commands(value)
-    texts = [(path, command) for path, command in commands if output_of(value, command) == TEXT]
+    texts = [(path, command) for path, command in commands if output_of(value, command) == TEXT_OUTPUT]
     for path, command in commands:
-        if output_of(value, command) != TEXT:
+        if output_of(value, command) != TEXT_OUTPUT:
             yield from _without_text(command, path)
-    if "exit_codes" in value and not texts and value.get("output") != TEXT:
+    if "exit_codes" in value and not texts and value.get("output") != TEXT_OUTPUT:
         yield from _without_text({"exit_codes": value["exit_codes"]}, ())
     yield from _exit_codes(value.get("exit_codes"), ("exit_codes",))
-    if (texts or value.get("output") == TEXT) and value.get("lifecycle") == "persistent":
+    if (texts or value.get("output") == TEXT_OUTPUT) and value.get("lifecycle") == "persistent":
         message = "`lifecycle: persistent` is for what answers in JSON; a program with `output: text` ends with its job"
         yield Problem(code="bad_value", message=message, path=("lifecycle",))
     for path, command in texts:

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ductile.errors import DuctileError
 from ductile.model.clock import Millis, rfc3339
-from ductile.model.event import Emitted
-from ductile.model.job import Claimed
+from ductile.model.event import EmittedEvent
+from ductile.model.job import ClaimedJob
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules, excess
 from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.frames import FRAMES
@@ -49,7 +49,7 @@ class Response(Struct, frozen=True, kw_only=True):
     error: str | None
     """Always text where not `ok`."""
     retry: bool = True
-    events: tuple[Emitted, ...] = ()
+    events: tuple[EmittedEvent, ...] = ()
     state_updates: Mapping[str, Any] | None = None
     logs: tuple[Mapping[str, Any], ...] = ()
     """`{level, message}`, both text; those of `log` frames and of lines of plain text first."""
@@ -61,7 +61,7 @@ class Response(Struct, frozen=True, kw_only=True):
 
 def write_request(
     plugin: Plugin,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     *,
     payload: Mapping[str, Any],
     event: Mapping[str, Any] | None,
@@ -179,7 +179,7 @@ def _member(value: Mapping[str, Any], name: str, kind: type, words: str, where: 
     raise Unreadable(reason=f"`{where}{name}` is {_kind(found)}, not {words}")
 
 
-def _event(index: int, value: Any) -> Emitted:
+def _event(index: int, value: Any) -> EmittedEvent:
     where = f"events[{index}]"
     if not isinstance(value, dict):
         raise Unreadable(reason=f"`{where}` is {_kind(value)}, not an object")
@@ -189,7 +189,7 @@ def _event(index: int, value: Any) -> Emitted:
         raise Unreadable(reason=f"`{where}.type` is {found}; an event needs a name there")
     payload = _member(value, "payload", dict, "an object", f"{where}.")
     key = _member(value, "dedupe_key", str, "text", f"{where}.")
-    return Emitted(type=event_type, payload=payload or {}, dedupe_key=key or None)
+    return EmittedEvent(type=event_type, payload=payload or {}, dedupe_key=key or None)
 
 
 def read_log(entry: Any) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ductile.document.problem import Path, did_you_mean
 from ductile.document.value_key import MAX_CACHED_RESULTS, restore_value, value_key
-from ductile.model.snapshot import Invalid, Validator
+from ductile.model.snapshot import SchemaViolation, Validator
 from ductile.plugin.errors import BadSchema
 
 if TYPE_CHECKING:
@@ -99,15 +99,17 @@ def _compiled(schema: Mapping[str, Any]) -> Validator:
     except (ValueError, TypeError, OverflowError, RecursionError, jsonschema_rs.ReferencingError) as error:
         raise _bad_schema(error) from None
 
-    def validate(payload: Any) -> tuple[Invalid, ...]:
+    def validate(payload: Any) -> tuple[SchemaViolation, ...]:
         try:
             if compiled.is_valid(payload):
                 return ()
             if nests_deeper(payload, LISTED) and _multiplies(schema):
-                return (Invalid(path="", message=_UNTOLD, schema_path=""),)
+                return (SchemaViolation(path="", message=_UNTOLD, schema_path=""),)
             return _all_invalid(compiled.iter_errors(payload))
         except ValueError as error:  # it does not follow a payload into every depth
-            return (Invalid(path="", message=f"it is nested too deeply to be checked ({error})", schema_path=""),)
+            return (
+                SchemaViolation(path="", message=f"it is nested too deeply to be checked ({error})", schema_path=""),
+            )
 
     return validate
 
@@ -134,9 +136,9 @@ def nests_deeper(value: Any, levels: int) -> bool:
     return levels == 0 or any(nests_deeper(member, levels - 1) for member in members)
 
 
-def _all_invalid(errors: "Iterable[jsonschema_rs.ValidationError]") -> tuple[Invalid, ...]:
+def _all_invalid(errors: "Iterable[jsonschema_rs.ValidationError]") -> tuple[SchemaViolation, ...]:
     return tuple(
-        Invalid(
+        SchemaViolation(
             path=_pointer(error.instance_path),
             message=_short(_message(error)),
             schema_path=_pointer(error.schema_path),

@@ -7,7 +7,7 @@ from math import ceil
 from msgspec import Struct
 
 from ductile.model.clock import Millis
-from ductile.model.job import ENDED, PIPELINE, State
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
 from ductile.store.sqlite.read_pool import ReadTransaction
 
 MAX_DURATIONS = 10_000
@@ -42,7 +42,7 @@ class Recent(Struct, frozen=True, kw_only=True):
 def backlog(reads: ReadTransaction) -> Backlog:
     """What waits and runs now."""
     counts = _open(reads)
-    counts.pop(PIPELINE, None)
+    counts.pop(PIPELINE_PLUGIN, None)
     oldest = reads.row("oldest_waiting")
     return Backlog(by_plugin=counts, oldest=oldest[0] if oldest else None)
 
@@ -62,6 +62,6 @@ def _open(reads: ReadTransaction) -> defaultdict[str, Counter[State]]:
     counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
     for plugin, _, name, n in reads.rows("all_counts"):
         state = State(name)
-        if state not in ENDED:
+        if state not in ENDED_STATES:
             counts[plugin][state] += n
     return counts

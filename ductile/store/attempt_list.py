@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.job import Outcome
-from ductile.model.view import LogPage
+from ductile.model.read_models import AttemptPage
 from ductile.store.rows import Row, read_log_row
 from ductile.store.sqlite.read_pool import ReadTransaction
 
@@ -67,7 +67,7 @@ class _Found(Struct, frozen=True):
     total: int
 
 
-def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> LogPage:
+def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> AttemptPage:
     """The page below the cursor."""
     if wanted.job_id is not None:
         found = _of_job(reads, wanted, wanted.job_id)
@@ -79,7 +79,7 @@ def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> Log
     if wanted.results:
         page = page[: _fitting(reads, [row_id for row_id, _ in page])]
     rows = {row[0]: read_log_row(row[1:]) for row in _rows(reads, [row_id for row_id, _ in page], wanted)}
-    return LogPage(
+    return AttemptPage(
         rows=tuple(rows[row_id] for row_id, _ in page),
         total=min(found.total, MAX_TOTAL),
         total_capped=found.total > MAX_TOTAL,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ductile.model.job import ENDED, Job, State
-from ductile.model.signal import CancelRunning
+from ductile.model.job import ENDED_STATES, Job, State
+from ductile.model.notification import CancelAttempt
 from ductile.store.errors import JobFinished, UnknownJob
 from ductile.store.rows import Row, read_job
 from ductile.store.run_counters import change_run, step_ended
@@ -24,13 +24,13 @@ def cancel(tx: Tx, job_id: str) -> State:
     if row is None:
         raise UnknownJob(job_id=job_id)
     job = read_job(row)
-    if job.state in ENDED:
+    if job.state in ENDED_STATES:
         raise JobFinished(job_id=job_id, status=job.state)
     if not job.lane:
         return _cancel_run(tx, job)
     if job.state is State.RUNNING:
         tx.execute("ask_to_cancel", id=job.id, now=tx.now).fetchall()
-        tx.notify(CancelRunning(job.id))
+        tx.notify(CancelAttempt(job.id))
         return State.RUNNING
     for ended in end_waiting(tx, tx.rows("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
         if ended.parent_id is not None:
@@ -45,7 +45,7 @@ def _cancel_run(tx: Tx, root: Job) -> State:
         rows = tx.rows("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
         ended += len(end_waiting(tx, rows, state))
     for (step_id,) in tx.rows("running_steps", root_id=root.id):
-        tx.notify(CancelRunning(step_id))
+        tx.notify(CancelAttempt(step_id))
     if change_run(tx, root.id, opened=-ended, failed=ended, error=None):
         return State.CANCELLED
     return State.RUNNING

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from ductile.model.clock import Millis
-from ductile.model.job import Claimed, Job, State
-from ductile.model.journal import Kind
-from ductile.model.signal import Drained, Due
+from ductile.model.job import ClaimedJob, Job, State
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue, LaneDrained
 from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, Row, job_values, read_event
 from ductile.store.sqlite.transaction import Tx
 
@@ -28,7 +28,7 @@ _Head = tuple[int, int, str, Row, "_Lane"]
 class Claims(Struct, frozen=True):
     """The attempts to start now, in order, and the lanes that have no ready job left (each signalled as `Drained`)."""
 
-    claimed: tuple[Claimed, ...]
+    claimed: tuple[ClaimedJob, ...]
     drained: frozenset[str]
 
 
@@ -42,7 +42,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     lanes = [_Lane(lane, slots) for lane, slots in free.items() if slots > 0] if total > 0 else []
     share = -(-total // len(lanes)) if lanes else 0
     heads: list[_Head] = []
-    claimed: list[Claimed] = []
+    claimed: list[ClaimedJob] = []
     for lane in lanes:
         lane.look(tx, share, heads)
     refused = 0
@@ -62,7 +62,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
             tx.notify_ready(name)
     drained = [lane.name for lane in lanes if lane.drained and not lane.read]
     for name in drained:
-        tx.notify(Drained(name))
+        tx.notify(LaneDrained(name))
     return Claims(tuple(claimed), frozenset(drained))
 
 
@@ -94,7 +94,7 @@ _EVENT = JOB_WIDTH + 2
 _CONTEXT = _EVENT + EVENT_WIDTH
 
 
-def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
+def _start(tx: Tx, row: Row, gate: Gate) -> ClaimedJob | None:
     values = job_values(row)
     values.update(state=State.RUNNING, attempt=values["attempt"] + 1, started_at=tx.now)
     job = Job(**values)
@@ -102,12 +102,12 @@ def _start(tx: Tx, row: Row, gate: Gate) -> Claimed | None:
     if reason is not None:
         tx.insert_deferred("hold", id=job.id, reason=reason)
         tx.count_transition(job.plugin, job.command, State.QUEUED, State.HELD)
-        tx.journal(Kind.JOB_HELD, job.id, {"reason": reason})
+        tx.journal(EntryKind.JOB_HELD, job.id, {"reason": reason})
         return None
     tx.insert_deferred("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
     tx.count_transition(job.plugin, job.command, State.QUEUED, State.RUNNING)
-    tx.journal(Kind.JOB_STARTED, job.id, {"attempt": job.attempt})
-    return Claimed(
+    tx.journal(EntryKind.JOB_STARTED, job.id, {"attempt": job.attempt})
+    return ClaimedJob(
         job=job,
         event=read_event(row[_EVENT:_CONTEXT]),
         context=row[_CONTEXT] or b"{}",
@@ -130,7 +130,7 @@ def hold_lane(tx: Tx, lane: str, reason: str, limit: int = MAX_MOVED_JOBS) -> in
     for plugin, command in rows:
         tx.count_transition(plugin, command, State.QUEUED, State.HELD)
     if rows:
-        tx.journal(Kind.LANE_HELD, data={"lane": lane, "reason": reason, "jobs": len(rows)})
+        tx.journal(EntryKind.LANE_HELD, data={"lane": lane, "reason": reason, "jobs": len(rows)})
     return len(rows)
 
 
@@ -148,11 +148,11 @@ def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = MAX_MOVED
 def _release(tx: Tx, lane: str, command: str, limit: int) -> int:
     rows = tx.rows("release", lane=lane, command=command, reason=PLUGIN_UNAVAILABLE, now=tx.now, limit=limit)
     if rows:
-        tx.journal(Kind.LANE_RELEASED, data={"lane": lane, "command": command, "jobs": len(rows)})
+        tx.journal(EntryKind.LANE_RELEASED, data={"lane": lane, "command": command, "jobs": len(rows)})
     for due, run_at in rows:
         tx.count_transition(lane, command, State.HELD, State.QUEUED)
         if due:
             tx.notify_ready(lane)
         else:
-            tx.notify(Due(run_at))
+            tx.notify(JobDue(run_at))
     return len(rows)

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ductile.model.clock import Millis
 from ductile.model.ids import first_id
-from ductile.model.job import ENDED, State
-from ductile.model.view import JobPage
+from ductile.model.job import ENDED_STATES, State
+from ductile.model.read_models import JobPage
 from ductile.store.rows import Row, read_job_row
 from ductile.store.sqlite.read_pool import ReadTransaction
 
@@ -77,7 +77,7 @@ def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
     else:
         rows = _open(reads, wanted, counts, below, room)
         for count in counts:
-            if count.state in ENDED:
+            if count.state in ENDED_STATES:
                 rows = _with_ended(reads, wanted, rows, count, below)
     page = rows[: wanted.limit]
     total = sum(count.n for count in counts) if wanted.since is None else _total(reads, wanted, counts)
@@ -99,7 +99,7 @@ def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) 
     found = reads.rows("count_open", limit=MAX_TOTAL + 1, **_filters(wanted, states)) if states else [(0,)]
     total = sum(n for (n,) in found)
     for count in counts:
-        if count.state in ENDED and total <= MAX_TOTAL:
+        if count.state in ENDED_STATES and total <= MAX_TOTAL:
             ((n,),) = reads.rows(
                 "count_ended",
                 plugin=count.plugin,
@@ -114,7 +114,7 @@ def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) 
 
 def open_states(counts: Iterable[_Count]) -> list[State]:
     """The states of unfinished jobs that are asked for, as far as there are any."""
-    return sorted({count.state for count in counts} - ENDED)
+    return sorted({count.state for count in counts} - ENDED_STATES)
 
 
 def _filters(wanted: JobFilter, states: list[State]) -> dict[str, Any]:

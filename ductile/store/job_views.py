@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from ductile.model.view import JobView
+from ductile.model.read_models import JobView
 from ductile.store.rows import Row, Started, read_event, read_view
 
 _CAUSE, _EMITTED = -2, -1

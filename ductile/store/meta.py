@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ductile.model.journal import Kind
-from ductile.model.order import Note
+from ductile.model.journal import EntryKind
+from ductile.model.writes import Note
 from ductile.store.sqlite.transaction import Tx
 
 PAUSED_KEY = "paused"
@@ -16,7 +16,7 @@ def set_meta(tx: Tx, key: str, value: str) -> None:
     tx.execute("set_meta", key=key, value=value)
 
 
-def journal(tx: Tx, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+def journal(tx: Tx, kind: EntryKind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
     """Writes a row of the journal: what happened, by ids, never payloads."""
     tx.journal(kind, job_id, data)
 
@@ -33,4 +33,4 @@ def set_paused(tx: Tx, value: str) -> None:
     if value == ("0" if before is None else before[0]):
         return
     set_meta(tx, PAUSED_KEY, value)
-    tx.journal(Kind.GATEWAY_PAUSED if value == "1" else Kind.GATEWAY_RESUMED)
+    tx.journal(EntryKind.GATEWAY_PAUSED if value == "1" else EntryKind.GATEWAY_RESUMED)

@@ -2,9 +2,9 @@
 
 import orjson
 
-from ductile.model.check import CHECKS, HEALTH, Unhealthy
+from ductile.model.health import CHECK_COMMANDS, HEALTH_COMMAND, UnhealthyPlugin
 from ductile.model.job import Job, State, SubmittedBy
-from ductile.model.journal import Kind
+from ductile.model.journal import EntryKind
 from ductile.store.rows import Row
 from ductile.store.sqlite.transaction import Tx
 
@@ -18,7 +18,11 @@ def record_check(tx: Tx, job: Job, state: State, error: str | None) -> None:
 
     A cancelled `health` changes nothing; a cancelled `init` has failed.
     """
-    if job.command not in CHECKS or not job.lane or (job.command == HEALTH and state is State.CANCELLED):
+    if (
+        job.command not in CHECK_COMMANDS
+        or not job.lane
+        or (job.command == HEALTH_COMMAND and state is State.CANCELLED)
+    ):
         return
     if job.submitted_by == SubmittedBy.INIT and last_init(tx, job.plugin)["job_id"] != job.id:
         return  # it was for an earlier version of the plugin
@@ -31,7 +35,7 @@ def record_check(tx: Tx, job: Job, state: State, error: str | None) -> None:
     verdict = {"reason": error or f"it was {state}", "since": since, "job_id": job.id}
     tx.execute("set_meta", key=key, value=orjson.dumps(verdict).decode())
     if known is None:
-        tx.journal(Kind.PLUGIN_UNHEALTHY, job.id, {"plugin": job.plugin, "command": job.command})
+        tx.journal(EntryKind.PLUGIN_UNHEALTHY, job.id, {"plugin": job.plugin, "command": job.command})
 
 
 def last_init(tx: Tx, plugin: str) -> dict[str, str | None]:
@@ -49,14 +53,14 @@ def init_key(plugin: str) -> str:
 def clear_failed_check(tx: Tx, plugin: str, command: str, job_id: str) -> None:
     """Deletes a failed check of a plugin, if there is one; `job_id` is the job that succeeded."""
     if tx.execute("drop_meta", key=_key(plugin, command)).rowcount:
-        tx.journal(Kind.PLUGIN_HEALTHY, job_id, {"plugin": plugin, "command": command})
+        tx.journal(EntryKind.PLUGIN_HEALTHY, job_id, {"plugin": plugin, "command": command})
 
 
-def read_unhealthy(row: Row) -> Unhealthy:
+def read_unhealthy(row: Row) -> UnhealthyPlugin:
     """The failed check of a row of `meta`."""
     key, value = row
     plugin, command = key.removeprefix(_KEY_PREFIX).split("/")
-    return Unhealthy(plugin=plugin, command=command, **orjson.loads(value))
+    return UnhealthyPlugin(plugin=plugin, command=command, **orjson.loads(value))
 
 
 def _key(plugin: str, command: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from ductile.model.order import StateUpdate
+from ductile.model.writes import StateUpdate
 from ductile.store.errors import StateTooLarge
 from ductile.store.sqlite.transaction import Tx
 

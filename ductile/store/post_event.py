@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ductile.model.event import Event
-from ductile.model.job import Accepted
-from ductile.model.journal import Kind
-from ductile.model.order import Idempotency, Note, Start
+from ductile.model.job import AcceptedJob
+from ductile.model.journal import EntryKind
+from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import EventKeyConflict
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
@@ -55,7 +55,7 @@ def insert_posted_event(
     if not all(one.deduplicated for one in started):
         insert_event(tx, event)
     data = {"event_id": event.id, "event_type": event.type, "principal": principal}
-    tx.journal(Kind.EVENT_RECEIVED, None, {**data, "started": [one.job_id for one in started]})
+    tx.journal(EntryKind.EVENT_RECEIVED, None, {**data, "started": [one.job_id for one in started]})
     for note in notes:
         tx.journal(note.kind, note.job_id, note.data)
     received = EventAccepted(event_id=event.id, started=started)
@@ -64,7 +64,7 @@ def insert_posted_event(
     return received
 
 
-def _started(accepted: Accepted) -> StartedJob:
+def _started(accepted: AcceptedJob) -> StartedJob:
     return StartedJob(
         job_id=accepted.job_id,
         plugin=accepted.plugin,

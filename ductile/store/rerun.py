@@ -1,14 +1,14 @@
 """Starting again what has ended: a new row beside the old one, which never changes."""
 
-from ductile.model.job import ENDED, Accepted
-from ductile.model.order import Start
+from ductile.model.job import ENDED_STATES, AcceptedJob
+from ductile.model.writes import Start
 from ductile.store.errors import JobUnfinished, UnknownJob
 from ductile.store.rows import read_job
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
 
 
-def insert_rerun(tx: Tx, start: Start, retry_of: str) -> Accepted:
+def insert_rerun(tx: Tx, start: Start, retry_of: str) -> AcceptedJob:
     """Inserts a start that repeats an ended root; as long as that stands, so does the event that both refer to.
 
     Raises `UnknownJob`, `JobUnfinished` and `IdempotencyConflict`.
@@ -17,7 +17,7 @@ def insert_rerun(tx: Tx, start: Start, retry_of: str) -> Accepted:
     if row is None:
         raise UnknownJob(job_id=retry_of)
     state = read_job(row).state
-    if state not in ENDED:
+    if state not in ENDED_STATES:
         raise JobUnfinished(job_id=retry_of, status=state)
     accepted = insert_start(tx, start)
     if accepted.job_id == start.id:

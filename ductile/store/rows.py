@@ -4,8 +4,8 @@ from typing import Any
 
 from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
-from ductile.model.journal import Entry
-from ductile.model.view import AttemptView, JobRow, JobView, LogRow
+from ductile.model.journal import JournalEntry
+from ductile.model.read_models import AttemptRow, AttemptView, JobRow, JobView
 
 Row = tuple[Any, ...]
 
@@ -16,8 +16,8 @@ _JOB = Job.__struct_fields__
 _EVENT = Event.__struct_fields__
 _VIEW = JobView.__struct_fields__[:-3]  # the last three are read on their own
 _ATTEMPT = AttemptView.__struct_fields__
-_ENTRY = Entry.__struct_fields__
-_LOG = LogRow.__struct_fields__
+_ENTRY = JournalEntry.__struct_fields__
+_LOG = AttemptRow.__struct_fields__
 _JOB_ROW = JobRow.__struct_fields__
 JOB_WIDTH, EVENT_WIDTH = len(_JOB), len(_EVENT)
 
@@ -55,16 +55,16 @@ def read_attempt(row: Row) -> AttemptView:
     return AttemptView(**values)
 
 
-def read_entry(row: Row) -> Entry:
+def read_entry(row: Row) -> JournalEntry:
     """A row of the journal."""
-    return Entry(**dict(zip(_ENTRY, row, strict=True)))
+    return JournalEntry(**dict(zip(_ENTRY, row, strict=True)))
 
 
-def read_log_row(row: Row) -> LogRow:
+def read_log_row(row: Row) -> AttemptRow:
     """One ended attempt of a list."""
     values = dict(zip(_LOG, row, strict=True))
     values["outcome"] = Outcome(values["outcome"])
-    return LogRow(**values)
+    return AttemptRow(**values)
 
 
 def read_job_row(row: Row) -> JobRow:

@@ -1,6 +1,6 @@
 """The counters of a run, and its end: in the transaction that leaves nothing of it open."""
 
-from ductile.model.job import UNSUCCESSFUL, Job, State
+from ductile.model.job import UNSUCCESSFUL_STATES, Job, State
 from ductile.store.rows import read_job
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import announce_end
@@ -11,7 +11,7 @@ NOTHING = Inserted()
 
 def step_ended(tx: Tx, step: Job, state: State, error: str | None, behind: Inserted = NOTHING) -> None:
     """Counts an ended step and what was inserted behind it; ends the run when nothing is open."""
-    failed = state in UNSUCCESSFUL
+    failed = state in UNSUCCESSFUL_STATES
     if failed and error is None:
         error = f"{step.step or step.plugin}: {state}"
     change_run(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from ductile.model.clock import Millis
-from ductile.model.job import Accepted
-from ductile.model.journal import Kind
-from ductile.model.order import Start
-from ductile.model.view import ScheduleRow
+from ductile.model.job import AcceptedJob
+from ductile.model.journal import EntryKind
+from ductile.model.read_models import ScheduleRow
+from ductile.model.writes import Start
 from ductile.store.rows import Row
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
@@ -42,7 +42,7 @@ def reschedule(tx: Tx, schedule_id: str, expected_due: Millis, base_at: Millis, 
 
 def fire(  # noqa: PLR0917 - `Store.write` hands positions on, and each is of its own kind
     tx: Tx, schedule_id: str, expected_due: Millis, base_at: Millis, due_at: Millis, start: Start
-) -> Accepted | None:
+) -> AcceptedJob | None:
     """Moves a schedule on to its next due time and starts its job.
 
     None: it does not stand at the expected due time any more, or the job it started last has not ended (journalled).
@@ -52,7 +52,7 @@ def fire(  # noqa: PLR0917 - `Store.write` hands positions on, and each is of it
         return None
     last_job_id = _read(row).last_job_id
     if last_job_id is not None and tx.row("open_job", id=last_job_id) is not None:
-        tx.journal(Kind.SCHEDULE_SKIPPED, last_job_id, {"schedule": schedule_id, "due_at": expected_due})
+        tx.journal(EntryKind.SCHEDULE_SKIPPED, last_job_id, {"schedule": schedule_id, "due_at": expected_due})
         return None
     accepted = insert_start(tx, start)
     tx.execute("set_schedule_job", id=schedule_id, job_id=accepted.job_id)

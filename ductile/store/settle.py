@@ -1,9 +1,9 @@
 """Settling: all that the end of one attempt changes, in one transaction or not at all."""
 
 from ductile.model.job import Job, Outcome, State
-from ductile.model.journal import Kind
-from ductile.model.order import Settlement
-from ductile.model.signal import Due
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue
+from ductile.model.writes import Settlement
 from ductile.store.plugin_state import update_plugin_state
 from ductile.store.run_counters import NOTHING, step_ended
 from ductile.store.sqlite.transaction import Tx
@@ -76,8 +76,8 @@ def _queue_again(tx: Tx, job: Job, settlement: Settlement) -> None:
     if settlement.run_at is None or settlement.run_at <= tx.now:
         tx.notify_ready(job.lane)
     else:
-        tx.notify(Due(settlement.run_at))
-    tx.journal(Kind.JOB_REQUEUED, job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
+        tx.notify(JobDue(settlement.run_at))
+    tx.journal(EntryKind.JOB_REQUEUED, job.id, {"attempt": job.attempt, "outcome": settlement.outcome})
 
 
 def _end_job(tx: Tx, job: Job, state: State, settlement: Settlement) -> None:

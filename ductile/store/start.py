@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ductile.model.job import PIPELINE, Accepted, Ended, EndedStep, Job, State
-from ductile.model.journal import Kind
-from ductile.model.order import Idempotency, Note, Start
-from ductile.model.signal import Due, JobEnded
+from ductile.model.job import PIPELINE_PLUGIN, AcceptedJob, EndedRoot, EndedStep, Job, State
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue, JobEnded
+from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.plugin_health import record_check
 from ductile.store.rows import read_job
@@ -19,7 +19,7 @@ MAX_NAMED_CAUSES = 20
 """Causes that the error of a refused start names at most."""
 
 
-def insert_start(tx: Tx, start: Start) -> Accepted:
+def insert_start(tx: Tx, start: Start) -> AcceptedJob:
     """Inserts a plain job or a run, unless its idempotency or dedupe key names one that is there.
 
     Raises `IdempotencyConflict`. A run is answered as queued, though its root runs from the first.
@@ -37,17 +37,17 @@ def insert_start(tx: Tx, start: Start) -> Accepted:
 
 
 def _is_run(start: Start) -> bool:
-    return start.definition is not None or start.plugin == PIPELINE
+    return start.definition is not None or start.plugin == PIPELINE_PLUGIN
 
 
-def _find_replay(tx: Tx, key: Idempotency) -> Accepted | None:
+def _find_replay(tx: Tx, key: Idempotency) -> AcceptedJob | None:
     row = tx.row("find_idempotent", principal=key.principal, method=key.method, path=key.path, key=key.key, now=tx.now)
     if row is None:
         return None
     body_hash, job_id, state, plugin, command = row
     if body_hash != key.body_hash:
         raise IdempotencyConflict(key=key.key, job_id=job_id)
-    return Accepted(job_id=job_id, status=State(state), plugin=plugin, command=command, replayed=True)
+    return AcceptedJob(job_id=job_id, status=State(state), plugin=plugin, command=command, replayed=True)
 
 
 def _remember_key(tx: Tx, key: Idempotency, job_id: str) -> None:
@@ -63,7 +63,7 @@ def _remember_key(tx: Tx, key: Idempotency, job_id: str) -> None:
     )
 
 
-def _find_duplicate(tx: Tx, start: Start) -> Accepted | None:
+def _find_duplicate(tx: Tx, start: Start) -> AcceptedJob | None:
     row = tx.row(
         "find_duplicate",
         plugin=start.plugin,
@@ -74,10 +74,12 @@ def _find_duplicate(tx: Tx, start: Start) -> Accepted | None:
     if row is None:
         return None
     job_id, state = row
-    return Accepted(job_id=job_id, status=State(state), plugin=start.plugin, command=start.command, deduplicated=True)
+    return AcceptedJob(
+        job_id=job_id, status=State(state), plugin=start.plugin, command=start.command, deduplicated=True
+    )
 
 
-def _insert_job(tx: Tx, start: Start) -> Accepted:
+def _insert_job(tx: Tx, start: Start) -> AcceptedJob:
     _insert_own_event(tx, start)
     if start.error is not None:
         start = _with_causes(tx, start)
@@ -91,11 +93,11 @@ def _insert_job(tx: Tx, start: Start) -> Accepted:
     if due:
         tx.notify_ready(start.plugin)
     else:
-        tx.notify(Due(run_at))
+        tx.notify(JobDue(run_at))
     return _accepted(start, State.QUEUED)
 
 
-def _insert_run(tx: Tx, start: Start) -> Accepted:
+def _insert_run(tx: Tx, start: Start) -> AcceptedJob:
     _insert_own_event(tx, start)
     if start.definition is not None and start.definition_document is not None:
         tx.execute("insert_definition", hash=start.definition, document=start.definition_document, now=tx.now)
@@ -137,11 +139,11 @@ def _with_causes(tx: Tx, start: Start) -> Start:
 
 
 def _title(plugin: str, command: str) -> str:
-    return f"pipeline {command}" if plugin == PIPELINE else f"{plugin}.{command}"
+    return f"pipeline {command}" if plugin == PIPELINE_PLUGIN else f"{plugin}.{command}"
 
 
-def _accepted(start: Start, status: State) -> Accepted:
-    return Accepted(job_id=start.id, status=status, plugin=start.plugin, command=start.command)
+def _accepted(start: Start, status: State) -> AcceptedJob:
+    return AcceptedJob(job_id=start.id, status=status, plugin=start.plugin, command=start.command)
 
 
 def _insert_own_event(tx: Tx, start: Start) -> None:
@@ -203,11 +205,11 @@ def announce_end(tx: Tx, job: Job, state: State, error: str | None) -> None:
     Starts what the hooks ask for.
     """
     tx.notify(JobEnded(job.id, state))
-    tx.journal(Kind.JOB_ENDED, job.id, {"state": state, "attempt": job.attempt})
+    tx.journal(EntryKind.JOB_ENDED, job.id, {"state": state, "attempt": job.attempt})
     record_check(tx, job, state, error)
     if tx.hooks is None or job.parent_id is not None:
         return
-    ended = Ended(
+    ended = EndedRoot(
         root=job,
         state=state,
         ended_at=tx.now,

@@ -9,9 +9,9 @@ from msgspec import Struct
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, State
-from ductile.model.journal import Kind
-from ductile.model.order import Child, NewContext, Skip
-from ductile.model.signal import Due, JobEnded
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue, JobEnded
+from ductile.model.writes import Child, NewContext, Skip
 from ductile.store.sqlite.transaction import Tx
 
 
@@ -125,12 +125,12 @@ def insert_steps(
             if start_at <= tx.now:
                 tx.notify_ready(child.plugin)
             else:
-                tx.notify(Due(start_at))
+                tx.notify(JobDue(start_at))
         else:
             failed += 1
             first_error = first_error or child.error
             tx.notify(JobEnded(child.id, state))
-            tx.journal(Kind.JOB_ENDED, child.id, {"state": state, "attempt": 0})
+            tx.journal(EntryKind.JOB_ENDED, child.id, {"state": state, "attempt": 0})
     return Inserted(opened, failed, first_error)
 
 

@@ -2,13 +2,13 @@
 
 from markdown import code, table
 
-from ductile.model.journal import Kind
+from ductile.model.journal import EntryKind
 from ductile.observe.metrics import ALL_METRICS
 
 
 def journal() -> str:
     """The kinds of events that `GET /events` streams."""
-    return table(("type", "says"), [(code(kind.value), kind.about) for kind in Kind])
+    return table(("type", "says"), [(code(kind.value), kind.description) for kind in EntryKind])
 
 
 def metrics() -> str:

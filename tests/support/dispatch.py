@@ -13,9 +13,9 @@ from ductile.dispatch.attempt import AttemptRunner
 from ductile.dispatch.dispatcher import Dispatcher
 from ductile.dispatch.gates.plugin_available import PluginAvailable
 from ductile.model.job import Job, State
-from ductile.model.order import Start
+from ductile.model.read_models import JobView
 from ductile.model.snapshot import Snapshot
-from ductile.model.view import JobView
+from ductile.model.writes import Start
 from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.store.errors import StoreUnavailable
 from ductile.store.sqlite.damage import Damage

@@ -7,9 +7,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.ids import new_id
-from ductile.model.job import PIPELINE, Accepted, Claimed, Job, Outcome, State
-from ductile.model.order import Child, Settlement, Start
-from ductile.model.signal import JOURNALLED, Signal
+from ductile.model.job import PIPELINE_PLUGIN, AcceptedJob, ClaimedJob, Job, Outcome, State
+from ductile.model.notification import JOURNAL_GREW, Notification
+from ductile.model.writes import Child, Settlement, Start
 from ductile.store.claim import Claims, claim
 from ductile.store.errors import Stale
 from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
@@ -31,7 +31,7 @@ class Bench:
         self.path = path
         self.hooks = hooks
         self.now = 1_000_000
-        self.signals: list[Signal] = []
+        self.signals: list[Notification] = []
         self.open()
 
     def open(self) -> None:
@@ -51,16 +51,16 @@ class Bench:
         except BaseException:
             self.tx.rollback()
             raise
-        self.signals = [signal for signal in self.tx.commit() if signal is not JOURNALLED]
+        self.signals = [signal for signal in self.tx.commit() if signal is not JOURNAL_GREW]
         return result
 
-    def insert(self, order: Start) -> Accepted:
+    def insert(self, order: Start) -> AcceptedJob:
         return self.do(insert_start, order)
 
     def claim(self, free: dict[str, int], total: int = MANY, gate: Callable[[Job], str | None] | None = None) -> Claims:
         return self.do(claim, free, total, gate or (lambda _job: None))
 
-    def claim_one(self, lane: str) -> Claimed:
+    def claim_one(self, lane: str) -> ClaimedJob:
         (claimed,) = self.claim({lane: 1}).claimed
         return claimed
 
@@ -131,7 +131,7 @@ def run(*steps: str, name: str = "flow", **more: Any) -> Start:
     """A run with an entry step for each name, on the lane `echo`."""
     given = event()
     return start(
-        PIPELINE,
+        PIPELINE_PLUGIN,
         name,
         **{
             "event": given,

@@ -23,12 +23,12 @@ from ductile.flow.dsl import PipelineModel
 from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
-from ductile.model.job import Claimed, Outcome, State
+from ductile.model.job import ClaimedJob, Outcome, State
 from ductile.model.manifest import Command, CommandType, Manifest
-from ductile.model.order import Settlement
 from ductile.model.principal import Principal
 from ductile.model.route import rows_of
-from ductile.model.snapshot import Api, Plugin, Service, Snapshot, Unusable
+from ductile.model.snapshot import Api, Plugin, Service, Snapshot, UnusablePlugin
+from ductile.model.writes import Settlement
 from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
 from ductile.observe.running_logs import RunningLogs
@@ -202,8 +202,10 @@ def snapshot(root: Path = Path("/etc/ductile"), **changes: Any) -> Snapshot:
         principals=principals,
         plugins=plugins,
         unusable={
-            "off": Unusable(name="off", kind="disabled", reason="enabled: false", manifest=plugins["echo"].manifest),
-            "broken": Unusable(name="broken", kind="quarantined", reason=f"no entrypoint, {SECRET}"),
+            "off": UnusablePlugin(
+                name="off", kind="disabled", reason="enabled: false", manifest=plugins["echo"].manifest
+            ),
+            "broken": UnusablePlugin(name="broken", kind="quarantined", reason=f"no entrypoint, {SECRET}"),
         },
         pipelines=graphs,
         on_event={},
@@ -300,7 +302,7 @@ class Web:
     async def get(self, path: str, **kwargs: Any) -> Answer:
         return await self.call("GET", path, **kwargs)
 
-    async def claim(self) -> Claimed:
+    async def claim(self) -> ClaimedJob:
         """Start the next job of echo, once there is one."""
         while True:
             self.changed.clear()
@@ -309,7 +311,7 @@ class Web:
                 return claims.claimed[0]
             await self.changed.wait()
 
-    async def finish(self, claimed: Claimed, *, error: str | None = None, **more: Any) -> None:
+    async def finish(self, claimed: ClaimedJob, *, error: str | None = None, **more: Any) -> None:
         """End an attempt."""
         result = {"status": "error", "error": error} if error else {"status": "ok", "result": "done"}
         result["state_updates"] = {"seen": 1}

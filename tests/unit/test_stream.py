@@ -14,7 +14,7 @@ from support.web import Web, serving
 from ductile import stream
 from ductile.answer import Foreign
 from ductile.client import AuthFailed, Client, Refused, Unreachable
-from ductile.model.journal import Kind
+from ductile.model.journal import EntryKind
 from ductile.store.meta import journal
 from ductile.stream import Message, read_messages
 
@@ -25,7 +25,7 @@ async def web(tmp_path: Path) -> AsyncIterator[Web]:
         yield web
 
 
-async def note(web: Web, kind: Kind = Kind.GATEWAY_PAUSED) -> None:
+async def note(web: Web, kind: EntryKind = EntryKind.GATEWAY_PAUSED) -> None:
     await web.store.write(journal, kind)
 
 
@@ -61,7 +61,7 @@ async def test_the_client_gets_what_happens_and_asks_for_types(web: Web) -> None
     async with Client(web.url, "listener-token") as client:
         async with aclosing(client.events(0, ["gateway.resumed", "config.*"])) as events:
             waiting = asyncio.ensure_future(anext(events))
-            await note(web, Kind.GATEWAY_RESUMED)
+            await note(web, EntryKind.GATEWAY_RESUMED)
             assert await waiting == {"id": 2, "type": "gateway.resumed", "at": "2023-11-14T22:13:20.000Z"}
         assert [one["id"] async for one in limited(client.events("0"), 2)] == [1, 2]
 

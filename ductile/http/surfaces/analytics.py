@@ -7,8 +7,8 @@ from ductile.http.job_json import Json
 from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces.schemas import INTEGER, STRING, object_schema
-from ductile.model.job import ENDED, State
-from ductile.model.principal import ALL
+from ductile.model.job import ENDED_STATES, State
+from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Route
 from ductile.store.analytics import MAX_DURATIONS, CountsByPlugin
 
@@ -65,7 +65,7 @@ def total_counts(by_plugin: CountsByPlugin) -> Mapping[State, int]:
 def tally(counts: Mapping[State, int]) -> Json:
     """How many jobs there are in each state, and how many of those that have ended did well."""
     stats = {state.value: counts.get(state, 0) for state in State}
-    ended = sum(counts.get(state, 0) for state in ENDED)
+    ended = sum(counts.get(state, 0) for state in ENDED_STATES)
     rate = round(counts.get(State.SUCCEEDED, 0) / ended, 4) if ended else None
     return {"stats": stats, "total": sum(stats.values()), "success_rate": rate}
 
@@ -105,7 +105,7 @@ ROUTES = [
         handler=get_queue,
         summary="How much waits and runs",
         description="Runs of pipelines are not counted themselves: their steps are.",
-        scopes=(ALL,),
+        scopes=(ALL_SCOPES,),
         tags=("analytics",),
         responses={200: QUEUE},
     ),
@@ -117,7 +117,7 @@ ROUTES = [
         description=f"""The jobs, and runs of pipelines, that were submitted within the window and have ended, as far as
 retention keeps them, and all that have not ended. The durations are those of the newest attempts that ended within the
 window, {MAX_DURATIONS:,} at most: `measured_attempts` says of how many.""",
-        scopes=(ALL,),
+        scopes=(ALL_SCOPES,),
         tags=("analytics",),
         responses={200: SUMMARY},
     ),

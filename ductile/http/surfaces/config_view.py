@@ -5,7 +5,7 @@ from ductile.http.etag import ETAG_HEADERS, conditional_reply
 from ductile.http.reply import Reply
 from ductile.http.request import Request
 from ductile.http.surfaces import schemas
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Route
 
 
@@ -24,7 +24,7 @@ ROUTES = [
             "Values under names that hint at a secret, and every value that is a known secret, are `[REDACTED]`; "
             "tokens are shown by their scopes alone."
         ),
-        scopes=(ALL,),
+        scopes=(ALL_SCOPES,),
         tags=("system",),
         responses={200: schemas.CONFIG_VIEW, 304: None},
         headers=ETAG_HEADERS,

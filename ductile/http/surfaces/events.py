@@ -11,9 +11,9 @@ from ductile.http.surfaces import schemas
 from ductile.http.surfaces.event_stream import STREAM_HEADERS, EventStream, permission_check
 from ductile.http.trigger_body import read_dedupe_key, read_origin
 from ductile.http.wait import query_flag
-from ductile.model.event import RESERVED
-from ductile.model.journal import Kind
-from ductile.model.principal import ALL
+from ductile.model.event import RESERVED_TYPE_PREFIX
+from ductile.model.journal import EntryKind
+from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Parameter, Route
 from ductile.observe.errors import TooManyStreams
 from ductile.observe.event_feed import FeedItem
@@ -34,7 +34,7 @@ async def follow_events(request: Request) -> Reply:
     if request.method == "HEAD":
         return JsonReply(headers=STREAM_HEADERS)
     feed, limit, caller = request.gateway.feed, request.snapshot.api.max_streams_per_principal, request.caller
-    if ALL not in caller.scopes and feed.followers_of(caller.id) >= limit:
+    if ALL_SCOPES not in caller.scopes and feed.followers_of(caller.id) >= limit:
         raise TooManyStreams(limit=limit, principal=caller.id)
     follower = await feed.follow(after, caller.id)
     return StreamReply(
@@ -80,8 +80,10 @@ def read_event_type(value: Any) -> str:
     """1 to 200 printable characters that are none of the gateway's own types. Raises BadRequest."""
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TYPE_CHARACTERS or not value.isprintable():
         raise BadRequest(reason=f"type must be a string of 1 to {MAX_TYPE_CHARACTERS} printable characters")
-    if value.startswith(RESERVED):
-        raise BadRequest(reason=f"types that begin with {RESERVED!r} are the gateway's own; choose another one")
+    if value.startswith(RESERVED_TYPE_PREFIX):
+        raise BadRequest(
+            reason=f"types that begin with {RESERVED_TYPE_PREFIX!r} are the gateway's own; choose another one"
+        )
     return value
 
 
@@ -109,13 +111,13 @@ def read_type_filter(request: Request) -> Callable[[FeedItem], bool]:
     """
     given = request.raw.rel_url.query.getall("type", [])
     names = [name.strip() for name in ",".join(given).split(",")] if given else ["*"]
-    kinds = frozenset(kind for kind in Kind for name in names if matches_type(kind, name))
-    posted = [name for name in names if not any(matches_type(kind, name) for kind in Kind)]
+    kinds = frozenset(kind for kind in EntryKind for name in names if matches_type(kind, name))
+    posted = [name for name in names if not any(matches_type(kind, name) for kind in EntryKind)]
     for name in posted:
-        hint, own = did_you_mean(name, list(Kind)), name.removesuffix(".*")
+        hint, own = did_you_mean(name, list(EntryKind)), name.removesuffix(".*")
         if hint or "*" in own or not 1 <= len(own) <= MAX_TYPE_CHARACTERS or not own.isprintable():
             raise BadRequest(
-                reason=f"type {name[:100]!r} names no event{hint}; the gateway's own are {', '.join(Kind)}"
+                reason=f"type {name[:100]!r} names no event{hint}; the gateway's own are {', '.join(EntryKind)}"
             )
 
     def wants(item: FeedItem) -> bool:
@@ -153,7 +155,7 @@ Server-sent events, one a row of the gateway's journal: `id` is its number, `eve
 `{{id, type, at, …}}`. Events of a job have `job_id`, `root_job_id`, `parent_job_id`, `plugin`, `command`, `step` and
 `status`. Types:
 
-{"".join(f"- `{kind}`: {kind.about}{chr(10)}" for kind in Kind)}\
+{"".join(f"- `{kind}`: {kind.description}{chr(10)}" for kind in EntryKind)}\
 - `lagged`: The client did not get some: `missed_from`, `missed_to`, `reason` (`slow_reader`: it read too slowly and may
   ask for them again; `retention`: they are gone; `unknown_id`: there is no such event yet).
 

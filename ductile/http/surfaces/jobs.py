@@ -17,11 +17,11 @@ from ductile.http.wait import query_flag, requested_wait, wait_for_end
 from ductile.http.waiting_reason import GatewayLoad, waiting_json
 from ductile.model.clock import Millis, from_rfc3339
 from ductile.model.ids import is_id, new_id
-from ductile.model.job import ENDED, STATE_ALIASES, State
+from ductile.model.job import ENDED_STATES, STATE_ALIASES, State
 from ductile.model.large_values import LARGE_BYTES
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
+from ductile.model.read_models import JobRow, JobView
 from ductile.model.route import Parameter, Route
-from ductile.model.view import JobRow, JobView
 from ductile.store.cancel import WAITING
 from ductile.store.cancel import cancel as cancel_job
 from ductile.store.errors import UnknownJob
@@ -40,7 +40,7 @@ def may_read(request: Request, view: JobView) -> bool:
 
 def sees_all(request: Request) -> bool:
     """Whether the caller is shown what plugins remember."""
-    return ALL in request.caller.scopes
+    return ALL_SCOPES in request.caller.scopes
 
 
 def job_id_of(request: Request) -> str:
@@ -65,7 +65,7 @@ async def find_job(request: Request) -> JobView:
 async def describe_job(request: Request, view: JobView, **more: Any) -> Any:
     """The document of a job with these members more; of an ended run with what its steps answered."""
     store = request.gateway.store
-    views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED else ([], [])
+    views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED_STATES else ([], [])
     waiting = waiting_json(view, request.snapshot, await gateway_load(request)) if view.state in WAITING else None
     view, *views = unseal_events([view, *views], request.snapshot.vault)
     redactor, full = request.snapshot.redactor, sees_all(request)
@@ -97,7 +97,7 @@ async def get_job(request: Request) -> Reply:
     """One job; where the caller waits, once it has ended or the time is over."""
     view = await find_job(request)
     wait = requested_wait(request)
-    if wait and view.state not in ENDED:
+    if wait and view.state not in ENDED_STATES:
         await wait_for_end(request, view.id, wait)
         view = await find_job(request)
     return JsonReply(body=await describe_job(request, view))
@@ -182,9 +182,9 @@ async def request_cancel(request: Request) -> Reply:
     job_id, store = job_id_of(request), request.gateway.store
     if query_flag(request, "dry_run"):
         state = await store.dry_run(cancel_job, job_id)
-        return JsonReply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED], "job_id": job_id})
+        return JsonReply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED_STATES], "job_id": job_id})
     state = await store.write(cancel_job, job_id)
-    return JsonReply(status=200 if state in ENDED else 202, body={"job_id": job_id, "status": state})
+    return JsonReply(status=200 if state in ENDED_STATES else 202, body={"job_id": job_id, "status": state})
 
 
 async def request_retry(request: Request) -> Reply:

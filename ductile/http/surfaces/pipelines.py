@@ -23,7 +23,7 @@ from ductile.http.wait import query_flag, requested_wait, submit_and_wait
 from ductile.model.clock import Millis
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import Accepted
+from ductile.model.job import AcceptedJob
 from ductile.model.route import Route
 from ductile.submit import entry_steps, find_pipeline, submit_pipeline
 
@@ -53,7 +53,7 @@ async def trigger_pipeline(request: Request) -> Reply:
 
 
 async def preview_run(
-    request: Request, graph: Graph, payload: Mapping[str, Any], submit: Callable[..., Awaitable[Accepted]]
+    request: Request, graph: Graph, payload: Mapping[str, Any], submit: Callable[..., Awaitable[AcceptedJob]]
 ) -> Reply:
     """200 with the steps that would begin the run."""
     accepted = await submit(job_id=new_id(), dry_run=True)
@@ -78,7 +78,7 @@ def wait_for(request: Request, graph: Graph) -> Millis | None:
     return longest if graph.timeout is None else min(graph.timeout, longest)
 
 
-async def ended_reply(request: Request, accepted: Accepted) -> Reply:
+async def ended_reply(request: Request, accepted: AcceptedJob) -> Reply:
     """200 with what the run's steps answered. That a step failed is no failure of the call."""
     views, skips = await request.gateway.store.tree(accepted.job_id)
     root = next((view for view in views if view.id == accepted.job_id), None)
@@ -91,7 +91,7 @@ async def ended_reply(request: Request, accepted: Accepted) -> Reply:
     return JsonReply(body=document, headers=location_header(request, root.id))
 
 
-def still_running_reply(request: Request, accepted: Accepted) -> Reply:
+def still_running_reply(request: Request, accepted: AcceptedJob) -> Reply:
     """202: the run goes on without the caller."""
     body = {
         "job_id": accepted.job_id,

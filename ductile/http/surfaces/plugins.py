@@ -19,10 +19,10 @@ from ductile.http.trigger_body import (
 )
 from ductile.http.wait import query_flag, requested_wait, submit_and_wait
 from ductile.model.ids import new_id
-from ductile.model.job import ENDED, Accepted
+from ductile.model.job import ENDED_STATES, AcceptedJob
 from ductile.model.manifest import CommandType
+from ductile.model.notification import JobEnded
 from ductile.model.route import Route
-from ductile.model.signal import JobEnded
 from ductile.model.snapshot import Snapshot
 from ductile.submit import find_command, submit_command
 
@@ -46,7 +46,7 @@ async def trigger_command(request: Request) -> Reply:
     payload, options = read_trigger(request)
     whence, now = read_origin(request), request.gateway.clock()
 
-    def submit(job_id: str, *, dry_run: bool = False) -> Awaitable[Accepted]:
+    def submit(job_id: str, *, dry_run: bool = False) -> Awaitable[AcceptedJob]:
         store, snapshot = request.gateway.store, request.snapshot
         return submit_command(
             store,
@@ -70,14 +70,14 @@ async def trigger_command(request: Request) -> Reply:
     return await ended_or_accepted_reply(request, accepted, ended)
 
 
-async def ended_or_accepted_reply(request: Request, accepted: Accepted, ended: JobEnded | None) -> Reply:
+async def ended_or_accepted_reply(request: Request, accepted: AcceptedJob, ended: JobEnded | None) -> Reply:
     """200 with the job where it has ended, 202 with its state where it has not."""
     view = ended.view if ended is not None else None
     if view is None:
         view = await request.gateway.store.job(accepted.job_id)
     if view is None or not may_read(request, view):
         return accepted_reply(request, accepted)
-    if view.state not in ENDED:
+    if view.state not in ENDED_STATES:
         return accepted_reply(request, replace(accepted, status=view.state))
     more = {"deduplicated": True} if accepted.deduplicated else {}
     return JsonReply(body=await describe_job(request, view, **more), headers=location_header(request, view.id))

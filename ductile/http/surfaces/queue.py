@@ -11,7 +11,7 @@ from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, object_schem
 from ductile.http.wait import query_flag
 from ductile.model.ids import new_id
 from ductile.model.job import State
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Route
 from ductile.store.cancel import WAITING
 from ductile.store.purge import Purge
@@ -77,7 +77,7 @@ ROUTES = [
         description="""Queued jobs, also those that are to start later or to be tried again, and held ones. What runs
 goes on: `POST /job/{job_id}/cancel` stops it. A cancelled step is a failed one to its run; a run of which nothing else
 is open is cancelled.""",
-        scopes=(ALL,),
+        scopes=(ALL_SCOPES,),
         parameters=(schemas.DRY_RUN,),
         request=REQUEST,
         responses={200: object_schema("Purged", {"dry_run": BOOLEAN, "would": STRING}, purged=INTEGER), 400: None},

@@ -16,7 +16,7 @@ from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.wait import query_flag
 from ductile.model.clock import rfc3339
-from ductile.model.principal import ALL
+from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Parameter, Route
 from ductile.store.errors import StorageFull, StoreUnavailable
 
@@ -38,7 +38,7 @@ async def get_healthz(request: Request) -> Reply:
     document = await health_json(request, storage=storage)
     usable = document["queue_depth"] is not None
     caller = await principal_of(request)
-    if caller is None or ALL not in caller.scopes:
+    if caller is None or ALL_SCOPES not in caller.scopes:
         document = public_health_json(document)
     return JsonReply(
         status=200 if usable else 503,
@@ -224,7 +224,7 @@ def _order(path: str, summary: str, handler: Any, responses: dict[int, Any], *mo
         path=path,
         handler=handler,
         summary=summary,
-        scopes=(ALL,),
+        scopes=(ALL_SCOPES,),
         tags=("system",),
         parameters=(schemas.DRY_RUN, *more),
         responses=responses,

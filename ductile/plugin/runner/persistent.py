@@ -188,7 +188,7 @@ class Pool:
         coming = sum(1 for worker in self.workers if not worker.concurrency and not worker.leaving)
         needed = -(-len(self._waiting) // self._concurrency) - coming
         staying = sum(1 for worker in self.workers if not worker.leaving)
-        for _ in range(min(needed, self._call.workers.most - staying)):
+        for _ in range(min(needed, self._call.workers.max_workers - staying)):
             try:
                 worker = Worker(self._call, {**self._env, "DUCTILE_WORKER": new_id()}, self._changed, self._children)
             except SpawnFailed as error:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import orjson
 
-from ductile.model.check import Unhealthy
 from ductile.model.clock import Millis
 from ductile.model.event import Event
+from ductile.model.health import UnhealthyPlugin
 from ductile.model.job import Job, State
-from ductile.model.journal import Entry
-from ductile.model.view import AttemptView, JobPage, JobView, LogPage, SkipView
+from ductile.model.journal import JournalEntry
+from ductile.model.read_models import AttemptPage, AttemptView, JobPage, JobView, SkipView
 from ductile.store.analytics import Backlog, Recent, backlog, recent
 from ductile.store.attempt_list import AttemptFilter, list_logs
 from ductile.store.job_list import JobFilter, list_jobs
@@ -85,7 +85,7 @@ class StoreReads:
         """The ended attempts of a job, oldest first."""
         return [read_attempt(row) for row in await self._all("ended_attempts", job_id=job_id)]
 
-    async def logs(self, wanted: AttemptFilter, now: Millis) -> LogPage:
+    async def logs(self, wanted: AttemptFilter, now: Millis) -> AttemptPage:
         """A page of ended attempts, newest first. A search finds what was indexed."""
         return await self._pool.read(lambda reads: list_logs(reads, wanted, now))
 
@@ -119,7 +119,7 @@ class StoreReads:
         """The words of the next attempt that has no full text, where it is a large one."""
         return await self._pool.read(_large_text)
 
-    async def journal_after(self, after: int, limit: int) -> list[Entry]:
+    async def journal_after(self, after: int, limit: int) -> list[JournalEntry]:
         """The next rows of the journal behind a number, oldest first."""
         return [read_entry(row) for row in await self._all("journal_after", after=after, limit=limit)]
 
@@ -139,7 +139,7 @@ class StoreReads:
         rows = await self._all("get_meta", key=key)
         return rows[0][0] if rows else None
 
-    async def unhealthy(self) -> list[Unhealthy]:
+    async def unhealthy(self) -> list[UnhealthyPlugin]:
         """The plugins whose last `init` or `health` has not succeeded, those too that are not there now; by name."""
         return [read_unhealthy(row) for row in await self._all("failed_checks", low=FIRST_KEY, high=END_KEY)]
 

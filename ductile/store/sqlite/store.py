@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from ductile.model.clock import Clock, Millis
-from ductile.model.signal import Ready
-from ductile.model.view import LogPage
+from ductile.model.notification import LaneReady
+from ductile.model.read_models import AttemptPage
 from ductile.store.attempt_list import AttemptFilter
 from ductile.store.errors import LogsNotIndexed, StateUnreachable, StorageDamaged, StorageFull, StoreUnavailable
 from ductile.store.meta import set_meta
@@ -164,10 +164,10 @@ class Store(StoreReads):
 
     def _publish_expected(self) -> None:
         if self._expected:
-            self._writer.publish([Ready(lane) for lane in self._expected])
+            self._writer.publish([LaneReady(lane) for lane in self._expected])
             self._expected.clear()
 
-    async def logs(self, wanted: AttemptFilter, now: Millis) -> LogPage:
+    async def logs(self, wanted: AttemptFilter, now: Millis) -> AttemptPage:
         """A page of ended attempts, newest first. A search finds whatever had ended when it began.
 
         Raises `LogsNotIndexed` where so much has ended lately that its full text takes long to write.

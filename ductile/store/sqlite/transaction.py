@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 
 from ductile.model.clock import Millis
-from ductile.model.job import Ended, State
-from ductile.model.journal import Kind
-from ductile.model.order import Note, Start
-from ductile.model.signal import JOURNALLED, Ready, Signal
+from ductile.model.job import EndedRoot, State
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JOURNAL_GREW, LaneReady, Notification
+from ductile.model.writes import Note, Start
 from ductile.store.errors import Stale
 from ductile.store.sqlite.queries import QUERIES, multi_row_sql, segment_query
 
-Hooks = Callable[[Ended], Sequence[Start | Note]]
+Hooks = Callable[[EndedRoot], Sequence[Start | Note]]
 """Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
 Checkpoint = tuple[int, int, bool]
@@ -43,7 +43,7 @@ class Tx:
         self._connection = connection
         # One cursor for all: making one a statement costs more than binding its values.
         self._execute = connection.cursor().execute
-        self._signals: list[Signal] = []
+        self._signals: list[Notification] = []
         self._counts: list[tuple[str, str, str, int]] = []
         self._deferred: list[tuple[str, tuple[Any, ...]]] = []
         self._deferred_before = 0
@@ -51,7 +51,7 @@ class Tx:
         self._flush_attempts = 0
         self._foreign_changes = 0
         """Changes that an operation has made for those before it, as it flushed their rows."""
-        self._ready_lanes: dict[str, Ready] = {}
+        self._ready_lanes: dict[str, LaneReady] = {}
         self._journalled = False
 
     def begin(self, now: Millis) -> None:
@@ -123,7 +123,7 @@ class Tx:
                 raise Stale(what=name)
             at += n
 
-    def notify(self, signal: Signal) -> None:
+    def notify(self, signal: Notification) -> None:
         """Tells the process something once the batch is committed."""
         self._signals.append(signal)
 
@@ -131,7 +131,7 @@ class Tx:
         """Tells the process that a lane has a job that may be claimed."""
         signal = self._ready_lanes.get(lane)
         if signal is None:
-            signal = self._ready_lanes[lane] = Ready(lane)
+            signal = self._ready_lanes[lane] = LaneReady(lane)
         self._signals.append(signal)
 
     def count_jobs(self, plugin: str, command: str, state: State, n: int) -> None:
@@ -143,7 +143,7 @@ class Tx:
         self._counts.append((plugin, command, before, -1))
         self._counts.append((plugin, command, after, 1))
 
-    def journal(self, kind: Kind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+    def journal(self, kind: EntryKind, job_id: str | None = None, data: Mapping[str, Any] | None = None) -> None:
         """Writes a row of the journal: ids, never payloads."""
         encoded = orjson.dumps(data) if data is not None else None
         self.insert_deferred("insert_entry", at=self.now, kind=kind.value, job_id=job_id, data=encoded)
@@ -182,7 +182,7 @@ class Tx:
         del self._deferred[self._deferred_before :]
         self._journalled = mark[2]
 
-    def commit(self) -> tuple[Signal, ...]:
+    def commit(self) -> tuple[Notification, ...]:
         """Writes the counts and commits; returns the signals in order, of equal ones the last.
 
         What stands behind is flushed before: its failure is that of an operation, not of the batch.
@@ -194,7 +194,7 @@ class Tx:
             self._write("add_count", [(*key, n) for key, n in totals.items() if n])
         self.execute("commit")
         if self._journalled:
-            self._signals.append(JOURNALLED)
+            self._signals.append(JOURNAL_GREW)
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
     def empty_wal(self) -> bool:

@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from ductile.model.clock import Clock
-from ductile.model.signal import JobEnded, Signal
+from ductile.model.notification import JobEnded, Notification
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.job_views import view_job
 from ductile.store.sqlite.damage import Damage
@@ -31,7 +31,7 @@ BATCH_SECONDS = 0.005
 IDLE_CHECKPOINT_SECONDS = 2.0
 """Seconds without a write after which the write-ahead log is emptied."""
 
-CommitListener = Callable[[Sequence[Signal]], None]
+CommitListener = Callable[[Sequence[Notification]], None]
 
 BatchListener = Callable[[int, float | None], None]
 """Told of every batch: how many operations it had, and how many seconds its commit took; None where it failed."""
@@ -121,7 +121,7 @@ class Writer:
         """Whether anybody waits for the batch besides the operation that asks; asked by it, while it works."""
         return len(self._batch) > 1 or bool(self._pending) or not self._inbox.empty()
 
-    def publish(self, signals: Sequence[Signal]) -> None:
+    def publish(self, signals: Sequence[Notification]) -> None:
         """On the loop: calls every listener."""
         for listener in self.commit_listeners:
             try:
@@ -276,7 +276,7 @@ class Writer:
         else:
             tx.release()
 
-    def _commit(self) -> Sequence[Signal]:
+    def _commit(self) -> Sequence[Notification]:
         """Makes the batch durable; nothing to commit is no error."""
         if not self._tx.open:
             return ()
@@ -319,7 +319,7 @@ class Writer:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *args)
 
-    def _answer(self, batch: list[_Write], signals: Sequence[Signal], took: float | None) -> None:
+    def _answer(self, batch: list[_Write], signals: Sequence[Notification], took: float | None) -> None:
         """On the loop: signals first, so that whoever goes on finds the process informed."""
         if signals:
             self.publish(signals)

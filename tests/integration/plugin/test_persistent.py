@@ -209,7 +209,7 @@ async def test_a_hundred_at_once_share_the_workers_and_each_gets_its_own(
     persistent: Persistent, library: Any, ask: MakeCall
 ) -> None:
     plugin = library(4)
-    rules = WorkerRules(most=3)
+    rules = WorkerRules(max_workers=3)
     executions = await asyncio.gather(
         *(run(persistent, ask(plugin, payload={"word": n}, workers=rules)) for n in range(100))
     )
@@ -520,7 +520,7 @@ async def test_one_request_after_another_leaves_the_other_workers_to_go(
     met = f"[name for name in os.listdir('{tmp_path}') if name.startswith('met')]"
     meet = f"open(f'{tmp_path}/met{{os.getpid()}}', 'w').close()\n    while len({met}) < 2: pass\n    "
     plugin = script(PYTHON + LOOP + "    " + meet + OK % "os.getpid()")
-    rules = WorkerRules(most=2)
+    rules = WorkerRules(max_workers=2)
     first, second = persistent.start(ask(plugin, workers=rules)), persistent.start(ask(plugin, workers=rules))
     assert answer(await first.wait()) != answer(await second.wait())
     pids = [answer(await run(persistent, ask(plugin, workers=rules))) for _ in range(4)]

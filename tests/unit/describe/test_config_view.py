@@ -7,7 +7,7 @@ from support.web import SECRET, plugin, snapshot
 from ductile.describe.config_view import DURATIONS, config_view
 from ductile.document.redactor import Redactor
 from ductile.document.units import duration
-from ductile.model.snapshot import EventRoute, Service, Snapshot, Unusable
+from ductile.model.snapshot import EventRoute, Service, Snapshot, UnusablePlugin
 
 
 def with_config(config: dict[str, Any], *secrets: str) -> Snapshot:
@@ -71,8 +71,8 @@ def test_several_addresses_are_a_list_and_one_is_itself() -> None:
 
 
 def test_what_cannot_run_is_shown_with_its_settings_too() -> None:
-    off = Unusable(name="off", kind="disabled", reason="", config={"a": 1, "key": 2})
-    broken = Unusable(name="broken", kind="quarantined", reason="")
+    off = UnusablePlugin(name="off", kind="disabled", reason="", config={"a": 1, "key": 2})
+    broken = UnusablePlugin(name="broken", kind="quarantined", reason="")
     view = config_view(replace(snapshot(), unusable={"off": off, "broken": broken}))["plugins"]
     assert view["off"] == {"enabled": False, "config": {"a": 1, "key": "[REDACTED]"}}
     assert view["broken"] == {"enabled": True, "config": {}}

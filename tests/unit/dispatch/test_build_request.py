@@ -13,7 +13,7 @@ from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.flow.errors import RemapError
 from ductile.model.event import Event
-from ductile.model.job import Claimed
+from ductile.model.job import ClaimedJob
 
 SAMPLE_PLUGIN = snapshot().plugins["echo"]
 PLUGIN = replace(SAMPLE_PLUGIN, config={"mode": "on"}, timeouts={**SAMPLE_PLUGIN.timeouts, "say": 5_000})
@@ -48,7 +48,7 @@ def build(
         assert not problems
         graph = graphs["line"]
         job = {"step": "s", "parent_id": "p", **job}
-    claimed = Claimed(
+    claimed = ClaimedJob(
         job=replace(sample_job(), **{"plugin": "echo", "command": "say", **job}),
         event=given,
         context=orjson.dumps(context or {}),

@@ -13,9 +13,9 @@ from support.store import run
 from ductile.dispatch import attempt, dispatcher, lane_mover
 from ductile.model.clock import system_clock
 from ductile.model.ids import new_id
-from ductile.model.job import MAX_LOST, Outcome, State
-from ductile.model.order import Settlement
-from ductile.model.signal import Drained, Ready
+from ductile.model.job import MAX_LOST_ATTEMPTS, Outcome, State
+from ductile.model.notification import LaneDrained, LaneReady
+from ductile.model.writes import Settlement
 from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
 from ductile.store.cancel import cancel
@@ -96,7 +96,7 @@ async def test_a_submitted_job_and_its_claim_are_written_in_one_batch(harness: D
     release.set()
     await harness.execution(await submitted)
     await held_up
-    assert any({Ready, Drained} <= commit for commit in commits)
+    assert any({LaneReady, LaneDrained} <= commit for commit in commits)
 
 
 async def test_a_submit_that_cannot_be_written_starts_nothing(harness: DispatcherHarness) -> None:
@@ -423,7 +423,7 @@ async def test_a_second_word_skips_the_wait(harness: DispatcherHarness) -> None:
 async def test_the_fourth_lost_attempt_ends_a_job_dead(harness: DispatcherHarness) -> None:
     await harness.dispatcher.start()
     job = await harness.insert(max_attempts=1)
-    for number in range(1, MAX_LOST + 2):
+    for number in range(1, MAX_LOST_ATTEMPTS + 2):
         (await harness.execution(job, number)).stop(Stop.LOST)
     view = await harness.wait_for_state(job, State.DEAD)
     assert (view.attempt, view.lost) == (4, 4)

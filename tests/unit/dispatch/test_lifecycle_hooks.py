@@ -12,10 +12,10 @@ from support.web import plugin, snapshot
 from ductile.dispatch.lifecycle_hooks import hook_starts_or_note
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
-from ductile.model.job import Ended, EndedStep, State
-from ductile.model.journal import Kind
-from ductile.model.order import Note, Start
+from ductile.model.job import EndedRoot, EndedStep, State
+from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
+from ductile.model.writes import Note, Start
 
 NOW = 1_700_000_000_000
 
@@ -37,9 +37,9 @@ ALL = [{"name": f"on-{name}", "on-hook": f"job.{name}"} for name in ("completed"
 
 def sample_end(
     state: State = State.FAILED, *, by: str = "loud", candidates: tuple[EndedStep, ...] = (), **root: Any
-) -> Ended:
+) -> EndedRoot:
     job = replace(sample_job(attempt=2), plugin="pipeline" if candidates else by, started_at=NOW - 70, **root)
-    return Ended(
+    return EndedRoot(
         root=job,
         state=state,
         ended_at=NOW,
@@ -55,7 +55,7 @@ def ended_step(by: str, error: str | None = None) -> EndedStep:
     return EndedStep(job_id=f"of-{by}", plugin=by, command="handle", attempt=3, error=error)
 
 
-def hook_runs(there: Snapshot, what: Ended) -> list[Start]:
+def hook_runs(there: Snapshot, what: EndedRoot) -> list[Start]:
     ids = count(1)
     found = list(hook_starts_or_note(there, what, lambda: f"id{next(ids)}"))
     assert all(isinstance(one, Start) for one in found)
@@ -154,5 +154,5 @@ def test_a_hook_that_fails_inside_the_gateway_is_noted_and_keeps_no_job_from_end
         raise RuntimeError(message)
 
     assert hook_starts_or_note(snapshot_of(*ALL), sample_end(id="job"), broken) == (
-        Note(kind=Kind.HOOKS_FAILED, job_id="job"),
+        Note(kind=EntryKind.HOOKS_FAILED, job_id="job"),
     )

@@ -15,10 +15,10 @@ from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.model.event import Event
 from ductile.model.graph import Graph
-from ductile.model.job import Claimed, Job, Outcome, State
+from ductile.model.job import ClaimedJob, Job, Outcome, State
 from ductile.model.manifest import FactOutput
-from ductile.model.order import Settlement
 from ductile.model.snapshot import EventRoute, Snapshot
+from ductile.model.writes import Settlement
 from ductile.plugin.runner.call import Execution, Stop
 
 SNAPSHOT = snapshot()
@@ -56,7 +56,7 @@ def settle_answer(
     ids = count(1)
     return build_settlement(
         Ending(
-            claimed=Claimed(job=job(**more), event=event, context=b'{"k": 1}', plugin_state=b"{}"),
+            claimed=ClaimedJob(job=job(**more), event=event, context=b'{"k": 1}', plugin_state=b"{}"),
             snapshot=where,
             graph=graph,
             outcome=read_outcome(execution, where.redactor.text),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ductile.flow.hook_payload import hook_payload, lifecycle_signals
-from ductile.model.job import ENDED, State
+from ductile.model.job import ENDED_STATES, State
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_every_end_completes_every_bad_end_fails_and_says_which(state: Any, sign
 
 
 def test_every_end_has_its_signals() -> None:
-    assert all(lifecycle_signals(state)[0] == "job.completed" for state in ENDED)
+    assert all(lifecycle_signals(state)[0] == "job.completed" for state in ENDED_STATES)
 
 
 def payload(status: Any, error: Any) -> Any:

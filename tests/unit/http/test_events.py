@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 from support.web import SECRET, Web, serving
 
-from ductile.model.journal import Kind
+from ductile.model.journal import EntryKind
 from ductile.store.meta import journal
 
 
@@ -56,7 +56,7 @@ async def stream(
         yield Stream(response)
 
 
-async def note(web: Web, kind: Kind = Kind.GATEWAY_PAUSED, n: int = 1, **data: Any) -> None:
+async def note(web: Web, kind: EntryKind = EntryKind.GATEWAY_PAUSED, n: int = 1, **data: Any) -> None:
     for _ in range(n):
         await web.store.write(journal, kind, None, data or None)
 
@@ -140,7 +140,12 @@ async def test_an_id_of_another_journal_is_named_and_what_comes_follows(web: Web
     ],
 )
 async def test_only_what_is_asked_for_is_sent(web: Web, query: str, wanted: list[int]) -> None:
-    for kind in (Kind.GATEWAY_PAUSED, Kind.GATEWAY_RESUMED, Kind.CONFIG_RELOADED, Kind.GATEWAY_PAUSED):
+    for kind in (
+        EntryKind.GATEWAY_PAUSED,
+        EntryKind.GATEWAY_RESUMED,
+        EntryKind.CONFIG_RELOADED,
+        EntryKind.GATEWAY_PAUSED,
+    ):
         await note(web, kind)
     async with stream(web, query, last="0") as events:
         assert [(await events.event())["id"] for _ in wanted] == wanted
@@ -182,7 +187,7 @@ async def test_a_sign_of_life_tells_the_place_where_nothing_wanted_has_come(tmp_
         while (frame := await events.frame()) == {":": "heartbeat"}:
             pass
         assert frame == {":": "heartbeat", "id": "1"}
-        await note(web, Kind.CONFIG_RELOADED)
+        await note(web, EntryKind.CONFIG_RELOADED)
         assert (await events.event())["id"] == 2
 
 
@@ -216,7 +221,7 @@ async def test_there_is_room_for_so_many_and_a_place_is_free_once_one_has_left(t
 
 async def test_a_stop_sends_what_happened_and_ends_the_stream(web: Web) -> None:
     async with stream(web) as events:
-        await note(web, Kind.GATEWAY_STOPPING)
+        await note(web, EntryKind.GATEWAY_STOPPING)
         await web.feed.stop()
         assert [event["type"] for event in await events.ends()] == ["gateway.stopping"]
     answer = await web.get("/events", token="listener-token")
@@ -268,7 +273,7 @@ async def test_a_token_that_expires_ends_its_stream(tmp_path: Path) -> None:
 
 async def test_secrets_in_the_journal_are_redacted(web: Web) -> None:
     async with stream(web) as events:
-        await note(web, Kind.PLUGIN_QUARANTINED, plugin="x", reason=f"it says {SECRET}")
+        await note(web, EntryKind.PLUGIN_QUARANTINED, plugin="x", reason=f"it says {SECRET}")
         assert (await events.event())["reason"] == "it says [REDACTED]"
 
 

@@ -8,7 +8,7 @@ from support.web import snapshot
 
 from ductile.http.waiting_reason import GatewayLoad, WaitingReason, waiting_json
 from ductile.model.job import State
-from ductile.model.view import JobRow
+from ductile.model.read_models import JobRow
 
 NOW = 1_700_000_000_000
 QUEUED = JobRow(

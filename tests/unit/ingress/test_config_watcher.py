@@ -15,19 +15,19 @@ from ductile.config.reload import FilesChanged, LiveConfig, ReloadRefused
 from ductile.ingress import config_watcher
 from ductile.ingress.config_watcher import ChangeWaiter, ConfigWatcher
 from ductile.ingress.watched_files import FileStates, scan
-from ductile.model.inputs import Inputs
+from ductile.model.config_inputs import ConfigInputs
 
 
 class FakeLive:
     def __init__(self, path: Path) -> None:
         base = snapshot(path)
         self.snapshot = replace(base, service=replace(base.service, watch=True, settle=20))
-        self.inputs = Inputs(files=(path,))
+        self.inputs = ConfigInputs(files=(path,))
         self.notices: dict[str, str] = {}
         self.reloads: list[str] = []
         self.reading: Callable[[], object] = lambda: None
         self.torn = 0
-        self.read: Callable[[], Inputs] = lambda: self.inputs
+        self.read: Callable[[], ConfigInputs] = lambda: self.inputs
         self.refuses = False
         self.asked = asyncio.Event()
         self.hears: asyncio.AbstractEventLoop
@@ -124,7 +124,7 @@ async def test_what_a_reload_reads_for_the_first_time_is_read_once_more(live: Fa
     (tmp_path / "more").mkdir()
     more = tmp_path / "more/more.yaml"
     more.write_text("one")
-    live.read = lambda: Inputs(files=(tmp_path / "config.yaml", more))
+    live.read = lambda: ConfigInputs(files=(tmp_path / "config.yaml", more))
     (tmp_path / "config.yaml").write_text("two")
     await live.wait_for_reloads(3)
     more.write_text("two")
@@ -134,7 +134,7 @@ async def test_what_a_reload_reads_for_the_first_time_is_read_once_more(live: Fa
 async def test_it_follows_what_others_reload(live: FakeLive, tmp_path: Path) -> None:
     await live.wait_for_reloads(1)
     other = tmp_path / "other.yaml"
-    live.inputs = Inputs(files=(other,))
+    live.inputs = ConfigInputs(files=(other,))
     await live.finish()
     await live.wait_for_reloads(2)
     other.write_text("x")
@@ -162,7 +162,7 @@ async def test_files_that_never_rest_are_not_read_and_that_is_told(
     path, steps = tmp_path / "config.yaml", count()
     write = path.write_text
 
-    def change_and_scan(inputs: Inputs) -> FileStates:
+    def change_and_scan(inputs: ConfigInputs) -> FileStates:
         write(f"step {next(steps)}")
         live.hears.call_soon_threadsafe(live.asked.set)
         return scan(inputs)
@@ -196,7 +196,7 @@ async def test_notifications_are_open_before_it_looks_at_what_it_reads(
         did.append("opened")
         return awatch(*folders, **more)
 
-    def record_scan(inputs: Inputs) -> FileStates:
+    def record_scan(inputs: ConfigInputs) -> FileStates:
         did.append("scan")
         return scan(inputs)
 
@@ -231,7 +231,7 @@ async def test_it_is_woken_only_by_what_the_last_look_found_to_matter(
     await source.start()
     await live.wait_for_reloads(1)
     assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, False, False]
-    live.read = lambda: Inputs(files=(tmp_path / "config.yaml", tmp_path / "more.yaml"))
+    live.read = lambda: ConfigInputs(files=(tmp_path / "config.yaml", tmp_path / "more.yaml"))
     (tmp_path / "config.yaml").write_text("x")
     await live.wait_for_reloads(2)
     assert [wakes(name) for name in ("config.yaml", "more.yaml", "state.db-wal")] == [True, True, False]

@@ -9,13 +9,13 @@ import pytest
 from watchfiles import Change
 
 from ductile.ingress.watched_files import FileStates, LinkResolver, scan
-from ductile.model.inputs import Inputs
+from ductile.model.config_inputs import ConfigInputs
 
 MANIFEST = "name: x\n"
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> Inputs:
+def inputs(tmp_path: Path) -> ConfigInputs:
     """A configuration with an included folder, and a plugin below a root."""
     for path, body in {
         "conf/config.yaml": "a",
@@ -30,7 +30,7 @@ def inputs(tmp_path: Path) -> Inputs:
         (tmp_path / path).write_text(body)
     noop = tmp_path / "roots/plugins/noop"
     conf = tmp_path / "conf"
-    return Inputs(
+    return ConfigInputs(
         files=(conf / "config.yaml", conf / "more/b.yaml", conf / "gone/x.yaml", noop / "manifest.yaml", noop / "run"),
         folders=(conf / "more",),
         roots=(tmp_path / "roots/plugins",),
@@ -85,19 +85,19 @@ def swap(folder: Path) -> None:
     shutil.copytree(folder.with_name("old"), folder, copy_function=shutil.copy2)
 
 
-def changes_states(inputs: Inputs, act: Callable[[], object]) -> bool:
+def changes_states(inputs: ConfigInputs, act: Callable[[], object]) -> bool:
     before = scan(inputs)
     act()
     return scan(inputs).states != before.states
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_it_changes_when(inputs: Inputs, tmp_path: Path, what: str) -> None:
+def test_it_changes_when(inputs: ConfigInputs, tmp_path: Path, what: str) -> None:
     assert changes_states(inputs, lambda: CHANGES[what](tmp_path))
 
 
 @pytest.mark.parametrize("what", NOTHING)
-def test_it_stays_the_same_when(inputs: Inputs, tmp_path: Path, what: str) -> None:
+def test_it_stays_the_same_when(inputs: ConfigInputs, tmp_path: Path, what: str) -> None:
     assert not changes_states(inputs, lambda: NOTHING[what](tmp_path))
 
 
@@ -105,7 +105,7 @@ def is_concerned(states: FileStates, path: Path) -> bool:
     return states.concerns(Change.modified, str(path))
 
 
-def test_only_changes_that_may_matter_wake(inputs: Inputs, tmp_path: Path) -> None:
+def test_only_changes_that_may_matter_wake(inputs: ConfigInputs, tmp_path: Path) -> None:
     states = scan(inputs)
     for path in ("conf", "conf/config.yaml", "conf/gone", "conf/more/new.yaml", "roots", "roots/plugins/new"):
         assert is_concerned(states, tmp_path / path), path
@@ -117,7 +117,7 @@ def test_only_changes_that_may_matter_wake(inputs: Inputs, tmp_path: Path) -> No
         assert not is_concerned(states, tmp_path / path), path
 
 
-def test_the_folders_to_watch_are_those_that_hold_what_matters(inputs: Inputs, tmp_path: Path) -> None:
+def test_the_folders_to_watch_are_those_that_hold_what_matters(inputs: ConfigInputs, tmp_path: Path) -> None:
     watched = {folder for folder, _ in scan(inputs).folders}
     below = {str(folder.relative_to(tmp_path)) for folder in watched if folder.is_relative_to(tmp_path)}
     assert below == {
@@ -132,7 +132,7 @@ def test_the_folders_to_watch_are_those_that_hold_what_matters(inputs: Inputs, t
     assert tmp_path.parent in watched
 
 
-def test_a_folder_that_was_made_again_is_another_one_to_watch(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_folder_that_was_made_again_is_another_one_to_watch(inputs: ConfigInputs, tmp_path: Path) -> None:
     before = scan(inputs).folders
     swap(tmp_path / "conf/more")
     assert scan(inputs).folders != before
@@ -149,7 +149,7 @@ def test_links_are_followed_to_what_they_mean(tmp_path: Path) -> None:
     assert way.resolve(tmp_path / "abs") == tmp_path / "m/..1/c.yaml"
     for name in ("abs", "m", "m/c.yaml", "m/..data", "m/..1", "m/..1/c.yaml"):
         assert tmp_path / name in way.entries
-    inputs = Inputs(files=(tmp_path / "abs",))
+    inputs = ConfigInputs(files=(tmp_path / "abs",))
     before = scan(inputs)
     assert is_concerned(before, tmp_path / "m/..data")
     (tmp_path / "m/tmp").symlink_to("..2")
@@ -163,10 +163,12 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     (tmp_path / "self").symlink_to("self/x")
-    states = scan(Inputs(files=(tmp_path / "a", tmp_path / "self"), folders=(tmp_path / "b",), roots=(tmp_path / "a",)))
+    states = scan(
+        ConfigInputs(files=(tmp_path / "a", tmp_path / "self"), folders=(tmp_path / "b",), roots=(tmp_path / "a",))
+    )
     assert {state for path, state in states.states} == {()}
 
 
 def test_odd_names_are_not_there(tmp_path: Path) -> None:
     odd = (tmp_path / "a\0b", tmp_path / ("x" * 5000), tmp_path / "\udcff")
-    assert [state for _, state in scan(Inputs(files=odd, folders=odd, roots=odd)).states] == [(), (), ()]
+    assert [state for _, state in scan(ConfigInputs(files=odd, folders=odd, roots=odd)).states] == [(), (), ()]

@@ -14,7 +14,7 @@ from support.web import SECRET, snapshot
 from ductile import __version__
 from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused, RestartRequired
 from ductile.maintenance.lifecycle_journal import LifecycleJournal, quarantine_notes, reload_note
-from ductile.model.snapshot import Snapshot, Unusable
+from ductile.model.snapshot import Snapshot, UnusablePlugin
 from ductile.store.meta import set_paused
 
 OLD = snapshot()
@@ -54,8 +54,8 @@ def test_a_change_that_needs_a_restart_is_kept_as_refused() -> None:
     assert "api.listen" in data["message"]
 
 
-def unusable(**reasons: str) -> dict[str, Unusable]:
-    return {name: Unusable(name=name, kind="quarantined", reason=reason) for name, reason in reasons.items()}
+def unusable(**reasons: str) -> dict[str, UnusablePlugin]:
+    return {name: UnusablePlugin(name=name, kind="quarantined", reason=reason) for name, reason in reasons.items()}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ductile.model.encode import DEEPEST, ROOM, Unencodable, encode
+from ductile.model.encode import ENVELOPE_LEVELS, MAX_PAYLOAD_LEVELS, Unencodable, encode
 
 
 def nested(levels: int) -> Any:
@@ -16,9 +16,9 @@ def nested(levels: int) -> Any:
 
 
 def test_the_deepest_payload_still_fits_into_an_envelope() -> None:
-    payload = encode(nested(DEEPEST))
+    payload = encode(nested(MAX_PAYLOAD_LEVELS))
     envelope: Any = orjson.loads(payload)
-    for _ in range(ROOM):
+    for _ in range(ENVELOPE_LEVELS):
         envelope = [envelope]
     assert orjson.dumps(envelope)
 
@@ -26,7 +26,7 @@ def test_the_deepest_payload_still_fits_into_an_envelope() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (nested(DEEPEST + 1), "deeper than 200 levels"),
+        (nested(MAX_PAYLOAD_LEVELS + 1), "deeper than 200 levels"),
         (nested(1000), "deeper than 200 levels"),
         ({"n": 2**64}, "64-bit"),
         ({"s": "\ud800"}, "surrogates"),

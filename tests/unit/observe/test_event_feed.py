@@ -10,14 +10,14 @@ from structlog.testing import capture_logs
 
 from ductile.document.redactor import Redactor
 from ductile.errors import Unavailable
-from ductile.model.journal import Entry, Kind
-from ductile.model.signal import JOURNALLED, Ready, Signal
+from ductile.model.journal import EntryKind, JournalEntry
+from ductile.model.notification import JOURNAL_GREW, LaneReady, Notification
 from ductile.observe import event_feed as module
 from ductile.observe.errors import NoMoreEvents, TooManyFollowers
 from ductile.observe.event_feed import PAGE_ROWS, EventFeed, FeedItem, Follower, Gap, entry_document
 
 
-def sample_entry(seq: int, kind: Kind = Kind.JOB_ENDED, **more: Any) -> Entry:
+def sample_entry(seq: int, kind: EntryKind = EntryKind.JOB_ENDED, **more: Any) -> JournalEntry:
     values = {
         "at": 1_700_000_000_000,
         "job_id": None,
@@ -28,28 +28,28 @@ def sample_entry(seq: int, kind: Kind = Kind.JOB_ENDED, **more: Any) -> Entry:
         "parent_id": None,
         "step": None,
     }
-    return Entry(seq=seq, kind=kind, **{**values, **more})
+    return JournalEntry(seq=seq, kind=kind, **{**values, **more})
 
 
 class FakeJournal:
     """A journal in memory that counts how often it is read, and can be slow or out of order."""
 
     def __init__(self) -> None:
-        self.rows: list[Entry] = []
+        self.rows: list[JournalEntry] = []
         self.reads = 0
         self.readable = asyncio.Event()
         self.readable.set()
         self.broken = False
         self._read = asyncio.Event()
-        self._listeners: list[Callable[[Sequence[Signal]], None]] = []
+        self._listeners: list[Callable[[Sequence[Notification]], None]] = []
 
     def write(self, n: int = 1, **more: Any) -> None:
         """Commit so many rows."""
         newest = self.rows[-1].seq if self.rows else 0
         self.rows += [sample_entry(newest + 1 + i, **more) for i in range(n)]
-        self.notify(Ready("echo"), JOURNALLED)
+        self.notify(LaneReady("echo"), JOURNAL_GREW)
 
-    def notify(self, *signals: Signal) -> None:
+    def notify(self, *signals: Notification) -> None:
         for listener in self._listeners:
             listener(signals)
 
@@ -59,10 +59,10 @@ class FakeJournal:
             self._read.clear()
             await self._read.wait()
 
-    def on_commit(self, listener: Callable[[Sequence[Signal]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Notification]], None]) -> None:
         self._listeners.append(listener)
 
-    async def journal_after(self, after: int, limit: int) -> list[Entry]:
+    async def journal_after(self, after: int, limit: int) -> list[JournalEntry]:
         self.reads += 1
         self._read.set()
         await self.readable.wait()
@@ -236,7 +236,7 @@ async def test_many_followers_cost_one_read_of_each_row(journal: FakeJournal, fe
 async def test_a_commit_that_journalled_nothing_is_not_looked_at(journal: FakeJournal, feed: EventFeed) -> None:
     await start_waiting(await feed.follow(None))
     before = journal.reads
-    journal.notify(Ready("echo"))
+    journal.notify(LaneReady("echo"))
     for _ in range(20):
         await asyncio.sleep(0)
     assert journal.reads == before
@@ -352,14 +352,19 @@ def test_a_row_tells_its_job_and_what_its_kind_says() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [(Kind.JOB_STARTED, "running"), (Kind.JOB_REQUEUED, "queued"), (Kind.JOB_HELD, "held"), (Kind.HOOKS_FAILED, None)],
+    [
+        (EntryKind.JOB_STARTED, "running"),
+        (EntryKind.JOB_REQUEUED, "queued"),
+        (EntryKind.JOB_HELD, "held"),
+        (EntryKind.HOOKS_FAILED, None),
+    ],
 )
-def test_a_row_tells_where_the_job_stands_after_it(kind: Kind, status: str | None) -> None:
+def test_a_row_tells_where_the_job_stands_after_it(kind: EntryKind, status: str | None) -> None:
     assert entry_document(sample_entry(1, kind, job_id="j")).get("status") == status
 
 
 def test_a_row_without_a_job_has_no_members_of_one_and_its_times_are_rfc_3339() -> None:
-    row = sample_entry(1, Kind.SCHEDULE_SKIPPED, data=b'{"schedule":"a/b","due_at":1700000000123}')
+    row = sample_entry(1, EntryKind.SCHEDULE_SKIPPED, data=b'{"schedule":"a/b","due_at":1700000000123}')
     assert entry_document(row) == {
         "id": 1,
         "type": "schedule.skipped",

@@ -3,20 +3,20 @@ import asyncio
 import pytest
 
 from ductile.model.job import State
-from ductile.model.principal import ALL, Principal
-from ductile.model.signal import JobEnded, Ready
+from ductile.model.notification import JobEnded, LaneReady
+from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.observe.errors import TooManyWaiters, TooManyWaits
 from ductile.observe.waiters import Waiters
 
 NARROW = Principal(id="token:narrow", kind="token", scopes=frozenset({"plugin:rw"}))
 OTHER = Principal(id="token:other", kind="token", scopes=frozenset({"plugin:rw"}))
-OPERATOR = Principal(id="token:admin", kind="token", scopes=frozenset({ALL}))
+OPERATOR = Principal(id="token:admin", kind="token", scopes=frozenset({ALL_SCOPES}))
 
 
 async def test_everyone_who_expects_a_job_is_told_its_end() -> None:
     waiters = Waiters()
     with waiters.expect("a") as first, waiters.expect("a") as second, waiters.expect("b") as other:
-        waiters.wake([Ready("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
+        waiters.wake([LaneReady("lane"), JobEnded("a", State.FAILED), JobEnded("c", State.DEAD)])
         assert await first == JobEnded("a", State.FAILED)
         assert await second == JobEnded("a", State.FAILED)
         assert not other.done()

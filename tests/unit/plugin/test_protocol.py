@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ductile.model.event import Emitted, Event
-from ductile.model.job import Claimed, Job, State
+from ductile.model.event import EmittedEvent, Event
+from ductile.model.job import ClaimedJob, Job, State
 from ductile.model.manifest import Manifest
 from ductile.model.output import OutputRules
 from ductile.model.snapshot import Plugin
@@ -57,7 +57,7 @@ JOB = Job(
     created_at=0,
     started_at=0,
 )
-CLAIMED = Claimed(
+CLAIMED = ClaimedJob(
     job=JOB,
     event=Event(id="e", type="api.trigger", payload=b"{}", source="api", timestamp=0),
     context=b'{"origin":{"id":7}}',
@@ -120,7 +120,7 @@ def test_what_a_plugin_echoes_comes_back_the_same(payload: dict[str, Any], conte
     }
     response = read_response(orjson.dumps(answer))
     assert response.result == [payload]
-    assert response.events == (Emitted(type="echo", payload=context, dedupe_key="k"),)
+    assert response.events == (EmittedEvent(type="echo", payload=context, dedupe_key="k"),)
     assert response.state_updates == payload
 
 
@@ -184,9 +184,9 @@ def test_an_event_needs_its_type_alone() -> None:
         {"type": "c", "payload": {"x": 1}, "id": 1},
     ]
     assert read_response(answered(status="ok", result=1, events=events)).events == (
-        Emitted(type="a", payload={}),
-        Emitted(type="b", payload={}),
-        Emitted(type="c", payload={"x": 1}),
+        EmittedEvent(type="a", payload={}),
+        EmittedEvent(type="b", payload={}),
+        EmittedEvent(type="c", payload={"x": 1}),
     )
 
 

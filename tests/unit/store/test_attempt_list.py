@@ -13,7 +13,7 @@ from support.store import Bench, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
-from ductile.model.view import LogPage
+from ductile.model.read_models import AttemptPage
 from ductile.store import attempt_list
 from ductile.store.attempt_list import DAY_MILLIS, HOUR_MILLIS, AttemptFilter, days
 from ductile.store.errors import LogsNotIndexed
@@ -50,7 +50,7 @@ def index_all(bench: Bench) -> None:
         pass
 
 
-async def page(readers: StoreReads, **more: Any) -> LogPage:
+async def page(readers: StoreReads, **more: Any) -> AttemptPage:
     if "query" in more:
         more["match"] = translate(more.pop("query"))
     return await readers.logs(AttemptFilter(**more), NOW)

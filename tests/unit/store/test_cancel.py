@@ -3,9 +3,9 @@
 import pytest
 from support.store import Bench, child, event, run, start
 
-from ductile.model.job import Ended, Outcome, State
-from ductile.model.order import Start
-from ductile.model.signal import CancelRunning, JobEnded
+from ductile.model.job import EndedRoot, Outcome, State
+from ductile.model.notification import CancelAttempt, JobEnded
+from ductile.model.writes import Start
 from ductile.store.cancel import cancel
 from ductile.store.errors import JobFinished, UnknownJob
 
@@ -20,9 +20,9 @@ def test_an_unknown_job_and_a_finished_one_say_so(bench: Bench) -> None:
 
 @pytest.mark.parametrize("before", ["queued", "waiting", "held"])
 def test_a_job_that_waits_is_cancelled_at_once(bench: Bench, before: str) -> None:
-    heard: list[Ended] = []
+    heard: list[EndedRoot] = []
 
-    def hooks(ended: Ended) -> list[Start]:
+    def hooks(ended: EndedRoot) -> list[Start]:
         heard.append(ended)
         return []
 
@@ -42,7 +42,7 @@ def test_a_running_job_is_stopped_first(bench: Bench) -> None:
     job = bench.claim_one("echo").job
     for _ in range(2):
         assert bench.do(cancel, job.id) is State.RUNNING
-        assert bench.signals == [CancelRunning(job.id)]
+        assert bench.signals == [CancelAttempt(job.id)]
     bench.settle(job, State.CANCELLED)
     assert bench.state(job.id) == "cancelled"
 
@@ -63,7 +63,7 @@ def test_a_run_takes_its_waiting_steps_along_and_ends_when_the_running_ones_have
     job = bench.claim_one("a").job
     bench.claim({"c": 1}, gate=lambda _job: "breaker")
     assert bench.do(cancel, root) is State.RUNNING
-    assert CancelRunning(job.id) in bench.signals
+    assert CancelAttempt(job.id) in bench.signals
     assert [bench.state(step.id) for step in steps] == ["running", "cancelled", "cancelled"]
     assert (bench.state(root), bench.row(root)["open_jobs"]) == ("running", 1)
     assert bench.do(cancel, root) is State.RUNNING
@@ -113,7 +113,7 @@ def test_a_running_step_is_stopped_and_then_fails_its_run(bench: Bench) -> None:
     root = bench.insert(run("one")).job_id
     job = bench.claim_one("echo").job
     assert bench.do(cancel, job.id) is State.RUNNING
-    assert bench.signals == [CancelRunning(job.id)]
+    assert bench.signals == [CancelAttempt(job.id)]
     bench.settle(job, State.CANCELLED, error="cancelled by its caller")
     assert (bench.state(root), bench.row(root)["error"]) == ("failed", "cancelled by its caller")
 

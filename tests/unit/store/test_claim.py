@@ -3,8 +3,8 @@
 from support.store import MANY, Bench, child, event, run, start
 
 from ductile.model.job import Job, State
-from ductile.model.order import NewContext, StateUpdate
-from ductile.model.signal import Drained, Due, Ready
+from ductile.model.notification import JobDue, LaneDrained, LaneReady
+from ductile.model.writes import NewContext, StateUpdate
 from ductile.store.claim import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE, claim, hold_lane, promote, release
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
@@ -90,7 +90,7 @@ def test_one_claim_refuses_a_bounded_number_and_asks_for_another(bench: Bench) -
         bench.insert(start())
     claims = bench.claim({"echo": 1}, gate=lambda _job: "breaker")
     assert claims == type(claims)((), frozenset())
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
     assert bench.all("SELECT count(*) FROM jobs WHERE state = 'queued'") == [(1,)]
 
 
@@ -108,7 +108,7 @@ def test_what_is_due_becomes_ready_a_batch_at_a_time(bench: Bench) -> None:
     assert claimed(bench, {"echo": 9}) == []
     bench.now += 20
     assert bench.do(promote, 1) == bench.now
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
     assert bench.do(promote, 1) == bench.now + 10
     assert len(claimed(bench, {"echo": 9})) == 2
     bench.now += 10
@@ -123,7 +123,7 @@ def test_a_held_lane_is_released_with_its_plugin(bench: Bench) -> None:
     assert claimed(bench, {"echo": 9}) == []
     assert bench.do(release, {"other": frozenset({"poll"})}) == 0
     assert bench.do(release, {"echo": frozenset({"poll"})}, 2) == 2
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
     assert bench.do(release, {"echo": frozenset({"poll"})}) == 1
     assert bench.counts_are_true()
     assert {job.id for job in claimed(bench, {"echo": 9})} == set(ids)
@@ -139,13 +139,13 @@ def test_a_job_held_for_another_reason_is_not_released_by_a_reload(bench: Bench)
 def test_a_retry_that_was_held_is_released_at_its_own_time(bench: Bench) -> None:
     bench.insert(start())
     bench.settle(bench.claim_one("echo").job, State.QUEUED, run_at=bench.now + 50)
-    assert bench.signals == [Due(bench.now + 50)]
+    assert bench.signals == [JobDue(bench.now + 50)]
     bench.now += 50
     bench.do(promote)
     bench.do(hold_lane, "echo", PLUGIN_UNAVAILABLE)
     bench.now -= 50
     bench.do(release, {"echo": frozenset({"poll"})})
-    assert bench.signals == [Due(bench.now + 50)]
+    assert bench.signals == [JobDue(bench.now + 50)]
 
 
 def test_what_comes_ready_behind_a_drained_lane_is_signalled_behind_it(bench: Bench) -> None:
@@ -155,7 +155,7 @@ def test_what_comes_ready_behind_a_drained_lane_is_signalled_behind_it(bench: Be
         insert_start(tx, start())
 
     bench.do(drain_then_insert)
-    assert bench.signals == [Drained("echo"), Ready("echo")]
+    assert bench.signals == [LaneDrained("echo"), LaneReady("echo")]
 
 
 def test_a_claim_costs_the_same_whatever_waits_behind_it(bench: Bench) -> None:

@@ -7,8 +7,8 @@ import pytest
 from support.store import start
 
 from ductile.model.job import State
-from ductile.model.journal import Kind
-from ductile.model.signal import JobEnded, Signal
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobEnded, Notification
 from ductile.store.cancel import cancel
 from ductile.store.errors import UnknownJob
 from ductile.store.meta import set_meta
@@ -18,7 +18,7 @@ from ductile.store.start import insert_start
 
 
 async def test_it_answers_as_the_write_would_and_leaves_nothing(store: Store) -> None:
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
     accepted = await store.dry_run(insert_start, start())
     assert (accepted.status, accepted.plugin) == (State.QUEUED, "echo")
@@ -30,7 +30,7 @@ async def test_it_answers_as_the_write_would_and_leaves_nothing(store: Store) ->
 async def test_a_change_of_what_stands_is_undone_with_its_counts_signals_and_journal(store: Store) -> None:
     job_id = (await store.write(insert_start, start())).job_id
     newest = await store.newest_entry()
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
     assert await store.dry_run(cancel, job_id) is State.CANCELLED
     view = await store.job(job_id)
@@ -53,7 +53,7 @@ async def test_a_batch_keeps_its_writes_and_undoes_its_rehearsals_though_another
 ) -> None:
     monkeypatch.setattr("ductile.store.sqlite.writer.BATCH_SECONDS", 60)
     gate = threading.Event()
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
 
     def wait(_tx: Tx) -> None:
@@ -63,7 +63,7 @@ async def test_a_batch_keeps_its_writes_and_undoes_its_rehearsals_though_another
         set_meta(tx, key, "1")
         tx.notify(JobEnded(key, State.FAILED))
         tx.count_jobs("p", key, State.FAILED, 1)
-        tx.journal(Kind.JOB_ENDED, key)
+        tx.journal(EntryKind.JOB_ENDED, key)
 
     def fail(tx: Tx) -> None:
         put(tx, "failed")

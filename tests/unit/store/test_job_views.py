@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from support.store import event, run, settlement, start
 
 from ductile.model.job import Job, State
-from ductile.model.order import Start
-from ductile.model.signal import JobEnded, Signal
+from ductile.model.notification import JobEnded, Notification
+from ductile.model.writes import Start
 from ductile.store.cancel import cancel
 from ductile.store.claim import claim
 from ductile.store.settle import settle
@@ -26,7 +26,7 @@ class Ends:
         self.heard: dict[str, JobEnded] = {}
         store.on_commit(self._hear)
 
-    def _hear(self, signals: Sequence[Signal]) -> None:
+    def _hear(self, signals: Sequence[Notification]) -> None:
         self.heard.update({signal.job_id: signal for signal in signals if isinstance(signal, JobEnded)})
 
 

@@ -3,8 +3,8 @@
 from support.store import Bench, run, settlement, start, trim
 
 from ductile.model.job import State
-from ductile.model.journal import Kind
-from ductile.model.signal import JOURNALLED, Signal
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JOURNAL_GREW, Notification
 from ductile.store.claim import PLUGIN_UNAVAILABLE, claim, hold_lane, release
 from ductile.store.meta import journal
 from ductile.store.settle import settle
@@ -15,7 +15,7 @@ from ductile.store.start import insert_start
 async def test_rows_are_read_in_order_behind_a_number_a_page_at_a_time(store: Store) -> None:
     assert (await store.newest_entry(), await store.journal_after(0, 10)) == (0, [])
     for n in range(5):
-        await store.write(journal, Kind.CONFIG_RELOADED, None, {"generation": n})
+        await store.write(journal, EntryKind.CONFIG_RELOADED, None, {"generation": n})
     assert await store.newest_entry() == 5
     assert [entry.seq for entry in await store.journal_after(0, 3)] == [1, 2, 3]
     page = await store.journal_after(3, 3)
@@ -47,12 +47,12 @@ async def test_a_row_still_tells_plugin_and_command_once_retention_took_the_job(
 
 
 async def test_a_commit_that_journals_says_so_and_one_that_does_not_is_silent(store: Store) -> None:
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
     await store.write(insert_start, start())
-    assert JOURNALLED not in heard
+    assert JOURNAL_GREW not in heard
     await store.write(claim, {"echo": 1}, 1, lambda _job: None)
-    assert heard.count(JOURNALLED) == 1
+    assert heard.count(JOURNAL_GREW) == 1
 
 
 def test_what_is_held_and_released_again_is_journalled(bench: Bench) -> None:

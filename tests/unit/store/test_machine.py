@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 from support.store import MANY, Bench, child, event, run, settlement, start
 
-from ductile.model.job import ENDED, PIPELINE, TRANSITIONS, UNSUCCESSFUL, Job, Outcome, State
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, TRANSITIONS, UNSUCCESSFUL_STATES, Job, Outcome, State
 from ductile.store.cancel import cancel
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane, promote, release
 from ductile.store.errors import JobFinished, Stale
@@ -93,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         self.ended(job)
 
     @precondition(lambda self: self.running)
-    @rule(pick=picks, state=st.sampled_from(sorted(UNSUCCESSFUL)))
+    @rule(pick=picks, state=st.sampled_from(sorted(UNSUCCESSFUL_STATES)))
     def fail(self, pick: int, state: State) -> None:
         job = self.any_running(pick)
         assert self.bench.settle(job, state, error="it broke")
@@ -134,7 +134,7 @@ class Machine(RuleBasedStateMachine):
         try:
             state = self.bench.do(cancel, job_id)
         except JobFinished:
-            assert before in ENDED
+            assert before in ENDED_STATES
         else:
             assert self.bench.state(job_id) == state
             assert state is State.CANCELLED or self.bench.row(job_id)["cancel_at"] is not None
@@ -167,7 +167,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_runs_is_what_was_started(self) -> None:
-        rows = self.bench.all("SELECT id, attempt FROM jobs WHERE state = 'running' AND plugin <> ?", PIPELINE)
+        rows = self.bench.all("SELECT id, attempt FROM jobs WHERE state = 'running' AND plugin <> ?", PIPELINE_PLUGIN)
         assert sorted(rows) == sorted((job.id, job.attempt) for job in self.running.values())
 
     @invariant()
@@ -176,11 +176,11 @@ class Machine(RuleBasedStateMachine):
             "SELECT r.state, r.open_jobs, count(s.id) FILTER (WHERE s.ended_at IS NULL)"
             " FROM jobs r LEFT JOIN jobs s ON s.root_id = r.id AND s.parent_id IS NOT NULL"
             " WHERE r.plugin = ? GROUP BY r.id",
-            PIPELINE,
+            PIPELINE_PLUGIN,
         )
         for state, counted, standing in rows:
             assert counted == standing
-            assert (state in ENDED) == (standing == 0)
+            assert (state in ENDED_STATES) == (standing == 0)
 
     @invariant()
     def runs_end_as_their_steps_did(self) -> None:
@@ -188,7 +188,7 @@ class Machine(RuleBasedStateMachine):
             "SELECT r.state, r.cancel_at, count(s.id) FILTER (WHERE s.state NOT IN ('succeeded'))"
             " FROM jobs r LEFT JOIN jobs s ON s.root_id = r.id AND s.parent_id IS NOT NULL"
             " WHERE r.plugin = ? AND r.ended_at IS NOT NULL GROUP BY r.id",
-            PIPELINE,
+            PIPELINE_PLUGIN,
         )
         for state, cancel_at, unsuccessful in rows:
             assert state == ("cancelled" if cancel_at is not None else "failed" if unsuccessful else "succeeded")

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from support.store import Bench, child, event, run, start, trim
 
-from ductile.model.check import Unhealthy
+from ductile.model.health import UnhealthyPlugin
 from ductile.model.job import Job, Outcome, State
 from ductile.store.cancel import cancel
 from ductile.store.plugin_health import END_KEY, FIRST_KEY, read_unhealthy
@@ -26,7 +26,7 @@ def ended(bench: Bench, state: State, command: str = "health", plugin: str = "ec
     return job.id
 
 
-def unhealthy(bench: Bench) -> list[Unhealthy]:
+def unhealthy(bench: Bench) -> list[UnhealthyPlugin]:
     return [read_unhealthy(row) for row in bench.do(lambda tx: tx.rows("failed_checks", low=FIRST_KEY, high=END_KEY))]
 
 
@@ -40,7 +40,9 @@ def told(bench: Bench) -> list[tuple[str, str]]:
 def test_a_check_that_does_not_succeed_is_kept_with_its_reason(bench: Bench, command: str, state: State) -> None:
     job_id = ended(bench, state, command, error="no route to host")
     [one] = unhealthy(bench)
-    assert one == Unhealthy(plugin="echo", command=command, reason="no route to host", since=bench.now, job_id=job_id)
+    assert one == UnhealthyPlugin(
+        plugin="echo", command=command, reason="no route to host", since=bench.now, job_id=job_id
+    )
     assert told(bench) == [("plugin.unhealthy", job_id)]
 
 

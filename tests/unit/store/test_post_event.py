@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.event import Event
-from ductile.model.journal import Kind
-from ductile.model.order import Idempotency, Note, Start
+from ductile.model.journal import EntryKind
+from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import EventKeyConflict
 from ductile.store.post_event import EventAccepted, insert_posted_event
 
@@ -50,7 +50,7 @@ def test_all_that_an_event_starts_shares_its_one_payload(bench: Bench) -> None:
 
 def test_it_is_journalled_with_the_ids_of_what_it_started(bench: Bench) -> None:
     what = given()
-    received = take(bench, what, job(what), notes=(Note(kind=Kind.CONDITION_UNDECIDED, data={"reason": "odd"}),))
+    received = take(bench, what, job(what), notes=(Note(kind=EntryKind.CONDITION_UNDECIDED, data={"reason": "odd"}),))
     (kind, data), note = bench.all("SELECT kind, data FROM journal ORDER BY seq")
     assert (kind, orjson.loads(data)) == (
         "event.received",

@@ -7,7 +7,7 @@ from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id
 from ductile.model.job import State
-from ductile.model.signal import CancelRunning, JobEnded
+from ductile.model.notification import CancelAttempt, JobEnded
 from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
 from ductile.store.purge import Purge, purge
 from ductile.store.sqlite.read_pool import ReadPool
@@ -36,7 +36,7 @@ def test_jobs_that_wait_are_cancelled_and_others_are_left(bench: Bench) -> None:
     assert {bench.state(one) for one in (queued, later, held)} == {"cancelled"}
     assert (bench.state(running), bench.state(ended)) == ("running", "failed")
     assert {signal.job_id for signal in bench.signals if isinstance(signal, JobEnded)} == {queued, later, held}
-    assert not [signal for signal in bench.signals if isinstance(signal, CancelRunning)]
+    assert not [signal for signal in bench.signals if isinstance(signal, CancelAttempt)]
     assert bench.row(held)["held_reason"] is None
     assert bench.counts_are_true()
     assert bench.do(purge, [queued]) == 0

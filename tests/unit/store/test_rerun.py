@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from support.store import Bench, start, trim
 
 from ductile.model.job import State
-from ductile.model.order import Idempotency, Start
+from ductile.model.writes import Idempotency, Start
 from ductile.store.errors import JobUnfinished, UnknownJob
 from ductile.store.rerun import insert_rerun
 

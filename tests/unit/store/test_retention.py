@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from support.store import Bench, child, event, run, start, trim
 
 from ductile.model.ids import new_id
-from ductile.model.order import Idempotency, NewContext, Skip
+from ductile.model.writes import Idempotency, NewContext, Skip
 from ductile.store.retention import (
     BATCH_ROWS,
     SLICE_ROWS,

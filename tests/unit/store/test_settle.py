@@ -5,10 +5,10 @@ import pytest
 from msgspec.structs import replace
 from support.store import Bench, child, event, run, settlement, start
 
-from ductile.model.job import Ended, Outcome, State
-from ductile.model.journal import Kind
-from ductile.model.order import Note, Skip, Start, StateUpdate
-from ductile.model.signal import Due, JobEnded, Ready
+from ductile.model.job import EndedRoot, Outcome, State
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue, JobEnded, LaneReady
+from ductile.model.writes import Note, Skip, Start, StateUpdate
 from ductile.store.errors import Stale, StateTooLarge
 from ductile.store.settle import settle
 
@@ -57,7 +57,7 @@ def test_a_retry_waits_for_its_time(bench: Bench) -> None:
     bench.settle(job, State.QUEUED, run_at=bench.now + 30, error="again")
     row = bench.row(job.id)
     assert (row["state"], row["due"], row["attempt"], row["lost"], row["ended_at"]) == ("queued", 0, 1, 0, None)
-    assert bench.signals == [Due(bench.now + 30)]
+    assert bench.signals == [JobDue(bench.now + 30)]
     assert bench.counts_are_true()
 
 
@@ -66,7 +66,7 @@ def test_a_lost_attempt_is_counted_apart_and_queued_at_once(bench: Bench) -> Non
     job = bench.claim_one("echo").job
     bench.settle(job, State.QUEUED, outcome=Outcome.LOST)
     assert bench.row(job.id)["lost"] == 1
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
     assert bench.claim_one("echo").job.attempt == 2
 
 
@@ -107,13 +107,13 @@ def test_what_events_start_stands_in_the_same_commit_and_is_deduplicated(bench: 
     free, taken = (replace(start("report", dedupe_key=key), event=None, event_id=emitted.id) for key in ("z", "k"))
     bench.settle(job, events=(emitted,), starts=(free, taken))
     assert bench.all("SELECT id FROM jobs WHERE plugin = 'report' ORDER BY id") == [(first.job_id,), (free.id,)]
-    assert set(bench.signals) == {JobEnded(job.id, State.SUCCEEDED), Ready("report")}
+    assert set(bench.signals) == {JobEnded(job.id, State.SUCCEEDED), LaneReady("report")}
 
 
 def test_notes_and_the_end_are_journalled_in_order(bench: Bench) -> None:
     bench.insert(start())
     job = bench.claim_one("echo").job
-    bench.settle(job, notes=(Note(kind=Kind.CONDITION_UNDECIDED, job_id=job.id, data={"code": 3}),))
+    bench.settle(job, notes=(Note(kind=EntryKind.CONDITION_UNDECIDED, job_id=job.id, data={"code": 3}),))
     rows = bench.all("SELECT kind, job_id, data FROM journal ORDER BY seq")
     assert [row[0] for row in rows] == ["job.started", "job.ended", "pipeline.condition_undecided"]
     assert rows[2] == ("pipeline.condition_undecided", job.id, b'{"code":3}')
@@ -171,10 +171,10 @@ def test_a_child_that_cannot_start_fails_its_run(bench: Bench) -> None:
     assert bench.counts_are_true()
 
 
-def hear(bench: Bench) -> list[Ended]:
-    heard: list[Ended] = []
+def hear(bench: Bench) -> list[EndedRoot]:
+    heard: list[EndedRoot] = []
 
-    def hooks(ended: Ended) -> list[Start]:
+    def hooks(ended: EndedRoot) -> list[Start]:
         heard.append(ended)
         return [start("alert", submitted_by="hook")] if ended.root.submitted_by != "hook" else []
 

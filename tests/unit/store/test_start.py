@@ -5,10 +5,10 @@ from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id
-from ductile.model.job import PIPELINE, Ended, State
-from ductile.model.journal import Kind
-from ductile.model.order import Idempotency, NewContext, Note, Skip, Start
-from ductile.model.signal import Due, JobEnded, Ready
+from ductile.model.job import PIPELINE_PLUGIN, EndedRoot, State
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobDue, JobEnded, LaneReady
+from ductile.model.writes import Idempotency, NewContext, Note, Skip, Start
 from ductile.store.claim import promote
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.steps import insert_event
@@ -28,7 +28,7 @@ def test_a_plain_submit_writes_one_job_and_one_event(bench: Bench) -> None:
     ]
     sizes = {name: bench.all(f"SELECT count(*) FROM {name}")[0][0] for name in tables}
     assert {name: size for name, size in sizes.items() if size} == {"jobs": 1, "events": 1, "counts": 1}
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
 
 
 def test_a_plain_submit_touches_at_most_five_indexes(bench: Bench) -> None:
@@ -45,7 +45,7 @@ def test_a_plain_submit_touches_at_most_five_indexes(bench: Bench) -> None:
 def test_a_later_start_waits_for_its_time(bench: Bench) -> None:
     job_id = bench.insert(start(run_at=bench.now + 5)).job_id
     assert bench.row(job_id)["due"] == 0
-    assert bench.signals == [Due(bench.now + 5)]
+    assert bench.signals == [JobDue(bench.now + 5)]
 
 
 def test_a_refused_start_fails_without_an_attempt(bench: Bench) -> None:
@@ -140,7 +140,7 @@ def test_a_run_stands_with_its_definition_its_steps_and_what_it_passed_by(bench:
     assert one["definition"] == order.definition
     assert one["context_id"] == baggage.id
     assert bench.all("SELECT root_id, node, reason FROM skips") == [(root["id"], "three", "condition")]
-    assert set(bench.signals) == {Ready("echo"), Ready("other")}
+    assert set(bench.signals) == {LaneReady("echo"), LaneReady("other")}
     assert bench.counts_are_true()
 
 
@@ -162,9 +162,9 @@ def test_a_run_whose_entry_steps_all_fail_has_failed(bench: Bench) -> None:
 
 
 def test_hooks_hear_of_a_run_that_ends_as_it_starts(bench: Bench) -> None:
-    heard: list[Ended] = []
+    heard: list[EndedRoot] = []
 
-    def hooks(ended: Ended) -> list[Start]:
+    def hooks(ended: EndedRoot) -> list[Start]:
         heard.append(ended)
         return []
 
@@ -172,12 +172,17 @@ def test_hooks_hear_of_a_run_that_ends_as_it_starts(bench: Bench) -> None:
     given = event()
     accepted = bench.insert(run(event=given, event_id=given.id, children=(child("one", given.id, error="bad"),)))
     (ended,) = heard
-    assert (ended.root.id, ended.state, ended.plugin, ended.error) == (accepted.job_id, "failed", PIPELINE, "bad")
+    assert (ended.root.id, ended.state, ended.plugin, ended.error) == (
+        accepted.job_id,
+        "failed",
+        PIPELINE_PLUGIN,
+        "bad",
+    )
     assert [(step.plugin, step.error) for step in ended.candidates] == [("echo", "bad")]
 
 
 def test_what_hooks_note_stands_in_the_journal(bench: Bench) -> None:
-    bench.tx.hooks = lambda ended: [Note(kind=Kind.HOOKS_FAILED, job_id=ended.root.id, data={"reason": "odd"})]
+    bench.tx.hooks = lambda ended: [Note(kind=EntryKind.HOOKS_FAILED, job_id=ended.root.id, data={"reason": "odd"})]
     job_id = bench.insert(start(error="refused")).job_id
     assert ("hooks.failed", job_id, b'{"reason":"odd"}') in bench.all("SELECT kind, job_id, data FROM journal")
 
@@ -185,7 +190,7 @@ def test_what_hooks_note_stands_in_the_journal(bench: Bench) -> None:
 def test_the_entry_steps_of_a_later_run_wait_for_its_time(bench: Bench) -> None:
     later = bench.now + 50
     root = bench.insert(run("one", "two", run_at=later)).job_id
-    assert bench.signals == [Due(later)]
+    assert bench.signals == [JobDue(later)]
     assert bench.claim({"echo": 2}).claimed == ()
     assert bench.do(promote) == later
     bench.now = later
@@ -197,13 +202,17 @@ def test_the_entry_steps_of_a_later_run_wait_for_its_time(bench: Bench) -> None:
 
 def test_a_time_that_has_passed_keeps_no_run_waiting(bench: Bench) -> None:
     bench.insert(run("one", run_at=bench.now - 1))
-    assert bench.signals == [Ready("echo")]
+    assert bench.signals == [LaneReady("echo")]
     assert bench.claim_one("echo")
 
 
 def test_a_refused_start_names_the_loop_that_led_to_it(bench: Bench) -> None:
     cause = None
-    for plugin, command, kind in ((PIPELINE, "seed", "a"), (PIPELINE, "one", "b"), ("echo", "handle", "c")):
+    for plugin, command, kind in (
+        (PIPELINE_PLUGIN, "seed", "a"),
+        (PIPELINE_PLUGIN, "one", "b"),
+        ("echo", "handle", "c"),
+    ):
         given = event() if cause is None else None
         root = start(plugin, command, event=given, event_id=given.id if given else cause, cause_event_id=cause)
         if given is None:
@@ -212,7 +221,9 @@ def test_a_refused_start_names_the_loop_that_led_to_it(bench: Bench) -> None:
         emitted = event(type=kind, job_id=root.id, root_id=root.id)
         bench.do(insert_event, emitted)
         cause = emitted.id
-    again = replace(start(PIPELINE, "one", error="it is a loop"), event=None, event_id=cause, cause_event_id=cause)
+    again = replace(
+        start(PIPELINE_PLUGIN, "one", error="it is a loop"), event=None, event_id=cause, cause_event_id=cause
+    )
     error = bench.row(bench.insert(again).job_id)["error"]
     assert error == "it is a loop: pipeline one → b → echo.handle → c → pipeline one"
 

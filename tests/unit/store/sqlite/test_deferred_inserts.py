@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from support.store import Bench, settlement, start
 
-from ductile.model.job import Claimed, State
-from ductile.model.journal import Kind
+from ductile.model.job import ClaimedJob, State
+from ductile.model.journal import EntryKind
 from ductile.store.cancel import cancel
 from ductile.store.claim import claim
 from ductile.store.errors import Stale, UnknownJob
@@ -22,7 +22,7 @@ from ductile.store.start import insert_start
 
 def note(tx: Tx, n: int) -> None:
     for number in range(n):
-        tx.journal(Kind.JOB_STARTED, f"j{number}")
+        tx.journal(EntryKind.JOB_STARTED, f"j{number}")
 
 
 def noted(bench: Bench) -> list[str]:
@@ -89,7 +89,7 @@ def test_a_row_that_changes_nothing_is_stale(bench: Bench) -> None:
         bench.do(finish)
 
 
-async def _claimed(store: Store, jobs: int) -> list[Claimed]:
+async def _claimed(store: Store, jobs: int) -> list[ClaimedJob]:
     for _ in range(jobs):
         await store.write(insert_start, start())
     claims = await store.write(claim, {"echo": jobs}, jobs, lambda _job: None)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from support.store import child, event, run, settlement, start
 
 from ductile.model.job import Job, Outcome, State
-from ductile.model.order import Skip
+from ductile.model.writes import Skip
 from ductile.store.claim import claim
 from ductile.store.settle import settle
 from ductile.store.sqlite.store import Store

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from support.store import Bench, start
 
 from ductile.model.job import State
-from ductile.model.journal import Kind
-from ductile.model.signal import JobEnded, Ready, Signal
+from ductile.model.journal import EntryKind
+from ductile.model.notification import JobEnded, LaneReady, Notification
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.meta import journal, set_meta
 from ductile.store.sqlite.store import Store
@@ -78,7 +78,7 @@ async def test_what_was_written_is_read_at_once(store: Store) -> None:
 
 
 async def test_an_operation_that_raises_fails_alone_and_leaves_nothing(store: Store) -> None:
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
     one, two, three = await batch(store, put("a"), put_and_raise("b"), put("c"))
     assert (one, three) == (None, None)
@@ -106,7 +106,7 @@ async def test_a_constraint_fails_its_caller_alone(store: Store) -> None:
 
 
 async def test_an_error_that_ends_the_transaction_fails_every_caller_of_the_batch(store: Store) -> None:
-    heard: list[Signal] = []
+    heard: list[Notification] = []
     store.on_commit(heard.extend)
     answers = await batch(store, lambda tx: insert_start(tx, start()), end_the_transaction, put("late"))
     assert isinstance(answers[0], StoreUnavailable)
@@ -150,17 +150,17 @@ async def test_a_disk_with_room_for_a_probe_but_not_for_a_job_does_not_commit(st
 async def test_listeners_hear_before_callers_go_on(store: Store) -> None:
     order: list[object] = []
 
-    def listen(signals: Sequence[Signal]) -> None:
+    def listen(signals: Sequence[Notification]) -> None:
         order.extend(signals)
 
     store.on_commit(listen)
     await store.write(insert_start, start())
     order.append("answered")
-    assert order == [Ready("echo"), "answered"]
+    assert order == [LaneReady("echo"), "answered"]
 
 
 async def test_a_listener_that_fails_keeps_nobody_waiting(store: Store) -> None:
-    def listen(_signals: Sequence[Signal]) -> None:
+    def listen(_signals: Sequence[Notification]) -> None:
         raise ZeroDivisionError
 
     store.on_commit(listen)
@@ -168,9 +168,9 @@ async def test_a_listener_that_fails_keeps_nobody_waiting(store: Store) -> None:
 
 
 async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(store: Store) -> None:
-    heard: list[set[Signal]] = []
+    heard: list[set[Notification]] = []
 
-    def fails(_signals: Sequence[Signal]) -> None:
+    def fails(_signals: Sequence[Notification]) -> None:
         raise ZeroDivisionError
 
     store.on_commit(fails)
@@ -182,7 +182,7 @@ async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(
     assert heard == []
     with capture_logs():
         await store.write(set_meta, "key", "1")
-    assert heard == [{Ready("echo"), Ready("alias")}]
+    assert heard == [{LaneReady("echo"), LaneReady("alias")}]
     assert joined[0] == 1, "what joins the batch knows what it will ready"
 
 
@@ -263,7 +263,7 @@ async def test_a_batch_is_closed_after_512_operations(store: Store) -> None:
     commits = 0
     original = Tx.commit
 
-    def commit(tx: Tx) -> tuple[Signal, ...]:
+    def commit(tx: Tx) -> tuple[Notification, ...]:
         nonlocal commits
         commits += 1
         return original(tx)
@@ -282,7 +282,7 @@ async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> N
 
     def look(tx: Tx) -> None:
         times.append(tx.now)
-        journal(tx, Kind.HOOKS_FAILED)
+        journal(tx, EntryKind.HOOKS_FAILED)
 
     await batch(store, look, look)
     await store.close()

@@ -1,4 +1,4 @@
-"""What the store's readers return: rows as people and documents see them."""
+"""Values that the store's reads return."""
 
 from msgspec import Struct
 
@@ -37,7 +37,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     ended_at: Millis | None
     error: str | None
     result: bytes | None
-    """The last attempt's `{status, result, error?, state_updates?}`; None before the first one ended."""
+    """The last attempt's `{status, result, error?, state_updates?}`; None before the first attempt has ended."""
     logs: bytes | None
     """The last attempt's logs: a JSON array."""
     stdout: str | None
@@ -46,15 +46,15 @@ class JobView(Struct, frozen=True, kw_only=True):
     retry_of: str | None
     """The job or run that this one repeats."""
     events: tuple[Event, ...]
-    """What the job emitted."""
+    """The events that the job emitted."""
     cause: Event | None
-    """The event that started it, where one did; its `job_id` is the emitter."""
+    """The event that started the job, if any; its `job_id` is the emitter."""
     started: tuple[tuple[str, str, str], ...] = ()
     """`(job id, plugin, command)` of the roots that its events started."""
 
 
 class SkipView(Struct, frozen=True, kw_only=True):
-    """A step that a run passed by, as the tree shows it."""
+    """A skipped step, as the tree shows it."""
 
     parent_id: str
     step: str
@@ -88,11 +88,11 @@ class JobPage(Struct, frozen=True, kw_only=True):
     total: int
     total_capped: bool
     cursor: str | None
-    """The id to continue below; None on the last page."""
+    """The id below which the next page begins; None on the last page."""
 
 
 class ScheduleRow(Struct, frozen=True, kw_only=True):
-    """When a schedule fires next, as the store keeps it."""
+    """The stored due time of a schedule."""
 
     id: str
     """`<plugin>/<schedule id>`."""
@@ -121,8 +121,8 @@ class AttemptView(Struct, frozen=True, kw_only=True):
     command: str
 
 
-class LogRow(Struct, frozen=True, kw_only=True):
-    """One ended attempt as `GET /job-logs` shows it. It stands alone: its job may be gone."""
+class AttemptRow(Struct, frozen=True, kw_only=True):
+    """One ended attempt as `GET /job-logs` shows it; its job may have been trimmed."""
 
     job_id: str
     attempt: int
@@ -131,20 +131,20 @@ class LogRow(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     submitted_by: str
     created_at: Millis
-    """When its job was made."""
+    """Creation time of the job."""
     started_at: Millis
     ended_at: Millis
     error: str | None
     stderr: str | None
     result: bytes | None
-    """Only where results were asked for, and there is one."""
+    """None unless results were asked for and the attempt has one."""
 
 
-class LogPage(Struct, frozen=True, kw_only=True):
+class AttemptPage(Struct, frozen=True, kw_only=True):
     """A page of `GET /job-logs`, newest completion first."""
 
-    rows: tuple[LogRow, ...]
+    rows: tuple[AttemptRow, ...]
     total: int
     total_capped: bool
     cursor: tuple[Millis, int] | None
-    """The place to continue below: when the last row ended, and its row id. None on the last page."""
+    """The position below which the next page begins: end and row id of the last row. None on the last page."""

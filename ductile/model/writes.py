@@ -1,4 +1,4 @@
-"""What is to be written: starts of jobs and runs, and the settlement of an attempt."""
+"""Values to write: starts of jobs and runs, and settlements of attempts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from msgspec import Struct
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
-from ductile.model.journal import Kind
+from ductile.model.journal import EntryKind
 
 
 class NewContext(Struct, frozen=True, kw_only=True):
-    """A row of baggage: everything accumulated so far, and whose it extends."""
+    """A row of baggage: all values accumulated so far, and the row that it extends."""
 
     id: str
     parent_id: str | None
@@ -21,7 +21,7 @@ class NewContext(Struct, frozen=True, kw_only=True):
 
 
 class Child(Struct, frozen=True, kw_only=True):
-    """A step to insert below a job or a run's root. It is unique by (parent job, node, event)."""
+    """A step to insert below a job or a run's root; unique by (parent job, node, event)."""
 
     id: str
     step: str
@@ -29,26 +29,26 @@ class Child(Struct, frozen=True, kw_only=True):
     command: str
     max_attempts: int
     event_id: str
-    """The event that reached it: its payload."""
+    """The event that reached the step, with its payload."""
     context: NewContext | None
-    """Its own baggage row, where it claimed something."""
+    """The step's own row of baggage, where it claimed values."""
     context_id: str | None
-    """The baggage it sees: its own row's id, or the inherited one's."""
+    """The row of baggage that the step sees: its own, or the inherited one."""
     depth: int
     """Steps from the run's start to here, this one included."""
     error: str | None = None
-    """Why it fails without an attempt: it is inserted `failed`."""
+    """Why the step fails without an attempt: it is inserted `failed`."""
 
 
 class Skip(Struct, frozen=True, kw_only=True):
-    """A step that a run passed by: a false condition, or the end of a branch at `max_depth`."""
+    """A skipped step: its condition was false, or its branch ended at `max_depth`."""
 
     step: str
     reason: str
     """`condition` or `max_depth`."""
     condition: Mapping[str, Any] | None = None
     values: Mapping[str, Any] | None = None
-    """Path → the value that the condition saw there."""
+    """Path → the value that the condition read there."""
 
 
 class Idempotency(Struct, frozen=True, kw_only=True):
@@ -69,18 +69,18 @@ class Start(Struct, frozen=True, kw_only=True):
     plugin: str
     command: str
     event: Event | None
-    """The event to store with it; None where `event_id` names one that is stored already."""
+    """The event to store with the root; None where the event `event_id` is stored already."""
     event_id: str
     cause_event_id: str | None = None
-    """The emitted event that started it."""
+    """The emitted event that started the root."""
     definition: str | None = None
     definition_document: bytes | None = None
     max_attempts: int = 1
     priority: int = 0
     run_at: Millis | None = None
-    """Not before this time; None is at once."""
+    """The earliest time of the first attempt; None is now."""
     route: bool = False
-    """Whether what it emits starts pipelines and routes."""
+    """Whether emitted events start pipelines and routes."""
     hops: int = 0
     principal: str
     submitted_by: str
@@ -92,36 +92,36 @@ class Start(Struct, frozen=True, kw_only=True):
     skips: tuple[Skip, ...] = ()
     idempotency: Idempotency | None = None
     error: str | None = None
-    """Why it is refused: it is inserted `failed` (a loop of events, a bad `with`)."""
+    """Why the root is refused: it is inserted `failed` (a loop of events, a bad `with`)."""
 
 
 class StateUpdate(Struct, frozen=True, kw_only=True):
-    """What an attempt changes in its plugin instance's memory."""
+    """A change of a plugin instance's state."""
 
     plugin: str
     values: Mapping[str, Any]
     fact_type: str | None = None
-    """Set: the values are a full snapshot, appended to the facts and becoming the state. Unset: a shallow merge."""
+    """Set: the values are a full snapshot, added to the facts and replacing the state. Unset: a shallow merge."""
 
 
 class Note(Struct, frozen=True, kw_only=True):
-    """A row of the journal: what happened, by ids, never payloads."""
+    """An entry to add to the journal: ids and small facts, never payloads."""
 
-    kind: Kind
+    kind: EntryKind
     job_id: str | None = None
     data: Mapping[str, Any] | None = None
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """All that the end of one attempt changes, applied in one transaction or not at all."""
+    """All changes at the end of one attempt, applied in one transaction or not at all."""
 
     job: Job
-    """As it was claimed; its `attempt` is the one that ends."""
+    """The job as it was claimed; its `attempt` is the one that ends."""
     outcome: Outcome
     state: State
-    """What becomes of the job: an ended state, or `queued` for another attempt."""
+    """The job's next state: a final state, or `queued` for another attempt."""
     run_at: Millis | None = None
-    """With `queued`: not before this time; None is at once."""
+    """With `queued`: the earliest time of the next attempt; None is now."""
     started_at: Millis
     runner: str
     generation: int
@@ -131,7 +131,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
     """`{status, result, error?, state_updates?}`, redacted; None where there was no response."""
     error: str | None = None
     stdout: str | None = None
-    """Kept only where it could not be read as a response."""
+    """Stored only where it could not be read as a response."""
     stderr: str | None = None
     logs: bytes | None = None
     """A JSON array of `{level, message}`."""
@@ -139,6 +139,6 @@ class Settlement(Struct, frozen=True, kw_only=True):
     children: tuple[Child, ...] = ()
     skips: tuple[Skip, ...] = ()
     starts: tuple[Start, ...] = ()
-    """Pipelines and routes that its events start: new roots, caused by those events."""
+    """Roots of the pipelines and routes that the attempt's events start."""
     state_update: StateUpdate | None = None
     notes: tuple[Note, ...] = ()
