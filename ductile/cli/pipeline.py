@@ -215,10 +215,10 @@ def look(out: Out, ask: Any, read: Any, *, offline: bool) -> Json:
 
 def described(snapshot: "Snapshot", name: str) -> Json:
     """The document of a pipeline of the configuration, without its secrets. Raises UnknownPipeline."""
-    from ductile.describe.pipeline import pipeline  # noqa: PLC0415 - as above
+    from ductile.describe.pipeline_document import pipeline_document  # noqa: PLC0415 - as above
     from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
 
-    shown: Json = snapshot.redactor.value(pipeline(find_pipeline(snapshot, name)))
+    shown: Json = snapshot.redactor.value(pipeline_document(find_pipeline(snapshot, name)))
     return shown
 
 

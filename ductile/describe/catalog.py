@@ -1,8 +1,8 @@
-"""What there is to run: the list of plugins, and one plugin with its commands."""
+"""The catalog: the list of plugins, and one plugin with its commands."""
 
 from typing import Any
 
-from ductile.describe.dialect import plain
+from ductile.describe.dialect import to_json_data
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Plugin, Snapshot
 
@@ -35,10 +35,10 @@ def plugin_document(plugin: Plugin) -> dict[str, Any]:
 
 
 def command_document(command: Command) -> dict[str, Any]:
-    """One command; its `input_schema` is null where anything is taken."""
+    """One command; its `input_schema` is null where any payload is accepted."""
     return {
         "name": command.name,
         "type": command.type.value,
         "description": command.description,
-        "input_schema": plain(command.input_schema),
+        "input_schema": to_json_data(command.input_schema),
     }

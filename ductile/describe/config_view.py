@@ -1,4 +1,4 @@
-"""The configuration that serves, as an operator may see it: without tokens, and with secrets masked."""
+"""The current configuration for operators: without tokens, and with secrets masked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,42 +11,44 @@ from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
 
-DURATIONS = frozenset(
+DURATION_SETTINGS = frozenset(
     {"tick_interval", "dedupe_ttl", "job_log_retention", "job_queue_retention", "kill_grace", "drain_timeout", "settle"}
 )
-"""The settings of `service` that are lengths of time."""
+"""The settings of `service` that are durations."""
 
 
 def config_view(snapshot: Snapshot) -> Json:
-    """`{service, api, plugins, pipelines, compiled_routes}`; the snapshot's secrets are masked wherever they stand."""
-    view: Json = shown(_view(snapshot), snapshot.redactor)
+    """`{service, api, plugins, pipelines, compiled_routes}`, with the snapshot's secrets masked in all values."""
+    view: Json = mask_by_value(_unmasked_view(snapshot), snapshot.redactor)
     return view
 
 
-def _view(snapshot: Snapshot) -> Json:
+def _unmasked_view(snapshot: Snapshot) -> Json:
     listen, service = snapshot.api.listen, to_builtins(snapshot.service)
     return {
-        "service": {name: format_duration(value) if name in DURATIONS else value for name, value in service.items()},
+        "service": {
+            name: format_duration(value) if name in DURATION_SETTINGS else value for name, value in service.items()
+        },
         "api": {
             "enabled": snapshot.api.enabled,
             "listen": listen[0] if len(listen) == 1 else list(listen),
             "tokens": [{"scopes": sorted(principal.scopes)} for principal in snapshot.principals.values()],
         },
-        "plugins": dict(sorted(_plugins(snapshot))),
+        "plugins": dict(sorted(_plugin_views(snapshot))),
         "pipelines": [{"name": graph.name, "on": graph.on or graph.on_hook} for graph in snapshot.pipelines.values()],
-        "compiled_routes": list(_routes(snapshot)),
+        "compiled_routes": list(_route_views(snapshot)),
     }
 
 
-def _plugins(snapshot: Snapshot) -> Iterator[tuple[str, Json]]:
+def _plugin_views(snapshot: Snapshot) -> Iterator[tuple[str, Json]]:
     for name, plugin in snapshot.plugins.items():
-        yield name, {"enabled": True, "config": masked(plugin.config)}
+        yield name, {"enabled": True, "config": mask_by_key(plugin.config)}
     for name, unusable in snapshot.unusable.items():
-        yield name, {"enabled": unusable.kind != "disabled", "config": masked(unusable.config)}
+        yield name, {"enabled": unusable.kind != "disabled", "config": mask_by_key(unusable.config)}
 
 
-def _routes(snapshot: Snapshot) -> Iterator[Json]:
-    """What each event starts, in the order of asking; `source` is null where it may come from anywhere."""
+def _route_views(snapshot: Snapshot) -> Iterator[Json]:
+    """What each event starts, in the order of evaluation; `source` is null for events from any source."""
     for groups, hook in ((snapshot.on_event, False), (snapshot.on_hook, True)):
         for event_type, graphs in groups.items():
             for graph in graphs:
@@ -58,21 +60,21 @@ def _routes(snapshot: Snapshot) -> Iterator[Json]:
             yield {"event_type": route.event_type, "source": route.source, "to": to, "hook": False}
 
 
-def masked(value: Any) -> Any:
-    """The value, with everything masked that stands under a key whose name hints at a secret."""
+def mask_by_key(value: Any) -> Any:
+    """Mask the values of keys whose names suggest a secret."""
     if isinstance(value, Mapping):
-        return {key: MASK if is_display_secret(str(key)) else masked(member) for key, member in value.items()}
+        return {key: MASK if is_display_secret(str(key)) else mask_by_key(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [masked(member) for member in value]
+        return [mask_by_key(member) for member in value]
     return value
 
 
-def shown(value: Any, redactor: Redactor) -> Any:
-    """The value without the secrets; a number whose digits are one is masked too."""
+def mask_by_value(value: Any, redactor: Redactor) -> Any:
+    """Mask secrets in all texts; a number whose digits are a secret is masked, too."""
     if isinstance(value, Mapping):
-        return {redactor.text(str(key)): shown(member, redactor) for key, member in value.items()}
+        return {redactor.text(str(key)): mask_by_value(member, redactor) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [shown(member, redactor) for member in value]
+        return [mask_by_value(member, redactor) for member in value]
     if isinstance(value, str):
         return redactor.text(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and redactor.text(str(value)) == MASK:

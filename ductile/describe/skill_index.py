@@ -1,20 +1,27 @@
-"""The skills page of a gateway with many skills: how to call in a few lines, then one line a skill."""
+"""The skills page of a gateway with many skills: a short guide, then one line for each skill."""
 
 from typing import Any
 
 from ductile.describe.skills import skills
-from ductile.describe.skills_page import base_line, code, line_of, skill_sections, skills_page, words
+from ductile.describe.skills_page import (
+    base_url_paragraph,
+    inline_code,
+    one_line,
+    quoted_states,
+    skill_sections,
+    skills_page,
+)
 from ductile.model.job import ENDED_STATES, State
 from ductile.model.snapshot import Snapshot
 
 Json = dict[str, Any]
 
 MAX_SECTIONS_BYTES = 3_000
-"""Bytes of sections up to which a page shows each skill whole; a longer page shows a line a skill."""
+"""Bytes of sections up to which a page has a section for each skill; a longer page has a line for each."""
 MAX_ABOUT_CHARACTERS = 40
 """Characters of a skill's description in its line."""
 
-HOW = """\
+INDEX_HEADER = """\
 # Ductile Gateway: skills
 
 Each skill is one HTTP call that becomes a durable job.
@@ -34,22 +41,22 @@ Each skill is one HTTP call that becomes a durable job.
 
 
 def skill_index(snapshot: Snapshot) -> str:
-    """Each skill whole where that is short, else a line for each."""
+    """A page with a section for each skill where that is short, otherwise with a line for each."""
     found = skills(snapshot)["skills"]
     sections = "\n".join(section for _, section in skill_sections(snapshot))
     if len(sections.encode()) <= MAX_SECTIONS_BYTES:
         return skills_page(snapshot)
-    ended = words(state for state in State if state in ENDED_STATES)
-    how = HOW.replace("{ended}", ended).replace("{base}", base_line(snapshot))
-    return "\n".join([how, *map(line_of_skill, found), ""])
+    ended = quoted_states(state for state in State if state in ENDED_STATES)
+    how = INDEX_HEADER.replace("{ended}", ended).replace("{base}", base_url_paragraph(snapshot))
+    return "\n".join([how, *map(skill_line, found), ""])
 
 
-def line_of_skill(skill: Json) -> str:
-    """The skill's name, its tier and the beginning of its description; of a pipeline the event that starts it."""
-    name = f"- {code(line_of(skill['name']))}"
+def skill_line(skill: Json) -> str:
+    """A skill's name, tier and beginning of its description; for a pipeline, the event that starts it."""
+    name = f"- {inline_code(one_line(skill['name']))}"
     if skill["kind"] == "pipeline":
-        return f"{name}: started by {code(skill['trigger'])} too" if skill["trigger"] else name
-    about = line_of(skill["description"])
+        return f"{name}: started by {inline_code(skill['trigger'])} too" if skill["trigger"] else name
+    about = one_line(skill["description"])
     if len(about) > MAX_ABOUT_CHARACTERS:
         about = f"{about[:MAX_ABOUT_CHARACTERS]}…"
     return f"{name} ({skill['tier']}){f': {about}' if about else ''}"
@@ -62,29 +69,29 @@ def matches(skill: Json, query: str) -> bool:
 
 
 def search_skills(snapshot: Snapshot, query: str) -> Json:
-    """`{skills: […]}`: those that have every word of the query."""
+    """`{skills: […]}`: the skills that have every word of the query."""
     return {"skills": [skill for skill in skills(snapshot)["skills"] if matches(skill, query)]}
 
 
 def search_page(snapshot: Snapshot, query: str) -> str:
-    """The same as a page: whole where that is short, else a line for each."""
+    """A page of the skills that have every word of the query: sections where that is short, otherwise lines."""
     found = search_skills(snapshot, query)["skills"]
     if not found:
-        return f"No skill has the words {code(query)}. `GET /skills?format=markdown` lists every skill.\n"
+        return f"No skill has the words {inline_code(query)}. `GET /skills?format=markdown` lists every skill.\n"
     names = {skill["name"] for skill in found}
     sections = "\n".join(section for name, section in skill_sections(snapshot) if name in names)
     if len(sections.encode()) <= MAX_SECTIONS_BYTES:
         return sections
     how = "`GET /skills/NAME?format=markdown` shows one skill with its parameters."
-    return "\n".join([how, "", *map(line_of_skill, found), ""])
+    return "\n".join([how, "", *map(skill_line, found), ""])
 
 
 def skill_document(snapshot: Snapshot, name: str) -> Json:
-    """One skill of the list. KeyError: there is none of this name."""
+    """One skill of the list. Raises KeyError for an unknown name."""
     found: dict[str, Json] = {skill["name"]: skill for skill in skills(snapshot)["skills"]}
     return found[name]
 
 
 def skill_section(snapshot: Snapshot, name: str) -> str:
-    """The same as a page. KeyError as above."""
+    """The section of one skill. Raises KeyError for an unknown name."""
     return dict(skill_sections(snapshot))[name]

@@ -1,9 +1,9 @@
-"""The list of skills: every plugin command and every pipeline, as an agent calls them."""
+"""The list of skills for agents: every plugin command and every pipeline."""
 
 from typing import Any
 from urllib.parse import quote
 
-from ductile.describe.dialect import plain
+from ductile.describe.dialect import to_json_data
 from ductile.model.graph import Graph
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Snapshot
@@ -23,7 +23,7 @@ def skills(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def command_skill(plugin: str, command: Command, prefix: str = "") -> dict[str, Any]:
-    """One plugin command; `input_schema` is null where anything is taken. The prefix is that of `api.public_url`."""
+    """One plugin command; `input_schema` is null for any payload. `prefix` is that of `api.public_url`."""
     return {
         "name": f"plugin.{plugin}.{command.name}",
         "kind": "plugin",
@@ -32,12 +32,12 @@ def command_skill(plugin: str, command: Command, prefix: str = "") -> dict[str, 
         "tier": command.type.upper(),
         "plugin": plugin,
         "command": command.name,
-        "input_schema": plain(command.input_schema),
+        "input_schema": to_json_data(command.input_schema),
     }
 
 
 def pipeline_skill(graph: Graph, prefix: str = "") -> dict[str, Any]:
-    """One pipeline. `timeout_secs` is null where it sets none."""
+    """One pipeline; `timeout_secs` is null without a timeout."""
     seconds = None if graph.timeout is None else graph.timeout / 1000
     return {
         "name": f"pipeline.{graph.name}",

@@ -1,13 +1,13 @@
-"""The skills as one Markdown page: all that an agent needs which has the URL and a token."""
+"""The skills as one Markdown page, for an agent that has the URL and a token."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from ductile.describe.embed import COMPONENTS, embed
-from ductile.describe.pointer import is_list, resolve
-from ductile.describe.sample import kind_of, sample
+from ductile.describe.components import COMPONENTS_PREFIX, embed_schema
+from ductile.describe.json_pointer import is_list, resolve_reference
+from ductile.describe.schema_example import example_value, schema_type
 from ductile.describe.skills import command_skill, pipeline_skill
 from ductile.model.graph import Graph
 from ductile.model.job import ENDED_STATES, State
@@ -16,14 +16,14 @@ from ductile.model.snapshot import Plugin, Snapshot
 
 Json = dict[str, Any]
 
-LONGEST = 300
+MAX_VALUE_CHARACTERS = 300
 """Characters of a value, a list of choices or a schema in a line."""
-DEEPEST = 3
+MAX_PARAMETER_LEVELS = 3
 """Levels of parameters inside parameters that are listed one by one."""
 _BOUNDS = ("format", "pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength")
 _MORE_BOUNDS = ("maxLength", "minItems", "maxItems", "uniqueItems", "additionalProperties")
 
-HOW = """\
+PAGE_HEADER = """\
 # Ductile Gateway: skills
 
 Every skill below is one HTTP call that becomes a durable job. A `202` is a promise: the job runs, even if this gateway
@@ -71,9 +71,9 @@ A call that was accepted can still fail as a job: then the HTTP status is `200` 
 
 
 def skills_page(snapshot: Snapshot) -> str:
-    """How to call, then each skill."""
+    """The whole page: how to call, then each skill."""
     sections = [section for _, section in skill_sections(snapshot)]
-    return "\n".join([how(snapshot), "## Skills\n", *(sections or ["There are none yet.\n"])])
+    return "\n".join([page_header(snapshot), "## Skills\n", *(sections or ["There are none yet.\n"])])
 
 
 def skill_sections(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -87,8 +87,8 @@ def skill_sections(snapshot: Snapshot) -> list[tuple[str, str]]:
     return [*commands, *runs]
 
 
-def how(snapshot: Snapshot) -> str:
-    """The first part, with an example that works here."""
+def page_header(snapshot: Snapshot) -> str:
+    """The first part of the page, with an example that works with this gateway."""
     endpoint, body = "/plugin/NAME/COMMAND", "{}"
     for name, plugin in sorted(snapshot.plugins.items()):
         command = next(iter(plugin.manifest.commands.values()))
@@ -96,120 +96,120 @@ def how(snapshot: Snapshot) -> str:
         body = call_body(plugin, command)
         break
     texts = {
-        "{ended}": words(state for state in State if state in ENDED_STATES),
-        "{open}": words(state for state in State if state not in ENDED_STATES),
+        "{ended}": quoted_states(state for state in State if state in ENDED_STATES),
+        "{open}": quoted_states(state for state in State if state not in ENDED_STATES),
         "{endpoint}": endpoint,
         "{body}": body.replace("'", "'\\''"),
     }
-    page = HOW
-    page = page.replace("\n## How", f"\n{base_line(snapshot)}## How", 1)
+    page = PAGE_HEADER
+    page = page.replace("\n## How", f"\n{base_url_paragraph(snapshot)}## How", 1)
     for place, text in texts.items():
         page = page.replace(place, text)
     return page
 
 
-def base_line(snapshot: Snapshot) -> str:
-    """Where the paths of a page stand, as a paragraph; empty without `api.public_url`."""
+def base_url_paragraph(snapshot: Snapshot) -> str:
+    """A paragraph with the base URL of the page's paths; empty without `api.public_url`."""
     url = snapshot.api.public_url
     return f"Every path on this page stands below `{url}`.\n\n" if url else ""
 
 
-def words(states: Iterator[State]) -> str:
-    """`a`, `b`."""
+def quoted_states(states: Iterator[State]) -> str:
+    """States in backquotes, separated by commas."""
     return ", ".join(f"`{state.value}`" for state in states)
 
 
 def command_section(plugin: Plugin, command: Command) -> str:
-    """One plugin command: what it does, an example, its parameters."""
+    """The section of one plugin command: description, example, parameters."""
     skill = command_skill(plugin.name, command)
     about = command.description or f"`{command.name}` of `{plugin.name}`. {plugin.manifest.description}"
-    lines = [f"### {skill['name']} ({skill['tier']})\n", line_of(about) + "  "]
+    lines = [f"### {skill['name']} ({skill['tier']})\n", one_line(about) + "  "]
     call = f"`POST {skill['endpoint']}`"
     if command.input_schema is None:
         return "\n".join([*lines, f"{call} takes any payload: it declares no parameters.\n"])
     schemas: Json = {}
-    schema = embed("input", command.input_schema, schemas)
-    told = list(parameters(schema, schemas)) or [f"- the payload: {code(short(compact(schema)))}"]
-    return "\n".join([*lines, f"{call} such as {code(call_body(plugin, command))}\n", *told, ""])
+    schema = embed_schema("input", command.input_schema, schemas)
+    told = list(parameter_lines(schema, schemas)) or [f"- the payload: {inline_code(shorten(compact_json(schema)))}"]
+    return "\n".join([*lines, f"{call} such as {inline_code(call_body(plugin, command))}\n", *told, ""])
 
 
 def call_body(plugin: Plugin, command: Command) -> str:
-    """A body that the gateway takes, as far as that can be told."""
+    """A body that the gateway most likely accepts."""
     schemas: Json = {}
-    schema = embed("input", command.input_schema, schemas) if command.input_schema is not None else {}
-    payload = sample(schema, {"components": {"schemas": schemas}})
+    schema = embed_schema("input", command.input_schema, schemas) if command.input_schema is not None else {}
+    payload = example_value(schema, {"components": {"schemas": schemas}})
     validator = plugin.validators.get(command.name)
     valid = isinstance(payload, dict) and not (validator(payload) if validator else ())
-    return compact({"payload": payload if valid else {}})
+    return compact_json({"payload": payload if valid else {}})
 
 
-def parameters(schema: Mapping[str, Any], schemas: Json, within: str = "", depth: int = 0) -> Iterator[str]:
-    """A line for each member of an object schema, and for the members of those that are objects."""
-    schema = followed(schema, schemas)
+def parameter_lines(schema: Mapping[str, Any], schemas: Json, within: str = "", depth: int = 0) -> Iterator[str]:
+    """A line for each member of an object schema, and for the members of nested objects."""
+    schema = follow_references(schema, schemas)
     properties = schema.get("properties")
     required = schema.get("required")
     for name, one in properties.items() if isinstance(properties, Mapping) else ():
-        inner = followed(one, schemas) if isinstance(one, Mapping) else {}
+        inner = follow_references(one, schemas) if isinstance(one, Mapping) else {}
         must = is_list(required) and name in (required or ())
-        yield f"- {code(within + name)} {described(inner, must=must)}"
-        if depth < DEEPEST:
-            nested = inner.get("items") if kind_of(inner) == "array" else inner
+        yield f"- {inline_code(within + name)} {describe_parameter(inner, must=must)}"
+        if depth < MAX_PARAMETER_LEVELS:
+            nested = inner.get("items") if schema_type(inner) == "array" else inner
             if isinstance(nested, Mapping):
                 mark = "[]." if nested is not inner else "."
-                yield from parameters(nested, schemas, f"{within}{name}{mark}", depth + 1)
+                yield from parameter_lines(nested, schemas, f"{within}{name}{mark}", depth + 1)
 
 
-def followed(schema: Mapping[str, Any], schemas: Json) -> Mapping[str, Any]:
-    """The schema itself, or the one it refers to."""
-    for _ in range(DEEPEST):
+def follow_references(schema: Mapping[str, Any], schemas: Json) -> Mapping[str, Any]:
+    """The schema, or the one that it refers to."""
+    for _ in range(MAX_PARAMETER_LEVELS):
         reference = schema.get("$ref")
-        if not isinstance(reference, str) or not reference.startswith(COMPONENTS):
+        if not isinstance(reference, str) or not reference.startswith(COMPONENTS_PREFIX):
             break
-        found = resolve(reference, {"components": {"schemas": schemas}})
+        found = resolve_reference(reference, {"components": {"schemas": schemas}})
         if not isinstance(found, Mapping):
             break
         schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
     return schema
 
 
-def described(schema: Mapping[str, Any], *, must: bool) -> str:
-    """Type, whether it must be there, what it may be, and what it is for."""
-    told = [type_of(schema), "required" if must else "optional"]
+def describe_parameter(schema: Mapping[str, Any], *, must: bool) -> str:
+    """A parameter's type, whether it is required, its bounds and its description."""
+    facts = [type_text(schema), "required" if must else "optional"]
     if is_list(schema.get("enum")):
-        told.append(f"one of {code(short(' | '.join(compact(value) for value in schema['enum'])))}")
+        facts.append(f"one of {inline_code(shorten(' | '.join(compact_json(value) for value in schema['enum'])))}")
     if "const" in schema:
-        told.append(f"always {code(short(compact(schema['const'])))}")
+        facts.append(f"always {inline_code(shorten(compact_json(schema['const'])))}")
     if "default" in schema:
-        told.append(f"default {code(short(compact(schema['default'])))}")
+        facts.append(f"default {inline_code(shorten(compact_json(schema['default'])))}")
     bounds = {key: schema[key] for key in (*_BOUNDS, *_MORE_BOUNDS) if key in schema and not is_schema(schema[key])}
-    told += [f"{key} {code(short(compact(value)))}" for key, value in bounds.items()]
+    facts += [f"{key} {inline_code(shorten(compact_json(value)))}" for key, value in bounds.items()]
     about = schema.get("description") or schema.get("title")
-    return f"({', '.join(told)})" + (f": {line_of(about)}" if isinstance(about, str) and about.strip() else "")
+    return f"({', '.join(facts)})" + (f": {one_line(about)}" if isinstance(about, str) and about.strip() else "")
 
 
 def is_schema(value: Any) -> bool:
-    """Whether it says too much for a word in a line."""
+    """Whether a keyword's value is a schema, which is too long for a line."""
     return isinstance(value, Mapping)
 
 
-def type_of(schema: Mapping[str, Any]) -> str:
-    """`string`, `string or null`, `array of integer`, `any`; a choice of schemas as it is written."""
+def type_text(schema: Mapping[str, Any]) -> str:
+    """`string`, `string or null`, `array of integer`, `any`; for a choice of schemas, their JSON."""
     kinds = schema.get("type")
     if is_list(kinds):
         return " or ".join(str(kind) for kind in kinds or ())
     items = schema.get("items")
     if kinds == "array" and isinstance(items, Mapping):
-        return f"array of {type_of(items)}"
+        return f"array of {type_text(items)}"
     choices = next((schema[key] for key in ("anyOf", "oneOf", "allOf") if is_list(schema.get(key))), None)
     if kinds is None and choices is not None:
-        return code(short(compact(choices)))
-    return str(kinds) if kinds is not None else kind_of(schema) or "any"
+        return inline_code(shorten(compact_json(choices)))
+    return str(kinds) if kinds is not None else schema_type(schema) or "any"
 
 
 def pipeline_section(graph: Graph) -> str:
-    """One pipeline: how it answers, and whose parameters it takes."""
+    """The section of one pipeline: how it answers, and whose parameters it has."""
     skill = pipeline_skill(graph)
-    lines = [f"### {line_of(skill['name'])} (WRITE)\n"]
+    lines = [f"### {one_line(skill['name'])} (WRITE)\n"]
     if graph.synchronous:
         most = f", {skill['timeout_secs']} s at most" if skill["timeout_secs"] is not None else ""
         lines.append(
@@ -219,7 +219,7 @@ def pipeline_section(graph: Graph) -> str:
     else:
         lines.append("A pipeline that runs on its own: `202` at once, unless you wait.")
     if skill["trigger"]:
-        lines.append(f"The event {code(skill['trigger'])} starts it too.")
+        lines.append(f"The event {inline_code(skill['trigger'])} starts it too.")
     firsts = [graph.nodes[node] for node in graph.entry if graph.nodes[node].plugin is not None]
     begins = " and ".join(f"`plugin.{node.plugin}.{node.command}`" for node in firsts)
     if begins:
@@ -228,23 +228,23 @@ def pipeline_section(graph: Graph) -> str:
     return "\n".join([*lines, f'`POST {skill["endpoint"]}` such as `{{"payload": {{}}}}`\n'])
 
 
-def compact(value: Any) -> str:
-    """JSON on one line."""
+def compact_json(value: Any) -> str:
+    """Compact JSON."""
     return orjson.dumps(value).decode()
 
 
-def short(text: str) -> str:
-    """The text, cut where it is long."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def shorten(text: str) -> str:
+    """Cut a long text."""
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
 
-def line_of(text: str) -> str:
-    """One line, which no text of a manifest can leave; what would be markup in it is not."""
+def one_line(text: str) -> str:
+    """A text of a manifest as one line without markup."""
     return " ".join(text.split()).replace("<", "&lt;")
 
 
-def code(text: str) -> str:
-    """Inline code, whatever stands in it."""
+def inline_code(text: str) -> str:
+    """A text as inline code; the text may contain backquotes."""
     text = " ".join(text.split())
     ticks = "`"
     while ticks in text:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ductile.config.reload import ReloadRefused
-from ductile.describe.sample import KNOWN
+from ductile.describe.schema_example import EXAMPLES_BY_NAME
 from ductile.errors import DuctileError, Forbidden, Unauthorized
 from ductile.http.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
 from ductile.observe.errors import TooManyWaits
@@ -28,8 +28,8 @@ ERROR_EXAMPLES: Mapping[int, DuctileError] = {
         InvalidPayload(plugin="echo", command="poll", first=f"/times: {_REASON}", errors=[_MISFIT]),
         Unauthorized(),
         Forbidden(required_scopes=["plugin:rw", "plugin:echo:rw"]),
-        UnknownJob(job_id=KNOWN["job_id"]),
-        IdempotencyConflict(key="order-17", job_id=KNOWN["job_id"]),
+        UnknownJob(job_id=EXAMPLES_BY_NAME["job_id"]),
+        IdempotencyConflict(key="order-17", job_id=EXAMPLES_BY_NAME["job_id"]),
         BodyTooSlow(seconds=30),
         BodyTooLarge(limit=1_048_576),
         UnsupportedMedia(found="text/plain"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ductile.describe.pipeline import pipeline
+from ductile.describe.pipeline_document import pipeline_document
 from ductile.document.problem import did_you_mean
 from ductile.errors import BadRequest
 from ductile.http.middleware.authorize import require
@@ -87,7 +87,7 @@ DRY_RUN_SCHEMA = object_schema(
 async def get_pipeline(request: Request) -> Reply:
     """One pipeline. It shows no more than its secrets' places."""
     graph = find_permitted_pipeline(request, "plugin:ro")
-    return JsonReply(body=request.snapshot.redactor.value(pipeline(graph)))
+    return JsonReply(body=request.snapshot.redactor.value(pipeline_document(graph)))
 
 
 async def dry_run(request: Request) -> Reply:

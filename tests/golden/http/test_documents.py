@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import SCHEMA, plugin, snapshot
 
-from ductile.describe.answers import FIRST_ERROR
+from ductile.describe.components import is_valid
 from ductile.describe.config_view import config_view
-from ductile.describe.embed import accepts
 from ductile.describe.openapi import openapi
+from ductile.describe.responses import FIRST_ERROR_STATUS
 from ductile.describe.skills import skills
 from ductile.describe.skills_page import skills_page
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
@@ -84,7 +84,7 @@ def test_every_example_is_valid_by_its_schema(document: Any) -> None:
             for media, content in body.get("content", {}).items():
                 examples = [one["value"] for one in content.get("examples", {}).values()]
                 for example in [*examples, *([content["example"]] if "example" in content else [])]:
-                    assert accepts(content["schema"], example, schemas), (name, media, example)
+                    assert is_valid(content["schema"], example, schemas), (name, media, example)
                     shown += 1
     assert shown > 50
 
@@ -108,7 +108,7 @@ def test_every_error_has_an_example_and_the_one_shape(document: Any) -> None:
     for name, response in document["components"]["responses"].items():
         content = response["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Error"}
-        assert content["example"]["code"] == int(name.removeprefix("Error")) >= FIRST_ERROR
+        assert content["example"]["code"] == int(name.removeprefix("Error")) >= FIRST_ERROR_STATUS
     assert {int(name.removeprefix("Error")) for name in document["components"]["responses"]} <= set(ERROR_EXAMPLES)
 
 

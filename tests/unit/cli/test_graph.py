@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ductile.cli import graph
-from ductile.describe.pipeline import pipeline
+from ductile.describe.pipeline_document import pipeline_document
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 
@@ -19,7 +19,7 @@ def document(*steps: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     model = PipelineModel.model_validate({"name": "p", "on": "a.b", "steps": list(steps), **more})
     graphs, problems = compile_pipelines([model], {"echo": {"handle", "poll"}})
     assert not problems
-    return pipeline(graphs["p"])
+    return pipeline_document(graphs["p"])
 
 
 CHAIN = document(

@@ -11,7 +11,7 @@ from support.gateway import write_plugin
 
 from ductile.cli.main import main
 from ductile.client import Unreachable
-from ductile.describe.pipeline import pipeline
+from ductile.describe.pipeline_document import pipeline_document
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 
@@ -28,7 +28,7 @@ MODEL = {
     ],
 }
 GRAPHS, _ = compile_pipelines([PipelineModel.model_validate(MODEL)], {"parrot": {"say"}})
-DOCUMENT = pipeline(GRAPHS["daily"])
+DOCUMENT = pipeline_document(GRAPHS["daily"])
 SKILL = {"pipeline": "daily", "trigger": "clock.tick", "execution_mode": "synchronous", "timeout_secs": 90}
 REHEARSAL = {
     "pipeline": "daily",

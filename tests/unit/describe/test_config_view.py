@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import fields, replace
 from support.web import SECRET, plugin, snapshot
 
-from ductile.describe.config_view import DURATIONS, config_view
+from ductile.describe.config_view import DURATION_SETTINGS, config_view
 from ductile.document.redactor import Redactor
 from ductile.document.units import duration
 from ductile.model.snapshot import EventRoute, Service, Snapshot, UnusablePlugin
@@ -45,14 +45,16 @@ def test_lengths_of_time_are_written_as_the_configuration_writes_them() -> None:
     view = config_view(snapshot())["service"]
     service = snapshot().service
     assert set(view) == {field.name for field in fields(Service)}
-    assert {name: duration(view[name]) for name in DURATIONS} == {name: getattr(service, name) for name in DURATIONS}
+    assert {name: duration(view[name]) for name in DURATION_SETTINGS} == {
+        name: getattr(service, name) for name in DURATION_SETTINGS
+    }
     assert (view["tick_interval"], view["dedupe_ttl"], view["max_workers"]) == ("1m", "1d", 4)
 
 
 def test_every_length_of_time_is_known_as_one() -> None:
     counts = {"max_workers", "max_hops"}
     numbers = {field.name for field in fields(Service) if field.type is int}
-    assert numbers == DURATIONS | counts
+    assert numbers == DURATION_SETTINGS | counts
 
 
 def test_tokens_are_shown_by_their_scopes_alone() -> None:

@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.web import snapshot
 
 from ductile.describe.catalog import plugin_document
-from ductile.describe.embed import accepts, embed
+from ductile.describe.components import embed_schema, is_valid
 from ductile.describe.openapi import openapi, plugin_openapi
 from ductile.describe.skills_page import skills_page
 from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
@@ -154,17 +154,17 @@ def test_the_document_says_of_values_what_the_gateway_says(name: str) -> None:
     schema = ODD[name]
     validate = compile_validator(schema)
     schemas: dict[str, Any] = {}
-    embedded = embed("it", schema, schemas)
+    embedded = embed_schema("it", schema, schemas)
     for value in VALUES:
-        taken, documented = not validate(value), accepts(embedded, value, schemas)
+        taken, documented = not validate(value), is_valid(embedded, value, schemas)
         assert documented == taken or (name in WIDER and documented), (value, embedded, schemas)
 
 
 @pytest.mark.parametrize("name", ["a default that is refused", "a default far away"])
 def test_a_default_that_its_schema_refuses_is_left_out(name: str) -> None:
     schemas: dict[str, Any] = {}
-    assert "default" not in str((embed("it", ODD[name], schemas), schemas))
-    assert "'default': 1" in str(embed("it", {"properties": {"n": {"type": "integer", "default": 1}}}, {}))
+    assert "default" not in str((embed_schema("it", ODD[name], schemas), schemas))
+    assert "'default': 1" in str(embed_schema("it", {"properties": {"n": {"type": "integer", "default": 1}}}, {}))
 
 
 def test_all_of_them_together_leave_the_whole_document_valid() -> None:

@@ -2,7 +2,7 @@
 
 from support.web import snapshot
 
-from ductile.describe.pipeline import pipeline, pipelines
+from ductile.describe.pipeline_document import pipeline_document, pipelines_document
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 
@@ -26,7 +26,7 @@ def test_a_pipeline_says_what_starts_it_and_where_each_step_leads() -> None:
     graphs, problems = compile_pipelines([model], {"echo": {"handle", "poll"}})
     assert not problems
     graph = graphs["p"]
-    assert pipeline(graph) == {
+    assert pipeline_document(graph) == {
         "name": "p",
         "on": "a.b",
         "on_hook": None,
@@ -63,6 +63,6 @@ def test_a_pipeline_says_what_starts_it_and_where_each_step_leads() -> None:
 
 
 def test_all_pipelines_come_by_name() -> None:
-    names = [one["name"] for one in pipelines(snapshot())["pipelines"]]
+    names = [one["name"] for one in pipelines_document(snapshot())["pipelines"]]
     assert names == sorted(names)
     assert "sync" in names

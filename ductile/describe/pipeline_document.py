@@ -1,4 +1,4 @@
-"""A pipeline as a document: what starts it, its steps, and where each leads. Tools draw and explain it from this."""
+"""The document of a pipeline, from which tools draw and explain it: triggers, steps, successors."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from ductile.model.snapshot import Snapshot
 Json = dict[str, Any]
 
 
-def pipeline(graph: Graph) -> Json:
+def pipeline_document(graph: Graph) -> Json:
     """`{name, on, on_hook, from_plugin, if, execution_mode, timeout_secs, max_depth, hash, entry, steps}`."""
     seconds = None if graph.timeout is None else graph.timeout / 1000
     return {
@@ -23,14 +23,14 @@ def pipeline(graph: Graph) -> Json:
         "max_depth": graph.max_depth,
         "hash": graph.hash,
         "entry": list(graph.entry),
-        "steps": [step(node) for node in graph.nodes.values()],
+        "steps": [step_document(node) for node in graph.nodes.values()],
     }
 
 
-def step(node: Node) -> Json:
+def step_document(node: Node) -> Json:
     """`{step, plugin, command, if, with, baggage, next, bypass}`; a gate before a group of steps has no plugin.
 
-    `next` is where each event that it emits goes on, `bypass` where a false `if` leads.
+    `next` lists the successors of each emitted event, `bypass` those of a false `if`.
     """
     return {
         "step": node.id,
@@ -38,17 +38,17 @@ def step(node: Node) -> Json:
         "command": node.command,
         "if": node.condition,
         "with": node.remap,
-        "baggage": claims(node.baggage),
+        "baggage": claim_documents(node.baggage),
         "next": list(node.next),
         "bypass": list(node.bypass),
     }
 
 
-def claims(wanted: Iterable[Claim]) -> Mapping[str, str]:
-    """Target → source; all members of an object stand below `target.*`."""
+def claim_documents(wanted: Iterable[Claim]) -> Mapping[str, str]:
+    """Target → source; `target.*` claims all members of an object."""
     return {f"{claim.target}.*" if claim.bulk else claim.target: claim.source for claim in wanted}
 
 
-def pipelines(snapshot: Snapshot) -> Json:
+def pipelines_document(snapshot: Snapshot) -> Json:
     """`{pipelines: […]}`, by name."""
-    return {"pipelines": [pipeline(graph) for _, graph in sorted(snapshot.pipelines.items())]}
+    return {"pipelines": [pipeline_document(graph) for _, graph in sorted(snapshot.pipelines.items())]}

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ductile.describe.embed import accepts
-from ductile.describe.sample import sample
+from ductile.describe.components import is_valid
+from ductile.describe.schema_example import example_value
 
 SCHEMAS: list[Any] = [
     {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["b"]},
@@ -32,9 +32,9 @@ SCHEMAS: list[Any] = [
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)
 def test_a_sample_is_valid_and_always_the_same(schema: Any) -> None:
-    made = sample(schema)
-    assert accepts(schema, made, {})
-    assert made == sample(schema)
+    made = example_value(schema)
+    assert is_valid(schema, made, {})
+    assert made == example_value(schema)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_a_sample_is_valid_and_always_the_same(schema: Any) -> None:
     ],
 )
 def test_what_is_no_schema_harms_nobody(schema: Any) -> None:
-    sample(schema)
+    example_value(schema)
 
 
 def test_the_least_and_the_whole() -> None:
     schema = {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}, "required": ["a"]}
-    assert sample(schema) == {"a": 1}
-    assert sample(schema, whole=True) == {"a": 1, "b": 2}
+    assert example_value(schema) == {"a": 1}
+    assert example_value(schema, all_members=True) == {"a": 1, "b": 2}
 
 
 def test_members_are_known_by_their_names_where_their_type_fits() -> None:
     schema = {"type": "object", "properties": {"plugin": {"type": "string"}, "generation": {"type": "string"}}}
-    assert sample(schema) == {"plugin": "echo", "generation": "text"}
+    assert example_value(schema) == {"plugin": "echo", "generation": "text"}
