@@ -22,7 +22,7 @@ from yaml import YAMLError
 from ductile.cli.config import count
 from ductile.cli.presence import held_by, lock_file
 from ductile.cli.target import reached
-from ductile.client import UNIX, Client, ClientError, Unreachable
+from ductile.client import UNIX_PREFIX, Client, ClientError, Unreachable
 from ductile.config.compile import Compiled
 from ductile.config.edit_diff import mask_secrets
 from ductile.config.load import Layers
@@ -155,7 +155,7 @@ async def listening(address: str, root: Path, database: Path) -> Finding:
 
     To a caller without a token the gateway does not name its folder; then the lock of the database tells.
     """
-    url = address if address.startswith(UNIX) else f"http://{reached(address)}"
+    url = address if address.startswith(UNIX_PREFIX) else f"http://{reached(address)}"
     try:
         async with asyncio.timeout(PATIENCE), Client(url) as client:
             health = await client.health()
@@ -187,8 +187,8 @@ async def listening(address: str, root: Path, database: Path) -> Finding:
 
 def _bindable(address: str) -> Finding:
     """Whether a gateway could listen there."""
-    if address.startswith(UNIX):
-        folder = Path(address.removeprefix(UNIX)).parent
+    if address.startswith(UNIX_PREFIX):
+        folder = Path(address.removeprefix(UNIX_PREFIX)).parent
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             return Finding(
                 "listen", FAIL, f"no socket can be made in {folder}", "Make the folder, or set `api.listen`."

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ductile.cli.presence import held_by
 from ductile.cli.target import Target, reached
-from ductile.client import UNIX, AuthFailed, ClientError, Unreachable
+from ductile.client import UNIX_PREFIX, AuthFailed, ClientError, Unreachable
 from ductile.store.installation.running_gateway import RunningGateway, read_running
 
 UNAUTHORIZED = 401
@@ -63,4 +63,4 @@ def running_gateway(state: Path, pid: str | None) -> RunningGateway | None:
 
 
 def _reached(url: str) -> str:
-    return url if url.startswith(UNIX) else f"{_HTTP}{reached(url.removeprefix(_HTTP))}"
+    return url if url.startswith(UNIX_PREFIX) else f"{_HTTP}{reached(url.removeprefix(_HTTP))}"

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import orjson
 
-from ductile.answer import Refused, Unreachable
 from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.client import Client
+from ductile.client.errors import Refused, Unreachable
+from ductile.client.sse import RECONNECT_DELAY_SECONDS, is_temporary
 from ductile.model.job import ENDED_STATES
-from ductile.stream import RECONNECT, may_pass
 
 Json = dict[str, Any]
 Told = Callable[[Json], Awaitable[None]]
@@ -41,10 +41,10 @@ async def follow_job(client: Client, start: Callable[[], Awaitable[Json]], told:
                     if await _has_ended(client, job["job_id"], event, told):
                         return await client.job(job["job_id"])
         except (Unreachable, Refused) as error:
-            if job is None or not may_pass(error):
+            if job is None or not is_temporary(error):
                 raise
             outages.lost(error)
-        await asyncio.sleep(RECONNECT)
+        await asyncio.sleep(RECONNECT_DELAY_SECONDS)
 
 
 async def _has_ended(client: Client, job_id: str, event: Mapping[str, Any], told: Told) -> bool:
@@ -73,10 +73,10 @@ async def follow_jobs(
                     if event is not None and is_wanted(event, wanted):
                         await told(event)
         except (Unreachable, Refused) as error:
-            if not connected or not may_pass(error):
+            if not connected or not is_temporary(error):
                 raise
             outages.lost(error)
-        await asyncio.sleep(RECONNECT)
+        await asyncio.sleep(RECONNECT_DELAY_SECONDS)
 
 
 def is_wanted(event: Mapping[str, Any], wanted: Mapping[str, str | Sequence[str]]) -> bool:

@@ -15,8 +15,8 @@ from ductile.cli.waiting import end_as, look_at, wait_for
 from ductile.model.job import ENDED_STATES, State
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
-    from ductile.answer import Refused
     from ductile.client import Client
+    from ductile.client.errors import Refused
 
 app = noun("Stop jobs, and run them again.")
 

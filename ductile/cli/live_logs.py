@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from ductile.answer import Refused, Unreachable
 from ductile.cli.logs import attempt_lines, entry_lines, headline, rest_lines, said
 from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
 from ductile.cli.waiting import look
 from ductile.client import Client
+from ductile.client.errors import Refused, Unreachable
+from ductile.client.sse import RECONNECT_DELAY_SECONDS, is_temporary
 from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
-from ductile.stream import RECONNECT, may_pass
 
 Json = dict[str, Any]
 
@@ -54,10 +54,10 @@ class LiveLogs:
                 job = await look(self._client, job_id, 0.0 if job is None else PERIOD_SECONDS)
                 await self._show(job)
             except (Unreachable, Refused) as error:
-                if job is None or not may_pass(error):
+                if job is None or not is_temporary(error):
                     raise
                 outages.lost(error)
-                await asyncio.sleep(RECONNECT)
+                await asyncio.sleep(RECONNECT_DELAY_SECONDS)
                 continue
             outages.back()
             if job["status"] in ENDED_STATES:

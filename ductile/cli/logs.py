@@ -133,7 +133,7 @@ async def logs_of(client: "Client", job_id: str) -> Json:
 
 async def is_run(client: "Client", job_id: str) -> bool:
     """Whether the job is a run, which has no attempts of its own. One whose row is gone is none."""
-    from ductile.answer import NotFoundError  # noqa: PLC0415 - aiohttp, which --help does not need
+    from ductile.client.errors import NotFoundError  # noqa: PLC0415 - aiohttp, which --help does not need
 
     try:
         return bool((await client.job(job_id))["plugin"] == PIPELINE_PLUGIN)

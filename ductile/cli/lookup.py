@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ductile.answer import TIMEOUT, NotFoundError, Unreachable
 from ductile.cli.codes import ConfigurationBroken, NoSuchVerb, NotSeen, UsageError
 from ductile.cli.target import exchange, find_target
 from ductile.client import Client
+from ductile.client.answer import CALL_TIMEOUT_SECONDS
+from ductile.client.errors import NotFoundError, Unreachable
 from ductile.config.errors import ConfigNotFound
 from ductile.config.location import find_config
 from ductile.errors import NotFound
@@ -73,7 +74,7 @@ def seen(
     told: Callable[[str], None],
     traced: Callable[[str], None] | None = None,
     *,
-    limit: float = TIMEOUT,
+    limit: float = CALL_TIMEOUT_SECONDS,
 ) -> Any:
     """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does.
 

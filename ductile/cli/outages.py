@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from ductile.answer import Refused, Unreachable
 from ductile.cli.output import Out
+from ductile.client.errors import Refused, Unreachable
 
 GOES_ON: Final = "It is waited for until it is there again; Ctrl-C ends that."
 

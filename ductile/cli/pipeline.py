@@ -224,8 +224,8 @@ def described(snapshot: "Snapshot", name: str) -> Json:
 
 def rehearsed(snapshot: "Snapshot", name: str, payload: Json, answers: Mapping[str, list[Json]]) -> Json:
     """What a run would do by the configuration. Raises UnknownPipeline, UnknownStep, TooManySteps."""
-    from ductile.rehearse import rehearse  # noqa: PLC0415 - as above
+    from ductile.dry_run import dry_run_pipeline  # noqa: PLC0415 - as above
     from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
 
-    shown: Json = snapshot.redactor.value(rehearse(snapshot, find_pipeline(snapshot, name), payload, answers))
+    shown: Json = snapshot.redactor.value(dry_run_pipeline(snapshot, find_pipeline(snapshot, name), payload, answers))
     return shown

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from ductile.answer import TIMEOUT, UNIX, ClientError
-from ductile.blocking import is_plain_url, result_of
 from ductile.cli.codes import ConfigurationBroken, UsageError
 from ductile.client import Client
+from ductile.client.answer import CALL_TIMEOUT_SECONDS, UNIX_PREFIX
+from ductile.client.blocking_transport import is_plain_url, result_of
+from ductile.client.errors import ClientError
 from ductile.config.errors import ConfigNotFound
 from ductile.config.gateway_access import GatewayAccess, read_access
 from ductile.config.location import DEFAULT_STATE, find_config
@@ -44,7 +45,7 @@ def exchange(
     told: Callable[[str], None],
     *,
     loop: bool = False,
-    limit: float = TIMEOUT,
+    limit: float = CALL_TIMEOUT_SECONDS,
 ) -> Any:
     """Run some calls of one gateway; `told` hears a sentence of each.
 
@@ -87,7 +88,7 @@ def find_target(
     Raises ConfigNotFound, ConfigurationBroken, UsageError.
     """
     url, token = url or environ.get("DUCTILE_URL"), token or environ.get("DUCTILE_TOKEN")
-    if url and not url.startswith(("http://", "https://", UNIX)):
+    if url and not url.startswith(("http://", "https://", UNIX_PREFIX)):
         raise UsageError(reason=f"{url} is no address of a gateway; write http://host:port or unix:/path")
     if url and (token or not is_local(url)):
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
@@ -121,7 +122,7 @@ def configured_access(config: str | None, environ: Mapping[str, str], url: str |
 
 def is_local(url: str) -> bool:
     """Whether the address is this machine's."""
-    return url.startswith(UNIX) or urlsplit(url).hostname in LOCAL
+    return url.startswith(UNIX_PREFIX) or urlsplit(url).hostname in LOCAL
 
 
 def configured(config: str | None, environ: Mapping[str, str]) -> "tuple[Configuration, Path]":
@@ -145,7 +146,7 @@ def configured(config: str | None, environ: Mapping[str, str]) -> "tuple[Configu
 
 def called(first: str) -> str:
     """The URL of the first `api.listen`. Raises UsageError."""
-    if first.startswith(UNIX):
+    if first.startswith(UNIX_PREFIX):
         return first
     if first.endswith(":0"):
         raise UsageError(reason="`api.listen` leaves the port open; say with --url where the gateway listens")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from ductile.blocking import ended_sentence, failed_sentence
+from ductile.client.blocking_transport import ended_sentence, failed_sentence
 
 
 def trace(told: Callable[[str], None]) -> aiohttp.TraceConfig:

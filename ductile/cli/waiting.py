@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ductile.answer import Refused, Unreachable
 from ductile.cli.attempt_notices import AttemptNotices
 from ductile.cli.codes import Exit, UsageError, WaitedTooLong
 from ductile.cli.output import Out
+from ductile.client.errors import Refused, Unreachable
 from ductile.model.job import ENDED_STATES, UNSUCCESSFUL_STATES
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run

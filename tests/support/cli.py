@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from ductile.answer import REFUSALS, Refused
+from ductile.client.errors import REFUSED_BY_STATUS, Refused
 
 
 class FakeGateway:
@@ -48,7 +48,7 @@ class FakeClient:
                 raise answer
             if isinstance(answer, tuple):
                 status, envelope = answer
-                raise REFUSALS.get(status, Refused)(envelope=envelope, http_status=status)
+                raise REFUSED_BY_STATUS.get(status, Refused)(envelope=envelope, http_status=status)
             return answer
 
         return call

@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
 RANKS = [
-    {"errors", "model", "document", "answer", "blocking", "connection", "stream"},
+    {"errors", "model", "document"},
     {"background_service", "plugin", "author", "flow", "store", "describe", "observe", "client"},
-    {"config", "submit", "rehearse", "dispatch"},
+    {"config", "submit", "dry_run", "dispatch"},
     {"ingress", "maintenance", "http", "kit"},
     {"parts"},
     {"app"},

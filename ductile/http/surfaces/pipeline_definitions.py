@@ -5,6 +5,7 @@ from typing import Any
 
 from ductile.describe.pipeline_document import pipeline_document
 from ductile.document.problem import did_you_mean
+from ductile.dry_run import AssumedEvents, dry_run_pipeline
 from ductile.errors import BadRequest
 from ductile.http.middleware.authorize import require
 from ductile.http.reply import JsonReply, Reply
@@ -12,7 +13,6 @@ from ductile.http.request import Request
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, OBJECT, STRING, array_schema, object_schema
 from ductile.model.graph import Graph
 from ductile.model.route import Route
-from ductile.rehearse import Assumed, rehearse
 from ductile.submit import find_pipeline
 
 DRY_RUN_MEMBERS = ("payload", "answers")
@@ -94,7 +94,7 @@ async def dry_run(request: Request) -> Reply:
     """What a run would do; nothing is written."""
     graph = find_permitted_pipeline(request, "plugin:rw")
     payload, answers = read_dry_run(request)
-    return JsonReply(body=request.snapshot.redactor.value(rehearse(request.snapshot, graph, payload, answers)))
+    return JsonReply(body=request.snapshot.redactor.value(dry_run_pipeline(request.snapshot, graph, payload, answers)))
 
 
 def find_permitted_pipeline(request: Request, scope: str) -> Graph:
@@ -104,7 +104,7 @@ def find_permitted_pipeline(request: Request, scope: str) -> Graph:
     return graph
 
 
-def read_dry_run(request: Request) -> tuple[Mapping[str, Any], Assumed]:
+def read_dry_run(request: Request) -> tuple[Mapping[str, Any], AssumedEvents]:
     """The payload and the assumed answers. Raises BadRequest."""
     body = request.object()
     for name in body:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ductile.answer import AuthFailed, Refused, Unreachable
 from ductile.cli import follow
 from ductile.cli.follow import follow_job, follow_jobs, line_of
 from ductile.cli.outages import OutageNotices
 from ductile.cli.output import Out
-from ductile.stream import Message
+from ductile.client.errors import AuthFailed, Refused, Unreachable
+from ductile.client.sse import Message
 
 
 def event(number: int, kind: str, job: str = "j", **more: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ async def played(stream: Sequence[Any]) -> AsyncIterator[Message]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "RECONNECT", 0)
+    monkeypatch.setattr(follow, "RECONNECT_DELAY_SECONDS", 0)
 
 
 async def followed(gateway: Gateway) -> tuple[dict[str, Any], list[int]]:

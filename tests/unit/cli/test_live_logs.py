@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.answer import Unreachable
 from ductile.cli import live_logs
 from ductile.cli.live_logs import new_entries
 from ductile.cli.main import main
+from ductile.client.errors import Unreachable
 
 Captured = pytest.CaptureFixture[str]
 JOB = {"job_id": "x", "plugin": "echo", "command": "say", "status": "running"}
@@ -48,7 +48,7 @@ class Script:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_logs, "PERIOD_SECONDS", 0.0)
-    monkeypatch.setattr(live_logs, "RECONNECT", 0.0)
+    monkeypatch.setattr(live_logs, "RECONNECT_DELAY_SECONDS", 0.0)
 
 
 def test_each_entry_is_printed_once_as_it_comes(gateway: FakeGateway, capsys: Captured) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.answer import Refused, Unreachable
 from ductile.cli import waiting
 from ductile.cli.codes import Exit
 from ductile.cli.main import main
 from ductile.cli.waiting import SLICE, until_ended
+from ductile.client.errors import Refused, Unreachable
 
 FULL = Refused(envelope={"error": "too_many_waiters", "message": "Too many."}, http_status=503)
 ENDED = {"job_id": "j", "status": "succeeded"}

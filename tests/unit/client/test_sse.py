@@ -11,12 +11,11 @@ import pytest
 from aiohttp import web as aioweb
 from support.web import Web, serving
 
-from ductile import stream
-from ductile.answer import Foreign
-from ductile.client import AuthFailed, Client, Refused, Unreachable
+from ductile.client import AuthFailed, Client, Refused, Unreachable, sse
+from ductile.client.errors import Foreign
+from ductile.client.sse import Message, read_messages
 from ductile.model.journal import EntryKind
 from ductile.store.meta import journal
-from ductile.stream import Message, read_messages
 
 
 @pytest.fixture
@@ -138,7 +137,7 @@ async def pretender(answers: list[Any]) -> AsyncIterator[tuple[str, list[str | N
 
 
 async def test_it_connects_again_behind_the_last_event_when_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "RECONNECT", 0)
+    monkeypatch.setattr(sse, "RECONNECT_DELAY_SECONDS", 0)
     answers = [
         b'id: 4\n\nid: 5\ndata: {"n":1}\n\n',
         b'data: {"half":broken',

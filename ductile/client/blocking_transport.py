@@ -11,11 +11,12 @@ from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ductile import __version__
-from ductile.answer import JSON, TIMEOUT, UNIX, Unreachable, read_answer, reason_of
+from ductile.client.answer import CALL_TIMEOUT_SECONDS, JSON_MEDIA, UNIX_PREFIX, read_answer
+from ductile.client.errors import Unreachable, failure_reason
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-MOST_REDIRECTS: Final = 10
-SEE_OTHER: Final = 303
+MAX_REDIRECTS: Final = 10
+SEE_OTHER_STATUS: Final = 303
 LOCALHOST: Final = "http://localhost"
 """The base of URLs at a Unix socket."""
 HEADERS: Final = {"Accept": "*/*", "User-Agent": f"ductile/{__version__}"}
@@ -28,7 +29,7 @@ class LimitedSocket:
         self._socket = connected
         self._ends_at = ends_at
 
-    def armed(self) -> socket.socket:
+    def with_time_left(self) -> socket.socket:
         """The socket, with the time that is left. Raises TimeoutError."""
         left = None if self._ends_at is None else self._ends_at - time.monotonic()
         if left is not None and left <= 0:
@@ -38,18 +39,18 @@ class LimitedSocket:
 
     def sendall(self, data: Any) -> None:
         """Send it all."""
-        self.armed().sendall(data)
+        self.with_time_left().sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """What is received."""
         del mode
-        return io.BufferedReader(Received(self))
+        return io.BufferedReader(ReceivedBytes(self))
 
     def close(self) -> None:
         """The connection's owner closes the socket, after the answer was read."""
 
 
-class Received(io.RawIOBase):
+class ReceivedBytes(io.RawIOBase):
     """What a limited socket receives."""
 
     def __init__(self, limited: LimitedSocket) -> None:
@@ -61,10 +62,10 @@ class Received(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Some bytes; none at the end."""
-        return self._limited.armed().recv_into(buffer)
+        return self._limited.with_time_left().recv_into(buffer)
 
 
-class BlockingConnection:
+class BlockingTransport:
     """`call` as often as wanted, each over a connection of its own; `told` hears a sentence of every request.
 
     `limit` is how many seconds a call may take, beside what it waits for a result. The methods are coroutines that
@@ -72,10 +73,14 @@ class BlockingConnection:
     """
 
     def __init__(
-        self, url: str, token: str | None, told: Callable[[str], None] = lambda _: None, limit: float = TIMEOUT
+        self,
+        url: str,
+        token: str | None,
+        told: Callable[[str], None] = lambda _: None,
+        limit: float = CALL_TIMEOUT_SECONDS,
     ) -> None:
         self._url = url
-        self._socket_path = url.removeprefix(UNIX) if url.startswith(UNIX) else None
+        self._socket_path = url.removeprefix(UNIX_PREFIX) if url.startswith(UNIX_PREFIX) else None
         self._base = LOCALHOST if self._socket_path is not None else url.rstrip("/")
         self._headers = {**HEADERS, **({"Authorization": f"Bearer {token}"} if token else {})}
         self._told = told
@@ -97,18 +102,18 @@ class BlockingConnection:
         headers: Mapping[str, str] | None = None,
         wait: float | None = 0,
         accept: frozenset[int] = frozenset(),
-        media: str = JSON,
+        media: str = JSON_MEDIA,
         has: Sequence[str] | None = (),
     ) -> Any:
         """One call, as `Connection.call`."""
-        sent = {**self._headers, **(headers or {}), **({"Content-Type": JSON} if body is not None else {})}
+        sent = {**self._headers, **(headers or {}), **({"Content-Type": JSON_MEDIA} if body is not None else {})}
         asked = f"?{urlencode(query, doseq=True)}" if query else ""
         limit = None if wait is None else self._limit + wait
         try:
             response, content = self._followed(method, f"{self._base}{path}{asked}", sent, body, limit)
         except (HTTPException, OSError) as error:
             late = isinstance(error, TimeoutError) and error.errno is None
-            reason = f"no answer within {limit or self._limit:g} s" if late else reason_of(error)
+            reason = f"no answer within {limit or self._limit:g} s" if late else failure_reason(error)
             raise Unreachable(url=self._url, reason=reason) from None
         given = response.headers.get_content_type()
         return read_answer(
@@ -120,7 +125,7 @@ class BlockingConnection:
     ) -> tuple[HTTPResponse, bytes]:
         """The answer and its body, after all redirects; a credential does not go to another origin."""
         ends_at = None if limit is None else time.monotonic() + limit
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             response, content = self._traced(method, url, headers, body, ends_at)
             location = response.headers.get("Location")
             if response.status not in REDIRECTS or not location:
@@ -128,11 +133,11 @@ class BlockingConnection:
             target = urljoin(url, location)
             if origin(target) != origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            if response.status == SEE_OTHER or (response.status in {301, 302} and method == "POST"):
+            if response.status == SEE_OTHER_STATUS or (response.status in {301, 302} and method == "POST"):
                 method, body = "GET", None
                 headers = {name: value for name, value in headers.items() if name != "Content-Type"}
             url = target
-        message = f"more than {MOST_REDIRECTS} redirects, the last to {url}"
+        message = f"more than {MAX_REDIRECTS} redirects, the last to {url}"
         raise HTTPException(message)
 
     def _traced(
@@ -217,7 +222,7 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 
 def is_plain_url(url: str) -> bool:
     """Whether these calls reach such a gateway: an ASCII URL without user, query and fragment, or a Unix socket."""
-    if url.startswith(UNIX):
+    if url.startswith(UNIX_PREFIX):
         return True
     parts = urlsplit(url)
     return url.isascii() and not (parts.username or parts.password or parts.query or parts.fragment)
@@ -231,4 +236,4 @@ def ended_sentence(method: str, url: str, status: int, seconds: float, request_i
 
 def failed_sentence(method: str, url: str, error: BaseException, seconds: float) -> str:
     """A request that came to nothing."""
-    return f"{method} {url}: {reason_of(error)}, after {round(seconds * 1000)} ms"
+    return f"{method} {url}: {failure_reason(error)}, after {round(seconds * 1000)} ms"

@@ -1,4 +1,4 @@
-"""The gateway's events as a client reads them: server-sent events, over a connection that may be made again."""
+"""Server-sent events: the gateway's events as a client reads them, with reconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,25 +11,26 @@ import orjson
 from msgspec import Struct
 from yarl import URL
 
-from ductile.answer import Foreign, Refused, Unreachable, decoded, reason_of
+from ductile.client.answer import decode_answer
+from ductile.client.errors import Foreign, Refused, Unreachable, failure_reason
 
-MEDIA = "text/event-stream"
-CONNECT = 30.0
-"""Seconds in which a connection must stand."""
-SILENCE = 60.0
-"""Seconds without a sign of life after which a stream is given up."""
-RECONNECT = 1.0
-"""Seconds before a stream that has ended is asked for again."""
+EVENT_STREAM_MEDIA = "text/event-stream"
+CONNECT_TIMEOUT_SECONDS = 30.0
+"""Seconds within which a connection must be open."""
+SILENCE_TIMEOUT_SECONDS = 60.0
+"""Seconds without data after which a stream is given up."""
+RECONNECT_DELAY_SECONDS = 1.0
+"""Seconds before a stream that has ended is opened again."""
 
 
 class Message(Struct, frozen=True):
     """One message of a stream of server-sent events."""
 
     id: str | None
-    """The last id that was told, with this message or before it."""
+    """The last id, of this message or of one before it."""
     type: str
     data: str
-    """Empty for a message that only tells an id."""
+    """Empty for a message that has only an id."""
 
 
 async def read_messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[Message]:
@@ -67,47 +68,47 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     return found
 
 
-Opened = AbstractAsyncContextManager[AsyncIterator[Message]]
+OpenStream = AbstractAsyncContextManager[AsyncIterator[Message]]
 
 
 @asynccontextmanager
-async def opened(
+async def open_stream(
     session: aiohttp.ClientSession, url: URL, last_event_id: str | None, *, gateway: str
 ) -> AsyncIterator[AsyncIterator[Message]]:
-    """A stream that stands, from behind this id or from now on; `gateway` is how errors name it.
+    """Open a stream, from behind this id or from now on; `gateway` is its name in errors.
 
     Raises Unreachable, also while it is read, Refused, or Foreign.
     """
-    headers = {"Accept": MEDIA, **({} if last_event_id is None else {"Last-Event-ID": last_event_id})}
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
-    with _reaching(gateway):
+    headers = {"Accept": EVENT_STREAM_MEDIA, **({} if last_event_id is None else {"Last-Event-ID": last_event_id})}
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=SILENCE_TIMEOUT_SECONDS)
+    with _translate_errors(gateway):
         response = await session.get(url, headers=headers, timeout=timeout)
     async with response:
-        if response.content_type != MEDIA:
-            with _reaching(gateway):
-                decoded(response.status, await response.read(), frozenset())
+        if response.content_type != EVENT_STREAM_MEDIA:
+            with _translate_errors(gateway):
+                decode_answer(response.status, await response.read(), frozenset())
             raise Foreign(url=gateway, path=url.path, found=f"no stream of events but {response.content_type}")
-        yield _told(response, gateway)
+        yield _read_response(response, gateway)
 
 
-async def _told(response: aiohttp.ClientResponse, gateway: str) -> AsyncIterator[Message]:
-    with _reaching(gateway):
+async def _read_response(response: aiohttp.ClientResponse, gateway: str) -> AsyncIterator[Message]:
+    with _translate_errors(gateway):
         async for message in read_messages(response.content.iter_any()):
             yield message
 
 
 @contextmanager
-def _reaching(gateway: str) -> Iterator[None]:
+def _translate_errors(gateway: str) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise Unreachable(url=gateway, reason=reason_of(error)) from None
+        raise Unreachable(url=gateway, reason=failure_reason(error)) from None
 
 
-async def events(
-    follow: Callable[[str | None], Opened], last_event_id: str | None, *, reconnect: bool
+async def follow_events(
+    follow: Callable[[str | None], OpenStream], last_event_id: str | None, *, reconnect: bool
 ) -> AsyncIterator[dict[str, Any]]:
-    """What the messages say. With `reconnect` a stream that ends is opened again, behind its last message."""
+    """The events of the messages. With `reconnect` a stream that ends is opened again, behind its last message."""
     connected = False
     while True:
         try:
@@ -118,13 +119,13 @@ async def events(
                     if message.data:
                         yield orjson.loads(message.data)
         except (Unreachable, Refused) as error:
-            if not (connected and reconnect and may_pass(error)):
+            if not (connected and reconnect and is_temporary(error)):
                 raise
         if not reconnect:
             return
-        await asyncio.sleep(RECONNECT)
+        await asyncio.sleep(RECONNECT_DELAY_SECONDS)
 
 
-def may_pass(error: Unreachable | Refused) -> bool:
-    """Whether the same call may succeed later: the gateway is away, or says that it cannot now."""
+def is_temporary(error: Unreachable | Refused) -> bool:
+    """Whether the same call may succeed later: the gateway is unreachable or temporarily unavailable."""
     return isinstance(error, Unreachable) or error.http_status == HTTPStatus.SERVICE_UNAVAILABLE

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ductile.blocking import is_plain_url, result_of
 from ductile.client import Client, Refused, Unreachable
+from ductile.client.blocking_transport import is_plain_url, result_of
 
 Told = list[str]
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

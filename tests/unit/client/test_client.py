@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web as aioweb
 from support.web import Web, serving
 
-from ductile.blocking import BlockingConnection, result_of
 from ductile.client import AuthFailed, Client, ClientError, NotFoundError, Refused, Unreachable
+from ductile.client.blocking_transport import BlockingTransport, result_of
 from ductile.config.reload import ReloadRefused
 
 
@@ -30,11 +30,11 @@ async def client(web: Web, request: pytest.FixtureRequest) -> AsyncIterator[Clie
         yield client
 
 
-class BesideTheLoop(BlockingConnection):
+class BesideTheLoop(BlockingTransport):
     """Blocks a thread, since the gateway of these tests runs in the loop."""
 
     async def call(self, *given: Any, **named: Any) -> Any:
-        return await asyncio.to_thread(lambda: result_of(BlockingConnection.call(self, *given, **named)))
+        return await asyncio.to_thread(lambda: result_of(BlockingTransport.call(self, *given, **named)))
 
 
 async def test_it_triggers_looks_and_cancels(client: Client) -> None:

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 from support.web import plugin, snapshot
 
-from ductile import rehearse as module
+from ductile import dry_run as module
+from ductile.dry_run import TooManySteps, UnknownStep, dry_run_pipeline
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.dsl import PipelineModel
 from ductile.model.graph import Graph
 from ductile.model.snapshot import Snapshot
-from ductile.rehearse import TooManySteps, UnknownStep, rehearse
 
 SNAPSHOT = snapshot()
 
@@ -31,7 +31,7 @@ def rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def test_an_entry_step_is_told_with_the_payload_that_its_plugin_gets() -> None:
     one = {"uses": "echo", "with": {"text": "{payload.a}!", "same": "{payload.a}"}, "baggage": {"kept.a": "payload.a"}}
-    told = rehearse(SNAPSHOT, graph(one), {"a": 1})
+    told = dry_run_pipeline(SNAPSHOT, graph(one), {"a": 1})
     (step,) = told["steps"]
     assert step == {
         "step": "step_1",
@@ -48,7 +48,9 @@ def test_an_entry_step_is_told_with_the_payload_that_its_plugin_gets() -> None:
 
 def test_a_false_if_is_told_with_what_it_saw_and_bypassed() -> None:
     gate = {"path": "payload.go", "op": "eq", "value": True}
-    told = rehearse(SNAPSHOT, graph({"id": "gate", "uses": "echo", "if": gate}, {"id": "next", "uses": "echo"}), {})
+    told = dry_run_pipeline(
+        SNAPSHOT, graph({"id": "gate", "uses": "echo", "if": gate}, {"id": "next", "uses": "echo"}), {}
+    )
     assert rows(told) == [("gate", "skipped"), ("next", "dispatched")]
     assert told["steps"][0] == {
         "step": "gate",
@@ -63,9 +65,9 @@ def test_a_false_if_is_told_with_what_it_saw_and_bypassed() -> None:
 def test_what_follows_is_unknown_until_an_answer_is_assumed() -> None:
     gate = {"path": "payload.n", "op": "gt", "value": 1}
     steps = [{"id": "a", "uses": "echo"}, {"id": "b", "uses": "echo.poll", "if": gate, "with": {"m": "{payload.n}"}}]
-    (first,) = rehearse(SNAPSHOT, graph(*steps), {})["steps"]
+    (first,) = dry_run_pipeline(SNAPSHOT, graph(*steps), {})["steps"]
     assert first["then"] == [{"step": "b", "uses": "echo.poll", "condition": gate}]
-    told = rehearse(SNAPSHOT, graph(*steps), {}, {"a": [{"n": 1}, {"n": 2}]})
+    told = dry_run_pipeline(SNAPSHOT, graph(*steps), {}, {"a": [{"n": 1}, {"n": 2}]})
     assert [(row["step"], row["status"], row["after"]) for row in told["steps"]] == [
         ("a", "dispatched", None),
         ("b", "skipped", "a"),
@@ -81,13 +83,13 @@ def test_what_follows_is_unknown_until_an_answer_is_assumed() -> None:
 
 
 def test_a_step_that_is_assumed_to_emit_nothing_ends_its_branch() -> None:
-    told = rehearse(SNAPSHOT, graph({"id": "a", "uses": "echo"}, {"uses": "echo"}), {}, {"a": []})
+    told = dry_run_pipeline(SNAPSHOT, graph({"id": "a", "uses": "echo"}, {"uses": "echo"}), {}, {"a": []})
     assert rows(told) == [("a", "dispatched")]
 
 
 def test_steps_that_would_fail_say_why() -> None:
     number = {"path": "payload.n", "op": "gt", "value": 1}
-    told = rehearse(
+    told = dry_run_pipeline(
         SNAPSHOT,
         graph(
             {
@@ -105,49 +107,51 @@ def test_steps_that_would_fail_say_why() -> None:
 
 
 def test_a_step_whose_plugin_cannot_run_is_held() -> None:
-    told = rehearse(SNAPSHOT, graph({"split": [{"uses": "gone"}, {"uses": "off"}]}), {})
+    told = dry_run_pipeline(SNAPSHOT, graph({"split": [{"uses": "gone"}, {"uses": "off"}]}), {})
     assert [row["reason"] for row in told["steps"]] == [
         "there is no plugin 'gone'",
         "plugin 'off' is disabled: enabled: false",
     ]
     without = replace(plugin(), manifest=replace(plugin().manifest, commands={}))
     changed: Snapshot = replace(SNAPSHOT, plugins={"echo": without})
-    assert rehearse(changed, graph({"uses": "echo"}), {})["steps"][0]["status"] == "held"
+    assert dry_run_pipeline(changed, graph({"uses": "echo"}), {})["steps"][0]["status"] == "held"
 
 
 def test_a_payload_that_breaks_the_schema_is_a_warning_as_in_a_run() -> None:
-    (step,) = rehearse(SNAPSHOT, graph({"uses": "echo.say"}), {"message": 1})["steps"]
+    (step,) = dry_run_pipeline(SNAPSHOT, graph({"uses": "echo.say"}), {"message": 1})["steps"]
     assert step["status"] == "dispatched"
     assert "/message" in step["warnings"][0]
 
 
 def test_max_depth_ends_a_branch() -> None:
-    told = rehearse(SNAPSHOT, graph({"id": "a", "uses": "echo"}, {"uses": "echo"}, max_depth=1), {}, {"a": [{}]})
+    told = dry_run_pipeline(
+        SNAPSHOT, graph({"id": "a", "uses": "echo"}, {"uses": "echo"}, max_depth=1), {}, {"a": [{}]}
+    )
     assert [row.get("reason") for row in told["steps"]] == [None, "max_depth"]
 
 
 def test_the_pipelines_own_if_is_told_beside_its_steps() -> None:
     gate = {"path": "payload.n", "op": "gt", "value": 1}
-    assert rehearse(SNAPSHOT, graph({"uses": "echo"}, **{"if": gate}), {"n": 1}) | {"steps": 0} == {
+    assert dry_run_pipeline(SNAPSHOT, graph({"uses": "echo"}, **{"if": gate}), {"n": 1}) | {"steps": 0} == {
         "pipeline": "p",
         "starts": False,
         "condition": gate,
         "values": {"payload.n": 1},
         "steps": 0,
     }
-    told = rehearse(SNAPSHOT, graph({"uses": "echo"}, **{"if": gate}), {"n": "x"})
+    told = dry_run_pipeline(SNAPSHOT, graph({"uses": "echo"}, **{"if": gate}), {"n": "x"})
     assert (told["starts"], "payload.n gt" in told["reason"]) == (False, True)
 
 
 def test_an_answer_of_an_unknown_step_is_refused_with_what_was_meant() -> None:
     with pytest.raises(UnknownStep, match="did you mean `first`"):
-        rehearse(SNAPSHOT, graph({"id": "first", "uses": "echo"}), {}, {"frist": [{}]})
+        dry_run_pipeline(SNAPSHOT, graph({"id": "first", "uses": "echo"}), {}, {"frist": [{}]})
 
 
 def test_a_long_chain_is_walked_and_a_wide_one_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     long = [{"id": f"s{number}", "uses": "echo"} for number in range(990)]
-    told = rehearse(SNAPSHOT, graph(*long), {}, {f"s{number}": [{}] for number in range(990)})
+    told = dry_run_pipeline(SNAPSHOT, graph(*long), {}, {f"s{number}": [{}] for number in range(990)})
     assert len(told["steps"]) == 990
-    monkeypatch.setattr(module, "MAX_STEPS", 20)
+    monkeypatch.setattr(module, "MAX_DRY_RUN_STEPS", 20)
     with pytest.raises(TooManySteps, match="more than 20"):
-        rehearse(SNAPSHOT, graph(*long[:5]), {}, {f"s{number}": [{}, {}] for number in range(5)})
+        dry_run_pipeline(SNAPSHOT, graph(*long[:5]), {}, {f"s{number}": [{}, {}] for number in range(5)})

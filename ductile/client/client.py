@@ -9,22 +9,17 @@ from urllib.parse import quote
 
 import orjson
 
-from ductile.answer import TIMEOUT, UNIX, Answer, AuthFailed, ClientError, NotFoundError, Refused, Unreachable
-from ductile.blocking import BlockingConnection
+from ductile.client.answer import CALL_TIMEOUT_SECONDS, Answer
+from ductile.client.blocking_transport import BlockingTransport
+from ductile.client.query import DRY_RUN_MEMBERS, FilterValue, dry_run_query, filter_query
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than most calls of the command line to run
     import aiohttp
 
-    from ductile.connection import Connection
-    from ductile.stream import Message
-
-__all__ = ["UNIX", "Answer", "AuthFailed", "Client", "ClientError", "NotFoundError", "Refused", "Unreachable"]
+    from ductile.client.sse import Message
+    from ductile.client.transport import Transport
 
 MARKDOWN = "text/markdown"
-Filter = str | int | Sequence[str]
-"""A value of a query; a list is the same name several times."""
-PLANNED = ("dry_run", "would")
-"""Members of every answer to a dry run."""
 
 
 class Client:
@@ -40,28 +35,32 @@ class Client:
         token: str | None = None,
         traces: "Sequence[aiohttp.TraceConfig]" = (),
         *,
-        connection: BlockingConnection | None = None,
+        connection: BlockingTransport | None = None,
     ) -> None:
-        self._gateway = connection or streaming_connection(url, token, traces)
+        self._transport = connection or make_transport(url, token, traces)
 
     @classmethod
     def blocking(
-        cls, url: str, token: str | None, told: Callable[[str], None] = lambda _: None, limit: float = TIMEOUT
+        cls,
+        url: str,
+        token: str | None,
+        told: Callable[[str], None] = lambda _: None,
+        limit: float = CALL_TIMEOUT_SECONDS,
     ) -> Self:
         """A client whose calls block, for `result_of` and without an event loop; it has neither `raw` nor streams.
 
         `told` hears a sentence of every request; a call takes at most `limit` seconds and what it waits for a result.
         """
-        return cls(url, connection=BlockingConnection(url, token, told, limit))
+        return cls(url, connection=BlockingTransport(url, token, told, limit))
 
     async def __aenter__(self) -> Self:
-        self._gateway.open()
+        self._transport.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._gateway.close()
+        await self._transport.close()
 
     async def trigger(
         self,
@@ -80,7 +79,7 @@ class Client:
         `dry_run` changes nothing and returns what would have been done, with `dry_run: true` in it.
         """
         path = f"/plugin/{quote(plugin, safe='')}/{quote(command, safe='')}"
-        return await self._trigger(path, payload, wait, idempotency_key, options, query=dry(dry_run))
+        return await self._trigger(path, payload, wait, idempotency_key, options, query=dry_run_query(dry_run))
 
     async def run_pipeline(
         self,
@@ -95,48 +94,52 @@ class Client:
     ) -> dict[str, Any]:
         """Run a pipeline; `detach` returns at once from a synchronous one too. Otherwise as `trigger`."""
         path = f"/pipeline/{quote(pipeline, safe='')}"
-        query = {**({"async": "true"} if detach else {}), **dry(dry_run)}
+        query = {**({"async": "true"} if detach else {}), **dry_run_query(dry_run)}
         return await self._trigger(path, payload, wait, idempotency_key, options, query=query)
 
     async def job(self, job_id: str, *, wait: float = 0) -> dict[str, Any]:
         """A job; with `wait`, once it has ended or so many seconds are over."""
         query = {"wait": str(wait)} if wait else {}
-        found: dict[str, Any] = await self._gateway.call(
+        found: dict[str, Any] = await self._transport.call(
             "GET", f"/job/{quote(job_id, safe='')}", query=query, wait=wait, has=("job_id", "status")
         )
         return found
 
     async def tree(self, job_id: str) -> list[dict[str, Any]]:
         """A job and everything below it, root first."""
-        rows: list[dict[str, Any]] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/tree", has=None)
+        rows: list[dict[str, Any]] = await self._transport.call("GET", f"/job/{quote(job_id, safe='')}/tree", has=None)
         return rows
 
-    async def jobs(self, **filters: Filter) -> dict[str, Any]:
+    async def jobs(self, **filters: FilterValue) -> dict[str, Any]:
         """A page of jobs; filters are plugin, command, status (one or more), from_, limit, cursor, include_details."""
-        page: dict[str, Any] = await self._gateway.call("GET", "/jobs", query=given(filters), has=("jobs", "total"))
+        page: dict[str, Any] = await self._transport.call(
+            "GET", "/jobs", query=filter_query(filters), has=("jobs", "total")
+        )
         return page
 
-    async def logs(self, **filters: Filter | None) -> dict[str, Any]:
+    async def logs(self, **filters: FilterValue | None) -> dict[str, Any]:
         """A page of ended attempts, newest first: `{logs, total, cursor}`.
 
         Filters are job_id, plugin, command, status (one or a list), submitted_by, from_, to, query, limit, cursor,
         include_result.
         """
-        page: dict[str, Any] = await self._gateway.call("GET", "/job-logs", query=given(filters), has=("logs", "total"))
+        page: dict[str, Any] = await self._transport.call(
+            "GET", "/job-logs", query=filter_query(filters), has=("logs", "total")
+        )
         return page
 
     async def job_logs(self, job_id: str) -> dict[str, Any]:
         """What each ended attempt of a job said, oldest first: `{job_id, logs}`."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/job/{quote(job_id, safe='')}/logs", has=("logs",))
+        found: dict[str, Any] = await self._transport.call("GET", f"/job/{quote(job_id, safe='')}/logs", has=("logs",))
         return found
 
     async def cancel(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
         """Cancel a job or a run."""
-        return await self._order(f"/job/{quote(job_id, safe='')}/cancel", dry_run=dry_run)
+        return await self._post(f"/job/{quote(job_id, safe='')}/cancel", dry_run=dry_run)
 
     async def retry(self, job_id: str, *, dry_run: bool = False) -> dict[str, Any]:
         """Start an ended job or run again, as a new one; returns that one as accepted."""
-        return await self._order(f"/job/{quote(job_id, safe='')}/retry", dry_run=dry_run)
+        return await self._post(f"/job/{quote(job_id, safe='')}/retry", dry_run=dry_run)
 
     async def purge(
         self,
@@ -148,20 +151,20 @@ class Client:
         dry_run: bool = False,
     ) -> dict[str, Any]:
         """Cancel what waits: every queued and held job, or those of a plugin, a command, a pipeline, a state."""
-        chosen = given({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
-        answer: dict[str, Any] = await self._gateway.call(
-            "POST", "/queue/purge", query=dry(dry_run), body=orjson.dumps(chosen), wait=None, has=("purged",)
+        chosen = filter_query({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
+        answer: dict[str, Any] = await self._transport.call(
+            "POST", "/queue/purge", query=dry_run_query(dry_run), body=orjson.dumps(chosen), wait=None, has=("purged",)
         )
         return answer
 
     async def analytics_queue(self) -> dict[str, Any]:
         """How much waits and runs, for how long, and how busy the workers are."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/queue", has=("queue_depth", "workers"))
+        found: dict[str, Any] = await self._transport.call("GET", "/analytics/queue", has=("queue_depth", "workers"))
         return found
 
     async def analytics_summary(self) -> dict[str, Any]:
         """What ended within the last day: how, how often and how fast."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/analytics/summary", has=("stats", "total"))
+        found: dict[str, Any] = await self._transport.call("GET", "/analytics/summary", has=("stats", "total"))
         return found
 
     async def send_event(
@@ -178,8 +181,8 @@ class Client:
         if dedupe_key is not None:
             body["dedupe_key"] = dedupe_key
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        sent: dict[str, Any] = await self._gateway.call(
-            "POST", "/events", query=dry(dry_run), body=orjson.dumps(body), headers=headers, has=("started",)
+        sent: dict[str, Any] = await self._transport.call(
+            "POST", "/events", query=dry_run_query(dry_run), body=orjson.dumps(body), headers=headers, has=("started",)
         )
         return sent
 
@@ -192,24 +195,24 @@ class Client:
         `reconnect` it never ends: once connected, it connects again behind the last event, and waits for the gateway.
         """
         after = None if last_event_id is None else str(last_event_id)
-        from ductile.stream import events  # noqa: PLC0415 - imports aiohttp
+        from ductile.client.sse import follow_events  # noqa: PLC0415 - imports aiohttp
 
-        return events(partial(self.following, types=types), after, reconnect=reconnect)
+        return follow_events(partial(self.following, types=types), after, reconnect=reconnect)
 
     def following(
         self, last_event_id: str | None = None, types: Sequence[str] = ()
     ) -> "AbstractAsyncContextManager[AsyncIterator[Message]]":
         """A context in which the stream is open: what happens from its begin on comes, as messages."""
-        return self._streaming().stream("/events", {"type": ",".join(types)} if types else {}, last_event_id)
+        return self._streaming_transport().stream("/events", {"type": ",".join(types)} if types else {}, last_event_id)
 
     async def plugins(self) -> list[dict[str, Any]]:
         """The plugins that can run."""
-        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/plugins", has=("plugins",)))["plugins"]
+        found: list[dict[str, Any]] = (await self._transport.call("GET", "/plugins", has=("plugins",)))["plugins"]
         return found
 
     async def plugin(self, name: str) -> dict[str, Any]:
         """A plugin and its commands with their input schemas."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/plugin/{quote(name, safe='')}", has=("commands",))
+        found: dict[str, Any] = await self._transport.call("GET", f"/plugin/{quote(name, safe='')}", has=("commands",))
         return found
 
     async def pipelines(self) -> list[dict[str, Any]]:
@@ -218,7 +221,7 @@ class Client:
 
     async def pipeline(self, name: str) -> dict[str, Any]:
         """A pipeline, its steps and where each leads."""
-        found: dict[str, Any] = await self._gateway.call("GET", f"/pipeline/{quote(name, safe='')}", has=("steps",))
+        found: dict[str, Any] = await self._transport.call("GET", f"/pipeline/{quote(name, safe='')}", has=("steps",))
         return found
 
     async def rehearse(
@@ -230,33 +233,33 @@ class Client:
         """What a run would do; `answers` are the payloads of the events that a step is assumed to emit."""
         path = f"/pipeline/{quote(pipeline, safe='')}/dry-run"
         body = orjson.dumps({"payload": payload or {}, "answers": answers or {}})
-        told: dict[str, Any] = await self._gateway.call("POST", path, body=body, has=("steps",))
+        told: dict[str, Any] = await self._transport.call("POST", path, body=body, has=("steps",))
         return told
 
     async def skills(self) -> list[dict[str, Any]]:
         """Plugin commands and pipelines in one list."""
-        found: list[dict[str, Any]] = (await self._gateway.call("GET", "/skills", has=("skills",)))["skills"]
+        found: list[dict[str, Any]] = (await self._transport.call("GET", "/skills", has=("skills",)))["skills"]
         return found
 
     async def skills_markdown(self) -> str:
         """The same as a page for agents, with how to call them."""
-        page: str = await self._gateway.call("GET", "/skills", headers={"Accept": MARKDOWN}, media=MARKDOWN)
+        page: str = await self._transport.call("GET", "/skills", headers={"Accept": MARKDOWN}, media=MARKDOWN)
         return page
 
     async def openapi(self, plugin: str | None = None) -> dict[str, Any]:
         """The OpenAPI document of the whole API, or of one plugin's commands."""
         path = "/openapi.json" if plugin is None else f"/plugin/{quote(plugin, safe='')}/openapi.json"
-        found: dict[str, Any] = await self._gateway.call("GET", path, has=("openapi", "paths"))
+        found: dict[str, Any] = await self._transport.call("GET", path, has=("openapi", "paths"))
         return found
 
     async def config_view(self) -> dict[str, Any]:
         """The configuration that serves, without its secrets."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/config/view", has=("service", "plugins"))
+        found: dict[str, Any] = await self._transport.call("GET", "/config/view", has=("service", "plugins"))
         return found
 
     async def health(self) -> dict[str, Any]:
         """How the gateway is; also where it answers 503 with that."""
-        found: dict[str, Any] = await self._gateway.call("GET", "/healthz", accept=frozenset({503}), has=("status",))
+        found: dict[str, Any] = await self._transport.call("GET", "/healthz", accept=frozenset({503}), has=("status",))
         return found
 
     async def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
@@ -264,21 +267,21 @@ class Client:
 
         One that leaves no token with `*`, or not the token of this client, is refused unless `force` is given.
         """
-        query = {**dry(dry_run), **({"force": "true"} if force else {})}
-        answer: dict[str, Any] = await self._gateway.call("POST", "/system/reload", query=query, has=("status",))
+        query = {**dry_run_query(dry_run), **({"force": "true"} if force else {})}
+        answer: dict[str, Any] = await self._transport.call("POST", "/system/reload", query=query, has=("status",))
         return answer
 
     async def pause(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Claim nothing more."""
-        return await self._order("/system/pause", dry_run=dry_run)
+        return await self._post("/system/pause", dry_run=dry_run)
 
     async def resume(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Claim again."""
-        return await self._order("/system/resume", dry_run=dry_run)
+        return await self._post("/system/resume", dry_run=dry_run)
 
     async def stop(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Stop gracefully."""
-        return await self._order("/system/stop", dry_run=dry_run)
+        return await self._post("/system/stop", dry_run=dry_run)
 
     async def raw(
         self,
@@ -293,17 +296,17 @@ class Client:
 
         A body is JSON unless `headers` say otherwise. Of a stream of events `each` gets the text as it comes.
         """
-        return await self._streaming().raw(method, path, body=body, headers=headers, each=each)
+        return await self._streaming_transport().send(method, path, body=body, headers=headers, each=each)
 
-    def _streaming(self) -> "Connection":
-        if isinstance(self._gateway, BlockingConnection):
+    def _streaming_transport(self) -> "Transport":
+        if isinstance(self._transport, BlockingTransport):
             message = "a blocking client has no streams"
             raise TypeError(message)
-        return self._gateway
+        return self._transport
 
-    async def _order(self, path: str, *, dry_run: bool) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._gateway.call(
-            "POST", path, query=dry(dry_run), has=PLANNED if dry_run else ("status",)
+    async def _post(self, path: str, *, dry_run: bool) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._transport.call(
+            "POST", path, query=dry_run_query(dry_run), has=DRY_RUN_MEMBERS if dry_run else ("status",)
         )
         return answer
 
@@ -321,29 +324,15 @@ class Client:
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         body = orjson.dumps({"payload": payload or {}, **options})
-        has = PLANNED if "dry_run" in query else ("job_id", "status")
-        answer: dict[str, Any] = await self._gateway.call(
+        has = DRY_RUN_MEMBERS if "dry_run" in query else ("job_id", "status")
+        answer: dict[str, Any] = await self._transport.call(
             "POST", path, query=query, body=body, headers=headers, wait=wait, has=has
         )
         return answer
 
 
-def streaming_connection(url: str, token: str | None, traces: "Sequence[aiohttp.TraceConfig]") -> "Connection":
+def make_transport(url: str, token: str | None, traces: "Sequence[aiohttp.TraceConfig]") -> "Transport":
     """A connection for an event loop."""
-    from ductile.connection import Connection  # noqa: PLC0415 - imports aiohttp
+    from ductile.client.transport import Transport  # noqa: PLC0415 - imports aiohttp
 
-    return Connection(url, token, traces)
-
-
-def dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - the keyword of every call that changes something
-    """The query that makes a call a dry run."""
-    return {"dry_run": "true"} if dry_run else {}
-
-
-def given(filters: Mapping[str, Filter | None]) -> dict[str, Filter]:
-    """What a filter says, as the query or the body says it: `from_` is `from`, True is `true`, None is not said."""
-    return {
-        name.rstrip("_"): str(value).lower() if isinstance(value, bool) else value
-        for name, value in filters.items()
-        if value is not None
-    }
+    return Transport(url, token, traces)
