@@ -23,8 +23,8 @@ class DuctileError(Exception):
         self.details = details
         template = " ".join((type(self).__doc__ or "").split())
         inside = set(_BEFORE_MARK.findall(template))
-        worded = {name: _worded(value, inside=name in inside) for name, value in details.items()}
-        super().__init__(template.format_map(worded))
+        values = {name: _sentence_value(value, inside=name in inside) for name, value in details.items()}
+        super().__init__(template.format_map(values))
 
     @property
     def message(self) -> str:
@@ -56,7 +56,7 @@ def end_sentence(text: str) -> str:
     return text if text[-1:] in ".?!" else f"{text}."
 
 
-def _worded(value: Any, *, inside: bool) -> Any:
+def _sentence_value(value: Any, *, inside: bool) -> Any:
     """As it stands in a sentence: a list of words with commas, and (`inside`) a sentence without its period."""
     if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         value = ", ".join(value)

@@ -1,7 +1,7 @@
-"""A trigger becomes jobs: the only way in.
+"""Submits jobs and runs that a client asks for by name, retries, and posted events.
 
-Everything that starts work by name comes through here. The payload is checked against the manifest first; what is
-returned is durable.
+The payload is checked against the manifest first; what is returned is durable. Schedules and `init` jobs do not come
+through here.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -70,15 +70,15 @@ class BadEntry(BadRequest):
     code = "bad_entry"
 
 
-class Retried(Struct, frozen=True, kw_only=True):
-    """What a retry made, and the job or run that it repeats."""
+class AcceptedRetry(Struct, frozen=True, kw_only=True):
+    """The accepted job or run of a retry, and the id of the one that it repeats."""
 
     accepted: AcceptedJob
     retry_of: str
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Who asks, and through which door."""
+    """The caller of a trigger, and the kind of trigger."""
 
     principal: str
     submitted_by: str
@@ -87,14 +87,14 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What a trigger may say beside its payload."""
+    """The options of a trigger, beside its payload."""
 
     dedupe_key: str | None = None
     run_at: Millis | None = None
     priority: int = 0
     """-100 to 100; higher goes first."""
     route: bool = False
-    """Whether what a plain job emits starts pipelines and routes."""
+    """Whether events of a plain job start pipelines and routes."""
 
 
 def find_plugin(snapshot: Snapshot, plugin: str) -> Plugin:
@@ -158,16 +158,16 @@ def submit_command(
     now: Millis,
     dry_run: bool = False,
 ) -> Awaitable[AcceptedJob]:
-    """Make one job of a plugin command; the answer is there after its commit. A dry run answers the same, makes none.
+    """Submit one job of a plugin command; returns after the commit. A dry run returns the same and submits nothing.
 
-    Raises UnknownPlugin, UnknownCommand, PluginUnusable or InvalidPayload at once; what is awaited raises what the
-    store does (IdempotencyConflict, StoreUnavailable).
+    Raises UnknownPlugin, UnknownCommand, PluginUnusable or InvalidPayload at once; the awaitable raises errors of the
+    store (IdempotencyConflict, StoreUnavailable).
     """
     found = find_command(snapshot, plugin, command)
     check_payload(found, command, payload)
-    event = _event(API_TRIGGER, payload, origin, now)
+    event = _trigger_event(API_TRIGGER, payload, origin, now)
     start = plan_starts.plan_job(snapshot, plugin, command, event, _lineage(snapshot, options, origin), job_id=job_id)
-    return _insert(store, start, dry_run=dry_run)
+    return _insert_root(store, start, dry_run=dry_run)
 
 
 async def submit_pipeline(
@@ -182,26 +182,26 @@ async def submit_pipeline(
     now: Millis,
     dry_run: bool = False,
 ) -> AcceptedJob:
-    """Start a run of a pipeline; returns after its commit. A dry run answers the same and starts none.
+    """Submit a run of a pipeline; returns after the commit. A dry run returns the same and submits nothing.
 
     Raises UnknownPipeline, BadEntry (an entry step's `if` or `baggage` cannot be decided on this payload), or what the
     store raises.
     """
     graph = find_pipeline(snapshot, pipeline)
     entry_steps(snapshot, pipeline, payload)
-    event = _event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
+    event = _trigger_event(graph.on or graph.on_hook or API_TRIGGER, payload, origin, now)
     lineage = _lineage(snapshot, options, origin)
     start = plan_starts.plan_run(snapshot, graph, event, payload, lineage, run_id=job_id, new_id=new_id)
-    return await _insert(store, start, dry_run=dry_run)
+    return await _insert_root(store, start, dry_run=dry_run)
 
 
 async def submit_retry(
     store: Store, snapshot: Snapshot, job_id: str, *, origin: Origin, new_job_id: str, dry_run: bool = False
-) -> Retried:
-    """Start again what an ended job, or the run that it is a step of, was started with; returns after the commit.
+) -> AcceptedRetry:
+    """Submit an ended job, or the run that it is a step of, once more; returns after the commit.
 
-    It is a new job or run, with the same payload, priority and place in a chain of events, under the configuration of
-    now; no dedupe key counts. Raises UnknownJob, JobUnfinished, PayloadGone, and what a trigger raises.
+    The new job or run has the same payload, priority and place in a chain of events, under the current configuration;
+    dedupe keys do not count. Raises UnknownJob, JobUnfinished, PayloadGone, and what a trigger raises.
     """
     found = await store.root_with_event(job_id)
     if found is None:
@@ -211,16 +211,16 @@ async def submit_retry(
         raise JobUnfinished(job_id=job.id, status=job.state)
     if event is None:
         raise PayloadGone(job_id=job.id)
-    start = _again(snapshot, job, event, origin, new_job_id)
+    start = _plan_rerun(snapshot, job, event, origin, new_job_id)
     store.check_capacity()
     if not dry_run:
         store.expect_ready(_lanes(start))
     write = store.dry_run if dry_run else store.write
-    return Retried(accepted=await write(insert_rerun, start, job.id), retry_of=job.id)
+    return AcceptedRetry(accepted=await write(insert_rerun, start, job.id), retry_of=job.id)
 
 
-def _again(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
-    """The start of another job or run on the event that started this one: it is stored already, and named its cause."""
+def _plan_rerun(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
+    """The start of another job or run on the stored event of this one, which becomes its cause."""
     lineage = plan_starts.Lineage(
         principal=origin.principal,
         submitted_by=origin.submitted_by,
@@ -256,31 +256,31 @@ async def submit_event(
     now: Millis,
     dry_run: bool = False,
 ) -> EventAccepted:
-    """Start the pipelines and routes that an event from outside leads to, all or none; returns after the commit.
+    """Submit all pipelines and routes that a posted event starts, or none; returns after the commit.
 
-    An input schema that the payload breaks is noted on the attempt, as for any event. Raises what the store raises.
+    A payload that does not fit an input schema gives a warning on the attempt. Raises what the store raises.
     """
     key = None if dedupe_key is None else snapshot.pseudonym(dedupe_key)
-    event = replace(_event(snapshot.pseudonym(event_type), payload, origin, now), dedupe_key=key)
+    event = replace(_trigger_event(snapshot.pseudonym(event_type), payload, origin, now), dedupe_key=key)
     pipelines, undecided = pipelines_on_event(snapshot, event.type, event.source, payload, {})
     lineage = plan_starts.lineage_of_posted_event(
         event, principal=origin.principal, submitted_by=origin.submitted_by, request_id=origin.request_id
     )
-    begun = plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id)
+    starts = plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id)
     store.check_capacity()
     if not dry_run:
-        store.expect_ready({lane for start in begun for lane in _lanes(start)})
+        store.expect_ready({lane for start in starts for lane in _lanes(start)})
     return await (store.dry_run if dry_run else store.write)(
         insert_posted_event,
         event,
-        begun,
+        starts,
         principal=origin.principal,
-        notes=tuple(_undecided(event, reason) for reason in undecided),
+        notes=tuple(_undecided_note(event, reason) for reason in undecided),
         idempotency=origin.idempotency,
     )
 
 
-def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[AcceptedJob]:
+def _insert_root(store: Store, start: Start, *, dry_run: bool) -> Awaitable[AcceptedJob]:
     store.check_capacity()
     if dry_run:
         return store.dry_run(insert_start, start)
@@ -289,17 +289,17 @@ def _insert(store: Store, start: Start, *, dry_run: bool) -> Awaitable[AcceptedJ
     return store.write(insert_start, start)
 
 
-def _undecided(event: Event, reason: str) -> Note:
+def _undecided_note(event: Event, reason: str) -> Note:
     return Note(kind=EntryKind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
 
 
 def _lanes(start: Start) -> Sequence[str]:
-    """Where the first jobs of a start wait."""
+    """The lanes of the first jobs of a start."""
     return [child.plugin for child in start.children] if start.definition else (start.plugin,)
 
 
 def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> tuple[NextStep, ...]:
-    """The steps that a run begins with on this payload. Raises UnknownPipeline, BadEntry."""
+    """The first steps of a run with this payload. Raises UnknownPipeline, BadEntry."""
     steps = plan_starts.plan_entry(snapshot, find_pipeline(snapshot, pipeline), payload).steps
     for step in steps:
         if step.error is not None:
@@ -307,7 +307,7 @@ def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -
     return steps
 
 
-def _event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -> Event:
+def _trigger_event(kind: str, payload: Mapping[str, Any], origin: Origin, now: Millis) -> Event:
     try:
         encoded = encode(payload)
     except Unencodable as error:

@@ -1,4 +1,4 @@
-"""Calls of one gateway that block, on http.client: a command that only asks needs neither an event loop nor aiohttp."""
+"""The blocking transport of the client, on http.client: a single call needs neither an event loop nor aiohttp."""
 
 import io
 import socket
@@ -23,14 +23,14 @@ HEADERS: Final = {"Accept": "*/*", "User-Agent": f"ductile/{__version__}"}
 
 
 class LimitedSocket:
-    """A connected socket as http.client uses one, on which all that is sent and received ends by a point in time."""
+    """A connected socket for http.client, with one deadline for all sent and received bytes."""
 
     def __init__(self, connected: socket.socket, ends_at: float | None) -> None:
         self._socket = connected
         self._ends_at = ends_at
 
     def with_time_left(self) -> socket.socket:
-        """The socket, with the time that is left. Raises TimeoutError."""
+        """The socket, with its time-out set to the time left. Raises TimeoutError."""
         left = None if self._ends_at is None else self._ends_at - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
@@ -38,11 +38,11 @@ class LimitedSocket:
         return self._socket
 
     def sendall(self, data: Any) -> None:
-        """Send it all."""
+        """Send all data."""
         self.with_time_left().sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """What is received."""
+        """A reader of the received bytes."""
         del mode
         return io.BufferedReader(ReceivedBytes(self))
 
@@ -51,7 +51,7 @@ class LimitedSocket:
 
 
 class ReceivedBytes(io.RawIOBase):
-    """What a limited socket receives."""
+    """The bytes that a limited socket receives."""
 
     def __init__(self, limited: LimitedSocket) -> None:
         self._limited = limited
@@ -66,24 +66,24 @@ class ReceivedBytes(io.RawIOBase):
 
 
 class BlockingTransport:
-    """`call` as often as wanted, each over a connection of its own; `told` hears a sentence of every request.
+    """Calls, each over its own connection; `on_request` receives a sentence about every request.
 
-    `limit` is how many seconds a call may take, beside what it waits for a result. The methods are coroutines that
-    never wait for an event loop, so that the same client can use this connection and the one that streams.
+    `limit` is the seconds that a call may take, beside the time that it waits for a result. The methods are coroutines
+    that never wait for an event loop, so that the same client can use this transport and the one that streams.
     """
 
     def __init__(
         self,
         url: str,
         token: str | None,
-        told: Callable[[str], None] = lambda _: None,
+        on_request: Callable[[str], None] = lambda _: None,
         limit: float = CALL_TIMEOUT_SECONDS,
     ) -> None:
         self._url = url
         self._socket_path = url.removeprefix(UNIX_PREFIX) if url.startswith(UNIX_PREFIX) else None
         self._base = LOCALHOST if self._socket_path is not None else url.rstrip("/")
         self._headers = {**HEADERS, **({"Authorization": f"Bearer {token}"} if token else {})}
-        self._told = told
+        self._on_request = on_request
         self._limit = limit
 
     def open(self) -> None:
@@ -105,12 +105,12 @@ class BlockingTransport:
         media: str = JSON_MEDIA,
         has: Sequence[str] | None = (),
     ) -> Any:
-        """One call, as `Connection.call`."""
+        """One call, as `Transport.call`."""
         sent = {**self._headers, **(headers or {}), **({"Content-Type": JSON_MEDIA} if body is not None else {})}
         asked = f"?{urlencode(query, doseq=True)}" if query else ""
         limit = None if wait is None else self._limit + wait
         try:
-            response, content = self._followed(method, f"{self._base}{path}{asked}", sent, body, limit)
+            response, content = self._follow_redirects(method, f"{self._base}{path}{asked}", sent, body, limit)
         except (HTTPException, OSError) as error:
             late = isinstance(error, TimeoutError) and error.errno is None
             reason = f"no answer within {limit or self._limit:g} s" if late else failure_reason(error)
@@ -120,13 +120,13 @@ class BlockingTransport:
             response.status, given, content, url=self._url, path=path, accept=accept, media=media, has=has
         )
 
-    def _followed(
+    def _follow_redirects(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: float | None
     ) -> tuple[HTTPResponse, bytes]:
         """The answer and its body, after all redirects; a credential does not go to another origin."""
         ends_at = None if limit is None else time.monotonic() + limit
         for _ in range(MAX_REDIRECTS + 1):
-            response, content = self._traced(method, url, headers, body, ends_at)
+            response, content = self._report_request(method, url, headers, body, ends_at)
             location = response.headers.get("Location")
             if response.status not in REDIRECTS or not location:
                 return response, content
@@ -140,23 +140,23 @@ class BlockingTransport:
         message = f"more than {MAX_REDIRECTS} redirects, the last to {url}"
         raise HTTPException(message)
 
-    def _traced(
+    def _report_request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, ends_at: float | None
     ) -> tuple[HTTPResponse, bytes]:
         began = time.monotonic()
         try:
-            response, content = self._exchanged(method, url, headers, body, ends_at)
+            response, content = self._exchange(method, url, headers, body, ends_at)
         except (HTTPException, OSError) as error:
-            self._told(failed_sentence(method, url, error, time.monotonic() - began))
+            self._on_request(failed_sentence(method, url, error, time.monotonic() - began))
             raise
         request_id = response.headers.get("X-Request-Id")
-        self._told(ended_sentence(method, url, response.status, time.monotonic() - began, request_id))
+        self._on_request(ended_sentence(method, url, response.status, time.monotonic() - began, request_id))
         return response, content
 
-    def _exchanged(
+    def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, ends_at: float | None
     ) -> tuple[HTTPResponse, bytes]:
-        connection = self._connection(url)
+        connection = self._make_connection(url)
         connection.connect()
         connected = connection.sock
         try:
@@ -170,8 +170,8 @@ class BlockingTransport:
         finally:
             connected.close()
 
-    def _connection(self, url: str) -> HTTPConnection:
-        """Not connected yet."""
+    def _make_connection(self, url: str) -> HTTPConnection:
+        """A connection that is not open yet."""
         if self._socket_path is not None:
             return UnixConnection(self._socket_path, self._limit)
         parts = urlsplit(url)

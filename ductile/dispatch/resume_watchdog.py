@@ -50,7 +50,7 @@ class ResumeWatchdog:
             self._children.forget(self._number)
             log.warning("nothing lets the gateway go on if a plugin stops it", reason=str(error))
             return
-        self._loop.add_reader(self._pidfd, self._ended)
+        self._loop.add_reader(self._pidfd, self._on_end)
 
     def stop(self) -> None:
         """End the watchdog."""
@@ -62,7 +62,7 @@ class ResumeWatchdog:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             self._reap()
 
-    def _ended(self) -> None:
+    def _on_end(self) -> None:
         self._loop.remove_reader(self._pidfd)
         code = self._reap()
         log.warning("the watchdog that lets a stopped gateway go on has ended; another one starts", exit_code=code)

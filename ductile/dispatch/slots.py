@@ -31,7 +31,7 @@ class Slots:
         if total <= 0:
             return None
         plugins = snapshot.plugins
-        free = {lane: spare for lane in lanes if (spare := plugins[lane].parallelism - self._used(lane)) > 0}
+        free = {lane: spare for lane in lanes if (spare := plugins[lane].parallelism - self._in_use(lane)) > 0}
         if not free:
             return None
         reservation = Reservation(free, min(total, sum(free.values())))
@@ -40,7 +40,7 @@ class Slots:
         self._taken += reservation.total
         return reservation
 
-    def _used(self, lane: str) -> int:
+    def _in_use(self, lane: str) -> int:
         return self._busy[lane] + self._reserved[lane]
 
     def release(self, reservation: Reservation) -> None:

@@ -29,7 +29,7 @@ def address_of(raw: BaseRequest, proxies: Proxies) -> str:
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequence[str], proxies: Proxies) -> str:
     """The client's address: an IP address in its usual spelling, or `unix`. `peer` is empty on a Unix socket."""
-    nearest = _spelled(peer) if peer else UNIX_PEER
+    nearest = _usual_spelling(peer) if peer else UNIX_PEER
     if not proxies or not proxies.trust(nearest):
         return nearest
     ways = (_hops(forwarded_for), _forwarded_hops(forwarded))
@@ -46,7 +46,7 @@ def _first_untrusted(nearest: str, hops: Sequence[str], proxies: Proxies) -> str
             break
         if parse_address(hop) is None:
             break
-        address = _spelled(hop)
+        address = _usual_spelling(hop)
     return address
 
 
@@ -73,6 +73,6 @@ def _without_port(hop: str) -> str:
     return (found["six"] or found["four"]) if found else hop
 
 
-def _spelled(address: str) -> str:
+def _usual_spelling(address: str) -> str:
     parsed = parse_address(address)
     return address if parsed is None else str(parsed)

@@ -166,11 +166,11 @@ class ConfigWatcher:
     async def _reload(self, states: FileStates) -> bool:
         """Reload; False where files changed meanwhile, so that the reload had no effect."""
 
-        async def unchanged() -> bool:
+        async def is_unchanged() -> bool:
             return (await asyncio.to_thread(scan, states.inputs)).states == states.states
 
         try:
-            await self._live.reload(WATCH, still=unchanged)
+            await self._live.reload(WATCH, still=is_unchanged)
         except FilesChanged:
             return False
         except DuctileError:  # logged, and kept for `/healthz`, by the reload itself

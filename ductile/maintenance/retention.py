@@ -133,12 +133,12 @@ class Throttle:
         while await self._store.log_size() > MAX_WAL_BYTES:  # noqa: ASYNC110 - a file reports no change
             await asyncio.sleep(WAL_CHECK_INTERVAL_SECONDS)
         began = time.monotonic()
-        result = await self._store.write(operation, *args, time_budget(self._contended, self._max_seconds))
+        result = await self._store.write(operation, *args, time_budget(self._is_contended, self._max_seconds))
         if self._contended_at > began - CONTENTION_MEMORY_SECONDS:
             await asyncio.sleep((PAUSE_FACTOR - 1) * (time.monotonic() - began))
         return result
 
-    def _contended(self) -> bool:
+    def _is_contended(self) -> bool:
         """Whether an operation waits for the writer, or has waited recently; called on the writing thread."""
         now = time.monotonic()
         if self._store.has_waiters():

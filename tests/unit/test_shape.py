@@ -85,6 +85,128 @@ def test_nothing_is_left_to_be_done() -> None:
     assert [str(path) for path in files if any(word in path.read_text() for word in words)] == []
 
 
+PARTICIPLES = frozenset(
+    [
+        "begun",
+        "bound",
+        "broken",
+        "built",
+        "chosen",
+        "done",
+        "drawn",
+        "forgotten",
+        "found",
+        "given",
+        "gone",
+        "heard",
+        "held",
+        "kept",
+        "known",
+        "left",
+        "lost",
+        "made",
+        "met",
+        "said",
+        "seen",
+        "sent",
+        "shown",
+        "spent",
+        "spoken",
+        "taken",
+        "told",
+        "torn",
+        "understood",
+        "woken",
+        "worn",
+        "written",
+    ]
+)
+"""Irregular past participles; of the regular ones the ending says it."""
+VERBS_IN_ED = ("eed", "embed", "shed")
+"""Endings of verbs that only look like participles."""
+UNITS = {"KIBIBYTE", "MEBIBYTE"}
+"""Numbers that are units themselves."""
+NOT_RENAMED_YET = {"cli", "config", "document", "kit", "plugin", "store"}
+"""Packages whose names do not follow the rules yet; the list only shrinks."""
+EXCEPTIONS = {
+    "ductile/author/ductile_plugin.py::PROTOCOL",
+    "ductile/http/edge/connection.py::disconnected",
+    "ductile/http/request.py::disconnected",
+}
+"""Names that stay: a version, and coroutines that wait for a state."""
+
+
+def is_participle(name: str) -> bool:
+    """Whether a function's name is a past participle and nothing else: `told`, `_compiled`."""
+    word = name.strip("_")
+    return word in PARTICIPLES or (word.isalpha() and word.endswith("ed") and not word.endswith(VERBS_IN_ED))
+
+
+def is_property(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(one, ast.Name) and one.id.endswith("property") for one in function.decorator_list)
+
+
+def participles(path: Path) -> list[str]:
+    """Functions that are named by a bare past participle."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return [
+        f"{path.relative_to(ROOT)}::{one.name}" for one in functions if is_participle(one.name) and not is_property(one)
+    ]
+
+
+def is_number(value: ast.expr | None) -> bool:
+    """Whether it is a number, or arithmetic of numbers."""
+    if isinstance(value, ast.BinOp):
+        return is_number(value.left) and is_number(value.right)
+    return isinstance(value, ast.Constant) and type(value.value) in {int, float}
+
+
+def numbers_without_a_unit(path: Path) -> list[str]:
+    """Constants of one word that hold a number: seconds, bytes or rows of what?"""
+    found = []
+    for node in ast.parse(path.read_text()).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and is_number(node.value):
+            found += [name for name in names if name.isupper() and "_" not in name.strip("_") and name not in UNITS]
+    return [f"{path.relative_to(ROOT)}::{name}" for name in found]
+
+
+def unclear_names(path: Path) -> list[str]:
+    return [*participles(path), *numbers_without_a_unit(path)]
+
+
+def test_functions_have_verbs_and_numbers_have_units() -> None:
+    found = {name for path in MODULES if part(path) not in NOT_RENAMED_YET for name in unclear_names(path)}
+    assert found - EXCEPTIONS == set()
+
+
+def test_the_exceptions_of_names_are_needed() -> None:
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        if names := unclear_names(path):
+            found.setdefault(part(path), []).extend(names)
+    assert NOT_RENAMED_YET - set(found) == set()
+    assert EXCEPTIONS - {name for names in found.values() for name in names} == set()
+
+
+def test_an_unclear_name_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "x.py"
+    module.write_text(
+        "EVERY = 2 * 60.0\nEVERY_SECONDS = 60\nKINDS = ('a',)\n_MOST: int = 3\n"
+        "def _told(): ...\ndef embed(): ...\ndef tell(): ...\n"
+        "class A:\n    async def reloaded(self): ...\n    @property\n    def closed(self): ...\n"
+    )
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    assert unclear_names(module) == ["x.py::_told", "x.py::reloaded", "x.py::EVERY", "x.py::_MOST"]
+
+
 @pytest.mark.timeout(180)
 def test_each_module_imports_alone_with_warnings_as_errors() -> None:
     """A forked child for each, so that none profits from what another has imported, and what all need loads once."""
