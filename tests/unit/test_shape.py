@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.ranks import RANKS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
-RANKS = [
-    {"errors", "model", "document"},
-    {"background_service", "plugin", "author", "flow", "store", "describe", "observe", "client"},
-    {"config", "submit", "dry_run", "dispatch"},
-    {"ingress", "maintenance", "http", "kit"},
-    {"parts"},
-    {"app"},
-    {"cli"},
-    {"__main__"},
-]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 BESIDE = RANKS[0]
 """The one rank whose parts may import each other: values, documents and the error root."""

@@ -1,0 +1,12 @@
+"""The packages of Ductile by rank: a module imports only from lower ranks."""
+
+RANKS = [
+    {"errors", "model", "document"},
+    {"background_service", "plugin", "author", "flow", "store", "describe", "observe", "client"},
+    {"config", "submit", "dry_run", "dispatch"},
+    {"ingress", "maintenance", "http", "kit"},
+    {"parts"},
+    {"app"},
+    {"cli"},
+    {"__main__"},
+]
