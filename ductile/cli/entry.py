@@ -1,7 +1,7 @@
 """Where the `ductile` command begins: it ends quietly by Ctrl-C while the rest of it is imported, too."""
 
-INTERRUPTED = 130
-"""The exit code; `codes.Exit` has it, too, and takes longer to import."""
+INTERRUPTED_EXIT_CODE = 130
+"""The exit code; `ExitCode` has the same number, and takes longer to import."""
 
 
 def main() -> int:
@@ -11,4 +11,4 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE

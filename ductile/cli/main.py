@@ -11,13 +11,14 @@ import typer
 import typer.exceptions
 
 from ductile import __version__
-from ductile.cli.codes import Exit, OutputFailed, SystemRefused, UsageError
-from ductile.cli.output import fail
-from ductile.cli.root import Root, with_before
+from ductile.cli.core.errors import OutputFailed, SystemRefused, UsageError
+from ductile.cli.core.exit_code import ExitCode
+from ductile.cli.core.output import print_error
+from ductile.cli.root_command import RootGroup, add_leading_options
 from ductile.errors import DuctileError
 
 app = typer.Typer(
-    cls=Root,
+    cls=RootGroup,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},  # every command inherits them
@@ -29,7 +30,7 @@ app = typer.Typer(
     "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not authorized, 6 waited too long, 7 unreachable, "
     "78 configuration, 130 interrupted.",
 )
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """There is no place for what is written."""
 
 
@@ -40,7 +41,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
 
 
 @app.callback()
-@with_before
+@add_leading_options
 def ductile(
     *,
     version: Annotated[
@@ -54,32 +55,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "_DUCTILE_COMPLETE" in os.environ:
-        from ductile.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+        from ductile.cli.core import shell_completion  # noqa: PLC0415 - only a shell that completes needs it
 
-        return completion.answer(lambda: run(given))
+        return shell_completion.answer_shell(lambda: run_command(given))
     as_json = wants_json(given)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = run(given)
-        flush()
+        code = run_command(given)
+        flush_stdout()
     except typer.exceptions.TyperException as error:
-        return _usage(error, as_json=as_json)
+        return _print_usage_error(error, as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         discard_stdout()
-        return Exit.FAILED
+        return ExitCode.FAILED
     except DuctileError as error:
-        from ductile.cli.exits import exit_of  # noqa: PLC0415 - imports the client, which --help does not need
+        from ductile.cli.core.error_exit_codes import exit_code_of  # noqa: PLC0415 - imports the client, which --help does not need
 
-        fail(error, as_json=as_json)
-        return exit_of(error)
+        print_error(error, as_json=as_json)
+        return exit_code_of(error)
     return code
 
 
-def run(given: list[str]) -> int:
+def run_command(given: list[str]) -> int:
     """The exit code that the command itself says. Raises what it raises."""
     command = typer.main.get_command(app)
     try:
@@ -87,15 +88,15 @@ def run(given: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        if error.errno in FULL and error.filename is None:
+        if error.errno in DISK_FULL_ERRORS and error.filename is None:
             discard_stdout()
             raise OutputFailed(path="stdout", reason=error.strerror) from None
         what = f"to open or read {error.filename}" if error.filename else "a call"
         raise SystemRefused(what=what, reason=error.strerror or str(error)) from error
-    return code if isinstance(code, int) else Exit.OK
+    return code if isinstance(code, int) else ExitCode.OK
 
 
-def flush() -> None:
+def flush_stdout() -> None:
     """Write out what stands in stdout's buffer, while there is someone to tell of a full disk. Raises OutputFailed."""
     try:
         sys.stdout.flush()
@@ -118,14 +119,14 @@ def wants_json(given: Sequence[str]) -> bool:
     return any(one in ("--json", "--format=json") or (one, two) == ("--format", "json") for one, two in pairs)
 
 
-def _usage(error: typer.exceptions.TyperException, *, as_json: bool) -> int:
+def _print_usage_error(error: typer.exceptions.TyperException, *, as_json: bool) -> int:
     """A command line that makes no sense; without arguments at all, the help."""
     show_itself = getattr(error, "show", None)
     if as_json or show_itself is None:
-        fail(UsageError(reason=error.format_message().rstrip(".?")), as_json=as_json)
+        print_error(UsageError(reason=error.format_message().rstrip(".?")), as_json=as_json)
     else:
         show_itself()
-    return Exit.USAGE
+    return ExitCode.USAGE
 
 
 if __name__ == "__main__":

@@ -7,36 +7,43 @@ from typing import Any
 import typer
 from markdown import code, table
 
-from ductile.cli.codes import Exit
-from ductile.cli.nouns import NOUNS, load
-from ductile.cli.options import CHANGES, CONFIG, EVERY, GATEWAY, WAITS, flags_of
+from ductile.cli.command_groups import COMMAND_GROUPS, load_group
+from ductile.cli.core.exit_code import ExitCode
+from ductile.cli.core.options import (
+    COMMON_OPTIONS,
+    CONFIG_OPTIONS,
+    DRY_RUN_OPTIONS,
+    GATEWAY_OPTIONS,
+    WAIT_OPTIONS,
+    option_flags,
+)
 
 SHARED = (
-    (EVERY, "all"),
-    (GATEWAY, "call the gateway"),
-    (CONFIG, "read a configuration"),
-    (CHANGES, "change something"),
-    (WAITS, "can wait"),
+    (COMMON_OPTIONS, "all"),
+    (GATEWAY_OPTIONS, "call the gateway"),
+    (CONFIG_OPTIONS, "read a configuration"),
+    (DRY_RUN_OPTIONS, "change something"),
+    (WAIT_OPTIONS, "can wait"),
 )
-MEANS: dict[Exit, str] = {
-    Exit.OK: "done",
-    Exit.FAILED: "it failed: the job, the check, the call",
-    Exit.USAGE: "the command line makes no sense",
-    Exit.NOT_FOUND: "there is no such plugin, command, pipeline, job, setting or path",
-    Exit.AUTH: "no valid token, or one without the scope",
-    Exit.TIMED_OUT: "`--wait --timeout` is over; the work goes on",
-    Exit.UNREACHABLE: "no gateway answers at that address",
-    Exit.CONFIGURATION: "the configuration is missing or invalid",
-    Exit.INTERRUPTED: "Ctrl-C",
+MEANS: dict[ExitCode, str] = {
+    ExitCode.OK: "done",
+    ExitCode.FAILED: "it failed: the job, the check, the call",
+    ExitCode.USAGE: "the command line makes no sense",
+    ExitCode.NOT_FOUND: "there is no such plugin, command, pipeline, job, setting or path",
+    ExitCode.AUTH: "no valid token, or one without the scope",
+    ExitCode.TIMED_OUT: "`--wait --timeout` is over; the work goes on",
+    ExitCode.UNREACHABLE: "no gateway answers at that address",
+    ExitCode.CONFIGURATION: "the configuration is missing or invalid",
+    ExitCode.INTERRUPTED: "Ctrl-C",
 }
 
 
 def commands() -> str:
     """Every command with its arguments and its own options."""
     parts = ["### Options that commands share\n", table(("option", "on commands that", "meaning"), list(shared()))]
-    for noun, about in NOUNS.items():
+    for noun, about in COMMAND_GROUPS.items():
         parts.append(f"### ductile {noun}\n\n{about.help}\n")
-        found = load(noun)
+        found = load_group(noun)
         for name, one in getattr(found, "commands", {None: found}).items():
             parts.append(command(" ".join(["ductile", noun, *([name] if name else [])]), one))
     return "\n".join(parts)
@@ -47,7 +54,7 @@ def shared() -> Iterator[tuple[str, str, str]]:
     for options, where in SHARED:
         for kind in options.values():
             declared = kind.__metadata__[0]
-            flags = sorted(flags_of(kind), key=len, reverse=True)
+            flags = sorted(option_flags(kind), key=len, reverse=True)
             metavar = f" {declared.metavar}" if declared.metavar else ""
             yield ", ".join(code(flag + metavar) for flag in flags), where, declared.help
 
@@ -76,4 +83,4 @@ def is_shared(parameter: Any) -> bool:
 
 def exit_codes() -> str:
     """What each exit code says."""
-    return table(("code", "meaning"), [(code(int(one)), MEANS[one]) for one in Exit])
+    return table(("code", "meaning"), [(code(int(one)), MEANS[one]) for one in ExitCode])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ductile.cli.report import report
+from ductile.cli.core.config_report import check_config
 
 ROOT = Path(__file__).parents[2]
 DISABLED = ("folder_watch", "node-greet", "notify", "stress", "sys_exec")
@@ -28,7 +28,7 @@ def example(tmp_path: Path) -> Path:
 
 
 def test_the_example_configuration_has_no_problem_and_uses_every_bundled_plugin(example: Path) -> None:
-    found = report(example, {})
+    found = check_config(example, {})
     assert found["lines"] == []
     assert {*found["plugins"], *DISABLED} == {"alerts", "inbox", *(path.name for path in PLUGINS)}
     names = ["failure-alert", "fetch-digest", "fetch-failed", "inbox-report", "text-stats", "triage", "urgent-note"]
@@ -38,7 +38,7 @@ def test_the_example_configuration_has_no_problem_and_uses_every_bundled_plugin(
 def test_the_settings_that_are_commented_out_work_as_well(example: Path) -> None:
     for path in example.parent.glob("*.yaml"):
         path.write_text(COMMENTED.sub(r"\1\2", path.read_text()))
-    found = report(example, {"DUCTILE_READER_TOKEN": "fedcba9876543210fedcba9876543210"})
+    found = check_config(example, {"DUCTILE_READER_TOKEN": "fedcba9876543210fedcba9876543210"})
     assert found["lines"] == []
 
 

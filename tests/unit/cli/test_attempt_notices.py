@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli import waiting
-from ductile.cli.attempt_notices import notice
+from ductile.cli.core.jobs import waiting
+from ductile.cli.core.jobs.attempt_notices import retry_sentence
 from ductile.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
@@ -25,7 +25,7 @@ def queued(attempt: int, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PAUSE", 0)
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0)
 
 
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
@@ -86,8 +86,8 @@ def test_the_steps_of_a_run_are_told_too(gateway: FakeGateway, capsys: Captured)
 
 
 def test_an_attempt_that_is_due_goes_on_at_once() -> None:
-    assert notice(queued(1, run_at=later(-1))).endswith("; again at once")
-    assert notice(queued(1, run_at=None)).endswith("; again at once")
+    assert retry_sentence(queued(1, run_at=later(-1))).endswith("; again at once")
+    assert retry_sentence(queued(1, run_at=None)).endswith("; again at once")
 
 
 @pytest.mark.parametrize(

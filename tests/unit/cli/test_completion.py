@@ -147,7 +147,7 @@ def test_without_a_gateway_the_configuration_has_the_names(
 
 
 def test_a_gateway_that_does_not_answer_is_not_waited_for(complete: Complete, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ductile.cli.completing.PATIENCE", 0.05)
+    monkeypatch.setattr("ductile.cli.core.completers.ANSWER_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("DUCTILE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()

@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from ductile.cli import entry
-from ductile.cli.codes import Exit
+from ductile.cli.core.exit_code import ExitCode
 
 
-@pytest.mark.parametrize("module", ["typer", "ductile.cli.main", "ductile.cli.job"])
+@pytest.mark.parametrize("module", ["typer", "ductile.cli.main", "ductile.cli.commands.job"])
 def test_ctrl_c_while_the_command_is_imported_is_no_traceback(module: str) -> None:
     script = f"""
 import os, signal, sys
@@ -27,4 +27,4 @@ sys.exit(main())
 
 
 def test_the_exit_code_is_the_one_of_every_command() -> None:
-    assert entry.INTERRUPTED == Exit.INTERRUPTED
+    assert entry.INTERRUPTED_EXIT_CODE == ExitCode.INTERRUPTED

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 import typer
 
+from ductile.cli.command_groups import COMMAND_GROUPS, load_group
 from ductile.cli.main import app, main
-from ductile.cli.nouns import NOUNS, load
-from ductile.cli.root import verbs_of
+from ductile.cli.root_command import group_commands
 
 GOLDEN = Path(__file__).parents[2] / "golden/cli"
 CONTEXT = typer.main.get_command(app).make_context("ductile", [], resilient_parsing=True)
-COMMANDS = ["", *NOUNS, *(f"{name} {verb}" for name in NOUNS for verb in verbs_of(CONTEXT, name))]
+COMMANDS = [
+    "",
+    *COMMAND_GROUPS,
+    *(f"{name} {verb}" for name in COMMAND_GROUPS for verb in group_commands(CONTEXT, name)),
+]
 
 
 def golden(command: str) -> Path:
@@ -36,8 +40,8 @@ def test_no_help_is_kept_of_a_command_that_is_gone() -> None:
 
 
 def test_every_command_says_what_it_does_and_has_the_options_that_all_have() -> None:
-    for name in NOUNS:
-        noun = load(name)
+    for name in COMMAND_GROUPS:
+        noun = load_group(name)
         for verb, command in getattr(noun, "commands", {name: noun}).items():
             options = {option for param in command.params for option in param.opts}
             assert {"--format", "--json", "--output", "--quiet", "--verbose"} <= options, f"{name} {verb}"

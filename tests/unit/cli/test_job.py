@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
+from ductile.cli.core.time_format import format_duration, format_time
 from ductile.cli.main import main
-from ductile.cli.moments import lasted, moment
 
 Captured = pytest.CaptureFixture[str]
 
@@ -275,5 +275,5 @@ def test_options_that_do_not_go_together_are_refused(
     ],
 )
 def test_how_long_something_took(end: str | None, told: str | None) -> None:
-    assert lasted("2026-01-01T00:00:00.000Z", end) == told
-    assert moment(None) is None
+    assert format_duration("2026-01-01T00:00:00.000Z", end) == told
+    assert format_time(None) is None

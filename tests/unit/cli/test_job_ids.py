@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli.job_ids import prefix_of
+from ductile.cli.core.jobs.job_ids import id_prefix
 from ductile.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
@@ -33,7 +33,7 @@ JOBS = [{"job_id": job_id, "plugin": "echo", "command": "say", "status": "succee
     ],
 )
 def test_what_an_id_begins_with(text: str, prefix: str | None) -> None:
-    assert prefix_of(text) == prefix
+    assert id_prefix(text) == prefix
 
 
 def below(**filters: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli import live_logs
-from ductile.cli.live_logs import new_entries
+from ductile.cli.core.jobs import live_logs
+from ductile.cli.core.jobs.live_logs import new_entries
 from ductile.cli.main import main
 from ductile.client.errors import Unreachable
 
@@ -47,7 +47,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_logs, "PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr(live_logs, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(live_logs, "RECONNECT_DELAY_SECONDS", 0.0)
 
 

@@ -142,6 +142,6 @@ def test_help_imports_neither_client_nor_compiler_nor_tables() -> None:
         "yaml",
         "ductile.app",
         "ductile.config.compile",
-        "ductile.cli.system",
+        "ductile.cli.commands.system",
     }
     assert not {name for name in heavy if f"'{name}'" in ended.stderr}

@@ -12,9 +12,9 @@ import typer
 import yaml
 from support.cli import FakeGateway
 
-from ductile.cli.codes import OutputFailed, UsageError, WaitedTooLong
+from ductile.cli.core.errors import OutputFailed, UsageError, WaitedTooLong
+from ductile.cli.core.output import Output
 from ductile.cli.main import main
-from ductile.cli.output import Out
 from ductile.client import Unreachable
 
 Captured = pytest.CaptureFixture[str]
@@ -25,7 +25,7 @@ COLUMNS = {"NAME": "name", "TAGS": "tags", "LOUD": lambda row: row["name"].upper
 def test_rows_look_as_the_format_says(capsys: Captured) -> None:
     shown = {}
     for format_ in ("table", "list", "json", "yaml"):
-        Out(format_=format_).rows(COLUMNS, ROWS, document={"rows": ROWS})
+        Output(format_=format_).print_rows(COLUMNS, ROWS, document={"rows": ROWS})
         shown[format_] = capsys.readouterr().out
     assert shown["table"] == "NAME  TAGS  LOUD\na     x, y  A\nb           B\n"
     assert shown["list"] == "NAME: a\nTAGS: x, y\nLOUD: A\n\nNAME: b\nTAGS:\nLOUD: B\n"
@@ -34,7 +34,7 @@ def test_rows_look_as_the_format_says(capsys: Captured) -> None:
 
 def test_nothing_is_an_empty_list_to_a_program_and_headings_to_people(capsys: Captured) -> None:
     for format_, shown in (("table", "NAME  TAGS  LOUD\n"), ("list", ""), ("json", "[]\n"), ("yaml", "[]\n")):
-        Out(format_=format_).rows(COLUMNS, [])
+        Output(format_=format_).print_rows(COLUMNS, [])
         assert capsys.readouterr().out == shown
 
 
@@ -46,39 +46,39 @@ def test_any_value_finds_its_shape(capsys: Captured) -> None:
         ({"a": 1}, "a: 1\n"),
         ([{"a": 1}, {"b": 2}], "A  B\n1\n   2\n"),
     ):
-        Out(format_="table").value(value)
+        Output(format_="table").print_value(value)
         assert capsys.readouterr().out == shown
-        Out(format_="json").value(value)
+        Output(format_="json").print_value(value)
         assert json.loads(capsys.readouterr().out) == value
 
 
 def test_lines_are_for_people_and_their_document_for_programs(capsys: Captured) -> None:
-    Out(format_="list").lines(["a\x1b", "b"], document={"n": 2})
+    Output(format_="list").print_lines(["a\x1b", "b"], document={"n": 2})
     assert capsys.readouterr().out == "a\\x1b\nb\n"
-    Out(format_="json").lines(["a", "b"], document={"n": 2})
+    Output(format_="json").print_lines(["a", "b"], document={"n": 2})
     assert json.loads(capsys.readouterr().out) == {"n": 2}
-    Out(format_="yaml").lines(["a", "b"])
+    Output(format_="yaml").print_lines(["a", "b"])
     assert yaml.safe_load(capsys.readouterr().out) == ["a", "b"]
 
 
 def test_a_document_is_as_it_is_where_no_format_was_asked_for(capsys: Captured) -> None:
-    Out().text("# Title")
+    Output().print_text("# Title")
     assert capsys.readouterr().out == "# Title\n"
-    Out(json=True).text("# Title", document={"markdown": "# Title"})
+    Output(json=True).print_text("# Title", document={"markdown": "# Title"})
     assert json.loads(capsys.readouterr().out) == {"markdown": "# Title"}
 
 
 def test_a_stream_is_a_line_an_item(capsys: Captured) -> None:
     for format_, shown in (("table", "one\n"), ("json", '{"a":1}\n'), ("yaml", "---\na: 1\n")):
-        Out(format_=format_).item({"a": 1}, line="one")
+        Output(format_=format_).print_item({"a": 1}, line="one")
         assert capsys.readouterr().out == shown
 
 
 def test_quiet_says_nothing_and_verbose_more(capsys: Captured) -> None:
     for options, said in (({}, "a\n"), ({"quiet": True}, ""), ({"verbose": True}, "a\nb\n")):
-        out = Out(**options)  # type: ignore[arg-type]  # a table of keywords
+        out = Output(**options)  # type: ignore[arg-type]  # a table of keywords
         out.tell("a")
-        out.detail("b")
+        out.tell_detail("b")
         assert capsys.readouterr() == ("", said)
 
 
@@ -94,13 +94,13 @@ def test_quiet_says_nothing_and_verbose_more(capsys: Captured) -> None:
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        Out(**options)
+        Output(**options)
 
 
 def test_a_file_is_written_once_the_command_has_ended_well(tmp_path: Path, capsys: Captured) -> None:
     file = tmp_path / "out"
-    with Out(output=str(file)) as out:
-        out.value({"a": 1})
+    with Output(output=str(file)) as out:
+        out.print_value({"a": 1})
         assert not file.exists()
     assert json.loads(file.read_text()) == {"a": 1}
     assert capsys.readouterr().out == ""
@@ -109,8 +109,8 @@ def test_a_file_is_written_once_the_command_has_ended_well(tmp_path: Path, capsy
 
 def end(file: Path, error: BaseException) -> None:
     """A command that has printed its data and ends so."""
-    with Out(output=str(file)) as out:
-        out.value(1)
+    with Output(output=str(file)) as out:
+        out.print_value(1)
         raise error
 
 
@@ -141,18 +141,18 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_done(
     assert gateway.calls == []
     assert capsys.readouterr().err.startswith("ductile: The output cannot be written to")
     with pytest.raises(OutputFailed):
-        Out(output=name)
+        Output(output=name)
 
 
 def test_a_device_is_written_to_and_not_replaced() -> None:
-    with Out(output="/dev/null") as out:
-        out.value(1)
+    with Output(output="/dev/null") as out:
+        out.print_value(1)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 def test_a_dash_is_stdout(capsys: Captured) -> None:
-    with Out(output="-") as out:
-        out.value(1)
+    with Output(output="-") as out:
+        out.print_value(1)
     assert capsys.readouterr().out == "1\n"
 
 
@@ -224,11 +224,11 @@ def test_a_terminal_gets_a_table_with_style_unless_it_wants_none(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    out = Out()
+    out = Output()
     assert out.format == "table"
-    out.rows(COLUMNS, [{"name": "evil\x1b[2J", "tags": None}])
+    out.print_rows(COLUMNS, [{"name": "evil\x1b[2J", "tags": None}])
     shown = capsys.readouterr().out
     assert min(shown.count("\x1b[1m"), 1) == styles
     assert "evil\\x1b[2J" in shown
-    out.text("evil\x1b[2J")
+    out.print_text("evil\x1b[2J")
     assert capsys.readouterr().out == "evil\\x1b[2J\n"

@@ -7,7 +7,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand
 
-from ductile.cli.plain_values import Command
+from ductile.cli.core.plain_values import PlainCommand
 
 Given = dict[str, Any]
 
@@ -58,4 +58,4 @@ def parsed(kind: type[TyperCommand], *words: str) -> Any:
 )
 def test_plain_values_and_errors_are_typers(line: str) -> None:
     words = line.split()
-    assert parsed(Command, *words) == parsed(TyperCommand, *words)
+    assert parsed(PlainCommand, *words) == parsed(TyperCommand, *words)

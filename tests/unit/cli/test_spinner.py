@@ -7,9 +7,9 @@ from contextlib import contextmanager, redirect_stderr
 
 import pytest
 
-from ductile.cli import spinner
-from ductile.cli.output import Out
-from ductile.cli.spinner import CLEAR_LINE, Spinner
+from ductile.cli.core import spinner
+from ductile.cli.core.output import Output
+from ductile.cli.core.spinner import CLEAR_LINE, Spinner
 
 
 class Screen(io.StringIO):
@@ -59,11 +59,11 @@ def test_it_turns_with_its_text_and_leaves_nothing() -> None:
 
 def test_it_makes_room_for_what_is_printed() -> None:
     with screen() as shown:
-        out = Out()
-        with out.busy("Waiting"):
+        out = Output()
+        with out.show_spinner("Waiting"):
             shown.turns()
             out.tell("a sentence")
-            with out.busy("Something else"):
+            with out.show_spinner("Something else"):
                 shown.turns()
     before, after = shown.getvalue().split("a sentence\n")
     assert before.endswith(CLEAR_LINE)
@@ -86,7 +86,7 @@ def test_who_does_not_want_it_does_not_get_it(
 ) -> None:
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr(spinner, "DELAY_SECONDS", delay)
-    with screen(terminal=terminal) as shown, Out(quiet=quiet).busy("Waiting"):
+    with screen(terminal=terminal) as shown, Output(quiet=quiet).show_spinner("Waiting"):
         assert not shown.turned.wait(0.05)
     assert shown.getvalue() == ""
 

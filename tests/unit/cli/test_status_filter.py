@@ -3,8 +3,8 @@
 import pytest
 from support.cli import FakeGateway
 
+from ductile.cli.core.jobs.status_filter import BAD_JOB_ENDS, JOB_STATUSES, read_statuses
 from ductile.cli.main import main
-from ductile.cli.status_filter import BAD_JOB_ENDS, JOB_STATUSES, read_statuses
 
 
 @pytest.mark.parametrize(

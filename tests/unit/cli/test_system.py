@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli import presence
+from ductile.cli.core.gateway import process
 from ductile.cli.main import main
 from ductile.client import Unreachable
 from ductile.store.sqlite.lock import StateLock
@@ -82,17 +82,17 @@ def test_stop_waits_until_the_process_has_let_go_of_its_state(
         assert file == tmp_path / "s.db.lock"
         return looks[-1]
 
-    monkeypatch.setattr(presence, "held_by", holder)
+    monkeypatch.setattr(process, "lock_holder", holder)
     assert main(["system", "stop", "--wait", "--url", "http://127.0.0.1:1", "--token", "t"]) == 0
     assert looks == ["7", "7", "7", None]
 
 
 def test_who_holds_a_lock_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "state.db.lock"
-    assert presence.held_by(file) is None
+    assert process.lock_holder(file) is None
     with StateLock(tmp_path / "state.db"):
-        assert presence.held_by(file) == str(os.getpid())
-    assert presence.held_by(file) is None
+        assert process.lock_holder(file) == str(os.getpid())
+    assert process.lock_holder(file) is None
 
 
 def test_a_reload_shows_people_its_warnings_where_there_are_any(gateway: FakeGateway, capsys: Captured) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ductile.cli.codes import UsageError
-from ductile.cli.target import Target, find_target
+from ductile.cli.core.errors import UsageError
+from ductile.cli.core.gateway.target import Target, find_target
 from ductile.config.errors import ConfigNotFound
 
 TOKENS = [{"token": "reader-token", "scopes": ["jobs:ro"]}, {"token": "admin-token", "scopes": ["*"]}]

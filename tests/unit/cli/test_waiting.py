@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from support.cli import FakeGateway
 
-from ductile.cli import waiting
-from ductile.cli.codes import Exit
+from ductile.cli.core.exit_code import ExitCode
+from ductile.cli.core.jobs import waiting
+from ductile.cli.core.jobs.waiting import CALL_WAIT_SECONDS, poll_until_ended
 from ductile.cli.main import main
-from ductile.cli.waiting import SLICE, until_ended
 from ductile.client.errors import Refused, Unreachable
 
 FULL = Refused(envelope={"error": "too_many_waiters", "message": "Too many."}, http_status=503)
@@ -34,17 +34,17 @@ class Gateway:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PAUSE", 0)
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0)
 
 
 async def wait(gateway: Gateway, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - of the function under test
-    return await until_ended(gateway, "j", timeout)  # type: ignore[arg-type]  # plays the client
+    return await poll_until_ended(gateway, "j", timeout)  # type: ignore[arg-type]  # plays the client
 
 
 async def test_the_gateway_is_asked_to_wait_again_until_the_job_has_ended() -> None:
     gateway = Gateway(RUNNING, RUNNING, ENDED)
     assert await wait(gateway) == ENDED
-    assert gateway.waits == [SLICE] * 3
+    assert gateway.waits == [CALL_WAIT_SECONDS] * 3
 
 
 async def test_no_call_waits_longer_than_there_is_time() -> None:
@@ -59,7 +59,7 @@ async def test_no_call_waits_longer_than_there_is_time() -> None:
 async def test_a_gateway_with_too_many_waiters_is_asked_without_waiting() -> None:
     gateway = Gateway(FULL, RUNNING, FULL, ENDED)
     assert await wait(gateway) == ENDED
-    assert gateway.waits == [SLICE, 0, SLICE, 0]
+    assert gateway.waits == [CALL_WAIT_SECONDS, 0, CALL_WAIT_SECONDS, 0]
 
 
 async def test_what_else_goes_wrong_ends_the_waiting() -> None:
@@ -74,7 +74,7 @@ def test_a_gateway_that_goes_away_meanwhile_is_told_with_the_job(
     gateway.answers["plugin"] = {"name": "echo", "commands": [{"name": "say"}]}
     gateway.answers["trigger"] = {"job_id": "j-1", "status": "queued"}
     gateway.answers["job"] = Unreachable(url="http://here", reason="Connection refused")
-    assert main(line) == Exit.UNREACHABLE
+    assert main(line) == ExitCode.UNREACHABLE
     assert capsys.readouterr().err.startswith(
         "ductile: The gateway at http://here went away while job j-1 was waited for: Connection refused. "
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ductile.cli.codes import ConfigurationBroken, UsageError
-from ductile.cli.target import configured_access
+from ductile.cli.core.errors import ConfigurationBroken, UsageError
+from ductile.cli.core.gateway.target import access_from_settings
 from ductile.config.gateway_access import GatewayAccess, read_access
 from ductile.config.location import find_config
 
@@ -41,7 +41,7 @@ def test_it_says_what_the_whole_configuration_says(tmp_path: Path, text: str, mo
     location = write(tmp_path, text, more)
     found = read_access(location, ENVIRON)
     assert found is not None
-    assert found == configured_access(str(tmp_path), ENVIRON, None)
+    assert found == access_from_settings(str(tmp_path), ENVIRON, None)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_what_is_not_written_as_usual_is_left_to_the_whole_reading(tmp_path: Pat
     location = write(tmp_path, text, more)
     assert read_access(location, ENVIRON) is None
     with suppress(ConfigurationBroken, UsageError):  # it says what is wrong
-        assert isinstance(configured_access(str(tmp_path), ENVIRON, None), GatewayAccess)
+        assert isinstance(access_from_settings(str(tmp_path), ENVIRON, None), GatewayAccess)
 
 
 def test_settings_of_the_environment_are_left_to_the_whole_reading(tmp_path: Path) -> None:
     write(tmp_path, f"api: {{{ADMIN}}}")
     environ = {**ENVIRON, "DUCTILE_API__LISTEN": "127.0.0.1:7"}
     assert read_access(find_config(str(tmp_path), environ), environ) is None
-    assert configured_access(str(tmp_path), environ, None).listen == "127.0.0.1:7"
+    assert access_from_settings(str(tmp_path), environ, None).listen == "127.0.0.1:7"

@@ -1,0 +1,68 @@
+"""`ductile plugin enable` and `disable`: whether a plugin runs, as its configuration says."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from ductile.cli.core.command import command, new_group
+from ductile.cli.core.output import Output
+
+app = new_group("Turn plugins on and off.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The plugin, or the instance of one.")]
+Reload = Annotated[bool, typer.Option("--reload", help="Put the configuration into force at once.")]
+
+
+@command(app, gateway=True, changes=True)
+def enable(out: Output, name: Name, *, reload: Reload = False) -> None:
+    """Let a plugin run again: `plugins.NAME.enabled: true` in the configuration."""
+    set_enabled(out, name, on=True, reload=reload)
+
+
+@command(app, gateway=True, changes=True)
+def disable(out: Output, name: Name, *, reload: Reload = False) -> None:
+    """Turn a plugin off: its queued jobs are held until it is enabled again, and what runs may end."""
+    set_enabled(out, name, on=False, reload=reload)
+
+
+def set_enabled(out: Output, name: str, *, on: bool, reload: bool) -> None:
+    """Set `enabled` of a plugin that is found or configured. Raises NoSuchPlugin."""
+    from ductile.cli.core.apply_edit import apply_edit, tell_unchanged  # noqa: PLC0415 - the whole compiler, which --help does not need
+    from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
+    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
+
+    setting = format_path(("plugins", name, "enabled"))
+    if is_enabled(out, name) == on:
+        tell_unchanged(out, setting)
+        return
+    apply_edit(out, lambda location, environ: plan_set(location, environ, setting, NewValue(on)), reload=reload)
+
+
+def is_enabled(out: Output, name: str) -> bool:
+    """Whether the configuration lets the plugin run.
+
+    Raises NoSuchPlugin where none is found below the roots and no instance configured under the name, or
+    ConfigurationBroken where a file cannot be read.
+    """
+    from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # noqa: PLC0415 - as above
+    from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
+    from ductile.config.validation import validate  # noqa: PLC0415 - as above
+    from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
+    from ductile.plugin.bundled import root_folders  # noqa: PLC0415 - as above
+    from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
+
+    location = find_config(out.config, os.environ)
+    layers = load_layers(location, os.environ)
+    configuration, _ = validate(layers.value, layers.marks)
+    if name in configuration.plugins:
+        return configuration.plugins[name].enabled
+    roots = root_folders(configuration.plugin_roots)
+    found = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
+    if name not in found:
+        raise_if_any(location, unreadable_file_errors(layers.problems))
+        raise NoSuchPlugin(name=name, hint=did_you_mean(name, {*configuration.plugins, *found}))
+    return True

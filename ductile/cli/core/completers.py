@@ -1,0 +1,200 @@
+"""Arguments that the shell completes: names that the gateway knows, or else the configuration. Errors are not told."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ductile.model.job import ENDED_STATES, State
+
+if TYPE_CHECKING:  # aiohttp and the compiler take longer to import than `--help` to run
+    from ductile.client import Client
+    from ductile.model.snapshot import Snapshot
+
+Completion = tuple[str, str]
+"""A name and what it is."""
+
+ANSWER_TIMEOUT_SECONDS: Final = 1.0
+"""Seconds that a gateway has to answer, before the shell goes on without it."""
+MAX_JOBS: Final = 50
+"""Jobs that are offered, the newest first."""
+
+
+def find_completions(
+    options: Mapping[str, Any],
+    work: "Callable[[Client], Awaitable[list[Completion]]]",
+    look: "Callable[[Snapshot], list[Completion]]" = lambda _: [],
+) -> list[Completion]:
+    """The gateway's answer, or the configuration's; nothing where neither has one."""
+    return ask_quietly(options, work, look) or []
+
+
+def ask_quietly(
+    options: Mapping[str, Any], work: "Callable[[Client], Awaitable[Any]]", look: "Callable[[Snapshot], Any]"
+) -> Any:
+    """What the gateway answers soon, or the configuration says; None where neither does."""
+    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
+    from ductile.errors import DuctileError  # noqa: PLC0415 - as above
+
+    try:
+        return plugin_lookup.ask_gateway_or_config(options, work, look, lambda _: None, limit=ANSWER_TIMEOUT_SECONDS)
+    except (DuctileError, OSError, LookupError, TypeError, ValueError):  # an error at the prompt helps nobody
+        return None
+
+
+def plugin_document(options: Mapping[str, Any], name: str) -> Any:
+    """A plugin with its commands, or None."""
+    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
+
+    return ask_quietly(
+        options, lambda client: client.plugin(name), lambda snapshot: plugin_lookup.plugin_from_config(snapshot, name)
+    )
+
+
+def complete_plugins(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The plugins that can run."""
+    del incomplete
+    return plugin_completions(ctx.params)
+
+
+def plugin_completions(options: Mapping[str, Any]) -> list[Completion]:
+    """The plugins that can run."""
+
+    async def work(client: "Client") -> list[Completion]:
+        return [(one["name"], one.get("description") or "") for one in await client.plugins()]
+
+    return find_completions(
+        options, work, lambda found: [(name, one.manifest.description) for name, one in found.plugins.items()]
+    )
+
+
+def complete_plugin_commands(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The commands of the plugin that is named already."""
+    del incomplete
+    return command_completions(ctx.params, str(ctx.params.get("plugin") or ""))
+
+
+def command_completions(options: Mapping[str, Any], plugin: str) -> list[Completion]:
+    """The commands of a plugin."""
+
+    async def work(client: "Client") -> list[Completion]:
+        skills = [one for one in await client.skills() if one.get("plugin") == plugin]
+        return [(one["command"], one.get("description") or "") for one in skills]
+
+    def look(found: "Snapshot") -> list[Completion]:
+        return [(name, one.description) for name, one in found.plugins[plugin].manifest.commands.items()]
+
+    return find_completions(options, work, look)
+
+
+def complete_pipelines(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The pipelines."""
+    del incomplete
+
+    async def work(client: "Client") -> list[Completion]:
+        return [(one["pipeline"], f"on {one['trigger']}") for one in await client.pipelines()]
+
+    return find_completions(ctx.params, work, lambda found: [(name, "") for name in found.pipelines])
+
+
+def complete_jobs(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The newest jobs."""
+    del incomplete
+    return job_completions(ctx.params, lambda _: True)
+
+
+def complete_open_jobs(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The newest jobs that have not ended."""
+    del incomplete
+    return job_completions(ctx.params, lambda status: status not in ENDED_STATES)
+
+
+def complete_ended_jobs(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The newest jobs that have ended."""
+    del incomplete
+    return job_completions(ctx.params, lambda status: status in ENDED_STATES)
+
+
+def job_completions(options: Mapping[str, Any], wanted: Callable[[str], bool]) -> list[Completion]:
+    """Jobs whose status is wanted, with what they run."""
+
+    async def work(client: "Client") -> list[Completion]:
+        rows = (await client.jobs(limit=MAX_JOBS))["jobs"]
+        return [
+            (one["job_id"], f"{one['plugin']}.{one['command']} {one['status']}")
+            for one in rows
+            if wanted(one["status"])
+        ]
+
+    return find_completions(options, work)
+
+
+def complete_statuses(incomplete: str) -> list[str]:
+    """The states of jobs."""
+    return [state.value for state in State if state.startswith(incomplete)]
+
+
+def complete_languages(incomplete: str) -> list[str]:
+    """The languages that a new plugin may be written in."""
+    from ductile.kit.template import Language  # noqa: PLC0415 - as above
+
+    return [language.value for language in Language if language.startswith(incomplete)]
+
+
+def complete_settings(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The paths of settings and sections that begin so, one part further than what stands there."""
+    import os  # noqa: PLC0415 - as above
+
+    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.config.location import find_config  # noqa: PLC0415 - as above
+    from ductile.config.masked_settings import MaskedSettings  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
+    from ductile.errors import DuctileError  # noqa: PLC0415 - as above
+
+    try:
+        found = MaskedSettings(load_layers(find_config(ctx.params.get("config"), os.environ), os.environ)).settings
+    except (DuctileError, OSError, ValueError):  # an error at the prompt helps nobody
+        return []
+    named = {format_path(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
+    return [
+        (name, one.source if format_path(one.path) == name else "a section")
+        for name, one in named.items()
+        if name.startswith(incomplete) and not {".", "["} & set(name[len(incomplete) + 1 :])
+    ]
+
+
+def complete_methods(incomplete: str) -> list[str]:
+    """The methods of HTTP that the gateway answers."""
+    return [one for one in ("GET", "POST", "HEAD", "OPTIONS") if one.startswith(incomplete.upper())]
+
+
+def complete_api_paths(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    """The paths of the API that have this method."""
+    del incomplete
+    method = str(ctx.params.get("method") or "GET").lower()
+
+    async def work(client: "Client") -> list[Completion]:
+        paths = (await client.openapi())["paths"]
+        return [(path, one[method].get("summary") or "") for path, one in paths.items() if method in one]
+
+    return find_completions(ctx.params, work)
+
+
+Plugin = Annotated[str, typer.Argument(metavar="PLUGIN", autocompletion=complete_plugins)]
+PluginCommand = Annotated[str, typer.Argument(metavar="COMMAND", autocompletion=complete_plugin_commands)]
+Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE", autocompletion=complete_pipelines)]
+Job = Annotated[str | None, typer.Argument(metavar="ID", autocompletion=complete_jobs, show_default=False)]
+"""An id, or how the only id begins that does; none with --last."""
+OpenJobs = Annotated[
+    list[str] | None, typer.Argument(metavar="ID…", autocompletion=complete_open_jobs, show_default=False)
+]
+EndedJobs = Annotated[
+    list[str] | None, typer.Argument(metavar="ID…", autocompletion=complete_ended_jobs, show_default=False)
+]
+PluginFilter = Annotated[
+    str | None, typer.Option("--plugin", metavar="NAME", help="Of this plugin alone.", autocompletion=complete_plugins)
+]
+CommandFilter = Annotated[
+    str | None,
+    typer.Option("--command", metavar="NAME", help="Of this command alone.", autocompletion=complete_plugin_commands),
+]

@@ -1,0 +1,126 @@
+"""What can be run, as the running gateway says it; where none answers, as the configuration does."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ductile.cli.core.errors import ConfigurationBroken, NoSuchVerb, PluginLookupFailed, UsageError
+from ductile.cli.core.gateway.target import call_gateway, find_target
+from ductile.client import Client
+from ductile.client.answer import CALL_TIMEOUT_SECONDS
+from ductile.client.errors import NotFoundError, Unreachable
+from ductile.config.errors import ConfigNotFound
+from ductile.config.location import find_config
+from ductile.errors import NotFound
+
+if TYPE_CHECKING:  # the compiler takes longer to import than a call of the gateway
+    from ductile.config.compile import Compiled
+    from ductile.model.snapshot import Snapshot
+
+Json = dict[str, Any]
+
+
+def find_plugin_document(options: Mapping[str, Any], name: str, told: Callable[[str], None]) -> Json:
+    """A plugin with its commands and their schemas. `options` may have url, token and config.
+
+    Raises the client's errors, ConfigNotFound, UsageError; without a gateway UnknownPlugin and PluginUnusable, too.
+    """
+    document: Json = ask_gateway_or_config(
+        options, lambda client: client.plugin(name), lambda snapshot: plugin_from_config(snapshot, name), told
+    )
+    return document
+
+
+def plugin_from_config(snapshot: "Snapshot", name: str) -> Json:
+    """The same from a configuration. Raises UnknownPlugin, PluginUnusable."""
+    from ductile.describe.catalog import plugin_document  # noqa: PLC0415 - only where no gateway answers
+    from ductile.submit import find_plugin  # noqa: PLC0415 - as above
+
+    return plugin_document(find_plugin(snapshot, name))
+
+
+def find_verb_plugin(
+    options: Mapping[str, Any], name: str, hint: Callable[[Sequence[str]], str], told: Callable[[str], None]
+) -> Json:
+    """The plugin of `ductile NAME …`. `hint` says what was meant, by the names of the plugins that are known.
+
+    Raises NoSuchVerb or what the gateway answers; where nobody can be asked UsageError with what was meant, or NotSeen.
+    """
+    try:
+        return find_plugin_document(options, name, told)
+    except (ConfigNotFound, ConfigurationBroken, Unreachable, UsageError) as error:
+        if meant := hint(()):
+            raise UsageError(reason=f"there is no {name!r}{meant}") from None
+        if isinstance(error, ConfigurationBroken):  # its places are worth more than that a name is not known
+            raise
+        raise PluginLookupFailed(name=name, cause=error) from None
+    except (NotFound, NotFoundError):
+        raise NoSuchVerb(name=name, hint=hint(plugin_names(options, told))) from None
+
+
+def plugin_names(options: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
+    """The plugins that can run. Raises as `plugin` does."""
+
+    async def ask(client: Client) -> list[str]:
+        return [one["name"] for one in await client.plugins()]
+
+    found: list[str] = ask_gateway_or_config(options, ask, lambda snapshot: sorted(snapshot.plugins), told)
+    return found
+
+
+def ask_gateway_or_config(
+    options: Mapping[str, Any],
+    ask: Callable[[Client], Any],
+    look: "Callable[[Snapshot], Any]",
+    told: Callable[[str], None],
+    traced: Callable[[str], None] | None = None,
+    *,
+    limit: float = CALL_TIMEOUT_SECONDS,
+) -> Any:
+    """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does.
+
+    `told` hears that the configuration is asked, and of each call unless `traced` does. Each call takes at most `limit`
+    seconds.
+    """
+    try:
+        target = find_target(options.get("url"), options.get("token"), options.get("config"))
+        return call_gateway(ask, target, traced or told, limit=limit)
+    except ConfigNotFound:
+        raise
+    except (Unreachable, UsageError) as error:
+        snapshot = None if is_gateway_named(options) else compile_if_valid(options.get("config"))
+        if snapshot is None:
+            raise
+        told(f"{error.message} The configuration is asked instead.")
+        return look(snapshot)
+
+
+def is_gateway_named(options: Mapping[str, Any]) -> bool:
+    """Whether the gateway is named, so that the configuration at hand may be another one's."""
+    return bool(options.get("url") or os.environ.get("DUCTILE_URL"))
+
+
+def read_from_config(config: str | None, look: "Callable[[Snapshot], Any]") -> Any:
+    """What the configuration says. Raises ConfigNotFound, ConfigurationBroken."""
+    location = find_config(config, os.environ)
+    found = compile_at(location)
+    if found.snapshot is None:
+        errors = [problem.public() for problem in found.errors]
+        raise ConfigurationBroken(path=str(location), count=len(errors), errors=errors)
+    return look(found.snapshot)
+
+
+def compile_if_valid(config: str | None) -> "Snapshot | None":
+    """The compiled configuration; None where there is none, or it has errors."""
+    try:
+        return compile_at(find_config(config, os.environ)).snapshot
+    except ConfigNotFound:
+        return None
+
+
+def compile_at(location: Path) -> "Compiled":
+    """The configuration as a gateway would take it."""
+    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
+
+    return compile_config(location, os.environ, generation=0)

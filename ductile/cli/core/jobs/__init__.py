@@ -1,0 +1,1 @@
+"""Waiting for jobs, following them, and showing what they print."""
