@@ -22,14 +22,14 @@ from ductile.dispatch.control import (
     wait_for_stop_or_failure,
 )
 from ductile.dispatch.dispatcher import Dispatcher
-from ductile.dispatch.helper_replacements import HelperReplacements
 from ductile.dispatch.lifecycle_hooks import hook_starts_or_note
 from ductile.dispatch.rescue import rescue
-from ductile.dispatch.resume_watchdog import ResumeWatchdog
-from ductile.dispatch.stop_limit import StopLimit
 from ductile.errors import DuctileError
 from ductile.http.gateway import Gateway
 from ductile.http.server import HttpServer
+from ductile.maintenance.helper_replacements import HelperReplacements
+from ductile.maintenance.resume_watchdog import ResumeWatchdog
+from ductile.maintenance.stop_limit import StopLimit
 from ductile.model.clock import system_clock
 from ductile.model.ids import new_id
 from ductile.model.large_values import LargeValueThreads

@@ -120,9 +120,9 @@ def step_row(snapshot: Snapshot, graph: Graph, step: NextStep, step_input: StepI
         request_payload = step_payload(node, _payload_with_emitter(graph, step_input), step.context)
     except RemapError as error:
         return row | {"status": "failed", "reason": error.message}
-    held = unusable_reason(snapshot, step.plugin, step.command)
-    if held is not None:
-        return row | {"status": "held", "reason": held, "payload": request_payload}
+    reason = unusable_reason(snapshot, step.plugin, step.command)
+    if reason is not None:
+        return row | {"status": "held", "reason": reason, "payload": request_payload}
     warnings = list(schema_warnings(snapshot, step.plugin, step.command, request_payload))
     return row | {"payload": request_payload} | ({"warnings": warnings} if warnings else {})
 

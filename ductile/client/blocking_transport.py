@@ -106,18 +106,24 @@ class BlockingTransport:
         has: Sequence[str] | None = (),
     ) -> Any:
         """One call, as `Transport.call`."""
-        sent = {**self._headers, **(headers or {}), **({"Content-Type": JSON_MEDIA} if body is not None else {})}
-        asked = f"?{urlencode(query, doseq=True)}" if query else ""
+        request_headers = {
+            **self._headers,
+            **(headers or {}),
+            **({"Content-Type": JSON_MEDIA} if body is not None else {}),
+        }
+        query_text = f"?{urlencode(query, doseq=True)}" if query else ""
         limit = None if wait is None else self._limit + wait
         try:
-            response, content = self._follow_redirects(method, f"{self._base}{path}{asked}", sent, body, limit)
+            response, content = self._follow_redirects(
+                method, f"{self._base}{path}{query_text}", request_headers, body, limit
+            )
         except (HTTPException, OSError) as error:
             late = isinstance(error, TimeoutError) and error.errno is None
             reason = f"no answer within {limit or self._limit:g} s" if late else failure_reason(error)
             raise Unreachable(url=self._url, reason=reason) from None
-        given = response.headers.get_content_type()
+        content_type = response.headers.get_content_type()
         return read_answer(
-            response.status, given, content, url=self._url, path=path, accept=accept, media=media, has=has
+            response.status, content_type, content, url=self._url, path=path, accept=accept, media=media, has=has
         )
 
     def _follow_redirects(

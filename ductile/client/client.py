@@ -151,9 +151,9 @@ class Client:
         dry_run: bool = False,
     ) -> dict[str, Any]:
         """Cancel what waits: every queued and held job, or those of a plugin, a command, a pipeline, a state."""
-        chosen = filter_query({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
+        filters = filter_query({"plugin": plugin, "command": command, "pipeline": pipeline, "state": state})
         answer: dict[str, Any] = await self._transport.call(
-            "POST", "/queue/purge", query=dry_run_query(dry_run), body=orjson.dumps(chosen), wait=None, has=("purged",)
+            "POST", "/queue/purge", query=dry_run_query(dry_run), body=orjson.dumps(filters), wait=None, has=("purged",)
         )
         return answer
 

@@ -54,10 +54,12 @@ class Transport:
         A body is JSON unless `headers` say otherwise. `each` receives the text of a stream of events as it comes.
         """
         url = URL(self._base + path, encoded=True)
-        sent = {**({"Content-Type": JSON_MEDIA} if body is not None else {}), **(headers or {})}
+        request_headers = {**({"Content-Type": JSON_MEDIA} if body is not None else {}), **(headers or {})}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CALL_TIMEOUT_SECONDS)
         try:
-            async with self._open_session().request(method, url, data=body, headers=sent, timeout=timeout) as response:
+            async with self._open_session().request(
+                method, url, data=body, headers=request_headers, timeout=timeout
+            ) as response:
                 if response.content_type == sse.EVENT_STREAM_MEDIA:
                     async for chunk in response.content.iter_any():
                         each(chunk.decode("utf-8", "replace"))
@@ -91,18 +93,18 @@ class Transport:
         members, or (None) a list. Raises Foreign where it is not so.
         """
         url = URL(self._base + path, encoded=True)
-        sent = {**(headers or {}), **({"Content-Type": JSON_MEDIA} if body is not None else {})}
+        request_headers = {**(headers or {}), **({"Content-Type": JSON_MEDIA} if body is not None else {})}
         timeout = aiohttp.ClientTimeout(
             total=None if wait is None else CALL_TIMEOUT_SECONDS + wait, sock_connect=CALL_TIMEOUT_SECONDS
         )
         try:
             async with self._open_session().request(
-                method, url.update_query(query or {}), data=body, headers=sent, timeout=timeout
+                method, url.update_query(query or {}), data=body, headers=request_headers, timeout=timeout
             ) as response:
-                status, given, content = response.status, response.content_type, await response.read()
+                status, content_type, content = response.status, response.content_type, await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(url=self._url, reason=failure_reason(error)) from None
-        return read_answer(status, given, content, url=self._url, path=path, accept=accept, media=media, has=has)
+        return read_answer(status, content_type, content, url=self._url, path=path, accept=accept, media=media, has=has)
 
 
 def decode_body(content: bytes) -> Any:

@@ -14,12 +14,12 @@ COMPONENTS_PREFIX = "#/components/schemas/"
 
 def move_titled_schemas(schema: Mapping[str, Any], schemas: Json) -> Json:
     """Move every titled schema within a schema to `schemas`, with a reference in its place."""
-    lifted = {key: _move_in_value(value, schemas) for key, value in schema.items()}
-    title = lifted.get("title")
+    moved = {key: _move_in_value(value, schemas) for key, value in schema.items()}
+    title = moved.get("title")
     if not isinstance(title, str):
-        return lifted
-    del lifted["title"]
-    schemas[title] = lifted
+        return moved
+    del moved["title"]
+    schemas[title] = moved
     return {"$ref": f"{COMPONENTS_PREFIX}{title}"}
 
 
@@ -78,12 +78,12 @@ def drop_invalid_defaults(schema: Any, schemas: Mapping[str, Any]) -> Any:
     """Drop defaults that the schema itself refuses: they mislead, and break generated clients."""
     if not isinstance(schema, Mapping):
         return schema
-    kept = {
+    valid = {
         key: map_schemas(key, value, lambda one: drop_invalid_defaults(one, schemas)) for key, value in schema.items()
     }
-    if "default" in kept and not is_valid(kept, kept["default"], schemas):
-        del kept["default"]
-    return kept
+    if "default" in valid and not is_valid(valid, valid["default"], schemas):
+        del valid["default"]
+    return valid
 
 
 def is_valid(schema: Mapping[str, Any], value: Any, schemas: Mapping[str, Any]) -> bool:

@@ -24,8 +24,8 @@ _MIN_INTEGER = -(2**63)
 
 def draft_of(schema: Mapping[str, Any]) -> int:
     """The draft of a schema: 4, 6, 7, 2019 or 2020, which is the default."""
-    named = _DRAFT_PATTERN.search(str(schema.get("$schema", "")))
-    return int(named[1] or named[2]) if named else LATEST_DRAFT
+    draft = _DRAFT_PATTERN.search(str(schema.get("$schema", "")))
+    return int(draft[1] or draft[2]) if draft else LATEST_DRAFT
 
 
 def to_latest_draft(schema: Any, draft: int) -> Any:
@@ -65,9 +65,9 @@ def _move_exclusive_bound(keywords: Json, exclusive: str, inclusive: str) -> Non
 
 def _split_dependencies(keywords: Json, dependencies: Mapping[str, Any]) -> None:
     """Split `dependencies` into `dependentRequired` (names) and `dependentSchemas`."""
-    for key, wanted in dependencies.items():
-        keyword = "dependentRequired" if is_list(wanted) else "dependentSchemas"
-        keywords[keyword] = {**keywords.get(keyword, {}), key: wanted}
+    for key, dependency in dependencies.items():
+        keyword = "dependentRequired" if is_list(dependency) else "dependentSchemas"
+        keywords[keyword] = {**keywords.get(keyword, {}), key: dependency}
 
 
 def translate_pointer(schema: Any, place: Pointer) -> Pointer:

@@ -60,9 +60,9 @@ def build_document(
 ) -> Json:
     """The document of these operations, with the components that they refer to."""
     paths: dict[str, Json] = {}
-    taken: set[str] = set()
+    used_ids: set[str] = set()
     for path, method, operation in operations:
-        operation["operationId"] = unique_operation_id(operation["operationId"], taken)
+        operation["operationId"] = unique_operation_id(operation["operationId"], used_ids)
         paths.setdefault(path, {})[method] = operation
     statuses = {int(status) for path in paths.values() for one in path.values() for status in one["responses"]}
     responses = error_responses(statuses, schemas, errors)
@@ -80,23 +80,23 @@ def build_document(
     }
 
 
-def unique_operation_id(operation_id: str, taken: set[str]) -> str:
+def unique_operation_id(operation_id: str, used_ids: set[str]) -> str:
     """The id, or the first free one of `id_2`, `id_3` and so on."""
     free, number = operation_id, 1
-    while free in taken:
+    while free in used_ids:
         number += 1
         free = f"{operation_id}_{number}"
-    taken.add(free)
+    used_ids.add(free)
     return free
 
 
 def tag_documents(snapshot: Snapshot, operations: Iterable[Operation]) -> list[Json]:
     """The tags of the operations, each with its description."""
-    used = dict.fromkeys(tag for _, _, operation in operations for tag in operation["tags"])
-    found: list[Json] = []
-    for tag in used:
+    names = dict.fromkeys(tag for _, _, operation in operations for tag in operation["tags"])
+    documents: list[Json] = []
+    for tag in names:
         plugin = snapshot.plugins.get(tag)
         about = [plugin.manifest.description or f"The plugin {tag}."] if plugin else []
         about += [TAG_DESCRIPTIONS[tag]] if tag in TAG_DESCRIPTIONS else []
-        found.append({"name": tag, **({"description": " ".join(about)} if about else {})})
-    return found
+        documents.append({"name": tag, **({"description": " ".join(about)} if about else {})})
+    return documents

@@ -60,11 +60,13 @@ def command_operation(row: Route, shared: Json, plugin: Plugin, command: Command
     if command.input_schema is not None:
         operation["requestBody"] = command_body(row, plugin, command, schemas)
     if command.output_schema is not None:
-        ended = operation["responses"]["200"]["content"][JSON_MEDIA]
-        ended["schema"] = typed_job_response(ended["schema"], operation["operationId"], command.output_schema, schemas)
-        typed = example_value(ended["schema"], {"components": {"schemas": schemas}})
-        shown = ended["example"]
-        ended["example"] = {**shown, "result": {**shown.get("result", {}), **typed["result"]}}
+        job_content = operation["responses"]["200"]["content"][JSON_MEDIA]
+        job_content["schema"] = typed_job_response(
+            job_content["schema"], operation["operationId"], command.output_schema, schemas
+        )
+        typed_example = example_value(job_content["schema"], {"components": {"schemas": schemas}})
+        example = job_content["example"]
+        job_content["example"] = {**example, "result": {**example.get("result", {}), **typed_example["result"]}}
     return operation
 
 
@@ -83,14 +85,14 @@ def responses_of_command(shared: Json, plugin: str, command: str) -> Json:
     return answers
 
 
-def typed_job_response(answered: Json, name: str, output: Mapping[str, Any], schemas: Json) -> Json:
+def typed_job_response(response_schema: Json, name: str, output: Mapping[str, Any], schemas: Json) -> Json:
     """The schema of the ended job with this command's result, which is null where the job has failed."""
     result = {"anyOf": [embed_schema(f"{name}__output", output, schemas), {"type": "null"}]}
     response = {"type": "object", "properties": {"result": result}}
     job = free_name(f"{name}__job", schemas)
-    choices = answered.get("anyOf", [answered])
+    choices = response_schema.get("anyOf", [response_schema])
     schemas[job] = {"allOf": [choices[0], {"type": "object", "properties": {"result": response}}]}
-    return {**answered, "anyOf": [{"$ref": f"{COMPONENTS_PREFIX}{job}"}, *choices[1:]]}
+    return {**response_schema, "anyOf": [{"$ref": f"{COMPONENTS_PREFIX}{job}"}, *choices[1:]]}
 
 
 def command_body(row: Route, plugin: Plugin, command: Command, schemas: Json) -> Json:
@@ -116,9 +118,9 @@ def command_body(row: Route, plugin: Plugin, command: Command, schemas: Json) ->
     }
 
 
-def has_payload_member(schema: Any, root: Json, seen: int = MAX_FOLLOWED_SCHEMAS) -> bool:
+def has_payload_member(schema: Any, root: Json, remaining: int = MAX_FOLLOWED_SCHEMAS) -> bool:
     """Whether an object schema mentions a member `payload`."""
-    if not isinstance(schema, Mapping) or not seen:
+    if not isinstance(schema, Mapping) or not remaining:
         return False
     own = [schema.get("properties", {}), schema.get("required", ())]
     if any("payload" in names for names in own if isinstance(names, Mapping) or is_list(names)):
@@ -126,7 +128,7 @@ def has_payload_member(schema: Any, root: Json, seen: int = MAX_FOLLOWED_SCHEMAS
     parts = [one for key in ("allOf", "anyOf", "oneOf") if is_list(schema.get(key)) for one in schema[key]]
     if isinstance(schema.get("$ref"), str):
         parts.append(resolve_reference(schema["$ref"], root))
-    return any(has_payload_member(part, root, seen - 1) for part in parts)
+    return any(has_payload_member(part, root, remaining - 1) for part in parts)
 
 
 def pipeline_operations(snapshot: Snapshot, schemas: Json) -> Iterable[Operation]:
@@ -187,8 +189,8 @@ def row_operation(row: Route, schemas: Json) -> Json:
 
 def row_description(row: Route) -> str:
     """The row's description, and the scopes that it needs."""
-    needed = " or ".join(f"`{scope}`" for scope in row.scopes or ())
-    return " ".join(filter(None, (row.description, f"Needs the scope {needed}." if needed else "")))
+    scopes = " or ".join(f"`{scope}`" for scope in row.scopes or ())
+    return " ".join(filter(None, (row.description, f"Needs the scope {scopes}." if scopes else "")))
 
 
 def request_body(row: Route, schemas: Json) -> Json:

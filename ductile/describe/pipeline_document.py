@@ -44,9 +44,9 @@ def step_document(node: Node) -> Json:
     }
 
 
-def claim_documents(wanted: Iterable[Claim]) -> Mapping[str, str]:
+def claim_documents(claims: Iterable[Claim]) -> Mapping[str, str]:
     """Target → source; `target.*` claims all members of an object."""
-    return {f"{claim.target}.*" if claim.bulk else claim.target: claim.source for claim in wanted}
+    return {f"{claim.target}.*" if claim.bulk else claim.target: claim.source for claim in claims}
 
 
 def pipelines_document(snapshot: Snapshot) -> Json:

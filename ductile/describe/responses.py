@@ -76,16 +76,16 @@ def expected_errors(row: Route) -> set[int]:
 
 def response_with_body(row: Route, status: int, schema: Mapping[str, Any], schemas: Json) -> Json:
     """A response with a body. An error with its own schema is JSON, whatever other media types the row has."""
-    lifted = move_titled_schemas(schema, schemas)
+    body_schema = move_titled_schemas(schema, schemas)
     media = row.media if status < FIRST_ERROR_STATUS else (JSON_MEDIA,)
     content: Json = {}
     for kind in media:
-        shape = lifted if kind == JSON_MEDIA else lifted if len(media) == 1 else {"type": "string"}
+        shape = body_schema if kind == JSON_MEDIA else body_schema if len(media) == 1 else {"type": "string"}
         content[kind] = {"schema": shape}
         if kind == JSON_MEDIA or status in row.examples:
-            content[kind]["example"] = response_example(row, status, lifted, schemas)
-    told = row.headers if status < FIRST_ERROR_STATUS else {}
-    return {"description": status_description(status), **header_documents(told), "content": content}
+            content[kind]["example"] = response_example(row, status, body_schema, schemas)
+    headers = row.headers if status < FIRST_ERROR_STATUS else {}
+    return {"description": status_description(status), **header_documents(headers), "content": content}
 
 
 def response_example(row: Route, status: int, schema: Json, schemas: Json) -> Any:

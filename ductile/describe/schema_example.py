@@ -73,8 +73,8 @@ def given_value(schema: Mapping[str, Any], name: str) -> tuple[bool, Any]:
     for key in ("const", "example", "default"):
         if key in schema:
             return True, schema[key]
-    known = EXAMPLES_BY_NAME.get(name)
-    return (True, known) if known is not None and schema_type(schema) == value_type(known) else (False, None)
+    example = EXAMPLES_BY_NAME.get(name)
+    return (True, example) if example is not None and schema_type(schema) == value_type(example) else (False, None)
 
 
 def merge_all_of(parts: Sequence[Any], root: Any, *, all_members: bool, depth: int) -> Any:
@@ -125,14 +125,14 @@ def object_example(schema: Mapping[str, Any], root: Any, *, all_members: bool, d
     properties = schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
     required = schema.get("required")
-    wanted = [key for key in required if isinstance(key, str)] if isinstance(required, Sequence) else []
+    members = [key for key in required if isinstance(key, str)] if isinstance(required, Sequence) else []
     if all_members and depth < MAX_LEVELS // 2:
-        wanted = [*wanted, *(key for key in properties if key not in wanted)]
-    elif not wanted and depth < MAX_LEVELS - 1:
-        wanted = list(properties)[:MAX_OPTIONAL_MEMBERS]
+        members = [*members, *(key for key in properties if key not in members)]
+    elif not members and depth < MAX_LEVELS - 1:
+        members = list(properties)[:MAX_OPTIONAL_MEMBERS]
     return {
         key: example_value(properties.get(key, {}), root, name=key, all_members=all_members, depth=depth + 1)
-        for key in wanted
+        for key in members
     }
 
 
@@ -152,9 +152,9 @@ def array_example(schema: Mapping[str, Any], root: Any, *, all_members: bool, de
 
 def string_example(schema: Mapping[str, Any]) -> str:
     """A text of the schema's format, or one of the minimum length."""
-    known = EXAMPLES_BY_FORMAT.get(str(schema.get("format")))
-    if known is not None:
-        return known
+    example = EXAMPLES_BY_FORMAT.get(str(schema.get("format")))
+    if example is not None:
+        return example
     least, most = schema.get("minLength"), schema.get("maxLength")
     text = "text".ljust(min(least, 4 * MAX_ITEMS) if isinstance(least, int) else 0, "x")
     return text[:most] if isinstance(most, int) else text

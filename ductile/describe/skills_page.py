@@ -129,8 +129,10 @@ def command_section(plugin: Plugin, command: Command) -> str:
         return "\n".join([*lines, f"{call} takes any payload: it declares no parameters.\n"])
     schemas: Json = {}
     schema = embed_schema("input", command.input_schema, schemas)
-    told = list(parameter_lines(schema, schemas)) or [f"- the payload: {inline_code(shorten(compact_json(schema)))}"]
-    return "\n".join([*lines, f"{call} such as {inline_code(call_body(plugin, command))}\n", *told, ""])
+    parameters = list(parameter_lines(schema, schemas)) or [
+        f"- the payload: {inline_code(shorten(compact_json(schema)))}"
+    ]
+    return "\n".join([*lines, f"{call} such as {inline_code(call_body(plugin, command))}\n", *parameters, ""])
 
 
 def call_body(plugin: Plugin, command: Command) -> str:

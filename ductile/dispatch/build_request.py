@@ -30,13 +30,13 @@ class PluginRequest(Struct, frozen=True, kw_only=True):
     """Log entries about a payload that does not fit its schema; schemas are not enforced on routed payloads."""
 
 
-def build_request(claimed: ClaimedJob, plugin: Plugin, graph: Graph | None, now: Millis) -> PluginRequest:
+def build_request(claimed_job: ClaimedJob, plugin: Plugin, graph: Graph | None, now: Millis) -> PluginRequest:
     """Build the request document of a plugin, or the arguments and input of a plain program.
 
     Raises RemapError where a path of `with` leads nowhere, BadArgument where a value cannot be an argument.
     """
-    job, event = claimed.job, claimed.event
-    context: Mapping[str, Any] = orjson.loads(claimed.context)
+    job, event = claimed_job.job, claimed_job.event
+    context: Mapping[str, Any] = orjson.loads(claimed_job.context)
     payload: Mapping[str, Any] = orjson.loads(event.payload)
     if event.job_id is not None:
         payload = routed_payload(payload, event)
@@ -44,7 +44,7 @@ def build_request(claimed: ClaimedJob, plugin: Plugin, graph: Graph | None, now:
         payload = step_payload(graph.nodes[job.step], payload, context)
         context = step_context(context, job.plugin, graph.name, job.step)
     timeout = plugin.timeouts[job.command]
-    warnings = _schema_warnings(claimed, plugin, payload)
+    warnings = _schema_warnings(claimed_job, plugin, payload)
     program = plugin.manifest.commands[job.command].program
     if program is not None:
         roots = {"payload": payload, "config": plugin.config}
@@ -52,17 +52,17 @@ def build_request(claimed: ClaimedJob, plugin: Plugin, graph: Graph | None, now:
         return PluginRequest(stdin=program_stdin(program, roots), args=args, timeout=timeout, warnings=warnings)
     stdin = write_request(
         plugin,
-        claimed,
+        claimed_job,
         payload=payload,
-        event=_event_document(claimed, payload) if job.command == DEFAULT_COMMAND else None,
+        event=_event_document(claimed_job, payload) if job.command == DEFAULT_COMMAND else None,
         context=context,
         deadline_at=now + timeout,
     )
     return PluginRequest(stdin=stdin, timeout=timeout, warnings=warnings)
 
 
-def _event_document(claimed: ClaimedJob, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    event = claimed.event
+def _event_document(claimed_job: ClaimedJob, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    event = claimed_job.event
     document: dict[str, Any] = {
         "type": event.type,
         "payload": payload,
@@ -75,8 +75,10 @@ def _event_document(claimed: ClaimedJob, payload: Mapping[str, Any]) -> Mapping[
     return document
 
 
-def _schema_warnings(claimed: ClaimedJob, plugin: Plugin, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    job = claimed.job
+def _schema_warnings(
+    claimed_job: ClaimedJob, plugin: Plugin, payload: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    job = claimed_job.job
     validator = plugin.validators.get(job.command)
     if validator is None or (job.parent_id is None and job.submitted_by not in UNVALIDATED_TRIGGERS):
         return ()

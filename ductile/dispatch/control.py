@@ -74,10 +74,10 @@ def handle_signals(control: Control, reload: Callable[[str], Coroutine[object, o
 
 async def wait_for_stop_or_failure(control: Control, *tasks: asyncio.Task[None] | None) -> str | None:
     """Wait for the stop, or for a service that ends before the stop; returns the name of a failed service."""
-    asked = asyncio.ensure_future(control.stopping.wait())
+    stop_requested = asyncio.ensure_future(control.stopping.wait())
     running = [task for task in tasks if task is not None]
-    await asyncio.wait({asked, *running}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    await asyncio.wait({stop_requested, *running}, return_when=asyncio.FIRST_COMPLETED)
+    stop_requested.cancel()
     for task in running:
         if task.done():
             log.critical("part failed", part=task.get_name(), exc_info=task.exception())

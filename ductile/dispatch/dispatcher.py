@@ -97,8 +97,8 @@ class Dispatcher:
         if self.draining:
             return
         self._attempt_runner.apply()
-        for gone in old.plugins.keys() - new.plugins.keys():
-            self._lane_mover.hold(gone)
+        for plugin in old.plugins.keys() - new.plugins.keys():
+            self._lane_mover.hold(plugin)
         self._ready.update(new.plugins)
         self._lane_mover.release()
         self._wake()
@@ -193,8 +193,8 @@ class Dispatcher:
 
     def _claim_in_batch(self) -> None:
         """Claim within the batch that is being written, which settles or submits jobs in the same commit."""
-        wanted, self._claim_wanted = self._claim_wanted, False
-        if not wanted or self.paused or self.draining or self._claiming_ended.done():
+        is_wanted, self._claim_wanted = self._claim_wanted, False
+        if not is_wanted or self.paused or self.draining or self._claiming_ended.done():
             return
         snapshot = self._current_snapshot()
         for lane in self._ready - snapshot.plugins.keys():
@@ -221,8 +221,8 @@ class Dispatcher:
                 self._claiming_ended.set_exception(error)
             return
         self._outage_log.recovered()
-        for claimed in claims.claimed:
-            self._start_attempt(claimed, snapshot)
+        for claimed_job in claims.claimed:
+            self._start_attempt(claimed_job, snapshot)
         if not self._pending_claims:
             self._early_stops.clear()
         if self._ready:
@@ -230,12 +230,12 @@ class Dispatcher:
 
     def _admission(self, snapshot: Snapshot) -> Callable[[Job], str | None]:
         def gate(job: Job) -> str | None:
-            return next((held for one in self._gates if (held := one.admit(job, snapshot)) is not None), None)
+            return next((reason for one in self._gates if (reason := one.admit(job, snapshot)) is not None), None)
 
         return gate
 
-    def _start_attempt(self, claimed: ClaimedJob, snapshot: Snapshot) -> None:
-        job = claimed.job
+    def _start_attempt(self, claimed_job: ClaimedJob, snapshot: Snapshot) -> None:
+        job = claimed_job.job
         slot = self._slots.take(job.lane)
         # With `parallelism: 1` the next attempt sees the state that this one leaves, so it waits for the settlement.
         alone = snapshot.plugins[job.plugin].parallelism == 1
@@ -243,16 +243,18 @@ class Dispatcher:
         self._handles[job.id] = handle
         if job.id in self._early_stops:
             handle.stop(Stop.CANCELLED)
-        task = asyncio.create_task(self._run_attempt(claimed, snapshot, handle, slot))
+        task = asyncio.create_task(self._run_attempt(claimed_job, snapshot, handle, slot))
         self._attempt_tasks.add(task)
         task.add_done_callback(partial(self._attempt_done, job))
 
-    async def _run_attempt(self, claimed: ClaimedJob, snapshot: Snapshot, handle: AttemptHandle, slot: Slot) -> None:
+    async def _run_attempt(
+        self, claimed_job: ClaimedJob, snapshot: Snapshot, handle: AttemptHandle, slot: Slot
+    ) -> None:
         try:
-            await self._attempt_runner.run(claimed, snapshot, handle)
+            await self._attempt_runner.run(claimed_job, snapshot, handle)
         finally:
-            if self._handles.get(claimed.job.id) is handle:
-                del self._handles[claimed.job.id]
+            if self._handles.get(claimed_job.job.id) is handle:
+                del self._handles[claimed_job.job.id]
             slot.release()
 
     def _attempt_done(self, job: Job, task: asyncio.Task[None]) -> None:

@@ -115,8 +115,8 @@ def _outcome_of_timeout(execution: Execution, redact: Redact) -> AttemptOutcome:
     else:
         if execution.fault is not None:
             error += f": {execution.fault}"
-        if printed := _quote_output(execution, redact):
-            error += f"; instead of a response it printed {printed}"
+        if output_quote := _quote_output(execution, redact):
+            error += f"; instead of a response it printed {output_quote}"
     return AttemptOutcome(
         kind=Outcome.TIMED_OUT,
         error=f"{error}{_stderr_suffix(execution, redact)}",
@@ -146,17 +146,17 @@ def _quote_output(execution: Execution, redact: Redact) -> str:
     if execution.runner == "persistent" and not execution.stdout.strip():
         if not execution.plain_lines:
             return ""
-        printed = "\n".join(str(entry) for entry in execution.logs)
+        output = "\n".join(str(entry) for entry in execution.logs)
     else:
-        printed = execution.stdout.decode(errors="replace")
-    printed = redact(printed).strip()
-    return ends(printed) if printed else ""
+        output = execution.stdout.decode(errors="replace")
+    output = redact(output).strip()
+    return ends(output) if output else ""
 
 
 def _outcome_of_fault(execution: Execution, fault: str, redact: Redact) -> AttemptOutcome:
     """The outcome of a fault of the answer or of the worker that the runner found."""
-    printed = redact(execution.stdout.decode(errors="replace")).strip()
-    quote = f": {cut_middle(printed, QUOTED_STDERR_CHARS)}" if printed else _stderr_suffix(execution, redact)
+    output = redact(execution.stdout.decode(errors="replace")).strip()
+    quote = f": {cut_middle(output, QUOTED_STDERR_CHARS)}" if output else _stderr_suffix(execution, redact)
     if execution.broken:
         return _unreadable_outcome(execution, redact, f"protocol error: {fault}{quote}", retry=False)
     return _unreadable_outcome(execution, redact, f"{fault}{quote or ', and printed nothing'}", retry=True)
@@ -183,9 +183,9 @@ def _unreadable_reason(execution: Execution, unreadable: Unreadable, redact: Red
     """Why the output is not a response; read from the redacted output where that differs."""
     if execution.plain_lines and not execution.stdout.strip():
         return f"stdout is not JSON: it printed no response, but plain text: {_quote_output(execution, redact)}"
-    printed = execution.stdout.decode(errors="replace")
-    redacted = redact(printed)
-    if redacted == printed:
+    output = execution.stdout.decode(errors="replace")
+    redacted = redact(output)
+    if redacted == output:
         return unreadable.reason
     try:
         read_response(redacted.encode())

@@ -94,8 +94,8 @@ def _exit_code_text(code: int, meaning: ExitCode) -> str:
 
 def _quote_output(execution: Execution, text: str, redact: Redact) -> str:
     """Quote stderr, or stdout where stderr is empty: cut after secrets were replaced, never before."""
-    printed = redact(execution.stderr.decode(errors="replace")).strip() or redact(text).strip()
-    return f": {cut_middle(printed, QUOTED_STDERR_CHARS)}" if printed else ""
+    output = redact(execution.stderr.decode(errors="replace")).strip() or redact(text).strip()
+    return f": {cut_middle(output, QUOTED_STDERR_CHARS)}" if output else ""
 
 
 def _stored_stdout(text: str, redact: Redact) -> str | None:

@@ -76,6 +76,6 @@ class Slot:
 
     def release(self) -> None:
         """Free the slot; a second call does nothing."""
-        left, self._free = self._free, None
-        if left is not None:
-            left(self._lane)
+        free, self._free = self._free, None
+        if free is not None:
+            free(self._lane)

@@ -15,11 +15,11 @@ def unseal(vault: Vault, text: bytes, what: str) -> bytes:
         raise SealedByAnotherKey(what=what) from None
 
 
-def unseal_claim(claimed: ClaimedJob, vault: Vault) -> ClaimedJob:
+def unseal_claim(claimed_job: ClaimedJob, vault: Vault) -> ClaimedJob:
     """Open the payload and baggage of a claimed job. Raises SealedByAnotherKey."""
-    event = claimed.event
-    if not is_sealed(event.payload) and not is_sealed(claimed.context):
-        return claimed
+    event = claimed_job.event
+    if not is_sealed(event.payload) and not is_sealed(claimed_job.context):
+        return claimed_job
     payload = unseal(vault, event.payload, "payload of this job")
-    context = unseal(vault, claimed.context, "baggage of this run")
-    return replace(claimed, event=replace(event, payload=payload), context=context)
+    context = unseal(vault, claimed_job.context, "baggage of this run")
+    return replace(claimed_job, event=replace(event, payload=payload), context=context)

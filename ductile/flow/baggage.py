@@ -32,12 +32,12 @@ def parse_claims(raw: Mapping[str, str]) -> tuple[Claim, ...]:
 
 
 def apply_claims(
-    wanted: tuple[Claim, ...], payload: Mapping[str, Any], context: Mapping[str, Any]
+    claims: tuple[Claim, ...], payload: Mapping[str, Any], context: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """The context with the claims added; the very same object where they add nothing. Raises `BaggageError`."""
     roots = {"payload": payload, "context": context}
     grown = context
-    for claim in wanted:
+    for claim in claims:
         grown = _merge(grown, _claim_tree(claim, roots), claim, 0)
     return grown
 
@@ -126,12 +126,12 @@ def _overlaps(raw: Mapping[str, Any], at: Path) -> Iterator[Problem]:
     targets = {key: key for key in raw if isinstance(key, str) and key not in _BULK_KEYS}
     if isinstance(raw.get("namespace"), str):
         targets["namespace"] = raw["namespace"]
-    taken = {segments(target): key for key, target in targets.items()}
+    key_by_segments = {segments(target): key for key, target in targets.items()}
     for key, target in targets.items():
         parts = segments(target)
-        above = [parts[:length] for length in range(1, len(parts)) if parts[:length] in taken]
-        if taken[parts] != key:
+        above = [parts[:length] for length in range(1, len(parts)) if parts[:length] in key_by_segments]
+        if key_by_segments[parts] != key:
             above.append(parts)
         for other in above:
-            message = f"`{target}` and `{targets[taken[other]]}` overlap; a durable path is claimed once"
+            message = f"`{target}` and `{targets[key_by_segments[other]]}` overlap; a durable path is claimed once"
             yield Problem(code="bad_value", message=message, path=(*at, key))

@@ -12,25 +12,25 @@ def called_pipelines(model: PipelineModel) -> list[tuple[str, Path]]:
     return [(step.call, (*at, "call")) for step, at in model.walk_steps() if step.call is not None]
 
 
-def order_callees_first(named: Mapping[str, PipelineModel]) -> tuple[list[PipelineModel], list[Problem]]:
+def order_callees_first(models: Mapping[str, PipelineModel]) -> tuple[list[PipelineModel], list[Problem]]:
     """The valid pipelines that can be compiled, callees first, and a problem for each call that cannot be followed."""
     problems: list[Problem] = []
     edges: dict[str, dict[str, Path]] = {}
-    for name, model in named.items():
+    for name, model in models.items():
         edges[name] = {}
         for callee, path in called_pipelines(model):
-            if callee in named:
+            if callee in models:
                 edges[name].setdefault(callee, path)
             else:
-                message = f"there is no pipeline `{callee}` to call{did_you_mean(callee, named)}"
+                message = f"there is no pipeline `{callee}` to call{did_you_mean(callee, models)}"
                 problems.append(Problem(code="unknown_pipeline", message=message, path=path))
-    ordered = _sort_callees_first(edges, problems)
-    return [named[name] for name in ordered if named[name].valid], problems
+    names = _sort_callees_first(edges, problems)
+    return [models[name] for name in names if models[name].valid], problems
 
 
 def _sort_callees_first(edges: dict[str, dict[str, Path]], problems: list[Problem]) -> list[str]:
     """Names, callees first, without those on a cycle; each cycle is reported, then cut at its last call."""
-    broken: set[str] = set()
+    on_cycle: set[str] = set()
     if not any(edges.values()):
         return list(edges)
     while True:
@@ -38,12 +38,12 @@ def _sort_callees_first(edges: dict[str, dict[str, Path]], problems: list[Proble
             order = list(TopologicalSorter(edges).static_order())
         except CycleError as error:
             cycle = _rotate_to_first_written(list(reversed(error.args[1])), edges)
-            broken.update(cycle)
+            on_cycle.update(cycle)
             path = edges[cycle[-2]].pop(cycle[-1])
             message = f"the call closes a circle: {' → '.join(cycle)}"
             problems.append(Problem(code="cycle", message=message, path=path))
         else:
-            return [name for name in order if name not in broken]
+            return [name for name in order if name not in on_cycle]
 
 
 def _rotate_to_first_written(cycle: list[str], edges: Mapping[str, object]) -> list[str]:

@@ -99,22 +99,22 @@ def compile_pipelines(
     (plugin, command) to the payload names that its events carry; it only feeds warnings. `at` is where the list stands.
     """
     problems: list[Problem] = []
-    named = _models_by_name(models, at, problems)
-    for model in named.values():
+    by_name = _models_by_name(models, at, problems)
+    for model in by_name.values():
         problems += check_uses(model, commands)
-    ordered, wrong = order_callees_first(named)
-    problems += wrong
+    in_call_order, call_problems = order_callees_first(by_name)
+    problems += call_problems
     compiled_by_name: dict[str, _CompiledPipeline] = {}
-    for model in ordered:
-        called = dict.fromkeys(call for call, _ in called_pipelines(model))
-        if any(call not in compiled_by_name for call in called):
+    for model in in_call_order:
+        callees = dict.fromkeys(call for call, _ in called_pipelines(model))
+        if any(call not in compiled_by_name for call in callees):
             continue
-        compiled = _compile(model, tuple(compiled_by_name[call] for call in called))
+        compiled = _compile(model, tuple(compiled_by_name[call] for call in callees))
         problems += [_with_base_path(model.path, problem) for problem in compiled.problems]
         if compiled.valid:
             compiled_by_name[model.name] = compiled
             problems += [_with_base_path(model.path, problem) for problem in _lint(compiled, emits)] if emits else ()
-    in_order = {name: compiled_by_name[name].graph for name in named if name in compiled_by_name}
+    in_order = {name: compiled_by_name[name].graph for name in by_name if name in compiled_by_name}
     return in_order, tuple(sorted(problems, key=lambda problem: _path_sort_key(problem.path)))
 
 
@@ -127,14 +127,14 @@ def _path_sort_key(path: Path) -> tuple[tuple[bool, int | str], ...]:
 
 
 def _models_by_name(models: Iterable[PipelineModel], at: Path, problems: list[Problem]) -> dict[str, PipelineModel]:
-    named: dict[str, PipelineModel] = {}
+    by_name: dict[str, PipelineModel] = {}
     for model in models:
-        if model.name in named:
+        if model.name in by_name:
             message = f"`{model.name}` is the name of another pipeline already; names are unique"
             problems.append(Problem(code="duplicate", message=message, path=(*(model.path or at), "name")))
         else:
-            named[model.name] = model
-    return named
+            by_name[model.name] = model
+    return by_name
 
 
 def _compile(model: PipelineModel, callees: tuple[_CompiledPipeline, ...]) -> _CompiledPipeline:
@@ -265,7 +265,7 @@ def _close_fragment(model: PipelineModel, fragment: _Fragment) -> Graph:
         else node
         for name, node in fragment.nodes.items()
     }
-    pinned = write_definition(model, fragment.entry, nodes)
+    definition = write_definition(model, fragment.entry, nodes)
     return Graph(
         name=model.name,
         on=model.on,
@@ -277,6 +277,6 @@ def _close_fragment(model: PipelineModel, fragment: _Fragment) -> Graph:
         timeout=model.timeout,
         entry=fragment.entry,
         nodes=nodes,
-        hash=definition_hash(pinned),
-        document=pinned,
+        hash=definition_hash(definition),
+        document=definition,
     )

@@ -73,58 +73,58 @@ class ConditionResult(Struct, frozen=True, kw_only=True):
 
 def evaluate(condition: Condition, scope: Scope) -> ConditionResult:
     """Evaluate a checked condition, reading no more values than needed. Raises `ConditionError`."""
-    seen: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     roots = {"payload": scope.payload, "context": scope.context, "config": scope.config}
-    return ConditionResult(holds=_holds(condition, roots, seen), values=seen)
+    return ConditionResult(holds=_holds(condition, roots, values), values=values)
 
 
-def _holds(condition: Condition, roots: Mapping[str, Any], seen: dict[str, Any]) -> bool:
+def _holds(condition: Condition, roots: Mapping[str, Any], values: dict[str, Any]) -> bool:
     if "all" in condition:
-        return all(_holds(one, roots, seen) for one in condition["all"])
+        return all(_holds(one, roots, values) for one in condition["all"])
     if "any" in condition:
-        return any(_holds(one, roots, seen) for one in condition["any"])
+        return any(_holds(one, roots, values) for one in condition["any"])
     if "not" in condition:
-        return not _holds(condition["not"], roots, seen)
+        return not _holds(condition["not"], roots, values)
     path = condition["path"]
-    found = operand_value(path, condition["op"], roots)
+    actual = operand_value(path, condition["op"], roots)
     if read_operand(path).root != "config":
-        seen[path] = None if found is MISSING else found
-    return _compare(path, condition["op"], found, condition.get("value", True))
+        values[path] = None if actual is MISSING else actual
+    return _compare(path, condition["op"], actual, condition.get("value", True))
 
 
-def _compare(path: str, op: str, found: Any, wanted: Any) -> bool:
+def _compare(path: str, op: str, actual: Any, expected: Any) -> bool:
     if op == "exists":
-        return (found is not MISSING) is wanted
-    value = None if found is MISSING else found
+        return (actual is not MISSING) is expected
+    value = None if actual is MISSING else actual
     if op in _ANY_TYPE_OPERATORS:
-        return _ANY_TYPE_OPERATORS[op](value, wanted)
+        return _ANY_TYPE_OPERATORS[op](value, expected)
     if value is None:
         return False
     if op == "contains":
-        return _contains(path, value, wanted)
+        return _contains(path, value, expected)
     if op in ORDER_OPERATORS:
-        return _compare_ordered(path, op, value, wanted)
+        return _compare_ordered(path, op, value, expected)
     if not isinstance(value, str):
         raise ConditionError(path=path, op=op, needs="text", found=json_kind(value))
-    return _TEXT_OPERATORS[op](value, wanted)
+    return _TEXT_OPERATORS[op](value, expected)
 
 
-def _compare_ordered(path: str, op: str, found: Any, wanted: Any) -> bool:
-    needs = order_kind(wanted)
-    if order_kind(found) != needs:
-        raise ConditionError(path=path, op=op, needs=needs, found=order_kind(found) or json_kind(found))
-    return compare_order(op, found, wanted)
+def _compare_ordered(path: str, op: str, actual: Any, expected: Any) -> bool:
+    needs = order_kind(expected)
+    if order_kind(actual) != needs:
+        raise ConditionError(path=path, op=op, needs=needs, found=order_kind(actual) or json_kind(actual))
+    return compare_order(op, actual, expected)
 
 
-def _contains(path: str, found: Any, wanted: Any) -> bool:
+def _contains(path: str, actual: Any, expected: Any) -> bool:
     """Whether a list has an item equal to `wanted`, or a text contains `wanted`; texts compare without case."""
-    if isinstance(found, list):
-        return any(_equal_ignoring_case(item, wanted) for item in found)
-    if not isinstance(found, str):
-        raise ConditionError(path=path, op="contains", needs="text or a list", found=json_kind(found))
-    if not isinstance(wanted, str):
-        raise ConditionError(path=path, op="contains", needs="a list", found=json_kind(found))
-    return wanted.casefold() in found.casefold()
+    if isinstance(actual, list):
+        return any(_equal_ignoring_case(item, expected) for item in actual)
+    if not isinstance(actual, str):
+        raise ConditionError(path=path, op="contains", needs="text or a list", found=json_kind(actual))
+    if not isinstance(expected, str):
+        raise ConditionError(path=path, op="contains", needs="a list", found=json_kind(actual))
+    return expected.casefold() in actual.casefold()
 
 
 def _equal_ignoring_case(one: Any, other: Any) -> bool:
@@ -178,7 +178,7 @@ def _mapping_faults(condition: Condition, roots: Collection[str], at: Path, leve
     for key in groups:
         yield from _group_faults(key, condition[key], roots, (*at, key), level)
     if not groups and not (unknown and "path" not in forms):
-        yield from _predicate_faults(condition, roots, at, excused=unknown)
+        yield from _predicate_faults(condition, roots, at, unknown_keys=unknown)
 
 
 def _group_faults(key: str, value: Any, roots: Collection[str], at: Path, level: int) -> Iterator[Problem]:
@@ -193,10 +193,10 @@ def _group_faults(key: str, value: Any, roots: Collection[str], at: Path, level:
 
 
 def _predicate_faults(
-    condition: Condition, roots: Collection[str], at: Path, excused: Collection[str]
+    condition: Condition, roots: Collection[str], at: Path, unknown_keys: Collection[str]
 ) -> Iterator[Problem]:
     for key in ("path", "op"):
-        if key not in condition and not any(did_you_mean(wrong, [key]) for wrong in excused):
+        if key not in condition and not any(did_you_mean(wrong, [key]) for wrong in unknown_keys):
             yield Problem(code="missing", message=f"a condition needs `{key}`", path=at)
     if "path" in condition and (fault := operand_fault(condition["path"], roots)):
         yield Problem(code="bad_value", message=fault, path=(*at, "path"))
@@ -207,7 +207,7 @@ def _predicate_faults(
         )
         yield Problem(code="bad_value", message=message, path=(*at, "op"))
     elif op is not None and op != "exists" and "value" not in condition:
-        if not any(did_you_mean(wrong, ["value"]) for wrong in excused):
+        if not any(did_you_mean(wrong, ["value"]) for wrong in unknown_keys):
             yield Problem(code="missing", message=f"`{op}` needs a `value` to compare with", path=at)
     elif "value" in condition:
         yield from _value_faults(op, condition["value"], (*at, "value"))

@@ -12,7 +12,7 @@ from ductile.model.graph import Claim, Graph, Node
 
 def write_definition(model: PipelineModel, entry: tuple[str, ...], nodes: Mapping[str, Node]) -> bytes:
     """A definition as canonical JSON: sorted keys, nodes in the graph's order, empty members left out."""
-    pinned = {
+    members = {
         "name": model.name,
         "max_depth": model.max_depth,
         "synchronous": model.execution_mode == "synchronous",
@@ -20,7 +20,7 @@ def write_definition(model: PipelineModel, entry: tuple[str, ...], nodes: Mappin
         "entry": entry,
         "nodes": [_node_document(node) for node in nodes.values()],
     }
-    return orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
 
 
 def definition_hash(document: bytes) -> str:
@@ -44,31 +44,31 @@ def _node_document(node: Node) -> dict[str, Any]:
 
 def load_graph(document: bytes) -> Graph:
     """The graph of a definition. Members that a started run does not need (trigger, `if`) are None."""
-    pinned = orjson.loads(document)
+    members = orjson.loads(document)
     return Graph(
-        name=pinned["name"],
+        name=members["name"],
         on=None,
         on_hook=None,
         from_plugin=None,
         condition=None,
-        max_depth=pinned["max_depth"],
-        synchronous=pinned["synchronous"],
-        timeout=pinned["timeout"],
-        entry=tuple(pinned["entry"]),
-        nodes={node["id"]: _read_node(node) for node in pinned["nodes"]},
+        max_depth=members["max_depth"],
+        synchronous=members["synchronous"],
+        timeout=members["timeout"],
+        entry=tuple(members["entry"]),
+        nodes={node["id"]: _read_node(node) for node in members["nodes"]},
         hash=definition_hash(document),
         document=document,
     )
 
 
-def _read_node(written: Mapping[str, Any]) -> Node:
+def _read_node(members: Mapping[str, Any]) -> Node:
     return Node(
-        id=written["id"],
-        plugin=written.get("plugin"),
-        command=written.get("command"),
-        condition=written.get("if"),
-        remap=written.get("with"),
-        baggage=tuple(Claim(**one) for one in written.get("baggage", ())),
-        next=tuple(written.get("next", ())),
-        bypass=tuple(written.get("bypass", ())),
+        id=members["id"],
+        plugin=members.get("plugin"),
+        command=members.get("command"),
+        condition=members.get("if"),
+        remap=members.get("with"),
+        baggage=tuple(Claim(**one) for one in members.get("baggage", ())),
+        next=tuple(members.get("next", ())),
+        bypass=tuple(members.get("bypass", ())),
     )

@@ -131,18 +131,18 @@ _EXPECTED_KINDS: Mapping[str, str] = {
 }
 
 
-def _error_sentence(path: Path, found: Any) -> str:
+def _error_sentence(path: Path, error: Any) -> str:
     """A pydantic error in an operator's words."""
-    key, kind, given = ".".join(map(str, path)), found["type"], found["input"]
+    key, kind, value = ".".join(map(str, path)), error["type"], error["input"]
     if kind == "value_error":
-        return f"`{key}`: {found['ctx']['error']}"
+        return f"`{key}`: {error['ctx']['error']}"
     if kind == "literal_error":
-        expected = found["ctx"]["expected"].replace("'", "`")
-        return f"`{key}` must be {expected}, not `{given}`{did_you_mean(str(given), expected.split('`'))}"
+        expected = error["ctx"]["expected"].replace("'", "`")
+        return f"`{key}` must be {expected}, not `{value}`{did_you_mean(str(value), expected.split('`'))}"
     if kind not in _EXPECTED_KINDS:
-        return f"`{key}`: {found['msg']}"
-    instead = f", not {json_kind(given)}" if kind.endswith("_type") else ""
-    quoted = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
+        return f"`{key}`: {error['msg']}"
+    instead = f", not {json_kind(value)}" if kind.endswith("_type") else ""
+    quoted = "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
     return f"`{key}` must be {_EXPECTED_KINDS[kind]}{instead}{quoted}"
 
 
@@ -193,9 +193,9 @@ class StepModel(_DslModel):
 def _form_faults(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Problem]:
     forms = [form for form in STEP_FORMS if form in raw]
     if len(forms) > 1:
-        listed = " and ".join(f"`{form}`" for form in forms)
+        names = " and ".join(f"`{form}`" for form in forms)
         yield Problem(
-            code="bad_value", message=f"a step is exactly one thing, and this has {listed}: make them two steps"
+            code="bad_value", message=f"a step is exactly one thing, and this has {names}: make them two steps"
         )
     if not forms and raw.keys() <= {"if", "with", *fields} - {"condition", "remap"}:
         yield Problem(code="missing", message="a step needs one of `uses`, `call`, `steps` and `split`")

@@ -24,10 +24,10 @@ _GATEWAY_NAMES: Final = frozenset(
 def lint_graph(graph: Graph, places: Mapping[str, Path], emits: EmittedNames) -> Iterator[Problem]:
     """A warning for each `with` and `if` of an authored node that reads what no earlier step emits."""
     upstream = _upstream_steps(graph)
-    claimed = {segments(claim.target)[0] for node in graph.nodes.values() for claim in node.baggage}
+    claim_names = {segments(claim.target)[0] for node in graph.nodes.values() for claim in node.baggage}
     for name, at in places.items():
-        known = _payload_names(graph, upstream[name], emits)
-        if known is None:
+        payload_names = _payload_names(graph, upstream[name], emits)
+        if payload_names is None:
             continue
         node = graph.nodes[name]
         references = {(path, "if") for path in _condition_paths(node.condition or {})}
@@ -35,7 +35,7 @@ def lint_graph(graph: Graph, places: Mapping[str, Path], emits: EmittedNames) ->
         for path, key in sorted(references):
             root, *parts = segments(path)
             # `with` sees baggage under the payload, `if` does not.
-            allowed = known | claimed if key == "with" else known
+            allowed = payload_names | claim_names if key == "with" else payload_names
             if root == "payload" and parts and parts[0] not in allowed:
                 message = f"no step before this one is known to send `{path}`{did_you_mean(parts[0], allowed)}"
                 yield Problem(code="unknown_path", message=message, path=(*at, key), severity="warning")
@@ -43,16 +43,16 @@ def lint_graph(graph: Graph, places: Mapping[str, Path], emits: EmittedNames) ->
 
 def _upstream_steps(graph: Graph) -> dict[str, set[str | None]]:
     """Node → the steps whose events reach it; None stands for what starts the run."""
-    reached: dict[str, set[str | None]] = {name: set() for name in graph.nodes}
+    upstream: dict[str, set[str | None]] = {name: set() for name in graph.nodes}
     for name in graph.entry:
-        reached[name].add(None)
+        upstream[name].add(None)
     # Every edge leads from an earlier node to a later one, so one pass in the graph's order is enough.
     for name, node in graph.nodes.items():
         for far in node.next:
-            reached[far] |= reached[name] if node.plugin is None else {name}
+            upstream[far] |= upstream[name] if node.plugin is None else {name}
         for far in node.bypass:
-            reached[far] |= reached[name]
-    return reached
+            upstream[far] |= upstream[name]
+    return upstream
 
 
 def _payload_names(graph: Graph, upstream: set[str | None], emits: EmittedNames) -> frozenset[str] | None:
@@ -60,16 +60,16 @@ def _payload_names(graph: Graph, upstream: set[str | None], emits: EmittedNames)
     names = set(_GATEWAY_NAMES)
     for name in upstream:
         node = graph.nodes[name] if name is not None else None
-        declared = emits.get((node.plugin or "", node.command or "")) if node else None
-        if not declared:
+        emitted_names = emits.get((node.plugin or "", node.command or "")) if node else None
+        if not emitted_names:
             return None
-        names.update(map(_first_name, declared))
+        names.update(map(_first_name, emitted_names))
     return frozenset(names)
 
 
-def _first_name(declared: str) -> str:
+def _first_name(emitted_name: str) -> str:
     """`url` of `payload.url`, `url.host` and `url`."""
-    root, *parts = segments(declared)
+    root, *parts = segments(emitted_name)
     return parts[0] if root == "payload" and parts else root
 
 

@@ -31,11 +31,11 @@ def order_kind(value: Any) -> str | None:
     return None
 
 
-def compare_order(op: str, found: Any, wanted: Any) -> bool:
+def compare_order(op: str, actual: Any, expected: Any) -> bool:
     """Whether the operator holds for two values of the same kind."""
-    kind = order_kind(wanted)
+    kind = order_kind(expected)
     read = _KIND_READERS.get(kind) if kind else None
-    return ORDER_OPERATORS[op](found, wanted) if read is None else ORDER_OPERATORS[op](read(found), read(wanted))
+    return ORDER_OPERATORS[op](actual, expected) if read is None else ORDER_OPERATORS[op](read(actual), read(expected))
 
 
 def _is_readable(read: Callable[[str], Any], text: str) -> bool:

@@ -79,9 +79,9 @@ def _list_item(values: list[Any], part: str) -> Any:
 
 def path_fault(path: Any, roots: Collection[str]) -> str | None:
     """The fault of a path, as the end of a sentence; None for a valid path."""
-    listed = " or ".join(f"`{root}.…`" for root in roots)
+    examples = " or ".join(f"`{root}.…`" for root in roots)
     if not isinstance(path, str):
-        return f"must be a path such as {listed}, not {json_kind(path)}"
+        return f"must be a path such as {examples}, not {json_kind(path)}"
     (root, at), *parts = _segments_with_offsets(path)
     bracket = next(
         (start + text.index("[") for text, start in _segments_with_offsets(path) if start is not None and "[" in text),
@@ -93,7 +93,7 @@ def path_fault(path: Any, roots: Collection[str]) -> str | None:
             'and hold a name in double quotes or a number, as `payload["app.io/name"]` and `payload.items[0]` do'
         )
     if at is None or root not in roots:
-        return f"`{path}` is no path: it must begin with {listed}{did_you_mean(root, roots)}"
+        return f"`{path}` is no path: it must begin with {examples}{did_you_mean(root, roots)}"
     wrong = next((start for text, start in parts if start is not None and not _is_part(text)), None)
     if wrong is not None:
         return (

@@ -37,13 +37,13 @@ def routes_for_event(snapshot: Snapshot, event_type: str, source: str) -> tuple[
 
 
 def _match_graphs(graphs: Iterable[Graph], source: str, scope: Scope) -> TriggerMatch:
-    started, notes = [], []
+    matching, notes = [], []
     for graph in graphs:
         if graph.from_plugin is not None and graph.from_plugin != source:
             continue
         try:
             if graph.condition is None or evaluate(graph.condition, scope).holds:
-                started.append(graph)
+                matching.append(graph)
         except ConditionError as error:
             notes.append(f"pipeline {graph.name} was not started: {error.message}")
-    return tuple(started), tuple(notes)
+    return tuple(matching), tuple(notes)

@@ -91,15 +91,15 @@ class ConfigWatcher:
     async def _watch(self) -> None:
         """Watch until `service.watch` is off: open the notifications, then scan, so that no change is missed."""
         applied: Any = None
-        watched = (await self._scan()).folders
+        folders = (await self._scan()).folders
         while self._live.snapshot.service.watch:
-            async with self._open_notifications(watched) as waiter:
-                log.debug("watching", folders=sorted(str(folder) for folder, _ in watched))
+            async with self._open_notifications(folders) as waiter:
+                log.debug("watching", folders=sorted(str(folder) for folder, _ in folders))
                 self._report_failure(waiter.failure)
                 while True:
                     states = await self._scan()
-                    if states.folders != watched or not self._live.snapshot.service.watch:
-                        watched = states.folders
+                    if states.folders != folders or not self._live.snapshot.service.watch:
+                        folders = states.folders
                         break
                     if (states.inputs, states.states) == applied:
                         self._clear_unsettled()

@@ -45,9 +45,9 @@ def scan(inputs: ConfigInputs) -> FileStates:
     manifests = [found.manifest_path for found in discover(roots, allow_symlinks=inputs.allow_symlinks).found]
     plugin_folders = {path.parent for path in manifests}
     search_folders = [folder for root in roots for folder in _search_folders(root, plugin_folders)]
-    included = [path for folder in inputs.folders for path in _config_files(folder)]
+    config_files = [path for folder in inputs.folders for path in _config_files(folder)]
     paths = dict.fromkeys(
-        (*inputs.files, *included, *manifests, *sorted(plugin_folders), *inputs.folders, *inputs.roots)
+        (*inputs.files, *config_files, *manifests, *sorted(plugin_folders), *inputs.folders, *inputs.roots)
     )
     resolver = LinkResolver()
     for path in (*paths, *search_folders):
@@ -72,9 +72,9 @@ class LinkResolver:
 
     def resolve(self, path: Path) -> Path:
         """Resolve the links of a path, as far as the path exists."""
-        known = self._resolved.get(path)
-        if known is not None or path == path.parent:
-            return known or path
+        resolved = self._resolved.get(path)
+        if resolved is not None or path == path.parent:
+            return resolved or path
         folder = self.resolve(path.parent)
         if path.name == "..":
             return folder.parent

@@ -57,21 +57,21 @@ class DiskGuard:
     async def check(self) -> None:
         """Measure the free space, and accept or refuse new work."""
         try:
-            room = await self._store.disk_space()
-            if await self._store.keep_reserve(room):
-                room = await self._store.disk_space()
+            space = await self._store.disk_space()
+            if await self._store.keep_reserve(space):
+                space = await self._store.disk_space()
         except (Unavailable, OSError) as error:
             log.error("the room of the state cannot be measured", reason=str(error))
             return
         before = self._store.capacity_error
-        shortage = room.shortage(self._current_snapshot().state_max_size, before=before is not None)
+        shortage = space.shortage(self._current_snapshot().state_max_size, before=before is not None)
         self._store.capacity_error = shortage
         if shortage is None:
             self._notices.pop(NOTICE_KEY, None)
         else:
             self._notices[NOTICE_KEY] = f"no new work is taken: {shortage}"
         if (shortage is None) != (before is None):
-            await self._report(shortage, room.used, room.free)
+            await self._report(shortage, space.used, space.free)
 
     async def _report(self, shortage: str | None, used: int, free: int) -> None:
         kind = EntryKind.STORAGE_FREED if shortage is None else EntryKind.STORAGE_FULL

@@ -66,18 +66,18 @@ class SearchIndexer:
         try:
             words = await self._store.large_text()
             began = time.monotonic()
-            done, contended = await self._store.write(self._index, words)
+            result, contended = await self._store.write(self._index, words)
         except StoreUnavailable as unavailable:
             self._outage_log.failed(unavailable)
             self._attempts_ended.set()
         else:
             self._outage_log.recovered()
-            if done.more:
+            if result.more:
                 self._attempts_ended.set()
                 min_pause = CONTENDED_INTERVAL_SECONDS if contended else 0.0
         return max(min_pause, PAUSE_FACTOR * (time.monotonic() - began))
 
     def _index(self, tx: Tx, words: Words | None) -> tuple[Indexed, bool]:
         """On the writing thread: index one batch; also returns whether operations wait for the writer."""
-        done = index_attempts(tx) if words is None else index_attempts(tx, words)
-        return done, self._store.has_waiters()
+        result = index_attempts(tx) if words is None else index_attempts(tx, words)
+        return result, self._store.has_waiters()

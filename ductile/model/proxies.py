@@ -39,11 +39,11 @@ def parse_network(text: str) -> Network:
         return ip_network(text)
     except ValueError:
         try:
-            meant = ip_network(text, strict=False)
+            network = ip_network(text, strict=False)
         except ValueError:
             sentence = f"must be an address or a network such as `10.0.0.0/8`, or `{UNIX_PEER}`"
             raise ValueError(sentence) from None
-        sentence = f"has bits set behind its prefix; write `{meant}`"
+        sentence = f"has bits set behind its prefix; write `{network}`"
         raise ValueError(sentence) from None
 
 

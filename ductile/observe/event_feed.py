@@ -259,9 +259,9 @@ class Follower:
         """The next rows and gaps, once there are any; empty for a heartbeat or a reload."""
         while True:
             changed = self._feed.changed  # taken before the read, so that no row is missed
-            found = await self._next_items()
-            if found:
-                return found
+            items = await self._next_items()
+            if items:
+                return items
             if self._feed.closed:
                 raise StopAsyncIteration
             await changed.wait()
@@ -277,9 +277,9 @@ class Follower:
             self._in_ring = True
             return self._mark_gaps(feed.items_after(self.position))
         if self._in_ring:
-            missed = Gap(self.position + 1, feed.ring_start, "slow_reader")
+            gap = Gap(self.position + 1, feed.ring_start, "slow_reader")
             self.position = feed.ring_start
-            return (missed,)
+            return (gap,)
         return self._mark_gaps(
             [feed.encode_item(entry) for entry in await feed.journal.journal_after(self.position, PAGE_ROWS)]
         )
@@ -287,18 +287,18 @@ class Follower:
     def _mark_gaps(self, items: Sequence[FeedItem]) -> Sequence[FeedItem | Gap]:
         """The rows, with a gap before each row that does not follow the one before."""
         if not items or items[-1].seq - self.position == len(items):
-            found: Sequence[FeedItem | Gap] = items
+            marked: Sequence[FeedItem | Gap] = items
         else:
-            found = []
-            at = self.position
+            marked = []
+            position = self.position
             for item in items:
-                if item.seq > at + 1:
-                    found.append(Gap(at + 1, item.seq - 1, "retention"))
-                found.append(item)
-                at = item.seq
+                if item.seq > position + 1:
+                    marked.append(Gap(position + 1, item.seq - 1, "retention"))
+                marked.append(item)
+                position = item.seq
         if items:
             self.position = items[-1].seq
-        return found
+        return marked
 
 
 def entry_document(entry: JournalEntry) -> dict[str, Any]:

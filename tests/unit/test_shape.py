@@ -12,11 +12,13 @@ from support.ranks import RANKS
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ductile"
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-BESIDE = RANKS[0]
+MUTUAL_RANK = RANKS[0]
 """The one rank whose parts may import each other: values, documents and the error root."""
-LONGEST = 350
+MAX_MODULE_LINES = 350
 MODULES = sorted(PACKAGE.rglob("*.py"))
-OURS = [path for folder in ("ductile", "plugins", "scripts", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+OWN_FILES = [
+    path for folder in ("ductile", "plugins", "scripts", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 def part(path: Path) -> str:
@@ -44,7 +46,7 @@ def wrong_imports(path: Path) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: {own} (rank {RANK[own]}) imports {other} (rank {RANK.get(other)})"
         for other, line in imported(path)
-        if other != own and not {own, other} <= BESIDE and RANK.get(other, 99) >= RANK[own]
+        if other != own and not {own, other} <= MUTUAL_RANK and RANK.get(other, 99) >= RANK[own]
     ]
 
 
@@ -65,14 +67,14 @@ def test_an_import_of_a_higher_rank_is_found(tmp_path: Path, monkeypatch: pytest
     assert wrong_imports(module) == ["flow/x.py:2: flow (rank 1) imports store (rank 1)"]
 
 
-def test_no_module_is_longer_than_a_head_can_hold() -> None:
+def test_no_module_is_too_long() -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES}
-    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+    assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}
 
 
 def test_nothing_is_left_to_be_done() -> None:
     words = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
-    files = [*OURS, *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
+    files = [*OWN_FILES, *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
     assert [str(path) for path in files if any(word in path.read_text() for word in words)] == []
 
 

@@ -16,15 +16,15 @@ from ductile.observe.sd_notify import Notifier
 
 
 class RecordingNotifier(Notifier):
-    """Keeps what it would tell."""
+    """Records the messages that it would send."""
 
     def __init__(self, watchdog: float | None = None) -> None:
         super().__init__({}, 0)
-        self.watchdog = watchdog
+        self.watchdog_seconds = watchdog
         self.sent: list[dict[str, str | int]] = []
         self.heard = asyncio.Event()
 
-    def tell(self, **fields: str | int) -> None:
+    def send(self, **fields: str | int) -> None:
         self.sent.append(fields)
         self.heard.set()
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from ductile.dispatch import resume_watchdog_main
+from ductile.maintenance import resume_watchdog_main
 from ductile.plugin.runner.child_processes import ChildProcesses
 
 RESTART_SECONDS = 1.0
