@@ -60,7 +60,7 @@ LAST_REQUESTS = 5.0
 def run(location: Path) -> int:
     """Run the gateway of this configuration until it is stopped; returns the exit code (0, 1 or 78)."""
     environ = dict(os.environ)
-    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
+    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     if compiled.snapshot is None:
         sys.stderr.writelines(f"{problem}\n" for problem in compiled.problems)
         return EX_CONFIG
@@ -111,7 +111,13 @@ class App:
         # Plugins start in the configuration folder, and a spawn takes over the gateway's own.
         os.chdir(self._first.root)
         live = LiveConfig(
-            self._first, self._location, self._environ, system_clock, self._installation, surfaces=parts.SURFACES
+            self._first,
+            self._location,
+            self._environ,
+            system_clock,
+            self._installation,
+            surfaces=parts.SURFACES,
+            sections=parts.SECTIONS,
         )
         replacements = HelperReplacements(live.notices, self._metrics.count_helper_replacement, system_clock)
         children = ChildProcesses(replaced=replacements.add)

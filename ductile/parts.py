@@ -1,9 +1,11 @@
 """Everything that is plugged in, in one list each. A feature is one folder or file, and one line here."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from ductile import sections
 from ductile.background_service import BackgroundService
+from ductile.config.config_section import AnySection
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.gates.plugin_available import PluginAvailable
 from ductile.http.auth.authenticator import Authenticator
@@ -54,6 +56,9 @@ from ductile.plugin.runner.fork import Fork
 from ductile.plugin.runner.persistent import Persistent
 from ductile.plugin.runner.relay import Relay
 from ductile.plugin.runner.spawn import Spawn
+
+SECTIONS: Sequence[AnySection] = sections.SECTIONS
+"""The sections of the configuration that features add."""
 
 SURFACES: list[Surface] = [
     fixed_surface("discovery", discovery.ROUTES),

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ductile.config import fingerprint
 from ductile.config.bundled_plugins import idle_plugins, is_absent_program, shadowed_folders
+from ductile.config.compiled_sections import CompiledSections, compile_sections
+from ductile.config.config_section import AnySection
+from ductile.config.core_sections import compile_api, compile_service
 from ductile.config.gc_tuning import gc_paused
 from ductile.config.instances import Instances, compile_instances, quarantined
 from ductile.config.load import NO_TEXTS, Layers, load_layers
@@ -17,10 +19,9 @@ from ductile.config.lockout import TOKENS
 from ductile.config.problem_redaction import ProblemRedactor
 from ductile.config.routes import Routes, compile_routes
 from ductile.config.schedules import compile_schedules
-from ductile.config.schema.api import ApiSection
 from ductile.config.schema.configuration import Configuration
-from ductile.config.schema.service import ServiceSection
 from ductile.config.secrets import collect_secrets
+from ductile.config.section_context import SectionContext
 from ductile.config.tokens import compile_principals
 from ductile.config.validation import problem_at, validate, with_mark
 from ductile.config.variable_values import convert_by_schemas, notes
@@ -33,11 +34,9 @@ from ductile.flow.parse import parse_pipelines
 from ductile.model.config_inputs import ConfigInputs
 from ductile.model.graph import Graph
 from ductile.model.manifest import Manifest
-from ductile.model.output import OutputRules
 from ductile.model.principal import ALL_SCOPES, Principal
-from ductile.model.proxies import UNIX_PEER, Proxies, parse_network
 from ductile.model.route import Surface, rows_of
-from ductile.model.snapshot import Api, Schedule, Service, Snapshot
+from ductile.model.snapshot import Schedule, Snapshot
 from ductile.plugin.bundled import root_folder, root_folders
 from ductile.plugin.discover import MANIFEST
 from ductile.plugin.load import Loaded, load_plugins
@@ -69,6 +68,7 @@ class _Parts(Struct, frozen=True, kw_only=True):
     routes: Routes
     schedules: tuple[Schedule, ...]
     principals: Mapping[str, Principal]
+    sections: CompiledSections
 
 
 def compile_config(
@@ -77,21 +77,24 @@ def compile_config(
     *,
     generation: int,
     surfaces: Sequence[Surface] = (),
+    sections: Sequence[AnySection] = (),
     texts: Mapping[Path, str] = NO_TEXTS,
 ) -> Compiled:
     """All of the configuration at `location` (the path of `config.yaml`) and the plugins below its roots.
 
-    A file that is in `texts` counts as if that text had been written to it.
+    `surfaces` and `sections` are those of features. A file that is in `texts` counts as if that text had been written
+    to it.
     """
     with gc_paused():
-        return _compiled(load_layers(location, environ, texts), environ, generation=generation, surfaces=surfaces)
+        layers = load_layers(location, environ, texts, sections=sections)
+        return _compiled(layers, environ, generation=generation, surfaces=surfaces)
 
 
 def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, surfaces: Sequence[Surface]) -> Compiled:
     faults = [
         fault for key, member in layers.value.items() if key != "pipelines" for fault in json_faults(member, (key,))
     ]
-    configuration, wrong = validate(layers.value, layers.marks)
+    configuration, wrong = validate(layers)
     problems = [*layers.problems, *wrong, *(with_mark(fault, layers.marks) for fault in faults)]
     loaded, found = _discover(configuration, layers.marks)
     problems += found
@@ -99,7 +102,7 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, su
     redactor = Redactor(collect_secrets(layers, loaded, environ))
     redacted = ProblemRedactor(layers.value, redactor).redact
     unread = any(_hides_plugins(problem) for problem in problems)
-    parts, found = _compile(configuration, loaded, layers.marks, redacted, redactor.secrets)
+    parts, found = _compile(configuration, loaded, layers, redacted, redactor.secrets)
     # With a file or a plugin root unread, so are the plugins it holds: that is one mistake.
     problems += [problem for problem in found if not (unread and problem.code == "unknown_plugin")]
     problems += _checked(configuration, layers.marks)
@@ -171,10 +174,11 @@ def _of_plugin(plugin: Loaded, problem: Problem, configuration: Configuration) -
 def _compile(
     configuration: Configuration,
     loaded: Mapping[str, Loaded],
-    marks: Marks,
+    layers: Layers,
     redacted: Callable[[Problem], Problem],
     secrets: frozenset[str],
 ) -> tuple[_Parts, list[Problem]]:
+    marks = layers.marks
     instances = compile_instances(configuration, loaded, marks, redacted, secrets)
     manifests: dict[str, Manifest | None] = {name: plugin.manifest for name, plugin in instances.plugins.items()}
     manifests |= {name: unusable.manifest for name, unusable in instances.unusable.items()}
@@ -185,9 +189,26 @@ def _compile(
     tokens = configuration.api.auth.tokens if configuration.api else []
     names = {model.name for model in models}
     principals, refused = compile_principals(tokens, manifests, names, marks)
-    parts = _Parts(instances=instances, pipelines=pipelines, routes=routes, schedules=schedules, principals=principals)
+    context = SectionContext(
+        key="",
+        root=layers.root,
+        configuration=configuration,
+        instances=instances,
+        pipelines=pipelines,
+        principals=principals,
+        marks=marks,
+    )
+    sections, faulty = compile_sections(layers.sections, context)
+    parts = _Parts(
+        instances=instances,
+        pipelines=pipelines,
+        routes=routes,
+        schedules=schedules,
+        principals=principals,
+        sections=sections,
+    )
     flow = [with_mark(problem, marks) for problem in (*wrong, *dangling)]
-    return parts, [*instances.problems, *flow, *unrouted, *unscheduled, *refused]
+    return parts, [*instances.problems, *flow, *unrouted, *unscheduled, *refused, *faulty]
 
 
 def _commands(manifests: Mapping[str, Manifest | None]) -> dict[str, Mapping[str, object] | None]:
@@ -277,15 +298,14 @@ def _snapshot(
     made = parts.instances.plugins
     plugins = {name: replace(plugin, init_hash=fingerprint.init_hash(plugin)) for name, plugin in made.items()}
     instances = replace(parts.instances, plugins=plugins)
-    api = _api(configuration.api)
-    sections = fingerprint.section_hashes(configuration, instances, parts.pipelines)
+    hashes = fingerprint.section_hashes(configuration, instances, parts.pipelines)
     graphs = parts.pipelines.values()
     return Snapshot(
         generation=generation,
-        config_hash=fingerprint.config_hash(sections, list(parts.pipelines), str(layers.root)),
+        config_hash=fingerprint.config_hash(hashes, list(parts.pipelines), str(layers.root)),
         root=layers.root,
-        service=_service(configuration.service),
-        api=api,
+        service=compile_service(configuration.service),
+        api=compile_api(configuration.api),
         state_path=Path(configuration.state.path or layers.root / DEFAULT_STATE),
         state_max_size=configuration.state.max_size,
         principals=parts.principals,
@@ -298,7 +318,10 @@ def _snapshot(
         schedules=parts.schedules,
         redactor=redactor,
         warnings=tuple(str(problem) for problem in problems),
-        sections=sections,
+        section_hashes=hashes,
+        sections=parts.sections.values,
+        section_settings=parts.sections.settings,
+        restart_hashes=parts.sections.restart_hashes,
         inputs=inputs,
     )
 
@@ -309,38 +332,3 @@ def _grouped(graphs: Iterable[tuple[str | None, Graph]]) -> dict[str, tuple[Grap
         if name is not None:
             groups.setdefault(name, []).append(graph)
     return {name: tuple(group) for name, group in groups.items()}
-
-
-def _service(section: ServiceSection) -> Service:
-    values = section.model_dump(exclude={"admission", "output"})
-    lists = {"inherit_env": tuple(section.inherit_env), "trusted_owners": tuple(section.trusted_owners)}
-    return Service(**{**values, **lists, "output": OutputRules(**section.output.model_dump())})
-
-
-def _api(section: ApiSection | None) -> Api:
-    """Without the section there is no HTTP side."""
-    written = section or ApiSection(enabled=False)
-    return Api(
-        enabled=written.enabled,
-        listen=written.listen,
-        max_concurrent_sync=written.max_concurrent_sync,
-        max_waits_per_principal=written.max_waits_per_principal or -(-written.max_concurrent_sync // 2),
-        max_streams_per_principal=written.max_streams_per_principal,
-        max_connections=written.max_connections,
-        max_connections_per_address=written.max_connections_per_address,
-        header_timeout=written.header_timeout,
-        body_timeout=written.body_timeout,
-        write_timeout=written.write_timeout,
-        keepalive_timeout=written.keepalive_timeout,
-        max_sync_timeout=written.max_sync_timeout,
-        max_body_size=written.max_body_size,
-        max_body_values=written.max_body_values,
-        allowed_origins=tuple(written.allowed_origins),
-        metrics_public=written.metrics_public,
-        public_url=written.public_url or "",
-        prefix=urlsplit(written.public_url or "").path,
-        trusted_proxies=Proxies(
-            networks=tuple(parse_network(one) for one in written.trusted_proxies if one != UNIX_PEER),
-            unix=UNIX_PEER in written.trusted_proxies,
-        ),
-    )

@@ -4,12 +4,14 @@ An edit is planned on the texts, looked at by the same code that starts a gatewa
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from ductile.config.compile import Compiled, compile_config
+from ductile.config.config_section import AnySection
 from ductile.config.errors import EditRefused, NoSuchSetting, NotEditable, NotWritten, SetByVariable, SetElsewhere
 from ductile.config.load import Layers, load_layers
 from ductile.config.setting_location import BYTE_ORDER_MARK, SettingLocation, locate_setting, no_such_setting
@@ -70,23 +72,37 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 def plan_set(
-    location: Path, environ: Mapping[str, str], setting: str, new: NewValue, *, file: str | None = None
+    location: Path,
+    environ: Mapping[str, str],
+    setting: str,
+    new: NewValue,
+    *,
+    file: str | None = None,
+    sections: Sequence[AnySection] = (),
 ) -> Edit:
     """Set a value; keys that are missing on the way are made. Raises the error that says why it cannot be done."""
-    written = locate_setting(load_layers(location, environ), setting, file=file)
+    written = locate_setting(load_layers(location, environ, sections=sections), setting, file=file)
     wanted = with_value(written.document.value, written.local, new.value)
     try:
         after = set_value(written.text, written.local, new)
     except CannotEdit as error:
         raise _unchanged(written, error.reason) from None
     edit = _edit(written, after, wanted)
-    _refuse_without_effect(load_layers(location, environ, {edit.file: after}), edit, written.local)
+    layers = load_layers(location, environ, {edit.file: after}, sections=sections)
+    _refuse_without_effect(layers, edit, written.local)
     return edit
 
 
-def plan_unset(location: Path, environ: Mapping[str, str], setting: str, *, file: str | None = None) -> Edit:
+def plan_unset(
+    location: Path,
+    environ: Mapping[str, str],
+    setting: str,
+    *,
+    file: str | None = None,
+    sections: Sequence[AnySection] = (),
+) -> Edit:
     """Take a key or an entry out. Raises NoSuchSetting, or the error that says why it cannot be done."""
-    layers = load_layers(location, environ)
+    layers = load_layers(location, environ, sections=sections)
     written = locate_setting(layers, setting, file=file)
     if not has_value(written.document.value, written.local):
         if has_value(layers.value, written.path):
@@ -99,13 +115,18 @@ def plan_unset(location: Path, environ: Mapping[str, str], setting: str, *, file
     return _edit(written, after, without_value(written.document.value, written.local))
 
 
-def review(edit: Edit, location: Path, environ: Mapping[str, str], surfaces: Sequence[Surface] = ()) -> Review:
+def review(
+    edit: Edit,
+    location: Path,
+    environ: Mapping[str, str],
+    *,
+    surfaces: Sequence[Surface] = (),
+    sections: Sequence[AnySection] = (),
+) -> Review:
     """The whole configuration, compiled without and with the edit."""
     texts = {edit.file: edit.after.removeprefix(BYTE_ORDER_MARK)}
-    return Review(
-        before=compile_config(location, environ, generation=1, surfaces=surfaces),
-        after=compile_config(location, environ, generation=2, surfaces=surfaces, texts=texts),
-    )
+    compiled = partial(compile_config, location, environ, surfaces=surfaces, sections=sections)
+    return Review(before=compiled(generation=1), after=compiled(generation=2, texts=texts))
 
 
 def _edit(written: SettingLocation, after: str, wanted: Any) -> Edit:

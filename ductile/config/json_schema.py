@@ -4,12 +4,14 @@ They are made from the models that read the files. What an editor accepts may st
 which knows plugins, other files and variables; what an editor marks is wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from ductile.config.config_section import AnySection
+from ductile.config.configuration_model import configuration_model
 from ductile.config.field_types import DURATION, as_written
 from ductile.config.old_spellings import ANY, TABLE, Old
 from ductile.config.schema.configuration import Configuration
@@ -63,18 +65,19 @@ CONDITION: Json = {
 }
 
 
-def config_schema() -> Json:
+def config_schema(sections: Sequence[AnySection] = ()) -> Json:
     """A JSON Schema (2020-12) of a configuration file; top-level `x-…` keys may hold anything."""
     pipelines = _pipeline_definitions()
-    found = Configuration.model_json_schema(by_alias=True)
-    models = sections_of(Configuration)
+    model = configuration_model(tuple(sections))
+    found = model.model_json_schema(by_alias=True)
+    models = sections_of(model)
     definitions = {name: _section(models[name], one) for name, one in found.pop("$defs").items()}
-    whole = _section(Configuration, found)
+    whole = _section(model, found)
     whole["properties"]["pipelines"] = _pipelines()
     whole["properties"]["plugins"]["additionalProperties"] = {
         "anyOf": [{"$ref": "#/$defs/PluginEntry"}, {"type": "null"}]
     }
-    _add_old_spellings(whole, {**definitions, **pipelines})
+    _add_old_spellings(whole, {**definitions, **pipelines}, sections, model)
     whole["description"] = "A file of a configuration: config.yaml, or one that it includes."
     return _document("Ductile configuration", whole, {**definitions, **pipelines})
 
@@ -155,17 +158,19 @@ def _pipeline_definitions() -> Json:
     return {**definitions, "Condition": CONDITION}
 
 
-def _add_old_spellings(whole: Json, definitions: Json) -> None:
+def _add_old_spellings(
+    whole: Json, definitions: Json, sections: Sequence[AnySection], model: type[Configuration]
+) -> None:
     """Keys that older installations write are known, and marked as deprecated."""
-    for old in TABLE:
-        section = _section_of(old, whole, definitions)
+    for old in (*TABLE, *(row for section in sections for row in section.old_spellings)):
+        section = _section_of(old, whole, definitions, model)
         key = old.at[-1]
         if section is not None and isinstance(key, str) and key != ANY and key not in section["properties"]:
             said = old.says.rstrip(".") or f"an old spelling of `{old.to[-1] if old.to else ''}`"
             section["properties"][key] = {"deprecated": True, "description": f"{said[:1].upper()}{said[1:]}."}
 
 
-def _section_of(old: Old, whole: Json, definitions: Json) -> Json | None:
+def _section_of(old: Old, whole: Json, definitions: Json, model: type[Configuration]) -> Json | None:
     """The schema that the old key is added to."""
     if "pipelines" in old.at:
         found: Json = definitions["StepModel"]
@@ -173,9 +178,7 @@ def _section_of(old: Old, whole: Json, definitions: Json) -> Json | None:
     at = old.at[:-1]
     if not at:
         return whole
-    section = section_at(
-        tuple(0 if part == ANY and at[index - 1] != "plugins" else part for index, part in enumerate(at))
-    )
+    section = section_at(model, at)
     return definitions.get(section.__name__) if section is not None else None
 
 

@@ -1,17 +1,20 @@
 """Reads all files of a configuration into one value in which each part has its place."""
 
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ductile.config.config_section import AnySection
+from ductile.config.configuration_model import configuration_model
 from ductile.config.dotenv import Variable
 from ductile.config.location import absolute
 from ductile.config.old_spellings import modernize
 from ductile.config.read_files import UNREAD, FileReader, read_environment, resolved_paths
+from ductile.config.schema.configuration import Configuration
 from ductile.config.setting_types import type_at
 from ductile.document.expand import expand
 from ductile.document.locations import Marks
@@ -27,6 +30,10 @@ NO_TEXTS: Mapping[Path, str] = {}
 class Layers(Struct, frozen=True, kw_only=True):
     """All files of a configuration, expanded, in today's spelling, and merged; over them the environment."""
 
+    model: type[Configuration]
+    """What they may hold: the sections of the core and those of features."""
+    sections: tuple[AnySection, ...]
+    """Those of features."""
     value: dict[str, Any]
     marks: Marks
     problems: tuple[Problem, ...]
@@ -44,11 +51,22 @@ class Layers(Struct, frozen=True, kw_only=True):
     """The variables that were expanded, and their values."""
 
 
-def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path, str] = NO_TEXTS) -> Layers:
+def load_layers(
+    location: Path,
+    environ: Mapping[str, str],
+    texts: Mapping[Path, str] = NO_TEXTS,
+    *,
+    sections: Sequence[AnySection] = (),
+) -> Layers:
     """Reads `config.yaml` and all it includes. Whatever is wrong stands in `problems`; nothing is raised.
 
-    A file that is in `texts` is read from there, as if the text had been written to it.
+    A file that is in `texts` is read from there, as if the text had been written to it. The files may hold `sections`
+    besides those of the core.
     """
+    sections = tuple(sections)
+    model = configuration_model(sections)
+    old_spellings = [row for section in sections for row in section.old_spellings]
+    kind = partial(type_at, model)
     reader = FileReader(location.parent, texts)
     reader.read(location)
     problems = [*reader.problems]
@@ -60,21 +78,26 @@ def load_layers(location: Path, environ: Mapping[str, str], texts: Mapping[Path,
     files += reader.missing
     layers: list[Document] = []
     for path, document in reader.documents.items():
-        expanded = expand(document, lookup, root=location.parent, kind=type_at)
+        expanded = expand(document, lookup, root=location.parent, kind=kind)
         secrets |= expanded.secrets
         used |= expanded.used
         files += expanded.files
         still = expanded.value is document.value
         value, marks, warnings = _modern(document) if still else modernize(expanded.value, expanded.marks)
+        if old_spellings:
+            value, marks, more = modernize(value, marks, old_spellings)
+            problems += more
         layers.append(replace(document, value=resolved_paths(value, path.parent), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
     whole = reduce(merge, layers)
     given = _settings(variables, environ, location.parent)
     if given:
-        whole, wrong, hidden = _overridden(whole, given, problems)
+        whole, wrong, hidden = _overridden(whole, given, model, problems)
         problems += wrong
         secrets |= hidden
     return Layers(
+        model=model,
+        sections=sections,
         value=whole.value,
         marks=whole.marks,
         problems=tuple(problems),
@@ -100,13 +123,13 @@ def _settings(variables: Mapping[str, Variable], environ: Mapping[str, str], roo
 
 
 def _overridden(
-    files: Document, given: Mapping[str, Variable], problems: list[Problem]
+    files: Document, given: Mapping[str, Variable], model: type[Configuration], problems: list[Problem]
 ) -> tuple[Document, tuple[Problem, ...], frozenset[str]]:
     """The files with variables laid over them, what is wrong with those, and what of them is secret."""
     from ductile.config.overrides import read_overrides  # noqa: PLC0415 - pydantic-settings is slow to import
 
     whole = not any(problem.code in UNREAD for problem in problems)
-    read = read_overrides(files, given, whole=whole)
+    read = read_overrides(files.value, given, model, whole=whole)
     for layer in read.layers:
         document = replace(layer.document, value=resolved_paths(layer.document.value, layer.folder))
         files = merge(files, document, append=False)

@@ -20,7 +20,7 @@ class MaskedSettings:
 
     def __init__(self, layers: Layers) -> None:
         self.settings: list[Setting] = effective_settings(layers)
-        configuration, self.problems = validate(layers.value, layers.marks)
+        configuration, self.problems = validate(layers)
         service = configuration.service
         plugins = load_plugins(
             root_folders(configuration.plugin_roots),

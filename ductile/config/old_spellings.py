@@ -1,6 +1,6 @@
 """Old spellings of configuration keys and settings that mean nothing here: one table, each row a located warning."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -132,11 +132,11 @@ TABLE: tuple[Old, ...] = (
 )
 
 
-def modernize(value: Any, marks: Marks) -> tuple[Any, Marks, list[Problem]]:
+def modernize(value: Any, marks: Marks, table: Sequence[Old] = TABLE) -> tuple[Any, Marks, list[Problem]]:
     """A document in today's spelling, with its places, and a warning for each old spelling."""
     problems: list[Problem] = []
     place = marks.root
-    for row in TABLE:
+    for row in table:
         for path in list(_matches(value, row.at)):
             old = _get(value, path)
             if not row.when(old):

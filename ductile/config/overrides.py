@@ -7,11 +7,13 @@ expanded. A map is merged into the files' map, a list takes the place of the fil
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 from msgspec import Struct
+from pydantic import create_model
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from ductile.config.dotenv import Variable
@@ -56,18 +58,32 @@ class Overrides(Struct, frozen=True, kw_only=True):
     """Values of at least 8 characters under keys that are named as secrets, and passwords in addresses."""
 
 
-class _Settings(Configuration, BaseSettings):
-    """The configuration as pydantic-settings sees it."""
+class _Files(Struct, frozen=True, kw_only=True):
+    """The keys that a variable may set: those of the model, and those that files define."""
+
+    model: type[Configuration]
+    value: Any
+    """What the files hold."""
+
+
+class _Variables(BaseSettings):
+    """How variables are named."""
 
     model_config = SettingsConfigDict(env_prefix=OVERRIDE_PREFIX, env_nested_delimiter=OVERRIDE_DELIMITER)
+
+
+@cache
+def _settings_model(model: type[Configuration]) -> type[BaseSettings]:
+    """The configuration as pydantic-settings sees it."""
+    return create_model("_Settings", __base__=(model, _Variables))  # type: ignore[arg-type]
 
 
 class _Source(EnvSettingsSource):
     """What pydantic-settings makes of one variable: its value, nested below the keys that its name is made of."""
 
-    def __init__(self, name: str, value: str) -> None:
+    def __init__(self, name: str, value: str, model: type[Configuration]) -> None:
         self._given = {name.lower(): value}
-        super().__init__(_Settings)
+        super().__init__(_settings_model(model))
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._given
@@ -95,12 +111,15 @@ class _Refused(Exception):
         super().__init__(message)
 
 
-def read_overrides(files: Document, variables: Mapping[str, Variable], *, whole: bool) -> Overrides:
-    """The variables as layers over `files`.
+def read_overrides(
+    value: Any, variables: Mapping[str, Variable], model: type[Configuration], *, whole: bool
+) -> Overrides:
+    """The variables as layers over what the files hold.
 
     Where the files are not `whole`, since one could not be read, nobody can say which keys they would have defined: a
     variable that matches none is passed over.
     """
+    files = _Files(model=model, value=value)
     found: dict[YamlPath, str] = {}
     layers: list[tuple[YamlPath, Override]] = []
     problems: list[Problem] = []
@@ -108,9 +127,9 @@ def read_overrides(files: Document, variables: Mapping[str, Variable], *, whole:
     for name, variable in sorted(variables.items()):
         secrets.update(secrets_in(name, variable.value))
         try:
-            path = _path_of(name, variable.value, files.value)
+            path = _path_of(name, variable.value, files)
             _once(path, found.setdefault(path, name), name)
-            value = _value(variable.value, path, variable.mark, files.value)
+            value = _value(variable.value, path, variable.mark, files)
         except _Refused as refused:
             if whole or refused.code != "unknown_key":
                 message = f"`{name}` {refused.message}"
@@ -127,10 +146,11 @@ def _once(path: YamlPath, first: str, name: str) -> None:
         raise _Refused(code="duplicate", message=f"sets {_named(path)}, and so does `{first}`; unset one of them")
 
 
-def _path_of(name: str, value: str, files: Any) -> YamlPath:
+def _path_of(name: str, value: str, files: _Files) -> YamlPath:
     if name.count(OVERRIDE_DELIMITER) > MAX_DEPTH:
         raise _Refused(code="unknown_key", message=f"sets nothing: no file nests deeper than {MAX_DEPTH} levels")
-    keys = _Source(name, value).keys() or tuple(name.removeprefix(OVERRIDE_PREFIX).lower().split(OVERRIDE_DELIMITER))
+    keys = _Source(name, value, files.model).keys()
+    keys = keys or tuple(name.removeprefix(OVERRIDE_PREFIX).lower().split(OVERRIDE_DELIMITER))
     ways = list(_ways(keys, (), files))
     whole = sorted(path for path, left in ways if not left)
     if len(whole) > 1:
@@ -147,7 +167,7 @@ def _path_of(name: str, value: str, files: Any) -> YamlPath:
     return path
 
 
-def _ways(keys: tuple[str, ...], at: YamlPath, files: Any) -> Iterator[tuple[YamlPath, tuple[str, ...]]]:
+def _ways(keys: tuple[str, ...], at: YamlPath, files: _Files) -> Iterator[tuple[YamlPath, tuple[str, ...]]]:
     """Every path that the keys lead to, and the keys that were left where it ends."""
     yield at, keys
     known = [(key, _plain(key)) for key in _known(at, files)]
@@ -162,12 +182,12 @@ def _plain(key: str) -> str:
     return key.lower().replace("-", "_")
 
 
-def _known(at: YamlPath, files: Any) -> list[str]:
+def _known(at: YamlPath, files: _Files) -> list[str]:
     """The keys below a path: those of the schema, else those that the files define there."""
-    section = section_at(at)
+    section = section_at(files.model, at)
     if section is not None:
         return keys_of(section)
-    value = _get(files, at)
+    value = _get(files.value, at)
     return list(value) if isinstance(value, Mapping) else []
 
 
@@ -177,16 +197,16 @@ def _get(value: Any, at: YamlPath) -> Any:
     return value
 
 
-def _unmatched(at: YamlPath, left: tuple[str, ...], files: Any) -> _Refused:
+def _unmatched(at: YamlPath, left: tuple[str, ...], files: _Files) -> _Refused:
     """What to say of a variable whose first keys lead to `at`, where the next is not known."""
-    there = _get(files, at)
-    if isinstance(there, list) or str(kind_at(at)).startswith(("list", "tuple")):
+    there = _get(files.value, at)
+    if isinstance(there, list) or str(kind_at(files.model, at)).startswith(("list", "tuple")):
         return _Refused(code="bad_value", message=_into_list(at))
     if not left[0]:
         return _Refused(
             code="unknown_key", message=f"sets nothing: it has no key where `{OVERRIDE_DELIMITER}` wants one"
         )
-    if kind_at(at) is Any and section_at(at[:-1]) is not None:
+    if kind_at(files.model, at) is Any and section_at(files.model, at[:-1]) is not None:
         return _Refused(code="not_in_this_version", message=f"sets nothing: {_named(at)} is not in this version")
     known = _known(at, files)
     near = did_you_mean(_plain(left[0]), {_plain(key) for key in known})
@@ -194,10 +214,10 @@ def _unmatched(at: YamlPath, left: tuple[str, ...], files: Any) -> _Refused:
     if near:
         meant = near.split("`")[1]
         hint = f"; did you mean `{_variable((*at, meant, *left[1:]))}`?"
-    if section_at(at) is not None:
+    if section_at(files.model, at) is not None:
         where = _named(at) if at else "the configuration"
         return _Refused(code="unknown_key", message=f"sets nothing: {where} has no key `{left[0]}`{hint}")
-    single = kind_at(at) in _SINGLE or not (there is None or isinstance(there, Mapping))
+    single = kind_at(files.model, at) in _SINGLE or not (there is None or isinstance(there, Mapping))
     if not single:
         path = _named((*at, left[0]))
         advice = hint or "; a variable changes a key that a file defines, so write it there first"
@@ -219,22 +239,24 @@ def _named(path: YamlPath) -> str:
     return f"`{'.'.join(str(part) for part in path)}`"
 
 
-def _value(text: str, path: YamlPath, mark: Mark, files: Any) -> Any:
+def _value(text: str, path: YamlPath, mark: Mark, files: _Files) -> Any:
     """What the text means as the value of this path."""
     if has_surrogates(text):
         raise _Refused(code="bad_value", message="is not UTF-8")
-    if kind_at(path) is str:
+    if kind_at(files.model, path) is str:
         return text
     start = text.strip()
-    value = _quoted(start, path, mark) if start[:1] in _QUOTED else _scalar(text, path)
-    if value is None and (isinstance(_get(files, path), Mapping | list) or section_at(path) is not None):
+    value = _quoted(start, path, mark) if start[:1] in _QUOTED else _scalar(text, path, files)
+    if value is None and (
+        isinstance(_get(files.value, path), Mapping | list) or section_at(files.model, path) is not None
+    ):
         message = f"is empty, and {_named(path)} is no single value; unset it, or write `{{}}` or `[]`"
         raise _Refused(code="bad_value", message=message)
     return value
 
 
-def _scalar(text: str, path: YamlPath) -> Any:
-    if type_at(path) is None:
+def _scalar(text: str, path: YamlPath, files: _Files) -> Any:
+    if type_at(files.model, path) is None:
         plain = text.strip()
         if plain in NOTHING:
             return None

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ductile.config.compile import Compiled, compile_config
+from ductile.config.config_section import AnySection
 from ductile.config.installation import Installation
 from ductile.config.lockout import NOBODY, Asker, check_operators
 from ductile.document.problem import Problem
@@ -100,6 +101,7 @@ class LiveConfig:
         installation: Installation | None = None,
         *,
         surfaces: Sequence[Surface] = (),
+        sections: Sequence[AnySection] = (),
     ) -> None:
         self.snapshot = snapshot
         self.last_error: Mapping[str, Any] | None = None
@@ -113,6 +115,7 @@ class LiveConfig:
         self._clock = clock
         self._installation = installation
         self._surfaces = surfaces
+        self._sections = sections
         self._turn = asyncio.Lock()
         self._on_begin: list[Callable[[], None]] = []
         self._on_swap: list[Apply] = []
@@ -190,7 +193,13 @@ class LiveConfig:
         return await asyncio.to_thread(self._compile_bound, old)
 
     def _compile_bound(self, old: Snapshot) -> Compiled:
-        compiled = compile_config(self._location, self._environ, generation=old.generation + 1, surfaces=self._surfaces)
+        compiled = compile_config(
+            self._location,
+            self._environ,
+            generation=old.generation + 1,
+            surfaces=self._surfaces,
+            sections=self._sections,
+        )
         if compiled.snapshot is None or self._installation is None:
             return compiled
         return replace(compiled, snapshot=self._installation.bind(compiled.snapshot))
@@ -238,10 +247,11 @@ def fixed_keys_changed(old: Snapshot, new: Snapshot) -> list[str]:
         keys.append("api.listen" if old.api.enabled == new.api.enabled else "api.enabled")
     if old.state_path != new.state_path:
         keys.append("state.path")
-    return keys
+    before, after = old.restart_hashes, new.restart_hashes
+    return keys + [key for key in after if before.get(key) != after[key]]
 
 
 def changed_sections(old: Snapshot, new: Snapshot) -> list[str]:
     """The named parts that differ, in order."""
-    names = old.sections.keys() | new.sections.keys()
-    return sorted(name for name in names if old.sections.get(name) != new.sections.get(name))
+    names = old.section_hashes.keys() | new.section_hashes.keys()
+    return sorted(name for name in names if old.section_hashes.get(name) != new.section_hashes.get(name))

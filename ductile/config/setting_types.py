@@ -5,7 +5,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ductile.config.schema.configuration import Configuration
 from ductile.document.problem import Path
 from ductile.flow.dsl import PipelineModel
 
@@ -13,9 +12,9 @@ _PIPELINES = "pipelines"
 _SINGLE = (str, int, float, bool)
 
 
-def type_at(path: Path) -> type | None:
-    """The type of the single value that a path of the configuration wants; None where anything may stand."""
-    kind: Any = Configuration
+def type_at(model: type[BaseModel], path: Path) -> type | None:
+    """The type of the single value that a path of this configuration wants; None where anything may stand."""
+    kind: Any = model
     if len(path) > 1 and path[0] == _PIPELINES:
         kind, path = PipelineModel, path[2:]
     for part in path:

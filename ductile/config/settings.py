@@ -44,7 +44,7 @@ def settings_below(settings: list[Setting], path: Path) -> list[Setting]:
 
 
 def _walk_settings(path: Path, value: Any, layers: Layers) -> Iterator[Setting]:
-    section = section_at(path)
+    section = section_at(layers.model, path)
     if section is not None and (value is None or isinstance(value, Mapping)):
         yield from _walk_section(path, section, value or {}, layers)
     elif isinstance(value, Mapping) and value:

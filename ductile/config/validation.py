@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ductile.config.load import Layers
 from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.section import GONE, Section
 from ductile.config.setting_types import member_type
@@ -18,7 +19,6 @@ MAX_ROUNDS = 8
 """Taking out what is wrong may leave a required key missing, whose section goes next; sections nest less deep."""
 
 _AT_KEY = frozenset({"unknown_key", "not_in_this_version"})
-_LISTEN: Path = ("api", "listen")
 _KINDS = {
     "model_type": "a map of keys",
     "model_attributes_type": "a map of keys",
@@ -27,18 +27,19 @@ _KINDS = {
 }
 
 
-def validate(value: Any, marks: Marks) -> tuple[Configuration, list[Problem]]:
+def validate(layers: Layers) -> tuple[Configuration, list[Problem]]:
     """The configuration without what is wrong in it, and everything that is wrong in it."""
+    value: Any = layers.value
     problems: list[Problem] | None = None
     for _ in range(MAX_ROUNDS):
         try:
-            return Configuration.model_validate(value), problems or []
+            return layers.model.model_validate(value), problems or []
         except ValidationError as error:
             found = error.errors(include_url=False)
             if problems is None:
-                problems = [_problem(one, marks) for one in _without_consequences(found)]
-            value = _without(value, [_fault_path(one) for one in found])
-    return Configuration(), problems or []
+                problems = [_problem(one, layers) for one in _without_consequences(found, layers.model)]
+            value = _without(value, [_fault_path(one, layers.model) for one in found])
+    return layers.model(), problems or []
 
 
 def problem_at(code: str, message: str, path: Path, marks: Marks, *, severity: str = "error") -> Problem:
@@ -63,27 +64,28 @@ def name_of(path: Path, marks: Marks | None = None) -> str:
     return f"`{path[-1]}`" if path else "the configuration"
 
 
-def _without_consequences(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+def _without_consequences(errors: list[ErrorDetails], model: type[Configuration]) -> list[ErrorDetails]:
     """Without keys that are missing only because they are misspelt, or because their section is of a later version."""
     excused: set[Path] = set()
     for error in errors:
         *at, key = _path(error) or ("",)
         if error["type"] == "extra_forbidden":
-            excused |= {(*at, meant) for meant in keys_of(section_at(tuple(at))) if did_you_mean(str(key), [meant])}
+            known = keys_of(section_at(model, tuple(at)))
+            excused |= {(*at, meant) for meant in known if did_you_mean(str(key), [meant])}
         elif error["type"] == "not_in_this_version":
-            excused |= {(*at, meant) for meant in keys_of(section_at(tuple(at)))}
+            excused |= {(*at, meant) for meant in keys_of(section_at(model, tuple(at)))}
     return [error for error in errors if error["type"] != "missing" or _path(error) not in excused]
 
 
-def _problem(error: ErrorDetails, marks: Marks) -> Problem:
-    path = _path(error)
+def _problem(error: ErrorDetails, layers: Layers) -> Problem:
+    path, marks = _path(error), layers.marks
     kind = error["type"]
     if kind == "extra_forbidden":
-        section = section_at(path[:-1])
+        section = section_at(layers.model, path[:-1])
         hint = did_you_mean(str(path[-1]), keys_of(section))
         return problem_at("unknown_key", f"{name_of(path)} is no key of {_noun(section)}{hint}", path, marks)
     if kind == "missing":
-        message = f"{_noun(section_at(path[:-1]))} needs {name_of(path)}"
+        message = f"{_noun(section_at(layers.model, path[:-1]))} needs {name_of(path)}"
         return problem_at("missing", message, path[:-1], marks)
     if kind in _KINDS:
         return problem_at(
@@ -102,12 +104,11 @@ def _path(error: ErrorDetails) -> Path:
     return tuple(part for part in error["loc"] if part != "[key]")
 
 
-def _fault_path(error: ErrorDetails) -> Path:
-    """What to take out: the wrong value (of addresses all), or the section that lacks a key."""
+def _fault_path(error: ErrorDetails, model: type[Configuration]) -> Path:
+    """What to take out: the wrong value (all of a tuple, such as addresses), or the section that lacks a key."""
     path = _path(error)
-    if path[:2] == _LISTEN:
-        return _LISTEN
-    return path[:-1] if error["type"] == "missing" else path
+    in_tuple = get_origin(kind_at(model, path[:-1])) is tuple
+    return path[:-1] if in_tuple or error["type"] == "missing" else path
 
 
 def _without(value: Any, paths: list[Path]) -> Any:
@@ -130,17 +131,17 @@ def _without(value: Any, paths: list[Path]) -> Any:
     return value
 
 
-def kind_at(path: Path) -> Any:
-    """The type that stands at a path of the configuration; None where anything may."""
-    kind: Any = Configuration
+def kind_at(model: type[Configuration], path: Path) -> Any:
+    """The type that stands at a path of this configuration; None where anything may."""
+    kind: Any = model
     for part in path:
         kind = member_type(kind, part)
     return kind
 
 
-def section_at(path: Path) -> type[Section] | None:
-    """The model that stands at a path of the configuration."""
-    kind = kind_at(path)
+def section_at(model: type[Configuration], path: Path) -> type[Section] | None:
+    """The section's model that stands at a path of this configuration."""
+    kind = kind_at(model, path)
     return kind if inspect.isclass(kind) and issubclass(kind, Section) else None
 
 

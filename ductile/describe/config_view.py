@@ -18,7 +18,7 @@ DURATION_SETTINGS = frozenset(
 
 
 def config_view(snapshot: Snapshot) -> Json:
-    """`{service, api, plugins, pipelines, compiled_routes}`, with the snapshot's secrets masked in all values."""
+    """`{service, api, plugins, pipelines, compiled_routes}` and the sections of features, all secrets masked."""
     view: Json = mask_by_value(_unmasked_view(snapshot), snapshot.redactor)
     return view
 
@@ -37,6 +37,7 @@ def _unmasked_view(snapshot: Snapshot) -> Json:
         "plugins": dict(sorted(_plugin_views(snapshot))),
         "pipelines": [{"name": graph.name, "on": graph.on or graph.on_hook} for graph in snapshot.pipelines.values()],
         "compiled_routes": list(_route_views(snapshot)),
+        **{key: mask_by_key(settings) for key, settings in snapshot.section_settings.items()},
     }
 
 

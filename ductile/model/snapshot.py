@@ -189,8 +189,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The installation's key."""
     rows: Sequence[Route] = ()
     """The endpoints of all surfaces under this configuration."""
-    sections: Mapping[str, str] = field(default_factory=dict)
+    section_hashes: Mapping[str, str] = field(default_factory=dict)
     """Section of the configuration → its hash, by which a reload finds changes."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Key of a feature's section → what its `compile` made of it."""
+    section_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Key of a feature's section → its settings as a file would have them, secrets too."""
+    restart_hashes: Mapping[str, str] = field(default_factory=dict)
+    """Key of a feature's section that cannot change without a restart → the hash of its value."""
     inputs: ConfigInputs = field(default_factory=ConfigInputs)
     """All files and folders that the configuration was read from."""
     state_max_size: int | None = None

@@ -9,7 +9,7 @@ from markdown import code, table
 
 from ductile.config.compile import compile_config
 from ductile.model.route import Parameter, Route
-from ductile.parts import SURFACES
+from ductile.parts import SECTIONS, SURFACES
 
 
 def default_rows() -> tuple[Route, ...]:
@@ -17,7 +17,7 @@ def default_rows() -> tuple[Route, ...]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text("api: {}\n")
-        snapshot = compile_config(path, {}, generation=1, surfaces=SURFACES).snapshot
+        snapshot = compile_config(path, {}, generation=1, surfaces=SURFACES, sections=SECTIONS).snapshot
     return tuple(snapshot.rows) if snapshot is not None else ()
 
 

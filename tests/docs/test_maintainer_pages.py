@@ -11,6 +11,7 @@ from support.ranks import RANKS
 from support.web import serving
 
 from ductile import parts
+from ductile.config.compile import compile_config
 from ductile.http.reply import JsonReply, Reply
 from ductile.http.request import Request
 from ductile.http.surfaces.schemas import STRING, object_schema
@@ -83,3 +84,18 @@ async def test_the_group_of_endpoints_that_the_page_adds_answers(tmp_path: Path)
         answer = await web.call("GET", "/hello")
         assert (answer.status, answer.json) == (200, {"hello": "token:admin"})
         assert "/hello" in (await web.get("/openapi.json")).json["paths"]
+
+
+def test_the_section_that_the_page_adds_is_compiled(tmp_path: Path) -> None:
+    code = re.findall(r"```python\n(.*?)```", CONTRIBUTING.read_text(), re.DOTALL)[1]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    section = names["GREETING"]
+    config = tmp_path / "config.yaml"
+    config.write_text("greeting: {text: hi, pause: 2s}\n")
+    snapshot = compile_config(config, {}, generation=1, sections=[section]).snapshot
+    assert snapshot is not None
+    assert section.value_in(snapshot) == "hi"
+    config.write_text("greeting: {text: hé}\n")
+    (error,) = compile_config(config, {}, generation=1, sections=[section]).errors
+    assert str(error) == "config.yaml:1:18: error[bad_value]: `text` must be ASCII"

@@ -5,6 +5,7 @@ RANKS = [
     {"background_service", "plugin", "author", "flow", "store", "describe", "observe", "client"},
     {"config", "submit", "dry_run", "dispatch"},
     {"ingress", "maintenance", "http", "kit"},
+    {"sections"},
     {"parts"},
     {"app"},
     {"cli"},

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from ductile.config.compile import compile_config
 from ductile.model.route import Route
-from ductile.parts import SURFACES
+from ductile.parts import SECTIONS, SURFACES
 
 
 def default_rows() -> list[Route]:
@@ -13,6 +13,6 @@ def default_rows() -> list[Route]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text("api: {}\n")
-        snapshot = compile_config(path, {}, generation=1, surfaces=SURFACES).snapshot
+        snapshot = compile_config(path, {}, generation=1, surfaces=SURFACES, sections=SECTIONS).snapshot
     assert snapshot is not None
     return list(snapshot.rows)

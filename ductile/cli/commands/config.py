@@ -78,15 +78,15 @@ def get(
 
 def read_settings(out: Output, path: str | None) -> "tuple[MaskedSettings, list[Setting]]":
     """The settings at a path, or all. Raises NoSuchSetting, or ConfigurationBroken where a file cannot be read."""
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - the reader of YAML
     from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # noqa: PLC0415 - the reader of YAML
-    from ductile.config.load import load_layers  # noqa: PLC0415 - the reader of YAML
     from ductile.config.location import find_config  # noqa: PLC0415 - the reader of YAML
     from ductile.config.masked_settings import MaskedSettings, settings_tree  # noqa: PLC0415 - as above
     from ductile.config.setting_location import no_such_setting  # noqa: PLC0415 - as above
     from ductile.config.setting_path import parse_path  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
-    layers = load_layers(location, os.environ)
+    layers = read_layers(location)
     shown = MaskedSettings(layers)
     if any(problem.severity == "error" for problem in (*layers.problems, *shown.problems)):
         out.tell("The configuration has errors, so a gateway would not take it. See: ductile config check")

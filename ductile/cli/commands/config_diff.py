@@ -42,15 +42,15 @@ def diff(
 
 def compare_with_files(out: Output, other: str) -> dict[str, Any]:
     """The configuration's files against another's."""
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - the whole compiler, which --help does not need
     from ductile.config.diff import compare_snapshots  # noqa: PLC0415 - as above
-    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
     from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.reload import changed_sections, fixed_keys_changed  # noqa: PLC0415 - as above
 
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
     now, then = compile_or_raise(here, os.environ), compile_or_raise(there, os.environ)
-    values = compare_snapshots(load_layers(here, os.environ), load_layers(there, os.environ))
+    values = compare_snapshots(read_layers(here), read_layers(there))
     moved = {"state": "state.path", "plugin_roots": "plugin_roots"}  # absolute, so that every copy has others
     parts = [
         part

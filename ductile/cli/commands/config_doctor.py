@@ -25,15 +25,15 @@ def doctor(out: Output) -> None:
     """
     from ductile import parts  # noqa: PLC0415 - as above
     from ductile.cli.core import doctor_checks  # noqa: PLC0415 - the whole gateway, which --help does not need
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
     from ductile.config.location import DEFAULT_STATE, find_config  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
-    layers = load_layers(location, os.environ)
-    settings, _ = validate(layers.value, layers.marks)
-    compiled = compile_config(location, os.environ, generation=1, surfaces=parts.SURFACES)
+    layers = read_layers(location)
+    settings, _ = validate(layers)
+    compiled = compile_config(location, os.environ, generation=1, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     database = Path(settings.state.path or layers.root / DEFAULT_STATE)
     found = [
         *doctor_checks.check_configuration(compiled),

@@ -1,6 +1,7 @@
 """`ductile config set` and `unset`: change one setting in the file that sets it."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +52,7 @@ def set_(
 
     text = sys.stdin.read().removesuffix("\n") if value == "-" else value
     new = parse_setting_value(text, string=string)
-    apply_edit(out, lambda location, environ: plan_set(location, environ, path, new, file=file), reload=reload)
+    apply_edit(out, partial(plan_set, setting=path, new=new, file=file), reload=reload)
 
 
 @command(app, gateway=True, changes=True)
@@ -60,7 +61,7 @@ def unset(out: Output, path: Setting, *, file: File = None, reload: Reload = Fal
     from ductile.cli.core.apply_edit import apply_edit  # noqa: PLC0415 - as above
     from ductile.config.edit import plan_unset  # noqa: PLC0415 - as above
 
-    apply_edit(out, lambda location, environ: plan_unset(location, environ, path, file=file), reload=reload)
+    apply_edit(out, partial(plan_unset, setting=path, file=file), reload=reload)
 
 
 def parse_setting_value(text: str, *, string: bool) -> "NewValue":

@@ -51,6 +51,7 @@ def starter_files(listen: str) -> dict[str, str]:
     """Path below the folder → text."""
     from ductile.config.json_schema import config_schema, pipelines_schema  # noqa: PLC0415 - --help needs no models
     from ductile.kit.template import Language, plugin_files  # noqa: PLC0415 - as above
+    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
 
     root = files("ductile.cli") / "starter"
     plugin = plugin_files("hello", Language.PYTHON)
@@ -59,7 +60,7 @@ def starter_files(listen: str) -> dict[str, str]:
         ".env": (root / "env.tmpl").read_text("utf-8").replace("@TOKEN@", secrets.token_hex(TOKEN_BYTES)),
         ".gitignore": (root / "gitignore.tmpl").read_text("utf-8"),
         "pipelines/hello.yaml": (root / "pipelines" / "hello.yaml.tmpl").read_text("utf-8"),
-        "schemas/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
+        "schemas/config.schema.json": json.dumps(config_schema(SECTIONS), indent=2, ensure_ascii=False) + "\n",
         "schemas/pipelines.schema.json": json.dumps(pipelines_schema(), indent=2, ensure_ascii=False) + "\n",
         **{f"plugins/hello/{name}": file.text for name, file in plugin.items()},
     }

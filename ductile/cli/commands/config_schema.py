@@ -27,6 +27,7 @@ def schema(
         raise UsageError(reason=f"there are schemas of {', '.join(KINDS)}, not of {kind!r}")
     from ductile.config.json_schema import config_schema, pipelines_schema  # noqa: PLC0415 - all models
     from ductile.plugin.manifest_schema import manifest_schema  # noqa: PLC0415 - as above
+    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
 
-    made = {"config": config_schema, "pipelines": pipelines_schema, "manifest": manifest_schema}[kind]()
-    out.print_document(made)
+    made = {"config": lambda: config_schema(SECTIONS), "pipelines": pipelines_schema, "manifest": manifest_schema}
+    out.print_document(made[kind]())

@@ -1,6 +1,7 @@
 """`ductile plugin enable` and `disable`: whether a plugin runs, as its configuration says."""
 
 import os
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def set_enabled(out: Output, name: str, *, on: bool, reload: bool) -> None:
     if is_enabled(out, name) == on:
         tell_unchanged(out, setting)
         return
-    apply_edit(out, lambda location, environ: plan_set(location, environ, setting, NewValue(on)), reload=reload)
+    apply_edit(out, partial(plan_set, setting=setting, new=NewValue(on)), reload=reload)
 
 
 def is_enabled(out: Output, name: str) -> bool:
@@ -46,9 +47,9 @@ def is_enabled(out: Output, name: str) -> bool:
     Raises NoSuchPlugin where none is found below the roots and no instance configured under the name, or
     ConfigurationBroken where a file cannot be read.
     """
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # noqa: PLC0415 - as above
     from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
-    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
     from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
@@ -56,8 +57,8 @@ def is_enabled(out: Output, name: str) -> bool:
     from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
-    layers = load_layers(location, os.environ)
-    configuration, _ = validate(layers.value, layers.marks)
+    layers = read_layers(location)
+    configuration, _ = validate(layers)
     if name in configuration.plugins:
         return configuration.plugins[name].enabled
     roots = root_folders(configuration.plugin_roots)

@@ -1,29 +1,29 @@
 """How the command line changes a configuration: plan, compile, write, and say what was done."""
 
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from ductile import parts
+from ductile.cli.core.config_layers import read_layers
 from ductile.cli.core.output import Output
 from ductile.config.edit import Edit, review
 from ductile.config.edit_diff import edit_diff
-from ductile.config.load import load_layers
 from ductile.config.location import find_config
 from ductile.config.setting_path import format_path
 
 UNCHANGED_MESSAGE = "`{}` is so already; nothing was written."
-EditPlan = Callable[[Path, Mapping[str, str]], Edit]
+EditPlan = Callable[..., Edit]
+"""Takes the configuration's path, the environment and `sections`."""
 
 
 def apply_edit(out: Output, plan: EditPlan, *, reload: bool) -> None:
     """Carry out a planned edit, unless --dry-run says not to. Raises what planning, compiling and writing raise."""
     location = find_config(out.config, os.environ)
-    edit = plan(location, os.environ)
-    reviewed = review(edit, location, os.environ, parts.SURFACES)
+    edit = plan(location, os.environ, sections=parts.SECTIONS)
+    reviewed = review(edit, location, os.environ, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     reviewed.approve()
-    diff = edit_diff(edit, load_layers(location, os.environ))
+    diff = edit_diff(edit, read_layers(location))
     for problem in reviewed.added:
         out.tell(str(problem))
     if reviewed.after.errors:

@@ -145,14 +145,14 @@ def complete_settings(ctx: typer.Context, incomplete: str) -> list[Completion]:
     """The paths of settings and sections that begin so, one part further than what stands there."""
     import os  # noqa: PLC0415 - as above
 
-    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.config.location import find_config  # noqa: PLC0415 - as above
     from ductile.config.masked_settings import MaskedSettings  # noqa: PLC0415 - as above
     from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above
 
     try:
-        found = MaskedSettings(load_layers(find_config(ctx.params.get("config"), os.environ), os.environ)).settings
+        found = MaskedSettings(read_layers(find_config(ctx.params.get("config"), os.environ))).settings
     except (DuctileError, OSError, ValueError):  # an error at the prompt helps nobody
         return []
     named = {format_path(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}

@@ -13,7 +13,7 @@ from ductile.model.snapshot import Snapshot
 
 def compile_or_raise(location: Path, environ: Mapping[str, str]) -> Snapshot:
     """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
-    result = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
+    result = compile_config(location, environ, generation=1, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     if result.snapshot is None:
         found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
         errors = [problem.public() for problem in result.errors]
@@ -27,7 +27,7 @@ def check_config(location: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     `problems` are as HTTP shows them. So are `notes`, of which nothing is wrong. `lines` are both as sentences. What is
     loaded is null where there are errors, and the hash where no gateway has served the configuration yet.
     """
-    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES)
+    compiled = compile_config(location, environ, generation=1, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     snapshot = compiled.snapshot
     return {
         "ok": snapshot is not None,

@@ -1,14 +1,7 @@
 """`api:`."""
 
-from typing import Annotated
-
-from pydantic import (
-    BeforeValidator,
-    WrapValidator,
-)
-
 from ductile.config.field_types import Count, Moment, Name, NotYet, Size, Span, Text
-from ductile.config.schema.section import Section, keep_gone, list_or_empty
+from ductile.config.schema.section import Entries, Section
 from ductile.config.schema.units import MEGABYTE, MINUTE, SECOND
 from ductile.config.schema.value_types import Listen, Names, Origins, ProxyList, PublicUrl
 from ductile.document.field_errors import Flag
@@ -34,7 +27,7 @@ class Auth(Section):
     """Who may call."""
 
     noun = "`api.auth`"
-    tokens: Annotated[list[Annotated[Token | None, WrapValidator(keep_gone)]], BeforeValidator(list_or_empty)] = []
+    tokens: Entries[Token] = []
     """Who may call, and what they may do."""
 
 

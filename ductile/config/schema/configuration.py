@@ -5,13 +5,12 @@ from typing import Annotated, Any
 from pydantic import (
     BeforeValidator,
     Field,
-    WrapValidator,
 )
 
 from ductile.config.field_types import NotYet
 from ductile.config.schema.api import ApiSection
 from ductile.config.schema.plugins import PluginEntry, RouteEntry
-from ductile.config.schema.section import Section, keep_gone, list_or_empty, map_or_empty
+from ductile.config.schema.section import Entries, Section, list_or_empty, map_or_empty
 from ductile.config.schema.service import EnvironmentVars, ServiceSection, StateSection
 from ductile.config.schema.value_types import Names, Texts
 
@@ -37,7 +36,7 @@ class Configuration(Section):
     """Settings by the name of a plugin or, with `uses`, of a further instance of one."""
     pipelines: Annotated[list[Any], BeforeValidator(list_or_empty)] = []
     """What runs when an event arrives or a pipeline is called."""
-    routes: Annotated[list[Annotated[RouteEntry | None, WrapValidator(keep_gone)]], BeforeValidator(list_or_empty)] = []
+    routes: Entries[RouteEntry] = []
     """Events of one plugin that go to another one's `handle`."""
     webhooks: NotYet = None
     tokens: NotYet = None

@@ -7,9 +7,19 @@ from itertools import pairwise
 
 from pydantic import BaseModel
 
+MADE = "made"
+"""The module of models that no file holds."""
+
 
 def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """Key, as a file writes it → its description. A key of a later version has none."""
+    """Key, as a file writes it → its description. A key of a later version has none.
+
+    A model that was made and not written has the descriptions of its bases, and those that its fields carry.
+    """
+    if model.__module__ == MADE:
+        written = [field_descriptions(base) for base in model.__bases__ if issubclass(base, BaseModel)]
+        carried = {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
+        return {key: text for found in (*written, carried) for key, text in found.items() if text}
     definition = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     fields = model.model_fields

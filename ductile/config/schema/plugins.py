@@ -5,11 +5,10 @@ from typing import Annotated, Any
 from pydantic import (
     BeforeValidator,
     Field,
-    WrapValidator,
 )
 
 from ductile.config.field_types import Count, Duration, Name, NotYet, Size, Span
-from ductile.config.schema.section import Section, keep_gone, list_or_empty, map_or_empty
+from ductile.config.schema.section import Entries, Section, map_or_empty
 from ductile.config.schema.units import SECOND
 from ductile.config.schema.value_types import Names, Runner, Variables
 from ductile.document.field_errors import Flag
@@ -102,9 +101,7 @@ class PluginEntry(Section):
     """Variables of the gateway that it gets besides the usual ones; `all` for every one."""
     parallelism: Count | None = None
     """Attempts of it that run at once."""
-    schedules: Annotated[
-        list[Annotated[ScheduleEntry | None, WrapValidator(keep_gone)]], BeforeValidator(list_or_empty)
-    ] = []
+    schedules: Entries[ScheduleEntry] = []
     """When it runs by itself."""
     notify_on_complete: Flag = False
     """Whether pipelines with `on-hook` hear of its jobs."""

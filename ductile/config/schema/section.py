@@ -1,11 +1,13 @@
 """What the sections of the configuration have in common."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -31,14 +33,19 @@ def keep_gone(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     return None if value is GONE else handler({} if value is None else value)
 
 
-def map_or_empty(value: Any) -> Any:
-    """The value; an empty map where nothing is written."""
-    return {} if value is None else value
-
-
 def list_or_empty(value: Any) -> Any:
     """The value; an empty list where nothing is written."""
     return [] if value is None else value
+
+
+Entry = TypeVar("Entry", bound=Section)
+Entries = Annotated[list[Annotated[Entry | None, WrapValidator(keep_gone)]], BeforeValidator(list_or_empty)]
+"""A list of sections; None stands for an entry that was reported and taken out."""
+
+
+def map_or_empty(value: Any) -> Any:
+    """The value; an empty map where nothing is written."""
+    return {} if value is None else value
 
 
 def list_without_gone(value: Any) -> Any:

@@ -30,7 +30,7 @@ pipelines:
 def test_equal_input_gives_equal_hashes(snapshot_of: Snap) -> None:
     first, second = snapshot_of(TEXT), snapshot_of(TEXT)
     assert first.config_hash == second.config_hash
-    assert first.sections == second.sections
+    assert first.section_hashes == second.section_hashes
 
 
 def test_comments_and_the_order_of_keys_change_nothing(snapshot_of: Snap) -> None:
@@ -57,16 +57,16 @@ def test_a_change_shows_in_its_own_part_alone(snapshot_of: Snap, old: str, new: 
     if "again" in new:
         text = text.replace("plugins:\n", "plugins:\n  again: {uses: worker}\n")
     before, after = snapshot_of(TEXT), snapshot_of(text)
-    names = before.sections.keys() | after.sections.keys()
-    assert {name for name in names if before.sections.get(name) != after.sections.get(name)} == changed
+    names = before.section_hashes.keys() | after.section_hashes.keys()
+    assert {name for name in names if before.section_hashes.get(name) != after.section_hashes.get(name)} == changed
     assert before.config_hash != after.config_hash
 
 
 def test_a_token_that_goes_leaves_the_others_as_they_were(snapshot_of: Snap) -> None:
     first = '{token: another-long-token, name: first, scopes: ["*"]}, '
     both, one = snapshot_of(TEXT.replace("tokens: [", f"tokens: [{first}")), snapshot_of(TEXT)
-    assert both.sections.keys() - one.sections.keys() == {"tokens.first"}
-    assert {name: both.sections[name] for name in one.sections} == one.sections
+    assert both.section_hashes.keys() - one.section_hashes.keys() == {"tokens.first"}
+    assert {name: both.section_hashes[name] for name in one.section_hashes} == one.section_hashes
 
 
 def test_the_order_of_pipelines_is_a_change_too(snapshot_of: Snap) -> None:
@@ -79,12 +79,12 @@ def test_a_manifest_is_part_of_its_plugin(snapshot_of: Snap, tmp_path: Path) -> 
     manifest = tmp_path / "plugins/worker/manifest.yaml"
     manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.0.1"))
     after = snapshot_of(TEXT)
-    assert before.sections["plugins.worker"] != after.sections["plugins.worker"]
+    assert before.section_hashes["plugins.worker"] != after.section_hashes["plugins.worker"]
 
 
 def test_hashes_hold_no_token(snapshot_of: Snap) -> None:
     snapshot = snapshot_of(TEXT)
-    assert "a-long-enough-token" not in f"{snapshot.sections}{snapshot.config_hash}"
+    assert "a-long-enough-token" not in f"{snapshot.section_hashes}{snapshot.config_hash}"
 
 
 def init_hash(snapshot: Snapshot, plugin: str = "worker") -> str | None:
@@ -170,9 +170,9 @@ def test_every_section_of_the_model_counts() -> None:
 
 @pytest.mark.parametrize("key", sorted(set(Configuration.model_fields) - {"include", "environment_vars"}))
 def test_each_section_has_a_part(snapshot_of: Snap, key: str) -> None:
-    names = snapshot_of(TEXT).sections
+    names = snapshot_of(TEXT).section_hashes
     assert key in names or any(name.startswith(f"{key}.") for name in names)
 
 
 def test_the_files_that_sections_are_spread_over_do_not_count(snapshot_of: Snap) -> None:
-    assert not {"include", "environment_vars"} & snapshot_of(TEXT).sections.keys()
+    assert not {"include", "environment_vars"} & snapshot_of(TEXT).section_hashes.keys()

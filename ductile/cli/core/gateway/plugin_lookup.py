@@ -122,5 +122,6 @@ def compile_if_valid(config: str | None) -> "Snapshot | None":
 def compile_at(location: Path) -> "Compiled":
     """The configuration as a gateway would take it."""
     from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
+    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
 
-    return compile_config(location, os.environ, generation=0)
+    return compile_config(location, os.environ, generation=0, sections=SECTIONS)

@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from ductile.cli.core.config_layers import read_layers
 from ductile.cli.core.errors import WaitedTooLong
 from ductile.cli.core.gateway.target import is_local
 from ductile.client import Client, Unreachable
-from ductile.config.load import load_layers
 from ductile.config.location import DEFAULT_STATE, FILE
 from ductile.config.validation import validate
 
@@ -83,8 +83,8 @@ def find_lock(health: Mapping[str, Any]) -> GatewayLock | None:
     location = Path(str(folder)) / FILE
     if folder is None or not location.is_file():
         return None
-    layers = load_layers(location, os.environ)
-    configuration, _ = validate(layers.value, layers.marks)
+    layers = read_layers(location)
+    configuration, _ = validate(layers)
     state = Path(configuration.state.path or layers.root / DEFAULT_STATE)
     file = lock_path(state)
     pid = lock_holder(file)

@@ -132,13 +132,13 @@ def read_configuration(config: str | None, environ: Mapping[str, str]) -> "tuple
 
     Raises ConfigurationBroken where errors keep the address from being known.
     """
+    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.cli.core.config_problems import errors_at, raise_if_any, unreadable_file_errors  # noqa: PLC0415 - pydantic
-    from ductile.config.load import load_layers  # noqa: PLC0415 - as above
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
 
     location = find_config(config, environ)
-    layers = load_layers(location, environ)
-    configuration, problems = validate(layers.value, layers.marks)
+    layers = read_layers(location, environ)
+    configuration, problems = validate(layers)
     found = [*layers.problems, *problems]
     raise_if_any(location, errors_at(found, LISTEN_SETTING))
     if configuration.api is None:
