@@ -42,11 +42,12 @@ from ductile.observe.waiters import Waiters
 from ductile.plugin.control_group import enter_group
 from ductile.plugin.runner.child_processes import ChildProcesses
 from ductile.plugin.sweep import kill_instance
+from ductile.store.contract import Store
 from ductile.store.installation.retired_secrets import RetiredSecrets
 from ductile.store.installation.running_gateway import RunningGateway, forget_running, record_running
 from ductile.store.installation.vault_file import open_vault
 from ductile.store.sqlite.lock import StateLock
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ class App:
         )
         replacements = HelperReplacements(live.notices, self._metrics.count_helper_replacement, system_clock)
         children = ChildProcesses(replaced=replacements.add)
-        store = await Store.open(
+        store = await SqliteStore.open(
             self._first.state_path,
             clock=system_clock,
             hooks=lambda ended: hook_starts_or_note(live.snapshot, ended, new_id),

@@ -4,7 +4,7 @@ The payload is checked against the manifest first; what is returned is durable. 
 through here.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import orjson
@@ -22,15 +22,12 @@ from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
 from ductile.model.graph import Graph
 from ductile.model.ids import new_id
-from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, AcceptedJob, Job
+from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, AcceptedEvent, AcceptedJob, Job
 from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.model.writes import Idempotency, Note, Start
+from ductile.store.contract import Store
 from ductile.store.errors import JobUnfinished, PayloadGone, UnknownJob
-from ductile.store.post_event import EventAccepted, insert_posted_event
-from ductile.store.rerun import insert_rerun
-from ductile.store.sqlite.store import Store
-from ductile.store.start import insert_start
 
 
 class UnknownPlugin(NotFound):
@@ -213,10 +210,7 @@ async def submit_retry(
         raise PayloadGone(job_id=job.id)
     start = _plan_rerun(snapshot, job, event, origin, new_job_id)
     store.check_capacity()
-    if not dry_run:
-        store.expect_ready(_lanes(start))
-    write = store.dry_run if dry_run else store.write
-    return AcceptedRetry(accepted=await write(insert_rerun, start, job.id), retry_of=job.id)
+    return AcceptedRetry(accepted=await store.rerun(start, job.id, dry_run=dry_run), retry_of=job.id)
 
 
 def _plan_rerun(snapshot: Snapshot, job: Job, event: Event, origin: Origin, new_job_id: str) -> Start:
@@ -255,7 +249,7 @@ async def submit_event(
     origin: Origin,
     now: Millis,
     dry_run: bool = False,
-) -> EventAccepted:
+) -> AcceptedEvent:
     """Submit all pipelines and routes that a posted event starts, or none; returns after the commit.
 
     A payload that does not fit an input schema gives a warning on the attempt. Raises what the store raises.
@@ -268,34 +262,23 @@ async def submit_event(
     )
     starts = plan_starts.starts_for_event(snapshot, event, payload, pipelines, lineage, new_id=new_id)
     store.check_capacity()
-    if not dry_run:
-        store.expect_ready({lane for start in starts for lane in _lanes(start)})
-    return await (store.dry_run if dry_run else store.write)(
-        insert_posted_event,
+    return await store.post_event(
         event,
         starts,
         principal=origin.principal,
         notes=tuple(_undecided_note(event, reason) for reason in undecided),
         idempotency=origin.idempotency,
+        dry_run=dry_run,
     )
 
 
 def _insert_root(store: Store, start: Start, *, dry_run: bool) -> Awaitable[AcceptedJob]:
     store.check_capacity()
-    if dry_run:
-        return store.dry_run(insert_start, start)
-    if start.run_at is None:
-        store.expect_ready(_lanes(start))
-    return store.write(insert_start, start)
+    return store.submit(start, dry_run=dry_run)
 
 
 def _undecided_note(event: Event, reason: str) -> Note:
     return Note(kind=EntryKind.CONDITION_UNDECIDED, data={"event_id": event.id, "reason": reason})
-
-
-def _lanes(start: Start) -> Sequence[str]:
-    """The lanes of the first jobs of a start."""
-    return [child.plugin for child in start.children] if start.definition else (start.plugin,)
 
 
 def entry_steps(snapshot: Snapshot, pipeline: str, payload: Mapping[str, Any]) -> tuple[NextStep, ...]:

@@ -32,9 +32,8 @@ from ductile.plugin.environment import Environment, environment
 from ductile.plugin.protocol import read_log
 from ductile.plugin.runner.call import Call, Runner, Running, Stop
 from ductile.plugin.runner.errors import SpawnFailed
+from ductile.store.contract import Store
 from ductile.store.errors import Stale, StateTooLarge, StoreUnavailable
-from ductile.store.settle import settle
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -279,8 +278,7 @@ class AttemptRunner:
         logged_reason = ""
         while True:
             try:
-                writing = self._store.write(settle, value)
-                self._store.expect_ready({child.plugin for child in value.children})
+                writing = self._store.settle(value)
                 # The process has ended. The claim that takes this slot is written behind the settlement, in one batch.
                 handle.release_slot()
                 await writing

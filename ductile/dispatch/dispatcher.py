@@ -14,17 +14,15 @@ from ductile.dispatch.attempt import AttemptHandle, AttemptRunner, log_fields
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.lane_mover import LaneMover
 from ductile.dispatch.slots import Reservation, Slot, Slots
+from ductile.model.claims import MAX_MOVED_JOBS, Claims
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import ClaimedJob, Job
 from ductile.model.notification import CancelAttempt, JobDue, LaneDrained, LaneReady, Notification
 from ductile.model.snapshot import Snapshot
+from ductile.observe.outage_log import STORE_RETRY_SECONDS, OutageLog
 from ductile.plugin.runner.call import Stop
-from ductile.store import claim as queue
-from ductile.store.claim import Claims
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import PAUSED_KEY, set_paused
-from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +82,7 @@ class Dispatcher:
     async def start(self) -> None:
         """Begin to claim, first jobs that were queued, held or due when the gateway last stopped."""
         self._store.on_commit(self._on_notifications)
-        self.paused = await self._store.meta(PAUSED_KEY) == "1"
+        self.paused = await self._store.is_paused()
         self._ready.update(await self._store.ready_lanes())
         self._schedule_promotion(self._clock())
         self._lane_mover.release()
@@ -108,7 +106,7 @@ class Dispatcher:
         async with self._pause_lock:
             before, self.paused = self.paused, True  # at once, so that no claim is asked for behind the commit
             try:
-                await self._store.write(set_paused, "1")
+                await self._store.set_paused(paused=True)
             except StoreUnavailable:
                 self.paused = before
                 self._wake()
@@ -118,7 +116,7 @@ class Dispatcher:
     async def resume(self) -> None:
         """Claim again."""
         async with self._pause_lock:
-            await self._store.write(set_paused, "0")
+            await self._store.set_paused(paused=False)
             self.paused = False
             self._wake()
         log.info("resumed")
@@ -200,9 +198,9 @@ class Dispatcher:
         for lane in self._ready - snapshot.plugins.keys():
             self._ready.discard(lane)
             self._lane_mover.hold(lane)
-        reservation = self._slots.reserve(snapshot, self._ready, queue.MAX_MOVED_JOBS)
+        reservation = self._slots.reserve(snapshot, self._ready, MAX_MOVED_JOBS)
         if reservation is not None:
-            pending = self._store.write(queue.claim, reservation.lanes, reservation.total, self._admission(snapshot))
+            pending = self._store.claim(reservation.lanes, reservation.total, self._admission(snapshot))
             self._pending_claims.add(pending)
             pending.add_done_callback(partial(self._start_claimed, snapshot, reservation))
 
@@ -213,14 +211,14 @@ class Dispatcher:
         try:
             claims = pending.result()
         except StoreUnavailable as unavailable:
-            self._outage_log.failed(unavailable)
+            self._outage_log.record_failure(unavailable)
             asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._wake)
             return
         except Exception as error:  # noqa: BLE001 - the app sees it, and stops
             if not self._claiming_ended.done():
                 self._claiming_ended.set_exception(error)
             return
-        self._outage_log.recovered()
+        self._outage_log.record_recovery()
         for claimed_job in claims.claimed:
             self._start_attempt(claimed_job, snapshot)
         if not self._pending_claims:

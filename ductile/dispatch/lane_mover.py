@@ -4,17 +4,18 @@ A move is tried until the store can commit, and may be dropped at any time: the 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
+from ductile.model.claims import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE
 from ductile.model.clock import Millis
 from ductile.model.snapshot import Snapshot
-from ductile.store import claim as queue
+from ductile.observe.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -49,35 +50,34 @@ class LaneMover:
             await asyncio.wait(self._tasks)
 
     async def _promote(self, arm: Callable[[Millis], None]) -> None:
-        following = await self._write_until_committed(queue.promote)
+        following = await self._write_until_committed(self._store.promote)
         if following is not None:
             arm(following)
 
     async def _hold(self, lane: str) -> None:
-        while (
-            await self._write_until_committed(queue.hold_lane, lane, queue.PLUGIN_UNAVAILABLE) == queue.MAX_MOVED_JOBS
-        ):
+        hold = partial(self._store.hold_lane, lane, PLUGIN_UNAVAILABLE)
+        while await self._write_until_committed(hold) == MAX_MOVED_JOBS:
             pass
         if lane in self._current_snapshot().plugins:  # a reload may have brought the plugin back before this hold
             await self._release()
 
     async def _release(self) -> None:
-        released = queue.MAX_MOVED_JOBS
-        while released == queue.MAX_MOVED_JOBS:
+        released = MAX_MOVED_JOBS
+        while released == MAX_MOVED_JOBS:
             plugins = self._current_snapshot().plugins  # read anew: jobs of a plugin that has gone again must stay held
             usable = {name: frozenset(plugin.manifest.commands) for name, plugin in plugins.items()}
-            released = await self._write_until_committed(queue.release, usable)
+            released = await self._write_until_committed(partial(self._store.release, usable))
 
-    async def _write_until_committed(self, operation: Callable[..., T], *args: object) -> T:
+    async def _write_until_committed(self, write: Callable[[], Awaitable[T]]) -> T:
         outage_log = OutageLog("waiting jobs wait for the store")
         while True:
             try:
-                result = await self._store.write(operation, *args)
+                result = await write()
             except StoreUnavailable as unavailable:
-                outage_log.failed(unavailable)
+                outage_log.record_failure(unavailable)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
-                outage_log.recovered()
+                outage_log.record_recovery()
                 return result
 
     def _start_task(self, work: Coroutine[object, object, None]) -> None:

@@ -13,8 +13,7 @@ from ductile.model.job import Job, Outcome
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Settlement
 from ductile.plugin.sweep import kill_instance
-from ductile.store.settle import settle
-from ductile.store.sqlite.store import Store
+from ductile.store.contract import Store
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +25,7 @@ async def rescue(store: Store, snapshot: Snapshot, instance: str, now: Millis) -
     killed = kill_instance(instance, log_unknown=True)
     jobs = await store.running_jobs()
     for job in jobs:
-        await store.write(settle, _lost_settlement(job, snapshot, now))
+        await store.settle(_lost_settlement(job, snapshot, now))
     if killed or jobs:
         log.warning("rescued what the last gateway left", attempts=len(jobs), processes=len(killed))
     return len(jobs)

@@ -14,7 +14,7 @@ from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
 from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
-from ductile.store.sqlite.store import Store
+from ductile.store.contract import Store
 
 
 class GatewayControl(Protocol):

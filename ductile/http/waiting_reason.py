@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.job import State
 from ductile.model.read_models import JobRow, JobView
 from ductile.model.snapshot import Snapshot
-from ductile.store.claim import PLUGIN_UNAVAILABLE
 
 
 class WaitingReason(StrEnum):

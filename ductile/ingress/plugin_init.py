@@ -17,11 +17,10 @@ from ductile.model.health import INIT_COMMAND
 from ductile.model.ids import new_id
 from ductile.model.job import SubmittedBy
 from ductile.model.snapshot import Snapshot
-from ductile.model.writes import Start
+from ductile.model.writes import PluginInit, Start
+from ductile.observe.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
-from ductile.store.plugin_init import Init, begin_inits
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -63,9 +62,9 @@ class PluginInits:
             self._changed.clear()
             try:
                 await self._queue_inits(self._current_snapshot())
-                outage_log.recovered()
+                outage_log.record_recovery()
             except StoreUnavailable as unavailable:
-                outage_log.failed(unavailable)
+                outage_log.record_failure(unavailable)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), STORE_RETRY_SECONDS)
                 continue
@@ -73,11 +72,11 @@ class PluginInits:
 
     async def _queue_inits(self, snapshot: Snapshot) -> None:
         inits = [
-            Init(plugin=name, hash=plugin.init_hash, start=_init_start(snapshot, name, self._clock()))
+            PluginInit(plugin=name, hash=plugin.init_hash, start=_init_start(snapshot, name, self._clock()))
             for name, plugin in snapshot.plugins.items()
             if plugin.init_hash is not None
         ]
-        for accepted in await self._store.write(begin_inits, inits) if inits else ():
+        for accepted in await self._store.begin_inits(inits) if inits else ():
             log.info("init queued", plugin=accepted.plugin, job_id=accepted.job_id)
 
 

@@ -22,10 +22,9 @@ from ductile.model.job import SubmittedBy
 from ductile.model.read_models import ScheduleRow
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.model.writes import Start
+from ductile.observe.outage_log import STORE_RETRY_SECONDS, OutageLog
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.outage_log import STORE_RETRY_SECONDS, OutageLog
-from ductile.store.schedules import fire, reschedule, sync_schedules
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -81,10 +80,10 @@ class Schedules:
             try:
                 rows = await self._sync_schedules(snapshot, schedules)
                 if self._store.capacity_error is None:
-                    self._outage_log.recovered()
+                    self._outage_log.record_recovery()
                 await self._fire_until_changed(snapshot, schedules, rows)
             except StoreUnavailable as unavailable:
-                self._outage_log.failed(unavailable)
+                self._outage_log.record_failure(unavailable)
                 await self._wait_for_change(STORE_RETRY_SECONDS)
             while self._store.capacity_error is not None and not self._changed.is_set():
                 await self._wait_for_change(STORE_RETRY_SECONDS)
@@ -99,11 +98,11 @@ class Schedules:
             id_: Due(now + schedule.every, now + schedule.every + int(schedule.jitter * _random_share()))
             for id_, schedule in schedules.items()
         }
-        rows = await self._store.write(sync_schedules, {id_: (due.base_at, due.due_at) for id_, due in first.items()})
+        rows = await self._store.sync_schedules({id_: (due.base_at, due.due_at) for id_, due in first.items()})
         by_id = {row.id: row for row in rows}
         for id_, row in by_id.items():
             if row.base_at > first[id_].base_at:
-                by_id[id_] = await self._store.write(reschedule, id_, row.due_at, first[id_].base_at, first[id_].due_at)
+                by_id[id_] = await self._store.reschedule(id_, row.due_at, first[id_].base_at, first[id_].due_at)
         return {id_: row for id_, row in by_id.items() if schedules[id_].plugin in snapshot.plugins}
 
     async def _fire_until_changed(
@@ -123,8 +122,8 @@ class Schedules:
     async def _fire(self, snapshot: Snapshot, schedule: Schedule, row: ScheduleRow, now: Millis) -> ScheduleRow:
         self._store.check_capacity()
         due = next_due(schedule, row.base_at, now, _random_share())
-        accepted = await self._store.write(
-            fire, row.id, row.due_at, due.base_at, due.due_at, _schedule_start(snapshot, schedule, now)
+        accepted = await self._store.fire(
+            row.id, row.due_at, due.base_at, due.due_at, _schedule_start(snapshot, schedule, now)
         )
         log.debug("schedule due", schedule=row.id, job_id=accepted.job_id if accepted else None)
         return replace(row, base_at=due.base_at, due_at=due.due_at)

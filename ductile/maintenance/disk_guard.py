@@ -10,9 +10,8 @@ from ductile.errors import Unavailable
 from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Note
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import journal_all
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +76,7 @@ class DiskGuard:
         kind = EntryKind.STORAGE_FREED if shortage is None else EntryKind.STORAGE_FULL
         log.warning(kind.value, reason=shortage, used=used, free=free)
         try:
-            await self._store.write(journal_all, (Note(kind=kind, data={"used": used, "free": free}),))
+            await self._store.add_notes((Note(kind=kind, data={"used": used, "free": free}),))
         except StoreUnavailable as unavailable:
             log.error("not journalled", kinds=[kind.value], reason=unavailable.message)
 

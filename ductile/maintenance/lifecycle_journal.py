@@ -9,9 +9,8 @@ from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Note
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.meta import journal_all
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +47,7 @@ class LifecycleJournal:
 
     async def _write(self, *notes: Note) -> None:
         try:
-            await self._store.write(journal_all, notes)
+            await self._store.add_notes(notes)
         except StoreUnavailable as unavailable:
             kinds = [note.kind.value for note in notes]
             log.error("not journalled", kinds=kinds, reason=unavailable.message)

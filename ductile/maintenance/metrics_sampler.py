@@ -6,7 +6,7 @@ from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.clock import Clock
 from ductile.model.snapshot import Snapshot
 from ductile.observe.metrics import Metrics
-from ductile.store.sqlite.store import Store
+from ductile.store.contract import Store
 
 LAG_SAMPLE_INTERVAL_SECONDS = 1.0
 """Seconds between two measurements of the event loop's lag."""

@@ -4,25 +4,17 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
+from ductile.observe.outage_log import OutageLog
+from ductile.store.contract import Enough, Store, TrimKind
 from ductile.store.errors import StoreUnavailable
-from ductile.store.outage_log import OutageLog
-from ductile.store.retention import (
-    free_search_pages,
-    shrink_file,
-    trim_attempts,
-    trim_counts,
-    trim_jobs,
-    trim_journal,
-    trim_keys,
-)
-from ductile.store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -88,10 +80,10 @@ class Retention:
             try:
                 await self.trim_all()
             except StoreUnavailable as unavailable:
-                self._outage_log.failed(unavailable)
+                self._outage_log.record_failure(unavailable)
                 pause = RETRY_INTERVAL_SECONDS
             else:
-                self._outage_log.recovered()
+                self._outage_log.record_recovery()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), pause)
 
@@ -100,10 +92,9 @@ class Retention:
         deleted = 0
         while more := await self._trim_batches():
             deleted += more
-        await self._store.write(trim_counts)
-        for operation in (free_search_pages, shrink_file):
-            while await self._throttle.step(operation):
-                pass
+        await self._store.trim_counts()
+        while await self._throttle.step(self._store.free_space):
+            pass
         if deleted:
             log.info("trimmed", rows=deleted)
 
@@ -112,8 +103,9 @@ class Retention:
         service, now = self._current_snapshot().service, self._clock()
         jobs, attempts = now - service.job_queue_retention, now - service.job_log_retention
         deleted = 0
-        for trim, before in ((trim_jobs, jobs), (trim_attempts, attempts), (trim_journal, attempts), (trim_keys, now)):
-            deleted += await self._throttle.step(trim, before)
+        oldest = {TrimKind.JOBS: jobs, TrimKind.ATTEMPTS: attempts, TrimKind.JOURNAL: attempts, TrimKind.KEYS: now}
+        for kind, before in oldest.items():
+            deleted += await self._throttle.step(partial(self._store.trim, kind, before))
         return deleted
 
 
@@ -128,12 +120,12 @@ class Throttle:
         self._store = store
         self._contended_at = -math.inf
 
-    async def step(self, operation: Callable[..., T], *args: Millis) -> T:
+    async def step(self, write: Callable[[Enough], Awaitable[T]]) -> T:
         """Run one batch that stops in time; beside other writers, pause as long as the batch took."""
         while await self._store.log_size() > MAX_WAL_BYTES:  # noqa: ASYNC110 - a file reports no change
             await asyncio.sleep(WAL_CHECK_INTERVAL_SECONDS)
         began = time.monotonic()
-        result = await self._store.write(operation, *args, time_budget(self._is_contended, self._max_seconds))
+        result = await write(time_budget(self._is_contended, self._max_seconds))
         if self._contended_at > began - CONTENTION_MEMORY_SECONDS:
             await asyncio.sleep((PAUSE_FACTOR - 1) * (time.monotonic() - began))
         return result

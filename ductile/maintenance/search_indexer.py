@@ -1,16 +1,13 @@
 """Indexes the text of ended attempts in the background, so that settling does not wait for the index."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from ductile.model.notification import JobEnded, Notification
 from ductile.model.snapshot import Snapshot
+from ductile.observe.outage_log import OutageLog
+from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
-from ductile.store.outage_log import OutageLog
-from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
-from ductile.store.sqlite.store import Store
-from ductile.store.sqlite.transaction import Tx
 
 BATCH_INTERVAL_SECONDS = 1.0
 """Seconds between two batches at least, so that a batch is worth its commit; a full batch does not wait."""
@@ -61,23 +58,16 @@ class SearchIndexer:
 
     async def _index_batch(self) -> float:
         """Index one batch; returns the seconds until the next."""
-        began = time.monotonic()
-        min_pause = BATCH_INTERVAL_SECONDS
+        seconds, min_pause = 0.0, BATCH_INTERVAL_SECONDS
         try:
-            words = await self._store.large_text()
-            began = time.monotonic()
-            result, contended = await self._store.write(self._index, words)
+            progress = await self._store.index_logs()
         except StoreUnavailable as unavailable:
-            self._outage_log.failed(unavailable)
+            self._outage_log.record_failure(unavailable)
             self._attempts_ended.set()
         else:
-            self._outage_log.recovered()
-            if result.more:
+            self._outage_log.record_recovery()
+            if progress.more:
                 self._attempts_ended.set()
-                min_pause = CONTENDED_INTERVAL_SECONDS if contended else 0.0
-        return max(min_pause, PAUSE_FACTOR * (time.monotonic() - began))
-
-    def _index(self, tx: Tx, words: Words | None) -> tuple[Indexed, bool]:
-        """On the writing thread: index one batch; also returns whether operations wait for the writer."""
-        result = index_attempts(tx) if words is None else index_attempts(tx, words)
-        return result, self._store.has_waiters()
+                min_pause = CONTENDED_INTERVAL_SECONDS if progress.contended else 0.0
+            seconds = progress.seconds
+        return max(min_pause, PAUSE_FACTOR * seconds)

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from ductile.model.snapshot import Snapshot
-from ductile.store.sqlite.store import Store
+from ductile.store.contract import Store
 
 log = structlog.get_logger(__name__)
 

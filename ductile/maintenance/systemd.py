@@ -8,9 +8,8 @@ import structlog
 from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.snapshot import Snapshot
 from ductile.observe.sd_notify import Notifier
+from ductile.store.contract import Store
 from ductile.store.errors import StoreClosed, StoreUnavailable
-from ductile.store.sqlite.store import Store
-from ductile.store.sqlite.transaction import Tx
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +56,7 @@ class SystemdReporter:
     async def _feed_watchdog(self, interval: float) -> None:
         while True:
             try:
-                await self._store.write(write_nothing)
+                await self._store.ping()
             except StoreClosed:
                 return
             except StoreUnavailable as unavailable:
@@ -65,10 +64,6 @@ class SystemdReporter:
             else:
                 self._notifier.send(WATCHDOG=1)
             await asyncio.sleep(interval)
-
-
-def write_nothing(_tx: Tx) -> None:
-    """An operation without effect, which shows that the writing thread works."""
 
 
 def status_line(snapshot: Snapshot) -> str:

@@ -42,6 +42,9 @@ class Outcome(StrEnum):
 ENDED_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
 """Final states."""
 
+WAITING_STATES = (State.QUEUED, State.HELD)
+"""States of jobs that wait."""
+
 UNSUCCESSFUL_STATES = frozenset({State.FAILED, State.TIMED_OUT, State.DEAD, State.CANCELLED})
 """Final states of a step that make its run fail."""
 
@@ -120,6 +123,24 @@ class AcceptedJob(Struct, frozen=True, kw_only=True):
     """Whether this is an earlier job with the same dedupe key."""
     replayed: bool = False
     """Whether an earlier request with the same idempotency key had made this job."""
+
+
+class StartedJob(Struct, frozen=True, kw_only=True):
+    """A root that a posted event started, or an earlier one that stands for it."""
+
+    job_id: str
+    plugin: str
+    command: str
+    deduplicated: bool
+
+
+class AcceptedEvent(Struct, frozen=True, kw_only=True):
+    """The answer to a posted event, given after its commit."""
+
+    event_id: str
+    started: tuple[StartedJob, ...]
+    replayed: bool = False
+    """Whether an earlier request with the same idempotency key had brought the event."""
 
 
 class EndedRoot(Struct, frozen=True, kw_only=True):

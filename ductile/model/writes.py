@@ -95,6 +95,19 @@ class Start(Struct, frozen=True, kw_only=True):
     """Why the root is refused: it is inserted `failed` (a loop of events, a bad `with`)."""
 
 
+class PluginInit(Struct, frozen=True, kw_only=True):
+    """The `init` of a plugin instance: its job is started where the hash is another than that of the last one."""
+
+    plugin: str
+    hash: str
+    """Of the manifest, the entrypoint and the settings."""
+    start: Start
+
+
+MAX_STATE_BYTES = 1024 * 1024
+"""Bytes that the state of one plugin instance may take, as JSON."""
+
+
 class StateUpdate(Struct, frozen=True, kw_only=True):
     """A change of a plugin instance's state."""
 

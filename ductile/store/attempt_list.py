@@ -10,10 +10,12 @@ import orjson
 from msgspec import Struct
 
 from ductile.model.clock import Millis
-from ductile.model.job import Outcome
+from ductile.model.filters import AttemptFilter
 from ductile.model.read_models import AttemptPage
+from ductile.model.search_query import SearchQuery
 from ductile.store.rows import Row, read_log_row
 from ductile.store.sqlite.read_pool import ReadTransaction
+from ductile.store.sqlite.search.expression import render
 
 MAX_TOTAL = 10_000
 """Attempts that are counted; beyond that the total is capped."""
@@ -30,36 +32,6 @@ FOREVER = 1 << 62
 _TOP = (FOREVER, FOREVER)
 
 
-class AttemptFilter(Struct, frozen=True, kw_only=True):
-    """Which attempts, how many, and below which place; None lets everything pass."""
-
-    job_id: str | None = None
-    plugin: str | None = None
-    command: str | None = None
-    outcomes: frozenset[Outcome] = frozenset()
-    """Empty lets every outcome pass."""
-    submitted_by: str | None = None
-    since: Millis | None = None
-    until: Millis | None = None
-    match: str | None = None
-    """What is searched for, as `search.translate` puts it."""
-    limit: int = 50
-    cursor: tuple[Millis, int] | None = None
-    results: bool = False
-
-    @property
-    def filters(self) -> dict[str, Any]:
-        """The parameters of `log_filter`, and the times."""
-        return {
-            "plugin": self.plugin,
-            "command": self.command,
-            "outcomes": _json(sorted(self.outcomes)) if self.outcomes else None,
-            "submitted_by": self.submitted_by,
-            "since": -FOREVER if self.since is None else self.since,
-            "until": FOREVER if self.until is None else self.until,
-        }
-
-
 class _Found(Struct, frozen=True):
     """The places of a page and perhaps one more, and how many there are in all, counted to one beyond `MAX_TOTAL`."""
 
@@ -67,12 +39,24 @@ class _Found(Struct, frozen=True):
     total: int
 
 
-def list_logs(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> AttemptPage:
+def _filters(wanted: AttemptFilter) -> dict[str, Any]:
+    """The parameters of `kind_filter`, and the times."""
+    return {
+        "plugin": wanted.plugin,
+        "command": wanted.command,
+        "outcomes": _json(sorted(wanted.outcomes)) if wanted.outcomes else None,
+        "submitted_by": wanted.submitted_by,
+        "since": -FOREVER if wanted.since is None else wanted.since,
+        "until": FOREVER if wanted.until is None else wanted.until,
+    }
+
+
+def list_attempts(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> AttemptPage:
     """The page below the cursor."""
     if wanted.job_id is not None:
         found = _of_job(reads, wanted, wanted.job_id)
-    elif wanted.match is not None:
-        found = _searched(reads, wanted, wanted.match, now)
+    elif wanted.query is not None:
+        found = _searched(reads, wanted, wanted.query, now)
     else:
         found = _listed(reads, wanted)
     page = found.places[: wanted.limit]
@@ -103,10 +87,10 @@ def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
 
 
 def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Found:
-    places = reads.rows("attempts_of_job", job_id=job_id, **wanted.filters)
-    if wanted.match is not None:
+    places = reads.rows("attempts_of_job", job_id=job_id, **_filters(wanted))
+    if wanted.query is not None:
         ids = _json([row_id for row_id, _ in places])
-        match = _in_text(wanted.match)
+        match = _in_text(wanted.query)
         fitting = {
             row_id
             for segment in _volumes(reads)
@@ -119,17 +103,17 @@ def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Foun
 
 def _listed(reads: ReadTransaction, wanted: AttemptFilter) -> _Found:
     at, below = wanted.cursor or _TOP
-    filters = wanted.filters
+    filters = _filters(wanted)
     ((total,),) = reads.rows("attempt_count", limit=MAX_TOTAL + 1, **filters)
     filters["until"] = min(filters["until"], at)
     places = reads.rows("attempt_page", at=at, below=below, limit=wanted.limit + 1, **filters)
     return _Found(places, total)
 
 
-def _searched(reads: ReadTransaction, wanted: AttemptFilter, match: str, now: Millis) -> _Found:
-    expression = f"{_in_text(match)}{_facets(wanted)}{days(*_times(reads, wanted, now))}"
+def _searched(reads: ReadTransaction, wanted: AttemptFilter, query: SearchQuery, now: Millis) -> _Found:
+    expression = f"{_in_text(query)}{_facets(wanted)}{days(*_times(reads, wanted, now))}"
     top, most = MAX_TOTAL + 1, wanted.limit + 1
-    search = _Search(expression, since=wanted.filters["since"], until=wanted.filters["until"])
+    search = _Search(expression, since=_filters(wanted)["since"], until=_filters(wanted)["until"])
     if wanted.cursor is None:  # one search for the page and the total
         places = search.page(reads, FOREVER, top)
         return _Found(places[:most], len(places))
@@ -191,8 +175,8 @@ def _times(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> tuple[
     return since, now + DAY_MILLIS if wanted.until is None else wanted.until
 
 
-def _in_text(match: str) -> str:
-    return f"({{error stderr result}} : ({match}))"
+def _in_text(query: SearchQuery) -> str:
+    return f"({{error stderr result}} : ({render(query)}))"
 
 
 def _facets(wanted: AttemptFilter) -> str:

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-from ductile.model.job import ENDED_STATES, Job, State
+from ductile.model.job import ENDED_STATES, WAITING_STATES, Job, State
 from ductile.model.notification import CancelAttempt
 from ductile.store.errors import JobFinished, UnknownJob
 from ductile.store.rows import Row, read_job
 from ductile.store.run_counters import change_run, step_ended
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import announce_end
-
-WAITING = (State.QUEUED, State.HELD)
-"""States of jobs that wait."""
 
 
 def cancel(tx: Tx, job_id: str) -> State:
@@ -41,7 +38,7 @@ def cancel(tx: Tx, job_id: str) -> State:
 def _cancel_run(tx: Tx, root: Job) -> State:
     tx.execute("ask_to_cancel", id=root.id, now=tx.now).fetchall()
     ended = 0
-    for state in WAITING:
+    for state in WAITING_STATES:
         rows = tx.rows("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)
         ended += len(end_waiting(tx, rows, state))
     for (step_id,) in tx.rows("running_steps", root_id=root.id):

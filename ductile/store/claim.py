@@ -1,35 +1,17 @@
-"""Claims: which queued jobs start now, lane by lane; and what holds a lane and lets it go."""
+"""Claims: which queued jobs start now, lane by lane."""
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from msgspec import Struct
-
-from ductile.model.clock import Millis
+from ductile.model.claims import MAX_MOVED_JOBS, Claims, Gate
 from ductile.model.job import ClaimedJob, Job, State
 from ductile.model.journal import EntryKind
-from ductile.model.notification import JobDue, LaneDrained
+from ductile.model.notification import LaneDrained
 from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, Row, job_values, read_event
 from ductile.store.sqlite.transaction import Tx
 
-Gate = Callable[[Job], str | None]
-"""Asked for a job as it would start, before it does: None admits it, anything else is why it is held."""
-
-PLUGIN_UNAVAILABLE = "plugin_unavailable"
-"""Why a job is held whose plugin or command is not there; `release` lets it go."""
-
-MAX_MOVED_JOBS = 512
-"""Jobs that one transaction moves at most."""
-
 _Head = tuple[int, int, str, Row, "_Lane"]
 """What jobs compare by (minus the priority, run_at, id), the row, and its lane."""
-
-
-class Claims(Struct, frozen=True):
-    """The attempts to start now, in order, and the lanes that have no ready job left (each signalled as `Drained`)."""
-
-    claimed: tuple[ClaimedJob, ...]
-    drained: frozenset[str]
 
 
 def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
@@ -44,7 +26,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     heads: list[_Head] = []
     claimed: list[ClaimedJob] = []
     for lane in lanes:
-        lane.look(tx, share, heads)
+        lane.read_heads(tx, share, heads)
     refused = 0
     while heads and len(claimed) < total and refused < MAX_MOVED_JOBS:
         *_, row, lane = heapq.heappop(heads)
@@ -56,7 +38,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
         else:
             refused += 1
         if not (lane.read or lane.drained) and lane.slots:
-            lane.look(tx, share, heads)
+            lane.read_heads(tx, share, heads)
     if refused == MAX_MOVED_JOBS:  # the batch stays short: whoever is left asks again
         for name in dict.fromkeys(lane.name for *_, lane in heads):
             tx.notify_ready(name)
@@ -78,7 +60,7 @@ class _Lane:
         self.drained = False
         """Whether nothing stands behind what was read."""
 
-    def look(self, tx: Tx, share: int, heads: list[_Head]) -> None:
+    def read_heads(self, tx: Tx, share: int, heads: list[_Head]) -> None:
         """Reads its next jobs: no more than it has slots, nor than its share of all that are asked for."""
         limit = min(self.slots, share)
         rows = tx.rows("claim_heads", lane=self.name, limit=limit)
@@ -114,45 +96,3 @@ def _start(tx: Tx, row: Row, gate: Gate) -> ClaimedJob | None:
         plugin_state=row[_CONTEXT + 1] or b"{}",
         ready_at=row[_RUN_AT],
     )
-
-
-def promote(tx: Tx, limit: int = MAX_MOVED_JOBS) -> Millis | None:
-    """Makes jobs claimable whose time has come; returns when the next one is due (now, if more stand), or None."""
-    for (lane,) in tx.rows("promote", now=tx.now, limit=limit):
-        tx.notify_ready(lane)
-    following = tx.row("next_due")
-    return None if following is None else max(following[0], tx.now)
-
-
-def hold_lane(tx: Tx, lane: str, reason: str, limit: int = MAX_MOVED_JOBS) -> int:
-    """Holds claimable jobs of a lane; returns how many. Those not yet due follow once they are."""
-    rows = tx.rows("hold_lane", lane=lane, reason=reason, limit=limit)
-    for plugin, command in rows:
-        tx.count_transition(plugin, command, State.QUEUED, State.HELD)
-    if rows:
-        tx.journal(EntryKind.LANE_HELD, data={"lane": lane, "reason": reason, "jobs": len(rows)})
-    return len(rows)
-
-
-def release(tx: Tx, usable: Mapping[str, frozenset[str]], limit: int = MAX_MOVED_JOBS) -> int:
-    """Queues jobs again that were held for want of a plugin or command that is there now; returns how many."""
-    if tx.row("any_held") is None:
-        return 0
-    left = limit
-    for lane, commands in usable.items():
-        for command in commands if left else ():
-            left -= _release(tx, lane, command, left)
-    return limit - left
-
-
-def _release(tx: Tx, lane: str, command: str, limit: int) -> int:
-    rows = tx.rows("release", lane=lane, command=command, reason=PLUGIN_UNAVAILABLE, now=tx.now, limit=limit)
-    if rows:
-        tx.journal(EntryKind.LANE_RELEASED, data={"lane": lane, "command": command, "jobs": len(rows)})
-    for due, run_at in rows:
-        tx.count_transition(lane, command, State.HELD, State.QUEUED)
-        if due:
-            tx.notify_ready(lane)
-        else:
-            tx.notify(JobDue(run_at))
-    return len(rows)

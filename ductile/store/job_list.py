@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from ductile.model.clock import Millis
+from ductile.model.filters import JobFilter
 from ductile.model.ids import first_id
 from ductile.model.job import ENDED_STATES, State
 from ductile.model.read_models import JobPage
@@ -23,42 +23,8 @@ _ID = 0
 MAX_TOTAL = 10_000
 """Jobs since a time that are counted; beyond that the total is capped."""
 
-ID_LEAD = 60_000
+ID_LEAD_MILLIS = 60_000
 """An id is made this long before its job's row, at most (milliseconds)."""
-
-
-class JobFilter(Struct, frozen=True, kw_only=True):
-    """Which jobs, how many, and below which id; None and no states let everything pass."""
-
-    plugin: str | None = None
-    command: str | None = None
-    states: frozenset[State] = frozenset()
-    since: Millis | None = None
-    """Made then or later."""
-    limit: int = 50
-    cursor: str | None = None
-
-    @property
-    def bounds(self) -> dict[str, Any]:
-        """The id and the time above which jobs are read."""
-        since = self.since or 0
-        return {"above": first_id(max(since - ID_LEAD, 0)), "since": since}
-
-    @property
-    def everything(self) -> bool:
-        """Whether nothing is filtered."""
-        return self.plugin is None and self.command is None and not self.states
-
-    def counts(self, rows: Iterable[Row]) -> list["_Count"]:
-        """The counts of the commands and states that are asked for."""
-        counts = [_Count(plugin, command, State(state), n) for plugin, command, state, n in rows]
-        return [
-            count
-            for count in counts
-            if self.plugin in (None, count.plugin)
-            and self.command in (None, count.command)
-            and (not self.states or count.state in self.states)
-        ]
 
 
 class _Count(Struct, frozen=True):
@@ -68,12 +34,34 @@ class _Count(Struct, frozen=True):
     n: int
 
 
+def _bounds(wanted: JobFilter) -> dict[str, Any]:
+    """The id and the time above which jobs are read."""
+    since = wanted.since or 0
+    return {"above": first_id(max(since - ID_LEAD_MILLIS, 0)), "since": since}
+
+
+def _unfiltered(wanted: JobFilter) -> bool:
+    return wanted.plugin is None and wanted.command is None and not wanted.states
+
+
+def _counts(wanted: JobFilter, rows: Iterable[Row]) -> list[_Count]:
+    """The counts of the commands and states that are asked for."""
+    counts = [_Count(plugin, command, State(state), n) for plugin, command, state, n in rows]
+    return [
+        count
+        for count in counts
+        if wanted.plugin in (None, count.plugin)
+        and wanted.command in (None, count.command)
+        and (not wanted.states or count.state in wanted.states)
+    ]
+
+
 def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
     """The page below the cursor; the total comes from the kept counts, since a time it is counted."""
-    counts = wanted.counts(reads.rows("all_counts"))
+    counts = _counts(wanted, reads.rows("all_counts"))
     below, room = wanted.cursor or _TOP, wanted.limit + 1
-    if wanted.everything:
-        rows = reads.rows("list_all", below=below, limit=room, **wanted.bounds)
+    if _unfiltered(wanted):
+        rows = reads.rows("list_all", below=below, limit=room, **_bounds(wanted))
     else:
         rows = _open(reads, wanted, counts, below, room)
         for count in counts:
@@ -92,8 +80,8 @@ def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
 
 def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) -> int:
     """How many there are since a time, counted to one beyond `MAX_TOTAL`."""
-    if wanted.everything:
-        ((total,),) = reads.rows("count_all", limit=MAX_TOTAL + 1, **wanted.bounds)
+    if _unfiltered(wanted):
+        ((total,),) = reads.rows("count_all", limit=MAX_TOTAL + 1, **_bounds(wanted))
         return int(total)
     states = open_states(counts)
     found = reads.rows("count_open", limit=MAX_TOTAL + 1, **_filters(wanted, states)) if states else [(0,)]
@@ -106,7 +94,7 @@ def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) 
                 command=count.command,
                 state=count.state,
                 limit=MAX_TOTAL + 1 - total,
-                **wanted.bounds,
+                **_bounds(wanted),
             )
             total += n
     return int(total)
@@ -122,7 +110,7 @@ def _filters(wanted: JobFilter, states: list[State]) -> dict[str, Any]:
         "plugin": wanted.plugin,
         "command": wanted.command,
         "states": orjson.dumps(states).decode(),
-        **wanted.bounds,
+        **_bounds(wanted),
     }
 
 
@@ -133,7 +121,7 @@ def _open(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count], b
 
 def _with_ended(reads: ReadTransaction, wanted: JobFilter, rows: list[Row], count: _Count, below: str) -> list[Row]:
     """The newest of the rows and of one command's ended jobs, of which only those newer than a full page are read."""
-    bounds, room = wanted.bounds, wanted.limit + 1
+    bounds, room = _bounds(wanted), wanted.limit + 1
     if len(rows) == room:
         bounds["above"] = rows[-1][_ID]
     found = reads.rows(

@@ -21,16 +21,16 @@ def journal(tx: Tx, kind: EntryKind, job_id: str | None = None, data: Mapping[st
     tx.journal(kind, job_id, data)
 
 
-def journal_all(tx: Tx, notes: Sequence[Note]) -> None:
+def add_notes(tx: Tx, notes: Sequence[Note]) -> None:
     """Writes rows of the journal, all of them or none."""
     for note in notes:
         tx.journal(note.kind, note.job_id, note.data)
 
 
-def set_paused(tx: Tx, value: str) -> None:
-    """Keeps whether the gateway is paused: `1` or `0`. A change is journalled."""
-    before = tx.row("get_meta", key=PAUSED_KEY)
+def set_paused(tx: Tx, *, paused: bool) -> None:
+    """Keeps whether the gateway is paused. A change is journalled."""
+    value, before = "1" if paused else "0", tx.row("get_meta", key=PAUSED_KEY)
     if value == ("0" if before is None else before[0]):
         return
     set_meta(tx, PAUSED_KEY, value)
-    tx.journal(EntryKind.GATEWAY_PAUSED if value == "1" else EntryKind.GATEWAY_RESUMED)
+    tx.journal(EntryKind.GATEWAY_PAUSED if paused else EntryKind.GATEWAY_RESUMED)

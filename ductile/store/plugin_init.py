@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import orjson
-from msgspec import Struct
 
 from ductile.model.health import INIT_COMMAND
 from ductile.model.job import AcceptedJob, State
-from ductile.model.writes import Start
+from ductile.model.writes import PluginInit
 from ductile.store.cancel import cancel
 from ductile.store.plugin_health import clear_failed_check, init_key, last_init
 from ductile.store.sqlite.transaction import Tx
@@ -16,16 +15,7 @@ from ductile.store.start import insert_start
 _WAITING = frozenset({State.QUEUED, State.HELD})
 
 
-class Init(Struct, frozen=True, kw_only=True):
-    """A plugin instance as it is now, and the job to start if it has not been started for that."""
-
-    plugin: str
-    hash: str
-    """Of all that another `init` is wanted for."""
-    start: Start
-
-
-def begin_inits(tx: Tx, inits: Sequence[Init]) -> list[AcceptedJob]:
+def begin_inits(tx: Tx, inits: Sequence[PluginInit]) -> list[AcceptedJob]:
     """Starts the `init` of each plugin whose hash is not the remembered one; returns what was started.
 
     One that still waits for an earlier state is cancelled.
@@ -33,7 +23,7 @@ def begin_inits(tx: Tx, inits: Sequence[Init]) -> list[AcceptedJob]:
     return [accepted for init in inits if (accepted := _begin(tx, init)) is not None]
 
 
-def _begin(tx: Tx, init: Init) -> AcceptedJob | None:
+def _begin(tx: Tx, init: PluginInit) -> AcceptedJob | None:
     known = last_init(tx, init.plugin)
     if known["hash"] == init.hash:
         return None

@@ -4,12 +4,9 @@ from typing import Any
 
 import orjson
 
-from ductile.model.writes import StateUpdate
+from ductile.model.writes import MAX_STATE_BYTES, StateUpdate
 from ductile.store.errors import StateTooLarge
 from ductile.store.sqlite.transaction import Tx
-
-MAX_STATE_BYTES = 1024 * 1024
-"""Bytes that the state of one plugin instance may take, as JSON."""
 
 
 def update_plugin_state(tx: Tx, update: StateUpdate, job_id: str) -> None:

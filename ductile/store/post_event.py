@@ -3,35 +3,16 @@
 from collections.abc import Sequence
 
 import orjson
-from msgspec import Struct
 from msgspec.structs import asdict
 
 from ductile.model.event import Event
-from ductile.model.job import AcceptedJob
+from ductile.model.job import AcceptedEvent, AcceptedJob, StartedJob
 from ductile.model.journal import EntryKind
 from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import EventKeyConflict
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
 from ductile.store.steps import insert_event
-
-
-class StartedJob(Struct, frozen=True, kw_only=True):
-    """A root that an event started, or an earlier one that stands for it."""
-
-    job_id: str
-    plugin: str
-    command: str
-    deduplicated: bool
-
-
-class EventAccepted(Struct, frozen=True, kw_only=True):
-    """What became of an event."""
-
-    event_id: str
-    started: tuple[StartedJob, ...]
-    replayed: bool = False
-    """The same idempotency key had brought it before."""
 
 
 def insert_posted_event(
@@ -42,7 +23,7 @@ def insert_posted_event(
     principal: str,
     notes: Sequence[Note] = (),
     idempotency: Idempotency | None = None,
-) -> EventAccepted:
+) -> AcceptedEvent:
     """Inserts what the event starts, and the event where any of that is new; journals it in every case.
 
     Raises `EventKeyConflict`. A start with a dedupe key may be answered by an earlier job, as any other start.
@@ -58,7 +39,7 @@ def insert_posted_event(
     tx.journal(EntryKind.EVENT_RECEIVED, None, {**data, "started": [one.job_id for one in started]})
     for note in notes:
         tx.journal(note.kind, note.job_id, note.data)
-    received = EventAccepted(event_id=event.id, started=started)
+    received = AcceptedEvent(event_id=event.id, started=started)
     if idempotency is not None:
         _remember_answer(tx, idempotency, received)
     return received
@@ -73,7 +54,7 @@ def _started(accepted: AcceptedJob) -> StartedJob:
     )
 
 
-def _find_replay(tx: Tx, key: Idempotency) -> EventAccepted | None:
+def _find_replay(tx: Tx, key: Idempotency) -> AcceptedEvent | None:
     row = tx.row("find_answer", principal=key.principal, method=key.method, path=key.path, key=key.key, now=tx.now)
     if row is None:
         return None
@@ -81,10 +62,10 @@ def _find_replay(tx: Tx, key: Idempotency) -> EventAccepted | None:
     if body_hash != key.body_hash:
         raise EventKeyConflict(key=key.key, event_id=event_id)
     started = tuple(StartedJob(**one) for one in orjson.loads(answer))
-    return EventAccepted(event_id=event_id, started=started, replayed=True)
+    return AcceptedEvent(event_id=event_id, started=started, replayed=True)
 
 
-def _remember_answer(tx: Tx, key: Idempotency, received: EventAccepted) -> None:
+def _remember_answer(tx: Tx, key: Idempotency, received: AcceptedEvent) -> None:
     tx.execute(
         "set_answer",
         principal=key.principal,

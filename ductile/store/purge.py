@@ -3,22 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from msgspec import Struct
-
-from ductile.model.job import Job, State
-from ductile.store.cancel import WAITING, end_waiting
+from ductile.model.job import WAITING_STATES, Job
+from ductile.store.cancel import end_waiting
 from ductile.store.run_counters import change_run, step_ended
 from ductile.store.sqlite.transaction import Tx
-
-
-class Purge(Struct, frozen=True, kw_only=True):
-    """Which waiting jobs: None and no states let everything pass."""
-
-    plugin: str | None = None
-    command: str | None = None
-    pipeline: str | None = None
-    """Of runs of this pipeline."""
-    states: tuple[State, ...] = WAITING
 
 
 def purge(tx: Tx, job_ids: Sequence[str]) -> int:
@@ -41,7 +29,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
 
 
 def _cancel(tx: Tx, job_id: str) -> Sequence[Job]:
-    for state in WAITING:
+    for state in WAITING_STATES:
         ended = end_waiting(tx, tx.rows("cancel_waiting", id=job_id, state=state, now=tx.now), state)
         if ended:
             return ended

@@ -4,20 +4,18 @@ Each kind of row has a trim of its own, so that none waits for another. A trim g
 is told that this is enough: rows differ too much in what they cost for a number of them to be a bound.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
+from ductile.store.contract import Enough, TrimKind
 from ductile.store.rows import Row
 from ductile.store.sqlite.search.indexer import trim_attempts as trim_attempt_rows
 from ductile.store.sqlite.search.indexer import within_batch_bytes
 from ductile.store.sqlite.search.segments import align_segments, begin_segment_when_full, free_segment_pages
 from ductile.store.sqlite.transaction import Tx
-
-Enough = Callable[[], bool]
-"""Asked between two slices; true: the batch stops here."""
 
 Trim = Callable[[Tx, Millis, Enough], int]
 """Deletes what ended before a time; returns how many rows went, 0 where nothing is left to do."""
@@ -168,3 +166,16 @@ def shrink_file(tx: Tx, enough: Enough) -> bool:
 
 _INCREMENTAL = 2
 """How a database says that it can shrink."""
+
+
+def free_space(tx: Tx, enough: Enough) -> bool:
+    """Gives space of deleted rows back to the file system; returns whether more can be given back."""
+    return free_search_pages(tx, enough) or shrink_file(tx, enough)
+
+
+TRIMS: Mapping[TrimKind, Trim] = {
+    TrimKind.JOBS: trim_jobs,
+    TrimKind.ATTEMPTS: trim_attempts,
+    TrimKind.JOURNAL: trim_journal,
+    TrimKind.KEYS: trim_keys,
+}

@@ -13,6 +13,7 @@ AREAS = {
     "ductile.errors": "Everywhere",
     "ductile.http": "HTTP",
     "ductile.store": "State",
+    "ductile.model.search_query": "State",
     "ductile.config": "Configuration",
     "ductile.plugin": "Plugins",
     "ductile.kit": "The author's kit",

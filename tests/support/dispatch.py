@@ -20,9 +20,8 @@ from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.store.errors import StoreUnavailable
 from ductile.store.sqlite.damage import Damage
 from ductile.store.sqlite.database_files import DatabaseFiles
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.writer import Writer
-from ductile.store.start import insert_start
 from support.store import start
 from support.web import snapshot
 
@@ -70,7 +69,7 @@ class Clock:
         return self.now
 
 
-class FaultyStore(Store):
+class FaultyStore(SqliteStore):
     """A store whose writes of operations in `failing` fail, and whose answers of those in `held_back` wait."""
 
     def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
@@ -180,7 +179,7 @@ class DispatcherHarness:
         self.settled.append(attempt)
 
     async def insert(self, plugin: str = "echo", command: str = "poll", **more: Any) -> str:
-        accepted = await self.store.write(insert_start, self.start(plugin, command, **more))
+        accepted = await self.store.submit(self.start(plugin, command, **more))
         return accepted.job_id
 
     def start(self, plugin: str = "echo", command: str = "poll", **more: Any) -> Start:

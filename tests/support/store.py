@@ -4,18 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ductile.model.claims import Claims
 from ductile.model.clock import Millis
 from ductile.model.event import Event
 from ductile.model.ids import new_id
 from ductile.model.job import PIPELINE_PLUGIN, AcceptedJob, ClaimedJob, Job, Outcome, State
 from ductile.model.notification import JOURNAL_GREW, Notification
 from ductile.model.writes import Child, Settlement, Start
-from ductile.store.claim import Claims, claim
+from ductile.store.claim import claim
+from ductile.store.contract import Hooks
 from ductile.store.errors import Stale
 from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.settle import settle
 from ductile.store.sqlite.database import open_database
-from ductile.store.sqlite.transaction import Hooks, Tx
+from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
 
 P = ParamSpec("P")

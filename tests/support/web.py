@@ -34,10 +34,8 @@ from ductile.observe.metrics import Metrics
 from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
 from ductile.plugin.schema import compile_validator
-from ductile.store.claim import claim
-from ductile.store.settle import settle
 from ductile.store.sqlite.lock import StateLock
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from support.conformity import Conformity, Seen
 
 SECRET = "s3cr3t-of-the-house"
@@ -231,7 +229,7 @@ class Answer:
 class Web:
     """The server under test, and a client of it."""
 
-    def __init__(self, store: Store, live: Live, clock: Clock, feed: Mapping[str, Any]) -> None:
+    def __init__(self, store: SqliteStore, live: Live, clock: Clock, feed: Mapping[str, Any]) -> None:
         self.store, self.live, self.clock = store, live, clock
         self.control, self.waiters = Control(), Waiters()
         self.feed = EventFeed(store, lambda: live.snapshot.redactor, **feed)
@@ -306,7 +304,7 @@ class Web:
         """Start the next job of echo, once there is one."""
         while True:
             self.changed.clear()
-            claims = await self.store.write(claim, {"echo": 1, "alias": 1}, 1, lambda _: None)
+            claims = await self.store.claim({"echo": 1, "alias": 1}, 1, lambda _: None)
             if claims.claimed:
                 return claims.claimed[0]
             await self.changed.wait()
@@ -327,7 +325,7 @@ class Web:
             error=error,
             logs=orjson.dumps([{"level": "info", "message": "hello"}]),
         )
-        await self.store.write(settle, replace(change, **more))
+        await self.store.settle(replace(change, **more))
 
     async def count(self) -> int:
         """How many jobs there are."""
@@ -338,7 +336,7 @@ class Web:
 async def serving(folder: Path, *, feed: Mapping[str, Any] | None = None, **changes: Any) -> AsyncIterator[Web]:
     """A server over a store in this folder, with a snapshot changed as given; `feed` sets up the journal's live end."""
     clock = Clock()
-    store = await Store.open(folder / "state.db", clock=clock)
+    store = await SqliteStore.open(folder / "state.db", clock=clock)
     web = Web(store, Live(snapshot(folder, **changes)), clock, feed or {})
     try:
         await web.server.start(web.live.snapshot.api.listen)

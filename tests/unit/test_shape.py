@@ -50,6 +50,51 @@ def wrong_imports(path: Path) -> list[str]:
     ]
 
 
+STORE_CONTRACT = {"ductile.store.contract", "ductile.store.errors"}
+"""The modules of the store that every part may import."""
+STORE_OPENERS = {"app", "parts", "cli"}
+"""The parts that open a store or examine its files, and so may import `ductile.store.sqlite`."""
+
+
+def wrong_store_imports(path: Path) -> list[str]:
+    """The imports of the store's inner modules by a module outside of the store."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        module = getattr(node, "module", None) or ""
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        modules = names if isinstance(node, ast.Import) else [module]
+        if module == "ductile.store":
+            modules = [f"ductile.store.{name}" for name in names]
+        for name in modules:
+            if not name.startswith("ductile.store") or name in STORE_CONTRACT:
+                continue
+            inner = name.removeprefix("ductile.store.").partition(".")[0]
+            if inner == "installation" or (inner == "sqlite" and part(path) in STORE_OPENERS):
+                continue
+            found.append(f"{path.relative_to(ROOT)}: {name}")
+    return found
+
+
+def test_the_store_is_used_by_its_contract_alone() -> None:
+    others = [path for path in MODULES if part(path) not in {"store", "__init__"}]
+    assert [wrong for path in others for wrong in wrong_store_imports(path)] == []
+
+
+def test_an_import_of_a_store_operation_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    module = tmp_path / "submit.py"
+    module.write_text(
+        "from ductile.store import settle\nfrom ductile.store.sqlite.store import SqliteStore\n"
+        "from ductile.store.contract import Store\nimport ductile.store.cancel\n"
+    )
+    assert wrong_store_imports(module) == [
+        "submit.py: ductile.store.settle",
+        "submit.py: ductile.store.sqlite.store",
+        "submit.py: ductile.store.cancel",
+    ]
+
+
 def test_every_part_has_a_rank() -> None:
     assert {part(path) for path in MODULES} - {"__init__"} == set(RANK)
 

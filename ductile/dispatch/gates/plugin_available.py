@@ -1,8 +1,8 @@
 """Holds a job whose plugin or command does not exist, until a reload brings it back."""
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.job import Job
 from ductile.model.snapshot import Snapshot
-from ductile.store.claim import PLUGIN_UNAVAILABLE
 
 
 class PluginAvailable:

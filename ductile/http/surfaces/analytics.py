@@ -10,7 +10,7 @@ from ductile.http.surfaces.schemas import INTEGER, STRING, object_schema
 from ductile.model.job import ENDED_STATES, State
 from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Route
-from ductile.store.analytics import MAX_DURATIONS, CountsByPlugin
+from ductile.model.statistics import MAX_DURATIONS, CountsByPlugin
 
 WINDOW_MILLISECONDS = 86_400_000
 """Milliseconds that the summary looks back."""

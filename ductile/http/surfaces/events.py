@@ -12,12 +12,12 @@ from ductile.http.surfaces.event_stream import STREAM_HEADERS, EventStream, perm
 from ductile.http.trigger_body import read_dedupe_key, read_origin
 from ductile.http.wait import query_flag
 from ductile.model.event import RESERVED_TYPE_PREFIX
+from ductile.model.job import StartedJob
 from ductile.model.journal import EntryKind
 from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Parameter, Route
 from ductile.observe.errors import TooManyStreams
 from ductile.observe.event_feed import FeedItem
-from ductile.store.post_event import StartedJob
 from ductile.submit import submit_event
 
 READ_SCOPE = "events:ro"

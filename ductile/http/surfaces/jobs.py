@@ -16,14 +16,13 @@ from ductile.http.trigger_body import accepted_reply, dry_run_reply, read_origin
 from ductile.http.wait import query_flag, requested_wait, wait_for_end
 from ductile.http.waiting_reason import GatewayLoad, waiting_json
 from ductile.model.clock import Millis, from_rfc3339
+from ductile.model.filters import JobFilter
 from ductile.model.ids import is_id, new_id
-from ductile.model.job import ENDED_STATES, STATE_ALIASES, State
+from ductile.model.job import ENDED_STATES, STATE_ALIASES, WAITING_STATES, State
 from ductile.model.large_values import LARGE_BYTES
 from ductile.model.principal import ALL_SCOPES
 from ductile.model.read_models import JobRow, JobView
 from ductile.model.route import Parameter, Route
-from ductile.store.cancel import WAITING
-from ductile.store.cancel import cancel as cancel_job
 from ductile.store.errors import UnknownJob
 from ductile.submit import submit_retry
 
@@ -66,7 +65,9 @@ async def describe_job(request: Request, view: JobView, **more: Any) -> Any:
     """The document of a job with these members more; of an ended run with what its steps answered."""
     store = request.gateway.store
     views, _ = await store.tree(view.id) if is_run(view) and view.state in ENDED_STATES else ([], [])
-    waiting = waiting_json(view, request.snapshot, await gateway_load(request)) if view.state in WAITING else None
+    waiting = (
+        waiting_json(view, request.snapshot, await gateway_load(request)) if view.state in WAITING_STATES else None
+    )
     view, *views = unseal_events([view, *views], request.snapshot.vault)
     redactor, full = request.snapshot.redactor, sees_all(request)
     return await make_document(
@@ -118,7 +119,7 @@ async def list_jobs(request: Request) -> Reply:
     cursor = query.get("cursor")
     if cursor is not None and not is_id(cursor):
         raise BadRequest(reason="cursor must be the `cursor` of an earlier page")
-    page = await request.gateway.store.jobs(
+    wanted = JobFilter(
         plugin=query.get("plugin"),
         command=query.get("command"),
         states=frozenset(read_state(status) for status in request.all("status")),
@@ -126,6 +127,7 @@ async def list_jobs(request: Request) -> Reply:
         cursor=cursor,
         since=read_time(request, "from"),
     )
+    page = await request.gateway.store.jobs(wanted)
     if not query_flag(request, "include_details"):
         return JsonReply(body=job_page_json(page))
     return JsonReply(body=job_page_json(page, await waiting_by_job(request, page.rows)))
@@ -133,7 +135,7 @@ async def list_jobs(request: Request) -> Reply:
 
 async def waiting_by_job(request: Request, rows: Sequence[JobRow]) -> dict[str, dict[str, Any]]:
     """Job → why it does not run yet, of those that do not."""
-    waiting = [row for row in rows if row.state in WAITING]
+    waiting = [row for row in rows if row.state in WAITING_STATES]
     if not waiting:
         return {}
     load = await gateway_load(request)
@@ -181,9 +183,9 @@ async def request_cancel(request: Request) -> Reply:
     """Cancel a job or a run: 200 when it has ended with that, 202 while running attempts are being stopped."""
     job_id, store = job_id_of(request), request.gateway.store
     if query_flag(request, "dry_run"):
-        state = await store.dry_run(cancel_job, job_id)
+        state = await store.cancel(job_id, dry_run=True)
         return JsonReply(body={"dry_run": True, "would": CANCEL_PREVIEW[state in ENDED_STATES], "job_id": job_id})
-    state = await store.write(cancel_job, job_id)
+    state = await store.cancel(job_id)
     return JsonReply(status=200 if state in ENDED_STATES else 202, body={"job_id": job_id, "status": state})
 
 

@@ -23,12 +23,12 @@ from ductile.http.surfaces.jobs import (
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, NULLABLE_STRING, STRING, TIME, array_schema, object_schema
 from ductile.http.wait import query_flag
 from ductile.model.clock import Millis
+from ductile.model.filters import AttemptFilter
 from ductile.model.ids import is_id
 from ductile.model.job import STATE_ALIASES, Outcome, State
 from ductile.model.route import Parameter, Route
-from ductile.store.attempt_list import AttemptFilter
+from ductile.model.search_query import MAX_QUERY_CHARACTERS, parse_query
 from ductile.store.errors import UnknownJob
-from ductile.store.sqlite.search.expression import MAX_CHARACTERS, translate
 
 DEFAULT_PAGE_ROWS = 50
 MAX_PAGE_ROWS = 200
@@ -70,7 +70,7 @@ def read_filters(request: Request) -> AttemptFilter | None:
         submitted_by=query.get("submitted_by"),
         since=read_time(request, "from"),
         until=read_time(request, "to"),
-        match=None if search is None else translate(search),
+        query=None if search is None else parse_query(search),
         limit=read_limit(query.get("limit", str(DEFAULT_PAGE_ROWS)), MAX_PAGE_ROWS),
         cursor=read_cursor(query.get("cursor")),
         results=query_flag(request, "include_result"),
@@ -136,7 +136,9 @@ FILTERS = (
     Parameter(name="submitted_by", schema=STRING, description="Exact kind of trigger, such as api or schedule."),
     Parameter(name="from", schema=TIME, description="Ended at this time or later."),
     Parameter(name="to", schema=TIME, description="Ended at this time or earlier."),
-    Parameter(name="query", schema={"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}, description=QUERY),
+    Parameter(
+        name="query", schema={"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS}, description=QUERY
+    ),
     Parameter(
         name="limit",
         schema={"type": "integer", "minimum": 1, "default": DEFAULT_PAGE_ROWS},

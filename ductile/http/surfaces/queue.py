@@ -9,13 +9,11 @@ from ductile.http.request import Request
 from ductile.http.surfaces import schemas
 from ductile.http.surfaces.schemas import BOOLEAN, INTEGER, STRING, object_schema
 from ductile.http.wait import query_flag
+from ductile.model.filters import WaitingFilter
 from ductile.model.ids import new_id
-from ductile.model.job import State
+from ductile.model.job import WAITING_STATES, State
 from ductile.model.principal import ALL_SCOPES
 from ductile.model.route import Route
-from ductile.store.cancel import WAITING
-from ductile.store.purge import Purge
-from ductile.store.purge import purge as purge_jobs
 
 PURGE_MEMBERS = ("plugin", "command", "pipeline", "state")
 BATCH_JOBS = 256
@@ -26,17 +24,16 @@ async def purge_queue(request: Request) -> Reply:
     """Cancel what waits now; what comes meanwhile is left alone."""
     wanted, dry_run = read_purge(request.object()), query_flag(request, "dry_run")
     store = request.gateway.store
-    change = store.dry_run if dry_run else store.write
     above, below, purged = "", new_id(), 0
     while job_ids := await store.waiting_jobs(wanted, above, below, BATCH_JOBS):
-        purged += await change(purge_jobs, job_ids)
+        purged += await store.purge(job_ids, dry_run=dry_run)
         above = job_ids[-1]
     if dry_run:
         return JsonReply(body={"dry_run": True, "would": f"cancel {purged} jobs", "purged": purged})
     return JsonReply(body={"purged": purged})
 
 
-def read_purge(body: dict[str, Any]) -> Purge:
+def read_purge(body: dict[str, Any]) -> WaitingFilter:
     """Which jobs the body names; an empty one names all that wait. Raises BadRequest."""
     for name, value in body.items():
         if name not in PURGE_MEMBERS:
@@ -45,13 +42,13 @@ def read_purge(body: dict[str, Any]) -> Purge:
         if not isinstance(value, str) or not value:
             raise BadRequest(reason=f"{name} must be a string with something in it; leave it out to purge any {name}")
     state = body.get("state")
-    if state is not None and state not in set(WAITING):
-        raise BadRequest(reason=f"state must be {' or '.join(WAITING)}: other jobs do not wait")
-    return Purge(
+    if state is not None and state not in set(WAITING_STATES):
+        raise BadRequest(reason=f"state must be {' or '.join(WAITING_STATES)}: other jobs do not wait")
+    return WaitingFilter(
         plugin=body.get("plugin"),
         command=body.get("command"),
         pipeline=body.get("pipeline"),
-        states=WAITING if state is None else (State(state),),
+        states=WAITING_STATES if state is None else (State(state),),
     )
 
 
@@ -62,7 +59,11 @@ REQUEST = {
         "plugin": {"type": "string", "minLength": 1, "description": "Jobs of this plugin."},
         "command": {"type": "string", "minLength": 1, "description": "Jobs of this command."},
         "pipeline": {"type": "string", "minLength": 1, "description": "Steps of runs of this pipeline."},
-        "state": {"type": "string", "enum": [state.value for state in WAITING], "description": "Both where left out."},
+        "state": {
+            "type": "string",
+            "enum": [state.value for state in WAITING_STATES],
+            "description": "Both where left out.",
+        },
     },
     "additionalProperties": False,
 }

@@ -50,7 +50,7 @@ async def get_healthz(request: Request) -> Reply:
 async def storage_state(request: Request) -> str:
     """`ok`, or the code of the error that new work is refused with."""
     store = request.gateway.store
-    commits = await store.ping()
+    commits = await store.can_commit()
     fault = store.fault()
     if fault is not None:
         return fault.code
@@ -133,7 +133,7 @@ async def get_readyz(request: Request) -> Reply:
     """Whether work is taken: a snapshot serves, the store commits, and no stop was asked for."""
     if request.gateway.control.draining:
         raise NotReady(reason="it is stopping")
-    commits = await request.gateway.store.ping()
+    commits = await request.gateway.store.can_commit()
     fault = request.gateway.store.fault()
     if fault is not None:
         raise NotReady(reason=fault.message)

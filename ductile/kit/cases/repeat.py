@@ -14,7 +14,7 @@ from ductile.kit.cases.talk import Talk, answered, same_outcome, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import variant
 from ductile.kit.scratch import scratch
-from ductile.store.plugin_state import MAX_STATE_BYTES
+from ductile.model.writes import MAX_STATE_BYTES
 
 STABLE = "What the manifest calls `idempotent`, or `type: read`, answers the same when it is asked again."
 STATE = f"State is small: at most {MAX_STATE_BYTES // 1024**2} MB, and asking the same again does not make it grow."

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ductile.store.sqlite.disk_space import DiskSpace
+from ductile.model.disk_space import DiskSpace
 
 RESERVE_BYTES = 8 * 1024 * 1024
 """Of the file at most: a write-ahead log of the usual size, its index, and what a few jobs need to end."""

@@ -7,16 +7,18 @@ import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.event import Event
+from ductile.model.filters import ALL_JOBS, AttemptFilter, JobFilter, WaitingFilter
 from ductile.model.health import UnhealthyPlugin
 from ductile.model.job import Job, State
 from ductile.model.journal import JournalEntry
 from ductile.model.read_models import AttemptPage, AttemptView, JobPage, JobView, SkipView
-from ductile.store.analytics import Backlog, Recent, backlog, recent
-from ductile.store.attempt_list import AttemptFilter, list_logs
-from ductile.store.job_list import JobFilter, list_jobs
+from ductile.model.statistics import Backlog, Recent
+from ductile.store.analytics import backlog, recent
+from ductile.store.attempt_list import list_attempts
+from ductile.store.job_list import list_jobs
 from ductile.store.job_views import view_job, view_row
+from ductile.store.meta import PAUSED_KEY
 from ductile.store.plugin_health import END_KEY, FIRST_KEY, read_unhealthy
-from ductile.store.purge import Purge
 from ductile.store.rows import Row, read_attempt, read_entry, read_event, read_job, read_view
 from ductile.store.sqlite.read_pool import ReadPool, ReadTransaction
 from ductile.store.sqlite.search.indexer import LARGE_ATTEMPT_BYTES, Words
@@ -47,20 +49,8 @@ class StoreReads:
         """A job's whole run, root first and then its steps by age, and what it passed by; empty where there is none."""
         return await self._pool.read(lambda reads: _tree(reads, job_id))
 
-    async def jobs(
-        self,
-        plugin: str | None = None,
-        command: str | None = None,
-        states: frozenset[State] | None = None,
-        *,
-        limit: int = 50,
-        cursor: str | None = None,
-        since: Millis | None = None,
-    ) -> JobPage:
-        """A page of jobs, newest first; `cursor` is that of the page before. None lets everything pass."""
-        wanted = JobFilter(
-            plugin=plugin, command=command, states=states or frozenset(), since=since, limit=limit, cursor=cursor
-        )
+    async def jobs(self, wanted: JobFilter = ALL_JOBS) -> JobPage:
+        """A page of jobs, newest first."""
         return await self._pool.read(lambda reads: list_jobs(reads, wanted))
 
     async def depth(self) -> dict[State, int]:
@@ -87,9 +77,9 @@ class StoreReads:
 
     async def logs(self, wanted: AttemptFilter, now: Millis) -> AttemptPage:
         """A page of ended attempts, newest first. A search finds what was indexed."""
-        return await self._pool.read(lambda reads: list_logs(reads, wanted, now))
+        return await self._pool.read(lambda reads: list_attempts(reads, wanted, now))
 
-    async def waiting_jobs(self, wanted: Purge, above: str, below: str, limit: int) -> list[str]:
+    async def waiting_jobs(self, wanted: WaitingFilter, above: str, below: str, limit: int) -> list[str]:
         """The ids of the next jobs between two ids that wait and are wanted, oldest first."""
         rows = await self._all(
             "waiting_jobs",
@@ -138,6 +128,10 @@ class StoreReads:
         """A single value."""
         rows = await self._all("get_meta", key=key)
         return rows[0][0] if rows else None
+
+    async def is_paused(self) -> bool:
+        """Whether claiming is paused."""
+        return await self.meta(PAUSED_KEY) == "1"
 
     async def unhealthy(self) -> list[UnhealthyPlugin]:
         """The plugins whose last `init` or `health` has not succeeded, those too that are not there now; by name."""

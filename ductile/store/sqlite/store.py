@@ -3,27 +3,32 @@
 import asyncio
 import secrets
 import time
+from asyncio import Future
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from ductile.model.clock import Clock, Millis
+from ductile.model.disk_space import DiskSpace
+from ductile.model.filters import AttemptFilter
 from ductile.model.notification import LaneReady
 from ductile.model.read_models import AttemptPage
-from ductile.store.attempt_list import AttemptFilter
+from ductile.store.contract import BatchListener, CommitListener, Enough, Hooks, IndexProgress
 from ductile.store.errors import LogsNotIndexed, StateUnreachable, StorageDamaged, StorageFull, StoreUnavailable
 from ductile.store.meta import set_meta
+from ductile.store.retention import free_space
 from ductile.store.sqlite.damage import Damage, find_damage
 from ductile.store.sqlite.database import open_database
 from ductile.store.sqlite.database_files import DatabaseFiles
 from ductile.store.sqlite.disk_reserve import keep_reserve
-from ductile.store.sqlite.disk_space import DiskSpace, log_size, measure_disk_space
+from ductile.store.sqlite.disk_space import log_size, measure_disk_space
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
-from ductile.store.sqlite.search.indexer import index_attempts
-from ductile.store.sqlite.transaction import Hooks, Tx
-from ductile.store.sqlite.writer import BatchListener, CommitListener, Writer
+from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
+from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.writer import Writer
+from ductile.store.writes import StoreWrites
 
 FAILURE_PROBE_SECONDS = 60.0
 """Seconds after a failure in which the store proves that it has room again, not only that it can write."""
@@ -38,8 +43,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Store(StoreReads):
-    """The durable queue. Everything read comes from `StoreReads`; everything written is an operation on a `Tx`."""
+class SqliteStore(StoreReads, StoreWrites):
+    """The durable queue in one SQLite file. Every write is an operation on a `Tx`."""
 
     def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
         super().__init__(ReadPool(path, damage=damage, lost=lambda: files.lost))
@@ -65,9 +70,7 @@ class Store(StoreReads):
         damage = Damage()
         return cls(path, Writer(connection, Tx(connection, hooks), clock, files, damage), files, damage)
 
-    def write(
-        self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> asyncio.Future[_T]:
+    def write(self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Runs the operation on the writing thread; the answer comes after the commit, or is what it raised.
 
         What it raised undoes it alone. It is `StoreUnavailable` where the batch could not be committed.
@@ -76,12 +79,12 @@ class Store(StoreReads):
 
     def dry_run(
         self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> asyncio.Future[_T]:
-        """Runs the operation as `write` does and undoes it: what it answers or raises, and nothing else, is left."""
+    ) -> Future[_T]:
+        """Runs the operation as `write` does and undoes it: only its answer, or what it raised, is left."""
         return self._writer.write(operation, args, kwargs, dry_run=True)
 
     def has_waiters(self) -> bool:
-        """Asked by an operation while it works: whether anybody else waits for its batch."""
+        """Whether other writes wait for the batch at work; asked on the writing thread."""
         return self._writer.has_waiters()
 
     def check_capacity(self) -> None:
@@ -131,33 +134,30 @@ class Store(StoreReads):
         return await asyncio.to_thread(log_size, self._path)
 
     def on_commit(self, listener: CommitListener) -> None:
-        """Calls back on the loop with the signals of each commit, before the commit's callers go on."""
+        """Calls the listener on the loop with the signals of each commit, before the commit's callers go on."""
         self._writer.commit_listeners.append(listener)
 
-    def include_view_for(self, awaits: Callable[[str], bool]) -> None:
-        """Has the signal of a job's end show the job, where it is awaited; asked on the thread, about its id."""
-        self._writer.wants_view = awaits
+    def include_view_for(self, wants_view: Callable[[str], bool]) -> None:
+        """Adds the view of an ended job to its signal where `wants_view(job_id)`, which is asked on the thread."""
+        self._writer.wants_view = wants_view
 
-    def on_batch(self, watcher: BatchListener) -> None:
-        """Calls back on the loop with the size of each batch and the seconds that its commit took."""
-        self._writer.batch_listeners.append(watcher)
+    def on_batch(self, listener: BatchListener) -> None:
+        """Calls the listener on the loop with the size of each batch and the seconds of its commit."""
+        self._writer.batch_listeners.append(listener)
 
-    def before_flush(self, joiner: Callable[[], None]) -> None:
-        """Calls back on the loop right before what was asked for is handed to the thread: what it writes goes with it.
-
-        `nudge` has it called soon, though nothing was asked for.
-        """
-        self._writer.flush_listeners.append(joiner)
+    def before_flush(self, listener: Callable[[], None]) -> None:
+        """Calls the listener on the loop before queued writes go to the thread: what it writes joins their batch."""
+        self._writer.flush_listeners.append(listener)
 
     def flush_soon(self) -> None:
-        """Calls the joiners soon."""
+        """Calls the listeners of `before_flush` soon, although nothing was written."""
         self._writer.flush_soon()
 
     def expect_ready(self, lanes: Iterable[str]) -> None:
-        """Tells the listeners that what is written next readies these lanes, ahead of its commit.
+        """Tells the commit listeners that the queued writes ready these lanes, ahead of their commit.
 
-        They hear it once for all that is handed to the thread together, before the joiners: a claim is then written
-        behind it in the same batch, with one commit for both. Where the write fails, the claim finds nothing.
+        The listeners are called once for all queued writes, before the listeners of `before_flush`: a claim is then
+        written behind them in the same batch, with one commit for both. Where the write fails, the claim finds nothing.
         """
         self._expected.update(lanes)
         self._writer.flush_soon()
@@ -172,7 +172,7 @@ class Store(StoreReads):
 
         Raises `LogsNotIndexed` where so much has ended lately that its full text takes long to write.
         """
-        if wanted.match is not None:
+        if wanted.query is not None:
             await self._index_what_has_ended()
         return await super().logs(wanted, now)
 
@@ -188,7 +188,26 @@ class Store(StoreReads):
             if time.monotonic() > gives_up_at and indexed < newest:
                 raise LogsNotIndexed(left=newest - indexed)
 
-    async def ping(self) -> bool:
+    async def index_logs(self) -> IndexProgress:
+        """Writes one batch of the full-text index."""
+        ahead = await self.large_text()
+        began = time.monotonic()
+        indexed, contended = await self.write(self._index_batch, ahead)
+        return IndexProgress(more=indexed.more, contended=contended, seconds=time.monotonic() - began)
+
+    def _index_batch(self, tx: Tx, ahead: Words | None) -> tuple[Indexed, bool]:
+        """On the writing thread: one batch, and whether other writes wait for it."""
+        return index_attempts(tx, ahead), self.has_waiters()
+
+    def free_space(self, enough: Enough) -> Future[bool]:
+        """Gives space of deleted rows back to the file system; returns whether more can be given back."""
+        return self.write(free_space, enough)
+
+    async def ping(self) -> None:
+        """Returns once the writing thread has answered. Raises `StoreUnavailable`."""
+        await self.write(_do_nothing)
+
+    async def can_commit(self) -> bool:
         """Whether a write becomes durable now.
 
         A full disk may still take a page where it takes no job: after a failure the probe is as large as a job.

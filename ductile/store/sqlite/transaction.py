@@ -6,22 +6,19 @@ statement. Each statement gives the interpreter away and has to win it back from
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
 
 from ductile.model.clock import Millis
-from ductile.model.job import EndedRoot, State
+from ductile.model.job import State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JOURNAL_GREW, LaneReady, Notification
-from ductile.model.writes import Note, Start
+from ductile.store.contract import Hooks
 from ductile.store.errors import Stale
 from ductile.store.sqlite.queries import QUERIES, multi_row_sql, segment_query
-
-Hooks = Callable[[EndedRoot], Sequence[Start | Note]]
-"""Asked inside the transaction that ends a root: what its lifecycle hooks start, and what is to be noted of them."""
 
 Checkpoint = tuple[int, int, bool]
 """How much had been noted when an operation began: signals, counts, and whether the journal had grown."""

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from ductile.model.clock import Clock
 from ductile.model.notification import JobEnded, Notification
+from ductile.store.contract import BatchListener, CommitListener
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.job_views import view_job
 from ductile.store.sqlite.damage import Damage
@@ -30,11 +31,6 @@ BATCH_OPERATIONS = 512
 BATCH_SECONDS = 0.005
 IDLE_CHECKPOINT_SECONDS = 2.0
 """Seconds without a write after which the write-ahead log is emptied."""
-
-CommitListener = Callable[[Sequence[Notification]], None]
-
-BatchListener = Callable[[int, float | None], None]
-"""Told of every batch: how many operations it had, and how many seconds its commit took; None where it failed."""
 
 _log = structlog.get_logger(__name__)
 

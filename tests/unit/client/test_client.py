@@ -152,7 +152,7 @@ async def test_ill_health_is_an_answer(web: Web, client: Client, monkeypatch: py
     async def fails(_: object) -> bool:
         return False
 
-    monkeypatch.setattr(type(web.store), "ping", fails)
+    monkeypatch.setattr(type(web.store), "can_commit", fails)
     assert (await client.health())["status"] == "degraded"
 
 

@@ -18,10 +18,8 @@ from ductile.model.notification import LaneDrained, LaneReady
 from ductile.model.writes import Settlement
 from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
-from ductile.store.cancel import cancel
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED_KEY, set_meta
-from ductile.store.settle import settle
 from ductile.store.sqlite.transaction import Tx
 from ductile.submit import Options, Origin, submit_command
 
@@ -167,7 +165,7 @@ async def test_a_running_attempt_is_stopped_by_a_cancel(harness: DispatcherHarne
     await harness.dispatcher.start()
     job = await harness.insert()
     running = await harness.execution(job)
-    await harness.store.write(cancel, job)
+    await harness.store.cancel(job)
     assert (await harness.wait_for_state(job, State.CANCELLED)).error == "cancelled"
     assert running.stopped is Stop.CANCELLED
 
@@ -178,7 +176,7 @@ async def test_a_cancelled_attempt_keeps_its_slot_until_it_is_reaped(harness: Di
     await harness.dispatcher.start()
     job, waiting = await harness.insert(), await harness.insert()
     running = await harness.execution(job)
-    await harness.store.write(cancel, job)
+    await harness.store.cancel(job)
     assert running.stopped is Stop.CANCELLED
     assert (harness.dispatcher.running, harness.runner.runs_of(waiting)) == (1, [])
     running.finish(b"", exit_code=-9)
@@ -191,7 +189,7 @@ async def test_a_cancel_between_a_claim_and_its_start_keeps_it_from_starting(har
     await harness.dispatcher.start()
     job = await harness.insert()
     await harness.wait_for_state(job, State.RUNNING)
-    assert await harness.store.write(cancel, job) is State.RUNNING
+    assert await harness.store.cancel(job) is State.RUNNING
     harness.store.held_back["claim"].set()
     view = await harness.wait_for_state(job, State.CANCELLED)
     assert view.error == "cancelled before it started"
@@ -215,7 +213,7 @@ async def test_a_result_that_comes_after_its_attempt_was_given_up_is_dropped_and
         generation=1,
         error="given up",
     )
-    await harness.store.write(settle, lost)
+    await harness.store.settle(lost)
     running.finish()
     await harness.execution(await harness.insert())
     assert (await harness.job(job)).error == "given up"

@@ -10,8 +10,6 @@ from support.store import run
 
 from ductile.dispatch.rescue import rescue
 from ductile.model.job import Outcome, State
-from ductile.store.cancel import cancel
-from ductile.store.claim import claim
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[DispatcherHarness]:
 
 
 async def leave_running(harness: DispatcherHarness, n: int = 1) -> None:
-    claims = await harness.store.write(claim, {"echo": n}, n, lambda _job: None)
+    claims = await harness.store.claim({"echo": n}, n, lambda _job: None)
     assert len(claims.claimed) == n
 
 
@@ -70,7 +68,7 @@ async def test_a_cancel_asked_for_before_the_death_is_honoured(harness: Dispatch
     alone = await harness.insert()
     await leave_running(harness, 3)
     for job in (root, alone):
-        assert await harness.store.write(cancel, job) is State.RUNNING
+        assert await harness.store.cancel(job) is State.RUNNING
     assert await rescue_all(harness) == 3
     for job in (root, alone, *(step.id for step in order.children)):
         assert (await harness.job(job)).state is State.CANCELLED

@@ -95,7 +95,7 @@ async def test_healthz_and_readyz_are_503_when_the_store_cannot_commit(
     async def fails(_: object) -> bool:
         return False
 
-    monkeypatch.setattr(type(web.store), "ping", fails)
+    monkeypatch.setattr(type(web.store), "can_commit", fails)
     health = await web.get("/healthz")
     assert (health.status, health.json["status"], health.json["queue_depth"]) == (503, "degraded", None)
     assert health.headers["Retry-After"]

@@ -9,6 +9,7 @@ from support.dispatch import DispatcherHarness, open_dispatcher
 
 from ductile.ingress import plugin_init
 from ductile.ingress.plugin_init import PluginInits
+from ductile.model.filters import JobFilter
 from ductile.model.snapshot import Snapshot
 
 
@@ -25,7 +26,7 @@ class InitHarness:
 
     async def wait_for_inits(self, n: int) -> None:
         async def there() -> bool:
-            return (await self.dispatcher.store.jobs(plugin="echo", command="init")).total == n
+            return (await self.dispatcher.store.jobs(JobFilter(plugin="echo", command="init"))).total == n
 
         await self.dispatcher.until(there)
 
@@ -55,13 +56,13 @@ async def test_it_starts_one_job_and_another_one_for_another_hash(harness: InitH
     await harness.wait_for_writes(2)
     harness.reload("two")
     await harness.wait_for_writes(3)
-    assert (await harness.dispatcher.store.jobs(plugin="echo", command="init")).total == 2
+    assert (await harness.dispatcher.store.jobs(JobFilter(plugin="echo", command="init"))).total == 2
 
 
 async def test_what_it_starts_is_an_ordinary_job_with_one_attempt_that_goes_first(harness: InitHarness) -> None:
     await harness.source.start()
     await harness.wait_for_inits(1)
-    [row] = (await harness.dispatcher.store.jobs(plugin="echo", command="init")).rows
+    [row] = (await harness.dispatcher.store.jobs(JobFilter(plugin="echo", command="init"))).rows
     job = await harness.dispatcher.store.job(row.id)
     assert job is not None
     assert (job.submitted_by, job.principal, job.max_attempts, job.priority) == ("init", "init", 1, 100)

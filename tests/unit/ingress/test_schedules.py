@@ -11,10 +11,9 @@ from support.store import settlement
 
 from ductile.ingress import schedule
 from ductile.ingress.schedule import Schedules
+from ductile.model.filters import JobFilter
 from ductile.model.job import State
 from ductile.model.snapshot import Schedule, Snapshot
-from ductile.store.claim import claim
-from ductile.store.settle import settle
 from ductile.store.sqlite.transaction import Tx
 
 HOUR = 3_600_000
@@ -50,7 +49,7 @@ class ScheduleHarness:
 
     async def wait_for_jobs(self, n: int) -> None:
         async def there() -> bool:
-            return (await self.dispatcher.store.jobs(plugin="echo")).total == n
+            return (await self.dispatcher.store.jobs(JobFilter(plugin="echo"))).total == n
 
         await self.dispatcher.until(there)
 
@@ -106,7 +105,7 @@ async def test_what_came_due_while_its_plugin_was_quarantined_fires_once_when_it
     harness.clock.now += 5 * HOUR + 1
     harness.reload(harness.dispatcher.snapshot_without("alias"))
     await harness.wait_for_syncs(2)
-    assert (await harness.dispatcher.store.jobs(plugin="echo")).total == 0
+    assert (await harness.dispatcher.store.jobs(JobFilter(plugin="echo"))).total == 0
     harness.reload(there)
     await harness.wait_for_due(a=first + 5 * HOUR)
     await harness.wait_for_jobs(1)
@@ -153,7 +152,7 @@ async def test_while_there_is_no_room_it_says_so_once_writes_nothing_and_fires_w
         for _ in range(30):
             await harness.rows()
         assert store.written.count("sync_schedules") == before
-        assert (await store.jobs(plugin="echo")).total == 0
+        assert (await store.jobs(JobFilter(plugin="echo"))).total == 0
         harness.source.apply(harness.dispatcher.snapshot, harness.dispatcher.snapshot)
         await harness.dispatcher.until(lambda: store.written.count("sync_schedules") > before)
         for _ in range(30):
@@ -181,11 +180,11 @@ async def test_a_held_job_is_outstanding_and_its_schedule_waits(harness: Schedul
     await harness.wait_for_syncs(1)
     harness.clock.now = first
     await harness.wait_for_jobs(1)
-    await harness.dispatcher.store.write(claim, {"echo": 1}, 1, lambda _job: "plugin_unavailable")
+    await harness.dispatcher.store.claim({"echo": 1}, 1, lambda _job: "plugin_unavailable")
     assert (await harness.dispatcher.store.depth())[State.HELD] == 1
     harness.clock.now += HOUR
     await harness.wait_for_due(a=first + 2 * HOUR)
-    assert (await harness.dispatcher.store.jobs(plugin="echo")).total == 1
+    assert (await harness.dispatcher.store.jobs(JobFilter(plugin="echo"))).total == 1
 
 
 async def test_once_its_job_has_ended_it_fires_again(harness: ScheduleHarness) -> None:
@@ -194,5 +193,5 @@ async def test_once_its_job_has_ended_it_fires_again(harness: ScheduleHarness) -
     for n in (1, 2):
         harness.clock.now += HOUR
         await harness.wait_for_jobs(n)
-        [claimed] = (await harness.dispatcher.store.write(claim, {"echo": 1}, 1, lambda _job: None)).claimed
-        await harness.dispatcher.store.write(settle, settlement(claimed.job))
+        [claimed] = (await harness.dispatcher.store.claim({"echo": 1}, 1, lambda _job: None)).claimed
+        await harness.dispatcher.store.settle(settlement(claimed.job))

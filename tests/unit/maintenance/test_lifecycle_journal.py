@@ -15,7 +15,6 @@ from ductile import __version__
 from ductile.config.reload import FinishedReload, LiveConfig, ReloadRefused, RestartRequired
 from ductile.maintenance.lifecycle_journal import LifecycleJournal, quarantine_notes, reload_note
 from ductile.model.snapshot import Snapshot, UnusablePlugin
-from ductile.store.meta import set_paused
 
 OLD = snapshot()
 
@@ -105,7 +104,7 @@ async def test_start_reload_and_stop_are_written_in_order(store: FaultyStore, tm
 
 async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: FaultyStore, tmp_path: Path) -> None:
     chronicle = LifecycleJournal(store, LiveConfig(OLD, tmp_path, {}, lambda: 1))
-    store.failing = {"journal_all"}
+    store.failing = {"add_notes"}
     with capture_logs() as logs:
         await chronicle.start()
         await chronicle.journal_reload(FinishedReload(cause="api", old=OLD, new=OLD))
@@ -119,6 +118,6 @@ async def test_a_store_that_cannot_commit_keeps_nobody_from_reloading(store: Fau
 
 async def test_a_pause_is_journalled_once_and_so_is_its_end(store: FaultyStore) -> None:
     for value in ("0", "1", "1", "0", "0"):
-        await store.write(set_paused, value)
+        await store.set_paused(paused=value == "1")
     assert [row.kind for row in await store.journal_after(0, 10)] == ["gateway.paused", "gateway.resumed"]
     assert await store.meta("paused") == "0"

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,10 @@ from support.web import snapshot
 
 from ductile.maintenance import retention
 from ductile.maintenance.retention import BATCH_SECONDS, CONTENDED_BATCH_SECONDS, Retention, Throttle, time_budget
-from ductile.store.claim import claim
-from ductile.store.settle import settle
 from ductile.store.sqlite.search.indexer import index_attempts
 from ductile.store.sqlite.search.segments import IndexBounds, read_bounds
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import Tx
-from ductile.store.start import insert_start
 
 
 def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +50,7 @@ def test_a_batch_is_over_sooner_where_somebody_waits_for_it(monkeypatch: pytest.
 async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -67,23 +65,23 @@ async def test_a_pause_follows_a_batch_that_others_waited_for_and_no_other(
         assert go_on.wait(10)
         return enough()
 
-    alone = asyncio.create_task(throttle.step(trim))
+    alone = asyncio.create_task(throttle.step(partial(store.write, trim)))
     go_on.set()
     await alone
     assert slept == []
 
     begun.clear()
     go_on.clear()
-    trimming = asyncio.create_task(throttle.step(trim))
+    trimming = asyncio.create_task(throttle.step(partial(store.write, trim)))
     await asyncio.to_thread(begun.wait, 10)
-    other = asyncio.ensure_future(store.write(insert_start, start()))
+    other = asyncio.ensure_future(store.submit(start()))
     while not other.done():
         await asyncio.wait({other}, timeout=0)
         go_on.set()
     await trimming
     assert len(slept) == 1
     assert slept[0] > 0
-    await throttle.step(trim)
+    await throttle.step(partial(store.write, trim))
     assert len(slept) == 2, "who came just now comes again"
     await store.close()
 
@@ -93,11 +91,11 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
 ) -> None:
     monkeypatch.setattr("ductile.store.sqlite.search.segments.SEGMENT_ATTEMPTS", 3)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 3)
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
     for _ in range(8):
-        await store.write(insert_start, start())
-        claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
-        await store.write(settle, settlement(claims.claimed[0].job))
+        await store.submit(start())
+        claims = await store.claim({"echo": 1}, 1, lambda _: None)
+        await store.settle(settlement(claims.claimed[0].job))
     while (await store.write(index_attempts)).more:
         pass
     current = snapshot()
@@ -115,10 +113,10 @@ async def test_a_round_trims_every_kind_of_row_and_gives_up_their_full_text(
 
 
 async def test_a_reload_by_which_less_is_kept_begins_a_round(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
-    await store.write(insert_start, start())
-    claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
-    await store.write(settle, settlement(claims.claimed[0].job))
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    await store.submit(start())
+    claims = await store.claim({"echo": 1}, 1, lambda _: None)
+    await store.settle(settlement(claims.claimed[0].job))
     rounds = asyncio.Event()
     current = before = snapshot()
     chore = Retention(store, lambda: current, lambda: 2_000_000)
@@ -147,8 +145,8 @@ async def test_a_reload_by_which_less_is_kept_begins_a_round(tmp_path: Path) -> 
 async def test_nothing_is_trimmed_while_the_write_ahead_log_is_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
-    await store.write(insert_start, start())
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    await store.submit(start())
     limit = await store.log_size() - 1
     assert limit > 0
     monkeypatch.setattr(retention, "MAX_WAL_BYTES", limit)
@@ -164,6 +162,6 @@ async def test_nothing_is_trimmed_while_the_write_ahead_log_is_long(
         monkeypatch.setattr(retention, "MAX_WAL_BYTES", limit + 1)
 
     monkeypatch.setattr(retention.asyncio, "sleep", written_back)
-    await Throttle(store).step(trim)
+    await Throttle(store).step(partial(store.write, trim))
     assert trimmed == 1
     await store.close()

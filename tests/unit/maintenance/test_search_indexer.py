@@ -10,29 +10,26 @@ from support.store import settlement, start
 
 from ductile.maintenance import search_indexer
 from ductile.maintenance.search_indexer import SearchIndexer
-from ductile.store.claim import claim
-from ductile.store.settle import settle
 from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import Tx
-from ductile.store.start import insert_start
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
     yield store
     await store.close()
 
 
-async def end_job(store: Store, n: int = 1) -> None:
+async def end_job(store: SqliteStore, n: int = 1) -> None:
     for _ in range(n):
-        await store.write(insert_start, start())
-        claims = await store.write(claim, {"echo": 1}, 1, lambda _: None)
-        await store.write(settle, settlement(claims.claimed[0].job, error="broken"))
+        await store.submit(start())
+        claims = await store.claim({"echo": 1}, 1, lambda _: None)
+        await store.settle(settlement(claims.claimed[0].job, error="broken"))
 
 
-async def wait_until_indexed(store: Store) -> None:
+async def wait_until_indexed(store: SqliteStore) -> None:
     """Wait until nothing is left to index; a read gives the loop to the chore."""
     async with asyncio.timeout(10):
         while len(set(await store.text_progress())) > 1:
@@ -40,7 +37,7 @@ async def wait_until_indexed(store: Store) -> None:
 
 
 async def test_it_begins_with_what_the_last_gateway_left_and_follows_what_ends(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
@@ -57,21 +54,22 @@ async def test_it_begins_with_what_the_last_gateway_left_and_follows_what_ends(
     assert await store.text_progress() == (9, 8)
 
 
-async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_tries_again_where_the_store_cannot_commit(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     await end_job(store)
     index = SearchIndexer(store)
     await store.write(lambda tx: tx.execute("set_meta", key="logs_indexed", value="0"))
     failures = iter([True, True])
 
-    def out_of_order(tx: object) -> object:
+    def out_of_order(tx: Tx, ahead: Words | None) -> Indexed:
         if next(failures, False):
             message = "disk I/O error"
             raise sqlite3.OperationalError(message)
-        return original(tx)  # type: ignore[arg-type]  # the writer's own
+        return index_attempts(tx, ahead)
 
-    original = search_indexer.index_attempts
-    monkeypatch.setattr(search_indexer, "index_attempts", out_of_order)
+    monkeypatch.setattr("ductile.store.sqlite.store.index_attempts", out_of_order)
     await index.start()
     await wait_until_indexed(store)
     assert index.task is not None
@@ -85,7 +83,7 @@ async def test_it_tries_again_where_the_store_cannot_commit(store: Store, monkey
     [(8, 0, 0.0), (8, 1, search_indexer.CONTENDED_INTERVAL_SECONDS), (1, 0, search_indexer.BATCH_INTERVAL_SECONDS)],
 )
 async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
-    store: Store, monkeypatch: pytest.MonkeyPatch, left: int, others: int, least: float
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, left: int, others: int, least: float
 ) -> None:
     monkeypatch.setattr(search_indexer, "PAUSE_FACTOR", 0)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
@@ -109,7 +107,7 @@ async def test_the_more_is_left_and_the_fewer_wait_the_sooner_it_goes_on(
     assert slept[0] == least
 
 
-async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_while_there_is_no_room_nothing_is_indexed(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     await end_job(store, 3)
     store.capacity_error = "the disk is small"
@@ -122,7 +120,7 @@ async def test_while_there_is_no_room_nothing_is_indexed(store: Store, monkeypat
     await index.stop()
 
 
-async def test_a_large_attempt_is_read_beside_the_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_attempt_is_read_beside_the_writer(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_indexer, "BATCH_INTERVAL_SECONDS", 0)
     monkeypatch.setattr("ductile.store.sqlite.reads.LARGE_ATTEMPT_BYTES", 5)
     given: list[Words | None] = []
@@ -131,7 +129,7 @@ async def test_a_large_attempt_is_read_beside_the_writer(store: Store, monkeypat
         given.append(ahead)
         return index_attempts(tx, ahead)
 
-    monkeypatch.setattr(search_indexer, "index_attempts", record_index)
+    monkeypatch.setattr("ductile.store.sqlite.store.index_attempts", record_index)
     await end_job(store, 2)
     index = SearchIndexer(store)
     await index.start()

@@ -97,13 +97,13 @@ async def test_signs_of_life_are_given_while_the_store_works(store: FaultyStore,
 async def test_a_store_that_does_not_answer_ends_the_signs_of_life(store: FaultyStore, tmp_path: Path) -> None:
     notifier = RecordingNotifier(watchdog=0.002)
     manager = SystemdReporter(notifier, store, live_config(tmp_path))
-    store.held_back["write_nothing"] = asyncio.Event()
+    store.held_back["_do_nothing"] = asyncio.Event()
     await manager.start()
-    while "write_nothing" not in store.written:  # it is written, and the answer stays away
+    while "_do_nothing" not in store.written:  # it is written, and the answer stays away
         store.changed.clear()
         await store.changed.wait()
     assert not [words for words in notifier.sent if "WATCHDOG" in words]
-    store.held_back["write_nothing"].set()
+    store.held_back["_do_nothing"].set()
     await notifier.wait_for_signs(1)
     assert notifier.sent[-1] == {"WATCHDOG": 1}
     await manager.stop()
@@ -112,10 +112,10 @@ async def test_a_store_that_does_not_answer_ends_the_signs_of_life(store: Faulty
 async def test_a_store_that_cannot_write_ends_them_until_it_can(store: FaultyStore, tmp_path: Path) -> None:
     notifier = RecordingNotifier(watchdog=0.002)
     manager = SystemdReporter(notifier, store, live_config(tmp_path))
-    store.failing = {"write_nothing"}
+    store.failing = {"_do_nothing"}
     with capture_logs() as logs:
         await manager.start()
-        while store.refused.count("write_nothing") < 3:
+        while store.refused.count("_do_nothing") < 3:
             store.changed.clear()
             await store.changed.wait()
     assert not [words for words in notifier.sent if "WATCHDOG" in words]

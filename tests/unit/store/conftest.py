@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.store import Bench
 
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """The store as the gateway has it; its clock stands."""
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1_000_000)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1_000_000)
     yield store
     await store.close()

@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from support.store import Bench, run, start
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
+from ductile.model.statistics import Recent
 from ductile.store import analytics
-from ductile.store.analytics import Recent
-from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
+from ductile.store.lane_moves import hold_lane
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 

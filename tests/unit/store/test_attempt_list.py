@@ -14,15 +14,15 @@ from support.store import Bench, start, trim
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
 from ductile.model.read_models import AttemptPage
+from ductile.model.search_query import parse_query
 from ductile.store import attempt_list
 from ductile.store.attempt_list import DAY_MILLIS, HOUR_MILLIS, AttemptFilter, days
 from ductile.store.errors import LogsNotIndexed
 from ductile.store.sqlite.queries import QUERIES
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
-from ductile.store.sqlite.search.expression import translate
 from ductile.store.sqlite.search.indexer import index_attempts
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.start import insert_start
 
 NOW = 1_700_000_000_000
@@ -52,7 +52,7 @@ def index_all(bench: Bench) -> None:
 
 async def page(readers: StoreReads, **more: Any) -> AttemptPage:
     if "query" in more:
-        more["match"] = translate(more.pop("query"))
+        more["query"] = parse_query(more["query"])
     return await readers.logs(AttemptFilter(**more), NOW)
 
 
@@ -320,29 +320,29 @@ def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, m
     assert costs[1] <= costs[0] * 1.5 + 5, costs
 
 
-async def test_a_search_finds_whatever_had_ended_when_it_began(store: Store) -> None:
+async def test_a_search_finds_whatever_had_ended_when_it_began(store: SqliteStore) -> None:
     for _ in range(3):
         await store.write(end_at_once)
-    wanted = AttemptFilter(match=translate("broken"))
+    wanted = AttemptFilter(query=parse_query("broken"))
     assert (await store.logs(wanted, NOW)).total == 3
     assert await store.text_progress() == (3, 3)
     await store.write(end_at_once)
-    assert (await store.logs(replace(wanted, match=translate("nowhere")), NOW)).total == 0
+    assert (await store.logs(replace(wanted, query=parse_query("nowhere")), NOW)).total == 0
     assert await store.text_progress() == (4, 4)
 
 
 async def test_a_search_that_would_have_to_index_too_long_says_so_and_gets_on(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ductile.store.sqlite.store.SEARCH_CATCH_UP_SECONDS", 0)
     monkeypatch.setattr("ductile.store.sqlite.search.indexer.BATCH_ATTEMPTS", 2)
     for _ in range(3):
         await store.write(end_at_once)
-    wanted = AttemptFilter(match=translate("broken"))
+    wanted = AttemptFilter(query=parse_query("broken"))
     with pytest.raises(LogsNotIndexed, match="of 1 ended attempts") as refused:
         await store.logs(wanted, NOW)
     assert (refused.value.status, refused.value.retry_after) == (503, 10)
-    assert (await store.logs(replace(wanted, match=None), NOW)).total == 3
+    assert (await store.logs(replace(wanted, query=None), NOW)).total == 3
     assert (await store.logs(wanted, NOW)).total == 3
 
 

@@ -2,10 +2,12 @@
 
 from support.store import MANY, Bench, child, event, run, start
 
+from ductile.model.claims import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE
 from ductile.model.job import Job, State
 from ductile.model.notification import JobDue, LaneDrained, LaneReady
 from ductile.model.writes import NewContext, StateUpdate
-from ductile.store.claim import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE, claim, hold_lane, promote, release
+from ductile.store.claim import claim
+from ductile.store.lane_moves import hold_lane, promote, release
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
 

@@ -9,47 +9,45 @@ from support.store import start
 from ductile.model.job import State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JobEnded, Notification
-from ductile.store.cancel import cancel
 from ductile.store.errors import UnknownJob
 from ductile.store.meta import set_meta
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import Tx
-from ductile.store.start import insert_start
 
 
-async def test_it_answers_as_the_write_would_and_leaves_nothing(store: Store) -> None:
+async def test_it_answers_as_the_write_would_and_leaves_nothing(store: SqliteStore) -> None:
     heard: list[Notification] = []
     store.on_commit(heard.extend)
-    accepted = await store.dry_run(insert_start, start())
+    accepted = await store.submit(start(), dry_run=True)
     assert (accepted.status, accepted.plugin) == (State.QUEUED, "echo")
     assert await store.job(accepted.job_id) is None
     assert sum((await store.depth()).values()) == 0
     assert heard == []
 
 
-async def test_a_change_of_what_stands_is_undone_with_its_counts_signals_and_journal(store: Store) -> None:
-    job_id = (await store.write(insert_start, start())).job_id
+async def test_a_change_of_what_stands_is_undone_with_its_counts_signals_and_journal(store: SqliteStore) -> None:
+    job_id = (await store.submit(start())).job_id
     newest = await store.newest_entry()
     heard: list[Notification] = []
     store.on_commit(heard.extend)
-    assert await store.dry_run(cancel, job_id) is State.CANCELLED
+    assert await store.cancel(job_id, dry_run=True) is State.CANCELLED
     view = await store.job(job_id)
     assert view is not None
     assert view.state is State.QUEUED
     assert (await store.depth())[State.QUEUED] == 1
     assert await store.newest_entry() == newest
     assert heard == []
-    assert await store.write(cancel, job_id) is State.CANCELLED
+    assert await store.cancel(job_id) is State.CANCELLED
 
 
-async def test_it_raises_as_the_write_would(store: Store) -> None:
+async def test_it_raises_as_the_write_would(store: SqliteStore) -> None:
     with pytest.raises(UnknownJob):
-        await store.dry_run(cancel, "none")
-    assert await store.ping()
+        await store.cancel("none", dry_run=True)
+    assert await store.can_commit()
 
 
 async def test_a_batch_keeps_its_writes_and_undoes_its_rehearsals_though_another_fails(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ductile.store.sqlite.writer.BATCH_SECONDS", 60)
     gate = threading.Event()

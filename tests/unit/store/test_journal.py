@@ -2,17 +2,16 @@
 
 from support.store import Bench, run, settlement, start, trim
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.job import State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JOURNAL_GREW, Notification
-from ductile.store.claim import PLUGIN_UNAVAILABLE, claim, hold_lane, release
+from ductile.store.lane_moves import hold_lane, release
 from ductile.store.meta import journal
-from ductile.store.settle import settle
-from ductile.store.sqlite.store import Store
-from ductile.store.start import insert_start
+from ductile.store.sqlite.store import SqliteStore
 
 
-async def test_rows_are_read_in_order_behind_a_number_a_page_at_a_time(store: Store) -> None:
+async def test_rows_are_read_in_order_behind_a_number_a_page_at_a_time(store: SqliteStore) -> None:
     assert (await store.newest_entry(), await store.journal_after(0, 10)) == (0, [])
     for n in range(5):
         await store.write(journal, EntryKind.CONFIG_RELOADED, None, {"generation": n})
@@ -26,19 +25,19 @@ async def test_rows_are_read_in_order_behind_a_number_a_page_at_a_time(store: St
     assert (page[0].at, page[0].job_id, page[0].plugin) == (1_000_000, None, None)
 
 
-async def test_a_row_tells_the_job_it_speaks_of(store: Store) -> None:
-    root = await store.write(insert_start, run("only"))
-    claims = await store.write(claim, {"echo": 1}, 1, lambda _job: None)
+async def test_a_row_tells_the_job_it_speaks_of(store: SqliteStore) -> None:
+    root = await store.submit(run("only"))
+    claims = await store.claim({"echo": 1}, 1, lambda _job: None)
     step = claims.claimed[0].job
     (started,) = await store.journal_after(0, 10)
     assert (started.kind, started.job_id, started.plugin, started.command) == ("job.started", step.id, "echo", "handle")
     assert (started.root_id, started.parent_id, started.step) == (root.job_id, root.job_id, "only")
 
 
-async def test_a_row_still_tells_plugin_and_command_once_retention_took_the_job(store: Store) -> None:
-    await store.write(insert_start, start())
-    job = (await store.write(claim, {"echo": 1}, 1, lambda _job: None)).claimed[0].job
-    await store.write(settle, settlement(job))
+async def test_a_row_still_tells_plugin_and_command_once_retention_took_the_job(store: SqliteStore) -> None:
+    await store.submit(start())
+    job = (await store.claim({"echo": 1}, 1, lambda _job: None)).claimed[0].job
+    await store.settle(settlement(job))
     await store.write(trim, jobs_before=2_000_000, attempts_before=0, limit=10)
     assert await store.job(job.id) is None
     assert [(entry.plugin, entry.command, entry.root_id) for entry in await store.journal_after(0, 10)] == [
@@ -46,12 +45,12 @@ async def test_a_row_still_tells_plugin_and_command_once_retention_took_the_job(
     ] * 2
 
 
-async def test_a_commit_that_journals_says_so_and_one_that_does_not_is_silent(store: Store) -> None:
+async def test_a_commit_that_journals_says_so_and_one_that_does_not_is_silent(store: SqliteStore) -> None:
     heard: list[Notification] = []
     store.on_commit(heard.extend)
-    await store.write(insert_start, start())
+    await store.submit(start())
     assert JOURNAL_GREW not in heard
-    await store.write(claim, {"echo": 1}, 1, lambda _job: None)
+    await store.claim({"echo": 1}, 1, lambda _job: None)
     assert heard.count(JOURNAL_GREW) == 1
 
 

@@ -11,10 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 from support.store import MANY, Bench, child, event, run, settlement, start
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, TRANSITIONS, UNSUCCESSFUL_STATES, Job, Outcome, State
 from ductile.store.cancel import cancel
-from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane, promote, release
 from ductile.store.errors import JobFinished, Stale
+from ductile.store.lane_moves import hold_lane, promote, release
 from ductile.store.settle import settle
 
 LANES = ("a", "b")

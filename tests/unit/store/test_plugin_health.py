@@ -10,7 +10,7 @@ from ductile.model.health import UnhealthyPlugin
 from ductile.model.job import Job, Outcome, State
 from ductile.store.cancel import cancel
 from ductile.store.plugin_health import END_KEY, FIRST_KEY, read_unhealthy
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 
 BAD = (State.FAILED, State.TIMED_OUT, State.DEAD)
 
@@ -114,7 +114,7 @@ async def test_the_store_tells_them_by_name(tmp_path: Path) -> None:
     bench.connection.execute("INSERT INTO meta VALUES ('unhealthx', 'x'), ('unhealthz', 'x')")
     bench.connection.commit()
     bench.close()
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     assert [one.plugin for one in await store.unhealthy()] == ["a_1", "b-2", "zz"]
     await store.close()
 

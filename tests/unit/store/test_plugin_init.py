@@ -4,12 +4,15 @@ import pytest
 from support.store import Bench, start
 
 from ductile.model.job import State
-from ductile.store.plugin_init import Init, begin_inits
+from ductile.model.writes import PluginInit
+from ductile.store.plugin_init import begin_inits
 
 
 def begin(bench: Bench, hash_: str, plugin: str = "echo") -> str | None:
     """The id of the job that was started."""
-    begun = bench.do(begin_inits, [Init(plugin=plugin, hash=hash_, start=start(plugin, "init", submitted_by="init"))])
+    begun = bench.do(
+        begin_inits, [PluginInit(plugin=plugin, hash=hash_, start=start(plugin, "init", submitted_by="init"))]
+    )
     return begun[0].job_id if begun else None
 
 
@@ -80,7 +83,10 @@ def test_the_end_of_one_for_an_earlier_hash_says_nothing(bench: Bench, state: St
 
 def test_the_job_and_its_hash_are_kept_together_or_not_at_all(bench: Bench) -> None:
     broken = start("b", "init", event_id=None)
-    inits = [Init(plugin="a", hash="one", start=start("a", "init")), Init(plugin="b", hash="one", start=broken)]
+    inits = [
+        PluginInit(plugin="a", hash="one", start=start("a", "init")),
+        PluginInit(plugin="b", hash="one", start=broken),
+    ]
     with pytest.raises(Exception, match="NOT NULL"):
         bench.do(begin_inits, inits)
     assert init_states(bench) == []

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.event import Event
+from ductile.model.job import AcceptedEvent
 from ductile.model.journal import EntryKind
 from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import EventKeyConflict
-from ductile.store.post_event import EventAccepted, insert_posted_event
+from ductile.store.post_event import insert_posted_event
 
 
 def given(**more: Any) -> Event:
@@ -28,7 +29,7 @@ def job(by: Event) -> Start:
     return replace(start("report"), event=None, event_id=by.id, cause_event_id=by.id, dedupe_key=by.dedupe_key)
 
 
-def take(bench: Bench, what: Event, *starts: Start, **more: Any) -> EventAccepted:
+def take(bench: Bench, what: Event, *starts: Start, **more: Any) -> AcceptedEvent:
     return bench.do(insert_posted_event, what, starts, principal="token:t", **more)
 
 

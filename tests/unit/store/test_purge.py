@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from support.store import Bench, child, event, run, start
 
+from ductile.model.claims import PLUGIN_UNAVAILABLE
+from ductile.model.filters import WaitingFilter
 from ductile.model.ids import new_id
 from ductile.model.job import State
 from ductile.model.notification import CancelAttempt, JobEnded
-from ductile.store.claim import PLUGIN_UNAVAILABLE, hold_lane
-from ductile.store.purge import Purge, purge
+from ductile.store.lane_moves import hold_lane
+from ductile.store.purge import purge
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 
@@ -74,19 +76,19 @@ def test_a_run_that_still_works_goes_on_with_a_failed_step(bench: Bench) -> None
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
-        (Purge(), ["a", "b", "c", "d", "e"]),
-        (Purge(plugin="echo"), ["a", "b", "d", "e"]),
-        (Purge(plugin="echo", command="peek"), ["b"]),
-        (Purge(pipeline="flow"), ["d", "e"]),
-        (Purge(pipeline="flow", plugin="other"), []),
-        (Purge(pipeline="other"), []),
-        (Purge(states=(State.HELD,)), ["c"]),
-        (Purge(states=(State.QUEUED,)), ["a", "b", "d", "e"]),
-        (Purge(plugin="nobody"), []),
+        (WaitingFilter(), ["a", "b", "c", "d", "e"]),
+        (WaitingFilter(plugin="echo"), ["a", "b", "d", "e"]),
+        (WaitingFilter(plugin="echo", command="peek"), ["b"]),
+        (WaitingFilter(pipeline="flow"), ["d", "e"]),
+        (WaitingFilter(pipeline="flow", plugin="other"), []),
+        (WaitingFilter(pipeline="other"), []),
+        (WaitingFilter(states=(State.HELD,)), ["c"]),
+        (WaitingFilter(states=(State.QUEUED,)), ["a", "b", "d", "e"]),
+        (WaitingFilter(plugin="nobody"), []),
     ],
 )
 async def test_what_waits_is_found_by_what_it_is(
-    bench: Bench, readers: StoreReads, wanted: Purge, names: list[str]
+    bench: Bench, readers: StoreReads, wanted: WaitingFilter, names: list[str]
 ) -> None:
     bench.insert(start("runs"))
     bench.claim({"runs": 1})
@@ -102,4 +104,4 @@ async def test_what_waits_is_found_by_what_it_is(
     assert await readers.waiting_jobs(wanted, "", below, 100) == expected
     for n, job_id in enumerate(expected):
         assert await readers.waiting_jobs(wanted, expected[n - 1] if n else "", below, 1) == [job_id]
-    assert late in await readers.waiting_jobs(Purge(), "", new_id(), 100)
+    assert late in await readers.waiting_jobs(WaitingFilter(), "", new_id(), 100)

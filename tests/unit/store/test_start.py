@@ -9,8 +9,8 @@ from ductile.model.job import PIPELINE_PLUGIN, EndedRoot, State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JobDue, JobEnded, LaneReady
 from ductile.model.writes import Idempotency, NewContext, Note, Skip, Start
-from ductile.store.claim import promote
 from ductile.store.errors import IdempotencyConflict
+from ductile.store.lane_moves import promote
 from ductile.store.steps import insert_event
 
 

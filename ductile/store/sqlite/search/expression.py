@@ -1,100 +1,15 @@
-"""The language of a full-text query, and what it is to SQLite.
+"""A search query as an expression of SQLite's FTS5."""
 
-Words are wanted all together, whatever their case and accents: `timeout upstream`. A `"phrase of words"` stands
-together, `time*` is any word that begins so, `-word` and `-"a phrase"` must not be there, and `OR` between two is
-either of them. Punctuation between words is none of them: `a.b-c` is the phrase "a b c". Nothing is a syntax error;
-only a query without a word to look for, or one that is too much, is refused.
-"""
-
-import re
-import unicodedata
-
-from msgspec import Struct
-
-from ductile.errors import BadRequest
-
-MAX_CHARACTERS = 1000
-MAX_WORDS = 32
-SHORTEST_PREFIX = 2
-"""Characters before a `*`: fewer would read most of the index."""
-
-_TERM = re.compile(r'(-)?(?:"([^"]*)"(\*)?|(\S+))')
+from ductile.model.search_query import SearchQuery, Term
 
 
-class BadQuery(BadRequest):
-    """The query cannot be searched for: {reason}."""
-
-    code = "bad_query"
-
-
-class _Term(Struct, frozen=True):
-    """A word, a phrase or a prefix; `OR` where it stands alone and unquoted."""
-
-    text: str
-    prefix: bool
-    without: bool
-    either: bool
+def render(query: SearchQuery) -> str:
+    """The expression, every word of it quoted."""
+    expression = " AND ".join(f"({' OR '.join(_quoted(term) for term in group)})" for group in query.groups)
+    without = " OR ".join(_quoted(term) for term in query.without)
+    return f"({expression}) NOT ({without})" if without else expression
 
 
-def translate(query: str) -> str:
-    """The query as an expression of SQLite's FTS5, every word of it quoted. Raises BadQuery (400)."""
-    if len(query) > MAX_CHARACTERS:
-        raise BadQuery(reason=f"it has {len(query)} characters; {MAX_CHARACTERS} are possible")
-    # A NUL would end the expression: SQLite reads it as a string of C.
-    terms = [term for found in _TERM.finditer(query.replace("\0", " ")) if (term := _term(found)) is not None]
-    if len(terms) > MAX_WORDS:
-        raise BadQuery(reason=f"it has {len(terms)} words; {MAX_WORDS} are possible")
-    without = [_quoted(term) for term in terms if term.without]
-    wanted = _groups([term for term in terms if not term.without])
-    if not wanted:
-        raise BadQuery(reason="it names no word to find; a word has letters or digits, and -word only leaves out")
-    expression = " AND ".join(f"({' OR '.join(group)})" for group in wanted)
-    return f"({expression}) NOT ({' OR '.join(without)})" if without else expression
-
-
-def _term(found: re.Match[str]) -> _Term | None:
-    """One term; None for what has no letter and no digit."""
-    minus, phrase, star, bare = found.groups()
-    text, prefix = (phrase, star is not None) if bare is None else (bare.rstrip("*"), bare.endswith("*"))
-    if not any(_counts(character) for character in text):
-        return None
-    if prefix:
-        _check_prefix(text)
-    return _Term(text, prefix, minus is not None, either=bare == "OR" and minus is None)
-
-
-def _counts(character: str) -> bool:
-    """Whether a character is part of a word: a letter or a digit."""
-    return unicodedata.category(character)[0] in "LN"
-
-
-def _check_prefix(text: str) -> None:
-    """Raise BadQuery unless the last word of the text is long enough to stand for all that begin with it."""
-    length = 0
-    for character in reversed(text):
-        if _counts(character):
-            length += 1
-        elif length:
-            break
-    if length < SHORTEST_PREFIX:
-        raise BadQuery(reason=f"{text[-20:]}* is any word that begins so; give {SHORTEST_PREFIX} characters at least")
-
-
-def _groups(terms: list[_Term]) -> list[list[str]]:
-    """The terms as groups of which any one will do. An OR that does not stand between two is a word."""
-    groups: list[list[str]] = []
-    joined = False
-    for n, term in enumerate(terms):
-        if term.either and not joined and groups and n + 1 < len(terms):
-            joined = True
-        elif joined:
-            groups[-1].append(_quoted(term))
-            joined = False
-        else:
-            groups.append([_quoted(term)])
-    return groups
-
-
-def _quoted(term: _Term) -> str:
+def _quoted(term: Term) -> str:
     escaped = term.text.replace('"', '""')
     return f'"{escaped}" *' if term.prefix else f'"{escaped}"'

@@ -7,19 +7,19 @@ import pytest
 
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import set_meta
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import Tx
 
 
 @pytest.fixture
-def heard(store: Store) -> list[tuple[int, float | None]]:
+def heard(store: SqliteStore) -> list[tuple[int, float | None]]:
     told: list[tuple[int, float | None]] = []
     store.on_batch(lambda operations, seconds: told.append((operations, seconds)))
     return told
 
 
 async def test_every_batch_tells_its_size_and_how_long_its_commit_took(
-    store: Store, heard: list[tuple[int, float | None]]
+    store: SqliteStore, heard: list[tuple[int, float | None]]
 ) -> None:
     await asyncio.gather(*(store.write(set_meta, "k", str(n)) for n in range(100)))
     assert sum(operations for operations, _ in heard) == 100
@@ -27,7 +27,7 @@ async def test_every_batch_tells_its_size_and_how_long_its_commit_took(
 
 
 async def test_a_batch_that_could_not_be_committed_has_no_time(
-    store: Store, heard: list[tuple[int, float | None]], monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, heard: list[tuple[int, float | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_tx: Tx) -> None:
         message = "disk I/O error"
@@ -42,7 +42,7 @@ async def test_a_batch_that_could_not_be_committed_has_no_time(
 
 
 async def test_a_batch_whose_only_operation_fails_is_still_a_commit(
-    store: Store, heard: list[tuple[int, float | None]]
+    store: SqliteStore, heard: list[tuple[int, float | None]]
 ) -> None:
     def fail(_tx: Tx) -> None:
         raise LookupError

@@ -11,11 +11,10 @@ from support.store import Bench, settlement, start
 from ductile.model.job import ClaimedJob, State
 from ductile.model.journal import EntryKind
 from ductile.store.cancel import cancel
-from ductile.store.claim import claim
 from ductile.store.errors import Stale, UnknownJob
 from ductile.store.meta import set_meta
 from ductile.store.settle import settle
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import MAX_STATEMENT_ROWS, Tx
 from ductile.store.start import insert_start
 
@@ -29,7 +28,7 @@ def noted(bench: Bench) -> list[str]:
     return [job_id for (job_id,) in bench.all("SELECT job_id FROM journal ORDER BY seq")]
 
 
-async def together(store: Store, *operations: Callable[[Tx], object]) -> list[object]:
+async def together(store: SqliteStore, *operations: Callable[[Tx], object]) -> list[object]:
     """The answers to operations that are written in one batch."""
     gate = threading.Event()
     first = store.write(lambda _tx: gate.wait(10))
@@ -89,16 +88,16 @@ def test_a_row_that_changes_nothing_is_stale(bench: Bench) -> None:
         bench.do(finish)
 
 
-async def _claimed(store: Store, jobs: int) -> list[ClaimedJob]:
+async def _claimed(store: SqliteStore, jobs: int) -> list[ClaimedJob]:
     for _ in range(jobs):
-        await store.write(insert_start, start())
-    claims = await store.write(claim, {"echo": jobs}, jobs, lambda _job: None)
+        await store.submit(start())
+    claims = await store.claim({"echo": jobs}, jobs, lambda _job: None)
     return list(claims.claimed)
 
 
-async def test_a_late_result_fails_its_caller_alone(store: Store) -> None:
+async def test_a_late_result_fails_its_caller_alone(store: SqliteStore) -> None:
     first, late, last = await _claimed(store, 3)
-    await store.write(settle, settlement(late.job, State.FAILED))
+    await store.settle(settlement(late.job, State.FAILED))
     answers = await together(
         store,
         lambda tx: settle(tx, settlement(first.job)),
@@ -112,7 +111,7 @@ async def test_a_late_result_fails_its_caller_alone(store: Store) -> None:
     assert await store.meta("k") == "v"
 
 
-async def test_the_last_of_a_batch_that_cannot_be_written_fails_alone(store: Store) -> None:
+async def test_the_last_of_a_batch_that_cannot_be_written_fails_alone(store: SqliteStore) -> None:
     order = start()
     answers = await together(
         store, lambda tx: insert_start(tx, order), lambda tx: note(tx, 2), lambda tx: insert_start(tx, order)
@@ -123,7 +122,7 @@ async def test_the_last_of_a_batch_that_cannot_be_written_fails_alone(store: Sto
     assert sum((await store.depth()).values()) == 1
 
 
-async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: Store) -> None:
+async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: SqliteStore) -> None:
     def fail(tx: Tx) -> None:
         insert_start(tx, start())
         raise ZeroDivisionError
@@ -135,7 +134,7 @@ async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: St
     assert (await store.job(good.id)) is not None
 
 
-async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: Store) -> None:
+async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: SqliteStore) -> None:
     worked: list[str] = []
 
     def insert(tx: Tx) -> None:
@@ -150,7 +149,7 @@ async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: Store)
     assert sum((await store.depth()).values()) == 2
 
 
-async def test_what_an_operation_adds_behind_its_look_goes_with_its_failure(store: Store) -> None:
+async def test_what_an_operation_adds_behind_its_look_goes_with_its_failure(store: SqliteStore) -> None:
     def look_add_and_fail(tx: Tx) -> None:
         assert tx.row("job", id="nobody") is None
         note(tx, 3)
@@ -161,15 +160,15 @@ async def test_what_an_operation_adds_behind_its_look_goes_with_its_failure(stor
     assert len(await store.journal_after(0, 100)) == 3
 
 
-async def test_a_rehearsal_behind_a_row_that_fails_is_still_answered(store: Store) -> None:
+async def test_a_rehearsal_behind_a_row_that_fails_is_still_answered(store: SqliteStore) -> None:
     order = start()
-    await store.write(insert_start, order)
+    await store.submit(order)
     gate = threading.Event()
     first = store.write(lambda _tx: gate.wait(10))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    twice = store.write(insert_start, order)
-    tried = store.dry_run(insert_start, start())
+    twice = store.submit(order)
+    tried = store.submit(start(), dry_run=True)
     gate.set()
     _, error, answer = await asyncio.gather(first, twice, tried, return_exceptions=True)
     assert isinstance(error, sqlite3.IntegrityError)
@@ -177,7 +176,7 @@ async def test_a_rehearsal_behind_a_row_that_fails_is_still_answered(store: Stor
     assert sum((await store.depth()).values()) == 1
 
 
-async def test_what_joins_is_written_with_what_was_asked_for(store: Store) -> None:
+async def test_what_joins_is_written_with_what_was_asked_for(store: SqliteStore) -> None:
     sizes: list[int] = []
     store.on_batch(lambda operations, _commit_seconds: sizes.append(operations))
     joined: list[asyncio.Future[None]] = []

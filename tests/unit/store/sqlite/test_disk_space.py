@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ductile.store.sqlite.disk_space import DiskSpace, measure_disk_space
+from ductile.model.disk_space import DiskSpace
+from ductile.store.sqlite.disk_space import measure_disk_space
 
 MIB = 1024 * 1024
 

@@ -11,13 +11,13 @@ import pytest
 
 from ductile.store.meta import set_meta
 from ductile.store.sqlite.read_pool import ReadTransaction
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 
 
 async def test_a_reader_that_is_cancelled_while_its_connection_opens_leaves_no_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     before, opening, go_on = set(threading.enumerate()), threading.Event(), threading.Event()
     connect = sqlite3.connect
 
@@ -42,7 +42,7 @@ async def test_a_reader_that_is_cancelled_while_its_connection_opens_leaves_no_t
             assert not thread.is_alive()
 
 
-async def test_a_reader_that_is_cancelled_holds_nobody_up_while_another_connection_is_free(store: Store) -> None:
+async def test_a_reader_that_is_cancelled_holds_nobody_up_while_another_connection_is_free(store: SqliteStore) -> None:
     at_work, go_on = threading.Event(), threading.Event()
 
     def slowly(reads: ReadTransaction) -> None:
@@ -63,7 +63,7 @@ async def test_a_reader_that_is_cancelled_holds_nobody_up_while_another_connecti
         go_on.set()
 
 
-async def test_a_failed_reader_leaves_its_connection_to_the_next(store: Store) -> None:
+async def test_a_failed_reader_leaves_its_connection_to_the_next(store: SqliteStore) -> None:
     def fail(reads: ReadTransaction) -> None:
         reads.rows("depth")
         raise ZeroDivisionError
@@ -76,7 +76,7 @@ async def test_a_failed_reader_leaves_its_connection_to_the_next(store: Store) -
     assert await store.meta("x") == "1", "no transaction of theirs is open"
 
 
-async def test_a_thread_keeps_nothing_of_what_was_read(store: Store) -> None:
+async def test_a_thread_keeps_nothing_of_what_was_read(store: SqliteStore) -> None:
     class Found:
         """Something that a weak reference can point at."""
 

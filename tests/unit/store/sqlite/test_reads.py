@@ -6,36 +6,32 @@ import pytest
 from msgspec.structs import replace
 from support.store import child, event, run, settlement, start
 
+from ductile.model.filters import JobFilter
 from ductile.model.job import Job, Outcome, State
 from ductile.model.writes import Skip
-from ductile.store.claim import claim
-from ductile.store.settle import settle
-from ductile.store.sqlite.store import Store
-from ductile.store.start import insert_start
+from ductile.store.sqlite.store import SqliteStore
 
 
-async def claim_one(store: Store, lane: str = "echo") -> Job:
-    claims = await store.write(claim, {lane: 1}, 1, lambda _job: None)
+async def claim_one(store: SqliteStore, lane: str = "echo") -> Job:
+    claims = await store.claim({lane: 1}, 1, lambda _job: None)
     return claims.claimed[0].job
 
 
-async def test_an_unknown_job_is_none(store: Store) -> None:
+async def test_an_unknown_job_is_none(store: SqliteStore) -> None:
     assert await store.job("nobody") is None
     assert await store.tree("nobody") == ([], [])
     assert await store.attempts("nobody") == []
     assert await store.definition("nothing") is None
 
 
-async def test_a_job_shows_its_last_attempt_what_it_emitted_and_what_that_started(store: Store) -> None:
-    await store.write(insert_start, start())
+async def test_a_job_shows_its_last_attempt_what_it_emitted_and_what_that_started(store: SqliteStore) -> None:
+    await store.submit(start())
     job = await claim_one(store)
-    await store.write(settle, settlement(job, State.QUEUED, error="first", result=b"1"))
+    await store.settle(settlement(job, State.QUEUED, error="first", result=b"1"))
     job = await claim_one(store)
     emitted = event(job_id=job.id)
     started = replace(start("report"), event=None, event_id=emitted.id, cause_event_id=emitted.id)
-    await store.write(
-        settle, settlement(job, events=(emitted,), starts=(started,), result=b"2", logs=b"[]", exit_code=0)
-    )
+    await store.settle(settlement(job, events=(emitted,), starts=(started,), result=b"2", logs=b"[]", exit_code=0))
     view = await store.job(job.id)
     assert view is not None
     assert (view.state, view.attempt, view.result, view.error, view.exit_code) == (State.SUCCEEDED, 2, b"2", None, 0)
@@ -52,23 +48,23 @@ async def test_a_job_shows_its_last_attempt_what_it_emitted_and_what_that_starte
     ]
 
 
-async def test_a_retry_that_waits_shows_the_attempt_before(store: Store) -> None:
-    await store.write(insert_start, start())
+async def test_a_retry_that_waits_shows_the_attempt_before(store: SqliteStore) -> None:
+    await store.submit(start())
     job = await claim_one(store)
-    await store.write(settle, settlement(job, State.QUEUED, error="once"))
+    await store.settle(settlement(job, State.QUEUED, error="once"))
     await claim_one(store)
     view = await store.job(job.id)
     assert view is not None
     assert (view.state, view.attempt, view.error) == (State.RUNNING, 2, "once")
 
 
-async def test_a_tree_is_its_root_and_then_its_steps(store: Store) -> None:
+async def test_a_tree_is_its_root_and_then_its_steps(store: SqliteStore) -> None:
     order = run("one", "two", skips=(Skip(step="three", reason="condition", condition={"path": "a"}),))
-    await store.write(insert_start, order)
+    await store.submit(order)
     one = await claim_one(store)
     emitted = event(job_id=one.id)
     last = child("four", emitted.id)
-    await store.write(settle, settlement(one, events=(emitted,), children=(last,), result=b"{}"))
+    await store.settle(settlement(one, events=(emitted,), children=(last,), result=b"{}"))
     for asked in (order.id, one.id):
         views, skips = await store.tree(asked)
         assert [view.id for view in views] == [order.id, *(step.id for step in order.children), last.id]
@@ -79,33 +75,31 @@ async def test_a_tree_is_its_root_and_then_its_steps(store: Store) -> None:
 
 
 @pytest.fixture
-async def many(store: Store) -> list[str]:
+async def many(store: SqliteStore) -> list[str]:
     """Ids, oldest first: plain jobs of two plugins, of which every third has ended."""
     ids = []
     for number in range(12):
-        accepted = await store.write(
-            insert_start, start("a" if number % 2 else "b", "poll" if number < 8 else "handle")
-        )
+        accepted = await store.submit(start("a" if number % 2 else "b", "poll" if number < 8 else "handle"))
         ids.append(accepted.job_id)
     for _ in range(2):
         for lane in ("a", "b"):
-            await store.write(settle, settlement(await claim_one(store, lane), State.SUCCEEDED))
-    await store.write(settle, settlement(await claim_one(store, "a"), State.FAILED))
+            await store.settle(settlement(await claim_one(store, lane), State.SUCCEEDED))
+    await store.settle(settlement(await claim_one(store, "a"), State.FAILED))
     await claim_one(store, "b")
     return ids
 
 
-async def test_pages_go_from_new_to_old_and_are_stable_under_inserts(store: Store, many: list[str]) -> None:
+async def test_pages_go_from_new_to_old_and_are_stable_under_inserts(store: SqliteStore, many: list[str]) -> None:
     seen: list[str] = []
     cursor = None
     while True:
-        page = await store.jobs(limit=5, cursor=cursor)
+        page = await store.jobs(JobFilter(limit=5, cursor=cursor))
         seen += [row.id for row in page.rows]
         assert not page.total_capped
         cursor = page.cursor
         if cursor is None:
             break
-        await store.write(insert_start, start())
+        await store.submit(start())
     assert seen == many[::-1]
 
 
@@ -116,9 +110,9 @@ async def test_pages_go_from_new_to_old_and_are_stable_under_inserts(store: Stor
     [None, {State.QUEUED}, {State.SUCCEEDED}, {State.SUCCEEDED, State.FAILED, State.RUNNING}],
 )
 async def test_filters_and_totals_agree_with_a_look_at_every_job(
-    store: Store, many: list[str], plugin: str | None, command: str | None, states: set[State] | None
+    store: SqliteStore, many: list[str], plugin: str | None, command: str | None, states: set[State] | None
 ) -> None:
-    everything = (await store.jobs(limit=100)).rows
+    everything = (await store.jobs(JobFilter(limit=100))).rows
     assert [row.id for row in everything] == many[::-1]
     wanted = [
         row
@@ -128,7 +122,9 @@ async def test_filters_and_totals_agree_with_a_look_at_every_job(
     found = []
     cursor = None
     while True:
-        page = await store.jobs(plugin, command, frozenset(states) if states else None, limit=2, cursor=cursor)
+        page = await store.jobs(
+            JobFilter(plugin=plugin, command=command, states=frozenset(states or ()), limit=2, cursor=cursor)
+        )
         found += page.rows
         assert page.total == len(wanted)
         cursor = page.cursor
@@ -139,20 +135,20 @@ async def test_filters_and_totals_agree_with_a_look_at_every_job(
 
 @pytest.mark.parametrize("filters", [{}, {"plugin": "a"}, {"states": frozenset({State.SUCCEEDED, State.QUEUED})}])
 async def test_jobs_since_a_time_are_listed_and_counted(
-    store: Store, many: list[str], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, many: list[str], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = (await store.jobs(**filters, limit=100)).rows
+    everything = (await store.jobs(JobFilter(**filters, limit=100))).rows
     assert len(many) >= len(everything) > 3
     for since in {row.created_at + more for row in everything for more in (0, 1)}:
         wanted = [row for row in everything if row.created_at >= since]
-        page = await store.jobs(**filters, limit=100, since=since)
+        page = await store.jobs(JobFilter(**filters, limit=100, since=since))
         assert (list(page.rows), page.total, page.total_capped) == (wanted, len(wanted), False)
     monkeypatch.setattr("ductile.store.job_list.MAX_TOTAL", 2)
-    page = await store.jobs(**filters, limit=1, since=1)
+    page = await store.jobs(JobFilter(**filters, limit=1, since=1))
     assert (page.total, page.total_capped) == (2, True)
 
 
-async def test_depth_running_and_lanes_tell_what_stands(store: Store, many: list[str]) -> None:
+async def test_depth_running_and_lanes_tell_what_stands(store: SqliteStore, many: list[str]) -> None:
     depth = await store.depth()
     assert depth == {
         **dict.fromkeys(State, 0),
@@ -166,6 +162,6 @@ async def test_depth_running_and_lanes_tell_what_stands(store: Store, many: list
     assert await store.running_by_lane() == {"b": 1}
 
 
-async def test_roots_of_runs_are_not_running_attempts(store: Store) -> None:
-    await store.write(insert_start, run("one"))
+async def test_roots_of_runs_are_not_running_attempts(store: SqliteStore) -> None:
+    await store.submit(run("one"))
     assert await store.running_jobs() == []

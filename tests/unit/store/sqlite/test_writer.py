@@ -16,7 +16,7 @@ from ductile.model.journal import EntryKind
 from ductile.model.notification import JobEnded, LaneReady, Notification
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.meta import journal, set_meta
-from ductile.store.sqlite.store import Store
+from ductile.store.sqlite.store import SqliteStore
 from ductile.store.sqlite.transaction import Tx
 from ductile.store.sqlite.writer import BATCH_OPERATIONS
 from ductile.store.start import insert_start
@@ -32,7 +32,7 @@ def hold_the_thread() -> tuple[threading.Event, Callable[[Tx], None]]:
     return gate, wait
 
 
-async def batch(store: Store, *operations: Callable[[Tx], object]) -> list[object]:
+async def batch(store: SqliteStore, *operations: Callable[[Tx], object]) -> list[object]:
     """The answers to operations that are committed together."""
     gate, wait = hold_the_thread()
     first = asyncio.ensure_future(store.write(wait))
@@ -71,13 +71,13 @@ def end_the_transaction(tx: Tx) -> None:
     raise sqlite3.OperationalError(message)
 
 
-async def test_what_was_written_is_read_at_once(store: Store) -> None:
+async def test_what_was_written_is_read_at_once(store: SqliteStore) -> None:
     for value in map(str, range(20)):
         await store.write(set_meta, "k", value)
         assert await store.meta("k") == value
 
 
-async def test_an_operation_that_raises_fails_alone_and_leaves_nothing(store: Store) -> None:
+async def test_an_operation_that_raises_fails_alone_and_leaves_nothing(store: SqliteStore) -> None:
     heard: list[Notification] = []
     store.on_commit(heard.extend)
     one, two, three = await batch(store, put("a"), put_and_raise("b"), put("c"))
@@ -88,14 +88,14 @@ async def test_an_operation_that_raises_fails_alone_and_leaves_nothing(store: St
     assert sum((await store.depth()).values()) == 0
 
 
-async def test_an_operation_that_raises_alone_leaves_nothing(store: Store) -> None:
+async def test_an_operation_that_raises_alone_leaves_nothing(store: SqliteStore) -> None:
     with pytest.raises(ZeroDivisionError):
         await store.write(put_and_raise("a"))
     assert await store.meta("a") is None
-    assert await store.ping()
+    assert await store.can_commit()
 
 
-async def test_a_constraint_fails_its_caller_alone(store: Store) -> None:
+async def test_a_constraint_fails_its_caller_alone(store: SqliteStore) -> None:
     order = start()
     one, two, three = await batch(
         store, lambda tx: insert_start(tx, order), lambda tx: insert_start(tx, order), put("a")
@@ -105,7 +105,7 @@ async def test_a_constraint_fails_its_caller_alone(store: Store) -> None:
     assert three is None
 
 
-async def test_an_error_that_ends_the_transaction_fails_every_caller_of_the_batch(store: Store) -> None:
+async def test_an_error_that_ends_the_transaction_fails_every_caller_of_the_batch(store: SqliteStore) -> None:
     heard: list[Notification] = []
     store.on_commit(heard.extend)
     answers = await batch(store, lambda tx: insert_start(tx, start()), end_the_transaction, put("late"))
@@ -114,40 +114,42 @@ async def test_an_error_that_ends_the_transaction_fails_every_caller_of_the_batc
     assert "disk is full" in str(answers[1])
     assert heard == []
     assert sum((await store.depth()).values()) == 0
-    assert await store.ping()
+    assert await store.can_commit()
 
 
-async def test_a_commit_that_fails_is_answered_as_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_that_fails_is_answered_as_unavailable(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_tx: Tx) -> None:
         message = "disk I/O error"
         raise sqlite3.OperationalError(message)
 
     with monkeypatch.context() as patch:
         patch.setattr(Tx, "commit", fail)
-        assert not await store.ping()
+        assert not await store.can_commit()
         with pytest.raises(StoreUnavailable, match="disk I/O error"):
             await store.write(set_meta, "a", "1")
     assert await store.meta("a") is None
-    assert await store.ping()
+    assert await store.can_commit()
 
 
-async def test_a_disk_with_room_for_a_probe_but_not_for_a_job_does_not_commit(store: Store) -> None:
+async def test_a_disk_with_room_for_a_probe_but_not_for_a_job_does_not_commit(store: SqliteStore) -> None:
     def limit(tx: Tx, spare: int) -> None:
         run = tx._connection.execute  # noqa: SLF001 - the limit is one of the writer's own connection
         (pages,) = run("PRAGMA page_count").fetchone()
         run(f"PRAGMA max_page_count = {pages + spare}")
 
-    assert await store.ping()
+    assert await store.can_commit()
     await store.write(limit, 4)
-    assert await store.ping()
+    assert await store.can_commit()
     with pytest.raises(StoreUnavailable):
         await store.write(set_meta, "a", "x" * 40_000)
-    assert not await store.ping()
+    assert not await store.can_commit()
     await store.write(limit, 10_000)
-    assert await store.ping()
+    assert await store.can_commit()
 
 
-async def test_listeners_hear_before_callers_go_on(store: Store) -> None:
+async def test_listeners_hear_before_callers_go_on(store: SqliteStore) -> None:
     order: list[object] = []
 
     def listen(signals: Sequence[Notification]) -> None:
@@ -159,15 +161,15 @@ async def test_listeners_hear_before_callers_go_on(store: Store) -> None:
     assert order == [LaneReady("echo"), "answered"]
 
 
-async def test_a_listener_that_fails_keeps_nobody_waiting(store: Store) -> None:
+async def test_a_listener_that_fails_keeps_nobody_waiting(store: SqliteStore) -> None:
     def listen(_signals: Sequence[Notification]) -> None:
         raise ZeroDivisionError
 
     store.on_commit(listen)
-    assert (await store.write(insert_start, start())).status is State.QUEUED
+    assert (await store.submit(start())).status is State.QUEUED
 
 
-async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(store: Store) -> None:
+async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(store: SqliteStore) -> None:
     heard: list[set[Notification]] = []
 
     def fails(_signals: Sequence[Notification]) -> None:
@@ -186,7 +188,7 @@ async def test_listeners_hear_once_what_all_that_is_written_together_will_ready(
     assert joined[0] == 1, "what joins the batch knows what it will ready"
 
 
-async def test_a_caller_that_is_cancelled_breaks_nothing(store: Store) -> None:
+async def test_a_caller_that_is_cancelled_breaks_nothing(store: SqliteStore) -> None:
     gate, wait = hold_the_thread()
     waiting = asyncio.ensure_future(store.write(wait))
     cancelled = asyncio.ensure_future(store.write(set_meta, "a", "1"))
@@ -194,13 +196,13 @@ async def test_a_caller_that_is_cancelled_breaks_nothing(store: Store) -> None:
     cancelled.cancel()
     gate.set()
     await waiting
-    assert await store.ping()
+    assert await store.can_commit()
     assert await store.meta("a") == "1", "what was handed over is written all the same"
 
 
 async def test_closing_writes_what_waits_and_then_refuses(tmp_path: Path) -> None:
     before = threading.active_count()
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 0)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 0)
     executor_threads = threading.active_count() - before - 1
     gate, wait = hold_the_thread()
     writes = [asyncio.ensure_future(store.write(wait)), asyncio.ensure_future(store.write(set_meta, "a", "1"))]
@@ -216,7 +218,7 @@ async def test_closing_writes_what_waits_and_then_refuses(tmp_path: Path) -> Non
         await store.meta("a")
     await store.close()
     assert threading.active_count() == before + executor_threads
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 0)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 0)
     assert await store.meta("a") == "1"
     await store.close()
 
@@ -225,13 +227,13 @@ async def test_a_thread_that_dies_fails_its_callers(tmp_path: Path) -> None:
     def die(_tx: Tx) -> None:
         raise SystemExit
 
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 0)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 0)
     writes = [asyncio.ensure_future(store.write(operation)) for operation in (die, put("a"), put("b"))]
     answers = await asyncio.gather(*writes, return_exceptions=True)
     assert all(isinstance(answer, StoreUnavailable) for answer in answers)
     with pytest.raises(StoreUnavailable, match="restart the gateway"):
         await store.write(set_meta, "a", "1")
-    assert not await store.ping()
+    assert not await store.can_commit()
     await store.close()
 
 
@@ -240,7 +242,7 @@ def test_a_loop_that_is_gone_does_not_hang_the_thread(tmp_path: Path) -> None:
     threads = set(threading.enumerate())
 
     async def leave() -> None:
-        store = await Store.open(tmp_path / "state.db", clock=lambda: 0)
+        store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 0)
         task = asyncio.ensure_future(store.write(wait))
         await asyncio.sleep(0)
         task.cancel()
@@ -253,7 +255,7 @@ def test_a_loop_that_is_gone_does_not_hang_the_thread(tmp_path: Path) -> None:
     assert not writer.is_alive()
 
 
-async def test_a_batch_is_closed_after_512_operations(store: Store) -> None:
+async def test_a_batch_is_closed_after_512_operations(store: SqliteStore) -> None:
     looked = 0
 
     def look(_tx: Tx) -> None:
@@ -277,7 +279,7 @@ async def test_a_batch_is_closed_after_512_operations(store: Store) -> None:
 
 async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> None:
     ticks = iter(range(100))
-    store = await Store.open(tmp_path / "state.db", clock=lambda: next(ticks))
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: next(ticks))
     times: list[int] = []
 
     def look(tx: Tx) -> None:
@@ -305,7 +307,7 @@ async def test_the_write_ahead_log_is_emptied_when_nothing_more_is_written(
 
     real = Tx.empty_wal
     monkeypatch.setattr(Tx, "empty_wal", empty)
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     for _ in range(2):
         emptied.clear()
         await store.write(set_meta, "x", "y")
@@ -328,7 +330,7 @@ async def test_a_write_ahead_log_that_is_being_read_is_emptied_once_the_reader_h
         return answers[-1]
 
     real = Tx.empty_wal
-    store = await Store.open(tmp_path / "state.db", clock=lambda: 1)
+    store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     await store.write(set_meta, "x", "y")
     with closing(sqlite3.connect(tmp_path / "state.db")) as reader:
         reader.execute("BEGIN")
@@ -358,7 +360,7 @@ def test_a_log_that_cannot_be_emptied_leaves_the_writer_as_patient_as_before(
     assert bench.all("PRAGMA busy_timeout") == [(5000,)]
 
 
-async def test_a_flush_listener_that_fails_keeps_nobody_from_the_thread(store: Store) -> None:
+async def test_a_flush_listener_that_fails_keeps_nobody_from_the_thread(store: SqliteStore) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -387,7 +389,7 @@ def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) ->
         assert bench.path.with_name("state.db-wal").stat().st_size > 0
 
 
-async def test_an_operation_can_ask_whether_anybody_else_waits(store: Store) -> None:
+async def test_an_operation_can_ask_whether_anybody_else_waits(store: SqliteStore) -> None:
     def asked(_tx: Tx) -> bool:
         return store.has_waiters()
 
@@ -396,7 +398,7 @@ async def test_an_operation_can_ask_whether_anybody_else_waits(store: Store) -> 
     assert await batch(store, put("other"), asked) == [None, True], "one that stands before it, without its commit"
 
 
-async def test_what_fails_again_and_again_for_one_reason_is_logged_once_until_a_commit(store: Store) -> None:
+async def test_what_fails_again_and_again_for_one_reason_is_logged_once_until_a_commit(store: SqliteStore) -> None:
     with capture_logs() as logs:
         for _ in range(2):
             for _ in range(3):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ductile.store.sqlite.search.expression import MAX_CHARACTERS, MAX_WORDS, BadQuery, translate
+from ductile.model.search_query import MAX_QUERY_CHARACTERS, MAX_WORDS, BadQuery, parse_query
+from ductile.store.sqlite.search.expression import render
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def texts() -> Iterator[sqlite3.Connection]:
 
 
 def found(texts: sqlite3.Connection, query: str) -> list[int]:
-    rows = texts.execute("SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid", (translate(query),))
+    rows = texts.execute("SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid", (render(parse_query(query)),))
     return [row_id for (row_id,) in rows]
 
 
@@ -94,18 +95,18 @@ def test_a_query_finds_what_it_says(texts: sqlite3.Connection, query: str, rows:
         ("long t_*", "2 characters at least"),
         ("-t*", "2 characters at least"),
         ("a " * (MAX_WORDS + 1), f"{MAX_WORDS} are possible"),
-        ("x" * (MAX_CHARACTERS + 1), f"{MAX_CHARACTERS} are possible"),
+        ("x" * (MAX_QUERY_CHARACTERS + 1), f"{MAX_QUERY_CHARACTERS} are possible"),
         ("x" * 100_000, "100000 characters"),
     ],
 )
 def test_what_cannot_be_searched_for_is_refused_with_the_reason(query: str, reason: str) -> None:
     with pytest.raises(BadQuery, match=reason) as refused:
-        translate(query)
+        render(parse_query(query))
     assert (refused.value.status, refused.value.code) == (400, "bad_query")
 
 
 def test_as_much_as_is_possible_is_searched_for(texts: sqlite3.Connection) -> None:
-    assert found(texts, "x" * MAX_CHARACTERS) == []
+    assert found(texts, "x" * MAX_QUERY_CHARACTERS) == []
     assert found(texts, " ".join(["-upstream"] * (MAX_WORDS - 1) + ["nothing"])) == [3]
     assert found(texts, " OR ".join(["upstream"] * (MAX_WORDS // 2))) == [1, 2]
 
@@ -122,7 +123,7 @@ WORDS = st.sampled_from(
 def test_any_text_is_searched_for_or_refused(texts: sqlite3.Connection, query: str) -> None:
     query = query.encode(errors="replace").decode()  # as a server decodes it
     try:
-        expression = translate(query)
+        expression = render(parse_query(query))
     except BadQuery:
         return
     wrapped = f'({{error stderr}} : ({expression})) AND error : "nobody"'
@@ -135,7 +136,9 @@ def test_a_word_that_was_indexed_is_found(word: str) -> None:
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE VIRTUAL TABLE texts USING fts5(error)")
     connection.execute("INSERT INTO texts (error) VALUES (?)", (f"before {word} behind",))
-    rows = connection.execute("SELECT rowid FROM texts WHERE texts MATCH ?", (translate(f'"{word}"'),)).fetchall()
+    rows = connection.execute(
+        "SELECT rowid FROM texts WHERE texts MATCH ?", (render(parse_query(f'"{word}"')),)
+    ).fetchall()
     connection.close()
     # SQLite's tables of letters are older than Python's: a letter that they lack is no word of theirs, on both sides.
     assert rows == [(1,)] or not word.isascii()

@@ -8,9 +8,10 @@ import pytest
 from support.store import Bench, start, trim
 
 from ductile.model.job import State
+from ductile.model.search_query import parse_query
 from ductile.store.retention import trim_attempts
 from ductile.store.sqlite.database import migrations
-from ductile.store.sqlite.search.expression import translate
+from ductile.store.sqlite.search.expression import render
 from ductile.store.sqlite.search.indexer import BATCH_ATTEMPTS, index_attempts, indexed_through
 
 
@@ -32,7 +33,7 @@ def index_all(bench: Bench) -> int:
 
 
 def found(bench: Bench, query: str) -> list[int]:
-    match = f"{{error stderr result}} : ({translate(query)})"
+    match = f"{{error stderr result}} : ({render(parse_query(query))})"
     return [row for (row,) in bench.all("SELECT rowid FROM attempt_text WHERE attempt_text MATCH ? ORDER BY 1", match)]
 
 

@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 from support.store import Bench, start
 
+from ductile.model.filters import AttemptFilter
 from ductile.model.job import State
-from ductile.store.attempt_list import AttemptFilter
+from ductile.model.search_query import parse_query
 from ductile.store.retention import free_search_pages, trim_attempts
 from ductile.store.sqlite.database import migrations
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 from ductile.store.sqlite.search import segments
-from ductile.store.sqlite.search.expression import translate
 from ductile.store.sqlite.search.indexer import index_attempts, indexed_through
 from ductile.store.sqlite.transaction import Tx
 
@@ -68,7 +68,7 @@ async def found(readers: StoreReads, word: str, *, of_job: str | None = None) ->
     ids: list[str] = []
     cursor = None
     while True:
-        wanted = AttemptFilter(match=translate(word), limit=2, cursor=cursor, job_id=of_job)
+        wanted = AttemptFilter(query=parse_query(word), limit=2, cursor=cursor, job_id=of_job)
         page = await readers.logs(wanted, 10_000_000)
         ids += [row.job_id for row in page.rows]
         if page.cursor is None:

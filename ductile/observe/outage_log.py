@@ -2,7 +2,7 @@
 
 import structlog
 
-from ductile.store.errors import StoreUnavailable
+from ductile.errors import DuctileError
 
 log = structlog.get_logger(__name__)
 
@@ -17,13 +17,13 @@ class OutageLog:
         self._message = message
         self._reason: str | None = None
 
-    def failed(self, unavailable: StoreUnavailable) -> None:
+    def record_failure(self, error: DuctileError) -> None:
         """A write failed: logged unless the last failure had the same reason."""
-        if unavailable.message != self._reason:
-            self._reason = unavailable.message
-            log.error(self._message, reason=unavailable.message)
+        if error.message != self._reason:
+            self._reason = error.message
+            log.error(self._message, reason=error.message)
 
-    def recovered(self) -> None:
+    def record_recovery(self) -> None:
         """A write succeeded: logged where one had failed before."""
         if self._reason is not None:
             self._reason = None

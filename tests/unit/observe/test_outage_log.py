@@ -2,21 +2,21 @@
 
 from structlog.testing import capture_logs
 
+from ductile.observe.outage_log import OutageLog
 from ductile.store.errors import StorageFull, StoreUnavailable
-from ductile.store.outage_log import OutageLog
 
 
 def test_it_is_said_once_for_each_reason_and_when_it_is_over() -> None:
     outage_log = OutageLog("schedules wait for the store")
     with capture_logs() as logs:
-        outage_log.recovered()
+        outage_log.record_recovery()
         for _ in range(3):
-            outage_log.failed(StoreUnavailable(reason="disk I/O error"))
+            outage_log.record_failure(StoreUnavailable(reason="disk I/O error"))
         for _ in range(3):
-            outage_log.failed(StorageFull(reason="the disk is small"))
-        outage_log.recovered()
-        outage_log.recovered()
-        outage_log.failed(StorageFull(reason="the disk is small"))
+            outage_log.record_failure(StorageFull(reason="the disk is small"))
+        outage_log.record_recovery()
+        outage_log.record_recovery()
+        outage_log.record_failure(StorageFull(reason="the disk is small"))
     assert [(log["log_level"], "small" in log.get("reason", "")) for log in logs] == [
         ("error", False),
         ("error", True),
