@@ -50,12 +50,12 @@ from ductile.maintenance.store_guard import StoreGuard
 from ductile.maintenance.systemd import SystemdReporter
 from ductile.model.route import Surface, fixed_surface
 from ductile.observe.sd_notify import Notifier
-from ductile.plugin.runner.call import Runner
 from ductile.plugin.runner.child_processes import ChildProcesses
-from ductile.plugin.runner.fork import Fork
-from ductile.plugin.runner.persistent import Persistent
-from ductile.plugin.runner.relay import Relay
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.fork_runner import ForkRunner
+from ductile.plugin.runner.interface import Runner
+from ductile.plugin.runner.persistent_runner import PersistentRunner
+from ductile.plugin.runner.spawn_helper import SpawnHelper
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 SECTIONS: Sequence[AnySection] = sections.SECTIONS
 """The sections of the configuration that features add."""
@@ -117,8 +117,8 @@ GATES: list[Gate] = [PluginAvailable()]
 """Asked in order before an attempt starts; the first that holds a job decides."""
 
 RUNNERS: Mapping[str, Callable[[ChildProcesses], Runner]] = {
-    "spawn": lambda children: Relay(Spawn(children)),
-    "fork": lambda children: Fork(Spawn(children)),
-    "persistent": Persistent,
+    "spawn": lambda children: SpawnHelper(SpawnRunner(children)),
+    "fork": lambda children: ForkRunner(SpawnRunner(children)),
+    "persistent": PersistentRunner,
 }
 """The ways to run a plugin, by the name that `plugins.<name>.runner` gives them."""

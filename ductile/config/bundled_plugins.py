@@ -8,14 +8,14 @@ from ductile.config.location import named_path
 from ductile.config.schema.configuration import Configuration
 from ductile.config.validation import problem_at
 from ductile.document.problem import Problem
-from ductile.plugin.bundled import BUNDLED, is_bundled
-from ductile.plugin.load import Loaded
+from ductile.plugin.bundled import BUNDLED_ROOT, is_bundled
+from ductile.plugin.loader import LoadedPlugin
 from ductile.plugin.trust import MissingProgram
 
 IDLE_REASON = "it ships with Ductile, and no entry in `plugins:` sets it up"
 
 
-def idle_plugins(configuration: Configuration, loaded: Mapping[str, Loaded]) -> frozenset[str]:
+def idle_plugins(configuration: Configuration, loaded: Mapping[str, LoadedPlugin]) -> frozenset[str]:
     """Names of bundled plugins that nothing in the configuration names: what they lack is no fault of it."""
     entries = configuration.plugins
     named = {*entries, *(entry.uses for entry in entries.values())}
@@ -49,10 +49,10 @@ def shadowed_folders(configuration: Configuration, layers: Layers) -> list[Probl
         at = ("plugin_roots", index)
         mark = layers.marks.of(at)
         folder = layers.root if mark.line == 0 else (layers.root / mark.file).parent
-        if root == BUNDLED and named_path(BUNDLED, folder).is_dir():
+        if root == BUNDLED_ROOT and named_path(BUNDLED_ROOT, folder).is_dir():
             message = (
-                f"`{BUNDLED}` names the plugins that ship with Ductile, not the folder {folder / BUNDLED}; "
-                f"write `./{BUNDLED}` for the folder"
+                f"`{BUNDLED_ROOT}` names the plugins that ship with Ductile, not the folder {folder / BUNDLED_ROOT}; "
+                f"write `./{BUNDLED_ROOT}` for the folder"
             )
             problems.append(problem_at("bundled_folder", message, at, layers.marks, severity="warning"))
     return problems

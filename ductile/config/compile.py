@@ -38,8 +38,8 @@ from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.model.route import Surface, rows_of
 from ductile.model.snapshot import Schedule, Snapshot
 from ductile.plugin.bundled import root_folder, root_folders
-from ductile.plugin.discover import MANIFEST
-from ductile.plugin.load import Loaded, load_plugins
+from ductile.plugin.discovery import MANIFEST_FILE
+from ductile.plugin.loader import LoadedPlugin, load_plugins
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -122,10 +122,10 @@ def _compiled(layers: Layers, environ: Mapping[str, str], *, generation: int, su
     return Compiled(snapshot=snapshot, problems=ordered, inputs=inputs, marks=layers.marks, notes=told)
 
 
-def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Loaded]) -> ConfigInputs:
+def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[LoadedPlugin]) -> ConfigInputs:
     files = dict.fromkeys(layers.files)
     for plugin in plugins:
-        files[plugin.folder / MANIFEST] = None
+        files[plugin.folder / MANIFEST_FILE] = None
         if plugin.manifest is not None:
             files[plugin.folder / plugin.manifest.entrypoint] = None
     return ConfigInputs(
@@ -136,7 +136,7 @@ def _inputs(layers: Layers, configuration: Configuration, plugins: Iterable[Load
     )
 
 
-def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, Loaded], list[Problem]]:
+def _discover(configuration: Configuration, marks: Marks) -> tuple[dict[str, LoadedPlugin], list[Problem]]:
     """Discovered name → plugin."""
     places: dict[Path, int] = {}
     for index, root in enumerate(configuration.plugin_roots):
@@ -166,14 +166,14 @@ def _renumbered(problem: Problem, numbers: Sequence[int]) -> Problem:
     return replace(problem, path=("plugin_roots", numbers[int(problem.path[1])]))
 
 
-def _of_plugin(plugin: Loaded, problem: Problem, configuration: Configuration) -> Problem:
+def _of_plugin(plugin: LoadedPlugin, problem: Problem, configuration: Configuration) -> Problem:
     """A manifest's problem as one of the configuration: an error quarantines the plugin and harms nothing else."""
     return quarantined(plugin.name, problem, configuration.service) if problem.severity == "error" else problem
 
 
 def _compile(
     configuration: Configuration,
-    loaded: Mapping[str, Loaded],
+    loaded: Mapping[str, LoadedPlugin],
     layers: Layers,
     redacted: Callable[[Problem], Problem],
     secrets: frozenset[str],

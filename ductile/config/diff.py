@@ -11,7 +11,7 @@ from ductile.config.setting_path import format_path
 from ductile.config.settings import Setting
 from ductile.document.paths import same_json
 from ductile.document.problem import Path
-from ductile.plugin.bundled import BUNDLED
+from ductile.plugin.bundled import BUNDLED_ROOT
 
 
 def compare_snapshots(now: Layers, then: Layers) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def _without_hashes(setting: Setting, root: Folder) -> Any:
     """The value; a path as it is seen from the configuration's folder, so that a copy of the folder is the same."""
     value = setting.value
     is_path = setting.path[0] == "plugin_roots" or setting.path == ("state", "path")
-    return os.path.relpath(value, root) if is_path and isinstance(value, str) and value != BUNDLED else value
+    return os.path.relpath(value, root) if is_path and isinstance(value, str) and value != BUNDLED_ROOT else value
 
 
 def differences(now: Any, then: Any) -> list[dict[str, Any]]:

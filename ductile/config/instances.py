@@ -24,9 +24,9 @@ from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 from ductile.model.output import OutputRules
 from ductile.model.snapshot import Plugin, UnusablePlugin, Validator
 from ductile.model.workers import WorkerRules
-from ductile.plugin.discover import MANIFEST
-from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.discovery import MANIFEST_FILE
+from ductile.plugin.json_schema import compile_validator
+from ductile.plugin.loader import COMMAND_TIMEOUTS_MILLISECONDS, DEFAULT_TIMEOUT_MILLISECONDS, LoadedPlugin
 
 DISABLED = "disabled"
 QUARANTINED = "quarantined"
@@ -43,7 +43,7 @@ class Instances(Struct, frozen=True, kw_only=True):
 class _Shelf(Struct, frozen=True, kw_only=True):
     """What instances are made from."""
 
-    loaded: Mapping[str, Loaded]
+    loaded: Mapping[str, LoadedPlugin]
     entries: Mapping[str, PluginEntry]
     marks: Marks
     service: ServiceSection
@@ -58,7 +58,7 @@ class _Shelf(Struct, frozen=True, kw_only=True):
 
 def compile_instances(
     configuration: Configuration,
-    loaded: Mapping[str, Loaded],
+    loaded: Mapping[str, LoadedPlugin],
     marks: Marks,
     redacted: Callable[[Problem], Problem] = lambda problem: problem,
     secrets: frozenset[str] = frozenset(),
@@ -143,7 +143,7 @@ def _idle_timeouts(name: str, entry: PluginEntry, manifest: Manifest | None, mar
     problems = []
     for command in entry.timeouts if manifest else ():
         if manifest and command not in manifest.commands:
-            usual = command in DEFAULT_TIMEOUTS
+            usual = command in COMMAND_TIMEOUTS_MILLISECONDS
             hint = ", so this timeout is left out" if usual else did_you_mean(command, manifest.commands)
             path: Path = ("plugins", name, "timeouts", command)
             problems.append(
@@ -159,7 +159,7 @@ def _idle_timeouts(name: str, entry: PluginEntry, manifest: Manifest | None, mar
 
 
 def _instance(
-    name: str, entry: PluginEntry, base: Loaded, shelf: _Shelf, problems: list[Problem]
+    name: str, entry: PluginEntry, base: LoadedPlugin, shelf: _Shelf, problems: list[Problem]
 ) -> Plugin | UnusablePlugin:
     manifest = base.manifest
     if not entry.enabled:
@@ -243,7 +243,7 @@ def _own_mark(path: Path, folder: Folder, marks: Marks) -> Mark:
     """
     if marks.knows(path[:2]):
         return marks.of(path)
-    manifest = read_document(folder / MANIFEST, name=str(folder / MANIFEST)).marks
+    manifest = read_document(folder / MANIFEST_FILE, name=str(folder / MANIFEST_FILE)).marks
     wanted = "config_keys" if manifest.knows(("config_keys",)) else "config_schema"
     return manifest.key((wanted,))
 
@@ -270,12 +270,12 @@ def _timeouts(entry: PluginEntry, manifest: Manifest) -> dict[str, Millis]:
         name: entry.timeouts.get(name)
         or entry.timeout
         or command.timeout
-        or DEFAULT_TIMEOUTS.get(name, DEFAULT_TIMEOUT)
+        or COMMAND_TIMEOUTS_MILLISECONDS.get(name, DEFAULT_TIMEOUT_MILLISECONDS)
         for name, command in manifest.commands.items()
     }
 
 
-def _validators(base: Loaded, manifest: Manifest, shelf: _Shelf) -> dict[str, Validator]:
+def _validators(base: LoadedPlugin, manifest: Manifest, shelf: _Shelf) -> dict[str, Validator]:
     known = shelf.validators.get(base.name)
     if known is None:
         known = shelf.validators[base.name] = {

@@ -12,7 +12,7 @@ from ductile.document.problem import Path
 from ductile.document.redactor import MASK, Redactor, is_display_secret
 from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.plugin.bundled import root_folders
-from ductile.plugin.load import load_plugins
+from ductile.plugin.loader import load_plugins
 
 
 class MaskedSettings:

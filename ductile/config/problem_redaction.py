@@ -27,7 +27,7 @@ class ProblemRedactor:
 
     def redact(self, problem: Problem) -> Problem:
         """The problem without secrets."""
-        message = self._redactor.clipped(self._without_values(problem.message, problem.path))
+        message = self._redactor.clip(self._without_values(problem.message, problem.path))
         path = tuple(self._redactor.text(part) if isinstance(part, str) else part for part in problem.path)
         return replace(problem, message=message, path=path)
 
@@ -36,7 +36,7 @@ class ProblemRedactor:
         names = [part for part in path if isinstance(part, str)]
         hidden = any(map(is_secret_name, names)) or any(map(is_display_secret, names[-1:]))
         values = set(_hidden_values(value_at(self._value, path), hidden=hidden)) if path else set()
-        message = Redactor(value for value in values if len(value) >= MIN_SECRET_CHARACTERS).clipped(message)
+        message = Redactor(value for value in values if len(value) >= MIN_SECRET_CHARACTERS).clip(message)
         for value in sorted(values, key=len, reverse=True):
             if len(value) < MIN_SECRET_CHARACTERS:  # a short one is replaced where it stands alone
                 message = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-]|\.\w)", MASK, message)

@@ -13,7 +13,7 @@ from ductile.document.locations import Marks
 from ductile.document.problem import Path as YamlPath
 from ductile.document.problem import Problem
 from ductile.document.read import Document, read_document, read_text
-from ductile.plugin.bundled import BUNDLED
+from ductile.plugin.bundled import BUNDLED_ROOT
 
 UNREAD = frozenset({"yaml", "missing_file", "unreadable_file"})
 """Problems that keep a file's keys from being known."""
@@ -124,7 +124,7 @@ def resolved_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     result = dict(value)
     roots = value.get("plugin_roots")
     if isinstance(roots, list):
-        result["plugin_roots"] = [root if root == BUNDLED else _path(root, folder) for root in roots]
+        result["plugin_roots"] = [root if root == BUNDLED_ROOT else _path(root, folder) for root in roots]
     state = value.get("state")
     if isinstance(state, dict) and "path" in state:
         result["state"] = {**state, "path": _path(state["path"], folder)}

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ductile.model.manifest import Manifest
 from ductile.plugin.runner.errors import Unforkable
-from ductile.plugin.runner.python import interpreter_argv
+from ductile.plugin.runner.python_interpreter import interpreter_argv
 
 
 class RunnerChoice(Struct, frozen=True, kw_only=True):

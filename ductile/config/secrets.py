@@ -8,13 +8,13 @@ from ductile.document.paths import value_at
 from ductile.document.redactor import is_secret_name
 from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
 from ductile.document.secret_values import texts_of
-from ductile.plugin.environment import ALL
-from ductile.plugin.load import Loaded
+from ductile.plugin.environment import ALL_VARIABLES
+from ductile.plugin.loader import LoadedPlugin
 
 _PARTS = ("allOf", "anyOf", "oneOf")
 
 
-def collect_secrets(layers: Layers, plugins: Mapping[str, Loaded], environ: Mapping[str, str]) -> frozenset[str]:
+def collect_secrets(layers: Layers, plugins: Mapping[str, LoadedPlugin], environ: Mapping[str, str]) -> frozenset[str]:
     """All secrets of a configuration, also of one that is refused: what is wrong in it is as secret as the rest.
 
     All tokens, what a plugin's `config_schema` marks `writeOnly`, and the secret variables that `inherit_env` names.
@@ -43,7 +43,11 @@ def token_values(value: Any) -> Iterator[str]:
 def _inherited(names: Any, environ: Mapping[str, str]) -> Iterator[str]:
     wanted = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
     for name, value in environ.items():
-        if is_secret_name(name) and len(value) >= MIN_SECRET_CHARACTERS and not wanted.isdisjoint({name, ALL}):
+        if (
+            is_secret_name(name)
+            and len(value) >= MIN_SECRET_CHARACTERS
+            and not wanted.isdisjoint({name, ALL_VARIABLES})
+        ):
             yield value
 
 

@@ -14,7 +14,7 @@ from ductile.document.override_names import is_override
 from ductile.document.problem import Mark, Path, Problem
 from ductile.document.yaml_scalar import read_scalar
 from ductile.model.manifest import Manifest
-from ductile.plugin.load import Loaded
+from ductile.plugin.loader import LoadedPlugin
 
 Schemas = list[Mapping[str, Any]]
 """Schemas that a value must fit, or may fit."""
@@ -24,7 +24,7 @@ _DEEPEST = 20
 _NUMBERS = {"integer": int, "number": float}
 
 
-def convert_by_schemas(configuration: Configuration, loaded: Mapping[str, Loaded], marks: Marks) -> Configuration:
+def convert_by_schemas(configuration: Configuration, loaded: Mapping[str, LoadedPlugin], marks: Marks) -> Configuration:
     """The configuration with the values that variables gave as the plugins' schemas want them."""
     given = given_places(marks.root)
     if not any(path[0] in ("plugins", "pipelines") for path, _ in given):
@@ -69,7 +69,7 @@ def _given(place: Location, at: Path) -> Iterator[tuple[Path, Location]]:
             yield from _given(child, (*at, index))
 
 
-def _manifest(name: str, entries: Mapping[str, PluginEntry], loaded: Mapping[str, Loaded]) -> Manifest | None:
+def _manifest(name: str, entries: Mapping[str, PluginEntry], loaded: Mapping[str, LoadedPlugin]) -> Manifest | None:
     entry = entries.get(name)
     plugin = loaded.get((entry and entry.uses) or name)
     return plugin.manifest if plugin else None

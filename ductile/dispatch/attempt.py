@@ -28,10 +28,10 @@ from ductile.model.large_values import LARGE_BYTES, LargeValueThreads
 from ductile.model.snapshot import Plugin, Snapshot
 from ductile.model.writes import Settlement
 from ductile.observe.running_logs import RunningAttempt, RunningLogs
-from ductile.plugin.environment import Environment, environment
-from ductile.plugin.protocol import read_log
-from ductile.plugin.runner.call import Call, Runner, Running, Stop
+from ductile.plugin.environment import Environment, plugin_environment
+from ductile.plugin.messages import read_log
 from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.runner.interface import Runner, RunnerCall, RunningCall, StopReason
 from ductile.store.contract import Store
 from ductile.store.errors import Stale, StateTooLarge, StoreUnavailable
 
@@ -73,18 +73,18 @@ class AttemptHandle:
 
     def __init__(self, release_slot: Callable[[], None]) -> None:
         self.release_slot = release_slot
-        self.running: Running | None = None
-        self.stop_reason: Stop | None = None
+        self.running: RunningCall | None = None
+        self.stop_reason: StopReason | None = None
         self.claimed_at = 0.0
         """Time of the claim by the loop's clock, from which the deadline counts."""
         self.abandoned = asyncio.Event()
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """End the attempt: its process group gets SIGTERM, after the grace SIGKILL."""
         self.stop_reason = self.stop_reason or reason
         if self.running is not None:
             self.running.stop(reason)
-        if reason is Stop.LOST:
+        if reason is StopReason.LOST:
             self.abandoned.set()
 
 
@@ -177,7 +177,7 @@ class AttemptRunner:
         else:
             request = await self._large_values.call(size, build_request, claimed, plugin, graph, self._clock())
         if handle.stop_reason is not None:
-            kind = Outcome.LOST if handle.stop_reason is Stop.LOST else Outcome.CANCELLED
+            kind = Outcome.LOST if handle.stop_reason is StopReason.LOST else Outcome.CANCELLED
             return AttemptOutcome(kind=kind, error=f"{kind} before it started")
         running = RunningAttempt(
             job=claimed.job, runner=plugin.runner, generation=snapshot.generation, started_at=self._clock()
@@ -188,21 +188,21 @@ class AttemptRunner:
         execution = await handle.running.wait()
         read, size = outcome_reader(plugin, claimed.job.command), output_size(execution)
         if size <= LARGE_BYTES:
-            outcome = read(execution, snapshot.redactor.clipped)
+            outcome = read(execution, snapshot.redactor.clip)
         else:
-            outcome = await self._large_values.call(size, read, execution, snapshot.redactor.clipped)
+            outcome = await self._large_values.call(size, read, execution, snapshot.redactor.clip)
         if outcome.plain_lines:
             self._warn_of_plain_text(snapshot.generation, claimed.job, outcome.plain_lines)
         if not request.warnings:
             return outcome
-        warnings = tuple({**one, "message": snapshot.redactor.clipped(one["message"])} for one in request.warnings)
+        warnings = tuple({**one, "message": snapshot.redactor.clip(one["message"])} for one in request.warnings)
         return replace(outcome, logs=(*warnings, *outcome.logs))
 
     def _build_call(
         self, running: RunningAttempt, snapshot: Snapshot, plugin: Plugin, request: PluginRequest, claimed_at: float
-    ) -> Call:
+    ) -> RunnerCall:
         job = running.job
-        return Call(
+        return RunnerCall(
             job_id=job.id,
             attempt=job.attempt,
             executable=plugin.executable,
@@ -235,7 +235,7 @@ class AttemptRunner:
         found = self._environments.get(key)
         if found is None:
             inherit = snapshot.service.inherit_env
-            found = environment(plugin, inherit, instance=self._instance, own=self._environ)
+            found = plugin_environment(plugin, inherit, instance=self._instance, own=self._environ)
             self._environments[key] = found
         return found
 

@@ -12,8 +12,8 @@ from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
 from ductile.model.job import ClaimedJob, SubmittedBy
 from ductile.model.snapshot import Plugin
+from ductile.plugin.messages import write_request
 from ductile.plugin.program_input import program_arguments, program_stdin
-from ductile.plugin.protocol import write_request
 
 UNVALIDATED_TRIGGERS = frozenset({SubmittedBy.ROUTE, SubmittedBy.HOOK})
 """Triggers whose payload has not been validated."""

@@ -20,7 +20,7 @@ from ductile.model.job import ClaimedJob, Job
 from ductile.model.notification import CancelAttempt, JobDue, LaneDrained, LaneReady, Notification
 from ductile.model.snapshot import Snapshot
 from ductile.observe.outage_log import STORE_RETRY_SECONDS, OutageLog
-from ductile.plugin.runner.call import Stop
+from ductile.plugin.runner.interface import StopReason
 from ductile.store.contract import Store
 from ductile.store.errors import StoreUnavailable
 
@@ -134,7 +134,7 @@ class Dispatcher:
         await self._lane_mover.close()
         await _wait_for_tasks(self._attempt_tasks, force_stop, seconds)
         for handle in self._handles.values():
-            handle.stop(Stop.LOST)
+            handle.stop(StopReason.LOST)
         if self._attempt_tasks:
             await asyncio.wait(self._attempt_tasks)
         await self._attempt_runner.close()
@@ -156,7 +156,7 @@ class Dispatcher:
     def _cancel_attempt(self, job_id: str) -> None:
         handle = self._handles.get(job_id)
         if handle is not None:
-            handle.stop(Stop.CANCELLED)
+            handle.stop(StopReason.CANCELLED)
         else:
             # The claim of the job is committed, but its result has not arrived here yet.
             self._early_stops.add(job_id)
@@ -240,7 +240,7 @@ class Dispatcher:
         handle = AttemptHandle(_keep_slot if alone else slot.release)
         self._handles[job.id] = handle
         if job.id in self._early_stops:
-            handle.stop(Stop.CANCELLED)
+            handle.stop(StopReason.CANCELLED)
         task = asyncio.create_task(self._run_attempt(claimed_job, snapshot, handle, slot))
         self._attempt_tasks.add(task)
         task.add_done_callback(partial(self._attempt_done, job))

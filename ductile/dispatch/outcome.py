@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from ductile.model.job import Outcome
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules
-from ductile.plugin.protocol import OverBudget, Response, Unreadable, read_log, read_logs, read_response
-from ductile.plugin.runner.call import Execution, Stop
-from ductile.plugin.stdout import cut_middle, ends
+from ductile.plugin.messages import Response, read_log, read_logs, read_response
+from ductile.plugin.runner.interface import Execution, StopReason
+from ductile.plugin.stdout_parser import OverBudget, Unreadable, both_ends, cut_middle
 
 EX_CONFIG = 78
 """The exit code of a permanent configuration failure (BSD sysexits)."""
@@ -25,9 +25,9 @@ STORED_STDOUT_CHARS = 64 * 1024
 
 _FLOOD_ADVICE = "write large results to a file and answer with its path, or allow more"
 
-ENDED_BY_GATEWAY: Mapping[Stop, tuple[Outcome, str]] = {
-    Stop.CANCELLED: (Outcome.CANCELLED, "cancelled"),
-    Stop.LOST: (Outcome.LOST, "the gateway stopped before the plugin had answered"),
+ENDED_BY_GATEWAY: Mapping[StopReason, tuple[Outcome, str]] = {
+    StopReason.CANCELLED: (Outcome.CANCELLED, "cancelled"),
+    StopReason.LOST: (Outcome.LOST, "the gateway stopped before the plugin had answered"),
 }
 """Outcome and error of an attempt that the gateway ended."""
 
@@ -67,7 +67,7 @@ def read_outcome(execution: Execution, redact: Redact, rules: OutputRules = DEFA
 
 
 def _read_execution(execution: Execution, redact: Redact, rules: OutputRules) -> AttemptOutcome:
-    if execution.stop is Stop.FLOODED:
+    if execution.stop is StopReason.FLOODED:
         return _unreadable_outcome(
             execution, redact, f"protocol error: {execution.fault}; {_FLOOD_ADVICE}", retry=False
         )
@@ -99,8 +99,8 @@ def _outcome_of_response(execution: Execution, response: Response, redact: Redac
     )
 
 
-def _outcome_of_stop(execution: Execution, stop: Stop, redact: Redact) -> AttemptOutcome:
-    if stop is Stop.TIMED_OUT:
+def _outcome_of_stop(execution: Execution, stop: StopReason, redact: Redact) -> AttemptOutcome:
+    if stop is StopReason.TIMED_OUT:
         return _outcome_of_timeout(execution, redact)
     outcome, error = ENDED_BY_GATEWAY[stop]
     return AttemptOutcome(kind=outcome, error=error, execution=execution, stdout=_stored_stdout(execution, redact))
@@ -150,7 +150,7 @@ def _quote_output(execution: Execution, redact: Redact) -> str:
     else:
         output = execution.stdout.decode(errors="replace")
     output = redact(output).strip()
-    return ends(output) if output else ""
+    return both_ends(output) if output else ""
 
 
 def _outcome_of_fault(execution: Execution, fault: str, redact: Redact) -> AttemptOutcome:

@@ -1,6 +1,6 @@
 """What reading the output of an attempt costs."""
 
-from ductile.plugin.runner.call import Execution
+from ductile.plugin.runner.interface import Execution
 
 LOG_COST_BYTES = 64
 """A log entry costs as much as this many bytes of stdout."""

@@ -18,9 +18,9 @@ from ductile.model.event import EmittedEvent
 from ductile.model.job import Outcome
 from ductile.model.program import ExitCode, Program, exit_event
 from ductile.model.snapshot import Plugin
-from ductile.plugin.protocol import Response
-from ductile.plugin.runner.call import Execution, Stop
-from ductile.plugin.stdout import cut_middle
+from ductile.plugin.messages import Response
+from ductile.plugin.runner.interface import Execution, StopReason
+from ductile.plugin.stdout_parser import cut_middle
 
 
 def outcome_reader(plugin: Plugin, command: str) -> Callable[[Execution, Redact], AttemptOutcome]:
@@ -61,11 +61,11 @@ def read_program_outcome(
     )
 
 
-def _outcome_of_stop(execution: Execution, stop: Stop, text: str, redact: Redact) -> AttemptOutcome:
-    if stop is Stop.FLOODED:
+def _outcome_of_stop(execution: Execution, stop: StopReason, text: str, redact: Redact) -> AttemptOutcome:
+    if stop is StopReason.FLOODED:
         error = f"{execution.fault}; write large results to a file and print its path, or allow more"
         return _failure(execution, text, error, redact, retry=False)
-    if stop is Stop.TIMED_OUT:
+    if stop is StopReason.TIMED_OUT:
         error = f"timed out after {execution.duration} ms"
         return _failure(execution, text, error, redact, kind=Outcome.TIMED_OUT)
     outcome, error = ENDED_BY_GATEWAY[stop]
@@ -82,7 +82,7 @@ def _failure(
     retry: bool = True,
 ) -> AttemptOutcome:
     """The outcome of a program without an exit code."""
-    quote = "" if execution.stop is Stop.FLOODED else _quote_output(execution, text, redact)
+    quote = "" if execution.stop is StopReason.FLOODED else _quote_output(execution, text, redact)
     return AttemptOutcome(
         kind=kind, error=f"{error}{quote}", retry=retry, execution=execution, stdout=_stored_stdout(text, redact)
     )

@@ -21,7 +21,7 @@ from ductile.model.job import ClaimedJob, Job, Outcome, State
 from ductile.model.output import excess
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Child, Note, Settlement, Skip, Start, StateUpdate
-from ductile.plugin.protocol import Response
+from ductile.plugin.messages import Response
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -74,9 +74,9 @@ def build_settlement(ending: Ending, new_id: NewId) -> Settlement:
         generation=ending.snapshot.generation,
         exit_code=execution.exit_code if execution else None,
         result=_result_document(outcome.response, redactor.value),
-        error=redactor.clipped(error) if error else None,
-        stdout=redactor.clipped(outcome.stdout) if outcome.stdout else None,
-        stderr=redactor.clipped(stderr) if stderr else None,
+        error=redactor.clip(error) if error else None,
+        stdout=redactor.clip(outcome.stdout) if outcome.stdout else None,
+        stderr=redactor.clip(stderr) if stderr else None,
         logs=encode(redactor.value(logs)) if logs else None,
         events=follow_ups.events,
         children=follow_ups.children,

@@ -86,12 +86,12 @@ def expand(document: Document, lookup: Mapping[str, str], *, root: Path, kind: K
 def _still(document: Document) -> Expansion | None:
     """A document in which nothing stands to be expanded, and so depends on nothing else; None for any other."""
     secrets: set[str] = set()
-    if not _gathered(document.value, "", secrets):
+    if not _gather(document.value, "", secrets):
         return None
     return Expansion(value=document.value, marks=document.marks, problems=(), secrets=frozenset(secrets), used={})
 
 
-def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
+def _gather(value: Any, name: str, secrets: set[str]) -> bool:
     """Adds the texts below a key that are secrets as they stand; False, half done, at the first `${`."""
     if isinstance(value, str):
         if "${" in value:
@@ -99,11 +99,11 @@ def _gathered(value: Any, name: str, secrets: set[str]) -> bool:
         secrets.update(secrets_in(name, value))
     elif isinstance(value, dict):
         for key, member in value.items():
-            if not _gathered(member, key, secrets):
+            if not _gather(member, key, secrets):
                 return False
     elif isinstance(value, list):
         for member in value:
-            if not _gathered(member, name, secrets):
+            if not _gather(member, name, secrets):
                 return False
     else:
         secrets.update(secrets_in(name, value))
@@ -162,7 +162,7 @@ class _Expander:
             try:
                 expanded = result = _REFERENCE.sub(lambda found: self._one(found, place), text)
                 if place.plain:
-                    result = self._typed(expanded, name)
+                    result = self._convert(expanded, name)
                     place = place._replace(given=VariableText(expanded, tuple(self._sources)))
             except _Unexpandable as error:
                 self.secrets.update(secrets_in(name, text))
@@ -176,7 +176,7 @@ class _Expander:
         self.secrets.update(secrets_in(name, result))
         return result, place
 
-    def _typed(self, text: str, name: str) -> Scalar:
+    def _convert(self, text: str, name: str) -> Scalar:
         """What the text means here. Raises ValueError where a number is wanted that does not fit."""
         kind = self._kind(tuple(self._path))
         if kind is str:

@@ -139,7 +139,7 @@ class Redactor:
         """Whether a secret stands in the text, as UTF-8."""
         return bool(self.secrets) and self._finder.replace(text, _MASK) is not text
 
-    def clipped(self, text: str) -> str:
+    def clip(self, text: str) -> str:
         """The text redacted, where `…` in it may stand for what was cut out of the middle of a secret."""
         text = self.text(text)
         if not self.secrets or CUT_MARK not in text:
@@ -154,7 +154,7 @@ class Redactor:
 
     def _part(self, text: str, *, ended: bool) -> int:
         """How many characters at the end of the text (`ended`), or at its start, are a part of a secret."""
-        return max((_shared(text, form, ended=ended) for form in self._forms()), default=0)
+        return max((_cached_redactor(text, form, ended=ended) for form in self._forms()), default=0)
 
     def _forms(self) -> Iterator[str]:
         for secret in self.secrets:
@@ -164,14 +164,14 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """A JSON value with the secrets replaced in its strings and numbers, keys included."""
-        return self._walked(value) if self._may_hold(value) else value
+        return self._walk(value) if self._may_hold(value) else value
 
-    def encoded(self, value: Any) -> bytes:
+    def encode_json(self, value: Any) -> bytes:
         """The value as JSON, with the secrets replaced."""
         written = orjson.dumps(value)
         if not self.secrets or not self._finder.candidates(written):
             return written
-        return orjson.dumps(self._walked(value))
+        return orjson.dumps(self._walk(value))
 
     @cached_property
     def _finder(self) -> "SecretFinder":
@@ -189,19 +189,19 @@ class Redactor:
         except TypeError:  # no JSON: half a character, or a number of more than 64 bits
             return True
 
-    def _walked(self, value: Any) -> Any:
+    def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self._walked(member) for key, member in value.items()}
+            return {self.text(str(key)): self._walk(member) for key, member in value.items()}
         if isinstance(value, list | tuple):
-            return [self._walked(member) for member in value]
+            return [self._walk(member) for member in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return MASK if self.text(str(value)) != str(value) else value
         return value
 
 
-def _shared(text: str, secret: str, *, ended: bool) -> int:
+def _cached_redactor(text: str, secret: str, *, ended: bool) -> int:
     """The longest start of the secret that the text ends with; else the longest end of it that the text starts with."""
     if not ended:
         text, secret = text[::-1], secret[::-1]

@@ -65,7 +65,7 @@ class SecretFinder:
         self._longest = max(map(len, self._anchors), default=0)
         kind = Implementation.DFA if len(self._secrets) <= _DFA_SECRETS else Implementation.ContiguousNFA
         self._automaton = BytesAhoCorasick(self._anchors, implementation=kind, matchkind=MatchKind.Standard)
-        self._pattern = lru_cache(maxsize=_MAX_CACHED_PATTERNS)(self._compiled)
+        self._pattern = lru_cache(maxsize=_MAX_CACHED_PATTERNS)(self._compile)
 
     def candidates(self, text: bytes) -> frozenset[int]:
         """The secrets that may stand in the text, as UTF-8; never too few."""
@@ -90,7 +90,7 @@ class SecretFinder:
                 text = pattern.sub(mask, text)
         return text
 
-    def _compiled(self, wanted: tuple[int, ...]) -> Any:
+    def _compile(self, wanted: tuple[int, ...]) -> Any:
         import re2  # noqa: PLC0415 - needed once a secret is met, and it takes 3 MB
 
         options = re2.Options()

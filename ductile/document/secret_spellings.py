@@ -25,7 +25,7 @@ _BREAK = r"(?:\\+(?:[nrt]|x0[aAdD]|u000[aAdD])|%(?:25)*(?:0[9aAdD]|20)|&#(?:1[03
 """Between two lines of a text that was indented, quoted or joined."""
 _WRAP = r"(?:(?:\\+[nr]|\s)+)?"
 """Between two groups of four characters of base64."""
-_GROUP = 4
+_SECRETS_PER_GROUP = 4
 _BASE64_CHARACTER = "[0-9A-Za-z+/_-]"
 _BASE64_END = rf"(?:{_BASE64_CHARACTER}(?:=|%3[dD]){{0,2}})?"
 _BASE64 = {"+": r"(?:[+-]|%2[bB])", "/": r"(?:\\*[/_]|%2[fF])"}
@@ -105,7 +105,7 @@ def _base64(raw: bytes, place: int) -> str:
     own = b64encode(bytes(place) + raw).decode()[first : bits // 6]
     start = _BASE64_CHARACTER if place else ""
     body = "".join(
-        (_WRAP if index % _GROUP == 0 and index > first else "") + _BASE64.get(one, one)
+        (_WRAP if index % _SECRETS_PER_GROUP == 0 and index > first else "") + _BASE64.get(one, one)
         for index, one in enumerate(own, first)
     )
     return start + body + (_BASE64_END if bits % 6 else "")

@@ -4,14 +4,14 @@ import re
 
 from ductile.model.clock import Millis
 
-_SECOND = 1_000
+_SECOND_MILLISECONDS = 1_000
 _UNITS: dict[str, Millis] = {
     "ms": 1,
-    "s": _SECOND,
-    "m": 60 * _SECOND,
-    "h": 3_600 * _SECOND,
-    "d": 86_400 * _SECOND,
-    "w": 7 * 86_400 * _SECOND,
+    "s": _SECOND_MILLISECONDS,
+    "m": 60 * _SECOND_MILLISECONDS,
+    "h": 3_600 * _SECOND_MILLISECONDS,
+    "d": 86_400 * _SECOND_MILLISECONDS,
+    "w": 7 * 86_400 * _SECOND_MILLISECONDS,
 }
 _NAMED: dict[str, Millis] = {
     "hourly": _UNITS["h"],
@@ -24,7 +24,7 @@ _DURATION = re.compile(rf"(?:{_PART.pattern})+")
 _SIZES = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _SIZE = re.compile(r"([0-9]+) ?(B|KB|MB|GB|)", re.IGNORECASE)
 _LONGEST: Millis = 100 * 365 * _UNITS["d"]
-_LARGEST = 2**53
+_MAX_VALUE = 2**53
 _MAX_TEXT = 64
 """Characters of a duration or size; more is no slip of the pen."""
 
@@ -62,21 +62,21 @@ def format_duration(millis: Millis) -> str:
 
 def size(text: object) -> int:
     """Bytes of `1024`, `64KB`, `1MB`, `1GB`; a KB has 1024 bytes. A ValueError says in a sentence what is wrong."""
-    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _LARGEST:
+    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _MAX_VALUE:
         return text
     found = _SIZE.fullmatch(text) if isinstance(text, str) and len(text) <= _MAX_TEXT else None
     count = int(found[1]) * _SIZES[found[2].upper()] if found else -1
-    if not 0 <= count <= _LARGEST:
-        sentence = f"{_shown(text)} is no size; write bytes such as `1024`, or `64KB`, `1MB`, `1GB`"
+    if not 0 <= count <= _MAX_VALUE:
+        sentence = f"{_quote(text)} is no size; write bytes such as `1024`, or `64KB`, `1MB`, `1GB`"
         raise ValueError(sentence)
     return count
 
 
 def _no_duration(text: object) -> str:
-    return f"{_shown(text)} is no duration; write one such as `500ms`, `30s`, `5m`, `1h30m`, `2d`, `1w` or `daily`"
+    return f"{_quote(text)} is no duration; write one such as `500ms`, `30s`, `5m`, `1h30m`, `2d`, `1w` or `daily`"
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     words = {True: "true", False: "false", None: "null"}
     if isinstance(value, bool) or value is None:
         return f"`{words[value]}`"

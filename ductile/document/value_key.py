@@ -6,7 +6,7 @@ from typing import Any, Final
 MAX_CACHED_RESULTS: Final = 8192
 """Results that are kept by content, of one kind: those of a large configuration, before and after an edit."""
 
-_VERSION: Final = 2
+_MARSHAL_VERSION: Final = 2
 """The last one that writes every value out in full, however many places share it."""
 
 
@@ -16,7 +16,7 @@ def value_key(value: Any) -> bytes | None:
     JSON would not do: it writes a number that is none as null.
     """
     try:
-        return marshal.dumps(value, _VERSION)
+        return marshal.dumps(value, _MARSHAL_VERSION)
     except ValueError:
         return None
 

@@ -109,10 +109,10 @@ class Builder:
         if kind is AliasEvent:
             return self._alias(event, key)
         if event.anchor is not None:
-            return self._anchored(event, key, event.anchor)
+            return self._resolve_anchor(event, key, event.anchor)
         return self._scalar(event, key) if kind is ScalarEvent else self._collection(event, key)
 
-    def _anchored(self, event: _Event, key: _Mark, anchor: str) -> Built:
+    def _resolve_anchor(self, event: _Event, key: _Mark, anchor: str) -> Built:
         before, deepest, level = self._count, self._deepest, len(self._path)
         self._anchors[anchor] = None
         self._deepest = level
@@ -218,7 +218,7 @@ class Builder:
         plain = not event.style
         place = self._place(event, key, plain=plain)
         if event.tag is not None:
-            return self._tagged(event, text), place._replace(plain=False)
+            return self._resolve_tag(event, text), place._replace(plain=False)
         if not plain or ("$" in text and "${" in text):
             return text, place
         try:
@@ -227,7 +227,7 @@ class Builder:
             self.problems.append(self._problem("bad_value", str(error), event))
             return text, place
 
-    def _tagged(self, event: _Event, text: str) -> Any:
+    def _resolve_tag(self, event: _Event, text: str) -> Any:
         if event.tag in ("!", f"{_CORE}str"):
             return text
         types = _TYPES.get(event.tag or "")

@@ -80,7 +80,7 @@ class _Edit:
         """The last value of the trail becomes another one."""
         entry = self.trail[-1]
         old = entry.value
-        written = new.written(flow=self.inside_flow, style=old.style)
+        written = new.format(flow=self.inside_flow, style=old.style)
         if entry.key is None or old.flow or old.kind == "alias" or (old.kind == "scalar" and not old.empty):
             return self._put(old.start, old.end, self._apart(old.start, written))
         colon = self._colon(entry.key)
@@ -160,11 +160,11 @@ class _Edit:
         head, tail = rest[0], rest[1:]
         pad = " " * indent
         if isinstance(head, int):
-            inner = self._lines(tail, indent + INDENT_COLUMNS, new) if tail else [new.written(flow=False)]
+            inner = self._lines(tail, indent + INDENT_COLUMNS, new) if tail else [new.format(flow=False)]
             return [f"{pad}- {inner[0].lstrip()}", *inner[1:]]
         name = write_key(head, flow=False)
         if not tail:
-            return [f"{pad}{name}: {new.written(flow=False)}"]
+            return [f"{pad}{name}: {new.format(flow=False)}"]
         step = self._list_step() if isinstance(tail[0], int) else self._step()
         return [f"{pad}{name}:", *self._lines(tail, indent + step, new)]
 

@@ -131,7 +131,7 @@ def _colon(fault: _Fault) -> Explanation | None:
     here, there = _columns(fault.text)[-1], _columns(fault.lines[above])[-1]
     if here == there:
         return None
-    return _misaligned(fault, there)
+    return _explain_alignment(fault, there)
 
 
 def _no_key(fault: _Fault) -> Explanation | None:
@@ -156,7 +156,7 @@ def _indent(fault: _Fault) -> Explanation | None:
     if not siblings or fault.column in siblings:
         return None
     nearest = min(siblings, key=lambda column: (abs(column - fault.column), column != fault.context_column))
-    return _misaligned(fault, nearest)
+    return _explain_alignment(fault, nearest)
 
 
 def _behind(fault: _Fault) -> Explanation | None:
@@ -174,7 +174,7 @@ def _behind(fault: _Fault) -> Explanation | None:
     return None
 
 
-def _misaligned(fault: _Fault, siblings: int) -> Explanation:
+def _explain_alignment(fault: _Fault, siblings: int) -> Explanation:
     column = len(fault.text) - len(fault.text.lstrip())
     word = _first_word(fault)
     columns = "1 column" if column == 1 else f"{column} columns"

@@ -17,7 +17,7 @@ class NewValue(Struct, frozen=True):
     text: str | None = None
     quoted: bool = False
 
-    def written(self, *, flow: bool, style: str = "") -> str:
+    def format(self, *, flow: bool, style: str = "") -> str:
         """The value on one line; a string in the style of the one before it, if that can hold it."""
         if isinstance(self.value, str):
             return _string(self.value, flow=flow, style=style, quoted=self.quoted)
@@ -30,7 +30,7 @@ class NewValue(Struct, frozen=True):
 def write_flow(rest: Path, new: NewValue, *, braces: bool) -> str:
     """The rest of a path as flow maps and lists."""
     head, tail = rest[0], rest[1:]
-    inner = write_flow(tail, new, braces=True) if tail else new.written(flow=True)
+    inner = write_flow(tail, new, braces=True) if tail else new.format(flow=True)
     if isinstance(head, int):
         return f"[{inner}]" if braces else inner
     member = f"{write_key(head, flow=True)}: {inner}"
@@ -67,10 +67,10 @@ def _reads_as(written: str, value: Any, *, flow: bool) -> bool:
 def _dump(value: Any) -> str:
     """JSON with spaces, which is YAML on one line."""
     text = orjson.dumps(value).decode()
-    return text if not isinstance(value, dict | list) else _spaced(value)
+    return text if not isinstance(value, dict | list) else _dump_with_spaces(value)
 
 
-def _spaced(value: Any) -> str:
+def _dump_with_spaces(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_dump(key)}: {_dump(member)}" for key, member in value.items()) + "}"
     return "[" + ", ".join(_dump(member) for member in value) + "]"

@@ -81,7 +81,7 @@ def plan_children(
                 context=own,
                 context_id=own.id if own else context_id,
                 depth=step.depth,
-                error=snapshot.redactor.clipped(step.error) if step.error else None,
+                error=snapshot.redactor.clip(step.error) if step.error else None,
             )
         )
     return tuple(rows)

@@ -61,7 +61,7 @@ def build_representation(
 
 def encode_representation(snapshot: Snapshot, content: Any, media: str = JSON_MEDIA) -> Representation:
     """A JSON value, or text of another media type, as a document of this snapshot."""
-    body = snapshot.redactor.encoded(content) if media == JSON_MEDIA else snapshot.redactor.text(content).encode()
+    body = snapshot.redactor.encode_json(content) if media == JSON_MEDIA else snapshot.redactor.text(content).encode()
     tag = f"{snapshot.generation}-{snapshot.config_hash[:_HASH_DIGITS]}-{blake3(body).hexdigest()[:_HASH_DIGITS]}"
     return Representation(body=body, media=media, etag=f'"{tag}"')
 

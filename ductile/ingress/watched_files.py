@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ductile.model.config_inputs import ConfigInputs
-from ductile.plugin.discover import discover
+from ductile.plugin.discovery import discover_plugins
 
 _CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 """Suffixes of the files of an included folder that are read or warned of."""
@@ -42,7 +42,7 @@ class FileStates(Struct, frozen=True, kw_only=True):
 def scan(inputs: ConfigInputs) -> FileStates:
     """Read the states of all inputs; blocks. An unreadable path counts as missing."""
     roots = [root for root in inputs.roots if _is_folder(_file_state(root))]
-    manifests = [found.manifest_path for found in discover(roots, allow_symlinks=inputs.allow_symlinks).found]
+    manifests = [found.manifest_path for found in discover_plugins(roots, allow_symlinks=inputs.allow_symlinks).found]
     plugin_folders = {path.parent for path in manifests}
     search_folders = [folder for root in roots for folder in _search_folders(root, plugin_folders)]
     config_files = [path for folder in inputs.folders for path in _config_files(folder)]

@@ -14,8 +14,8 @@ from ductile.model.clock import Clock, Millis
 from ductile.model.program import Program
 from ductile.model.snapshot import Plugin
 from ductile.plugin import sweep
-from ductile.plugin.environment import environment
-from ductile.plugin.runner.call import Call, Execution, Runner, Running, Stop
+from ductile.plugin.environment import plugin_environment
+from ductile.plugin.runner.interface import Execution, Runner, RunnerCall, RunningCall, StopReason
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
@@ -99,16 +99,16 @@ class Bench:
         job_id: str,
         args: tuple[str, ...] = (),
         executable: Path | None = None,
-    ) -> Running:
+    ) -> RunningCall:
         """Start the plugin, or an executable that starts it. Raises SpawnFailed."""
         return self._runner.start(
-            Call(
+            RunnerCall(
                 job_id=job_id,
                 attempt=1,
                 executable=executable or plugin.executable,
                 args=args,
                 cwd=place.cwd,
-                env=environment(plugin, (), instance=self.instance, own=place.environ),
+                env=plugin_environment(plugin, (), instance=self.instance, own=place.environ),
                 stdin=stdin,
                 timeout=self._timeout(plugin, command),
                 kill_grace=self.limits.kill_grace,
@@ -129,12 +129,12 @@ class Bench:
         await asyncio.to_thread(sweep.kill_instance, self.instance)
 
 
-async def ended(running: Running) -> Execution:
+async def ended(running: RunningCall) -> Execution:
     """How it ended. Whoever gives up waiting ends it, too."""
     try:
         return await running.wait()
     except asyncio.CancelledError:
-        running.stop(Stop.CANCELLED)
+        running.stop(StopReason.CANCELLED)
         await running.wait()
         raise
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ductile.kit.errors import BuildFailed
 from ductile.kit.subject import open_folder
-from ductile.plugin.runner.refusal import is_program
-from ductile.plugin.stdout import cut_middle
-from ductile.plugin.trust import BUILD
+from ductile.plugin.runner.spawn_errors import is_program
+from ductile.plugin.stdout_parser import cut_middle
+from ductile.plugin.trust import BUILD_SCRIPT
 
 _SOURCES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
 _NO_SOURCES = frozenset({"target", "node_modules", "tests"})
@@ -22,7 +22,7 @@ BUILD_OUTPUT = 1024 * 1024
 
 def needs_build(folder: Path) -> bool:
     """Whether the folder has a `build.sh`."""
-    return (folder / BUILD).is_file()
+    return (folder / BUILD_SCRIPT).is_file()
 
 
 def newer_source(folder: Path, made: Path) -> Path | None:
@@ -54,11 +54,11 @@ async def build(folder: Path) -> None:
         said = f"It ended with 0, but {newer} is newer than `{entrypoint}`; does it go on after an error (`set -e`)?"
     else:
         return
-    raise BuildFailed(command=str(folder / BUILD), folder=folder, exit_code=0, output=said)
+    raise BuildFailed(command=str(folder / BUILD_SCRIPT), folder=folder, exit_code=0, output=said)
 
 
 async def _run(folder: Path) -> None:
-    script = (folder / BUILD).resolve()
+    script = (folder / BUILD_SCRIPT).resolve()
     try:
         process = await asyncio.create_subprocess_exec(
             script,

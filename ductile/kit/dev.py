@@ -20,7 +20,7 @@ from ductile.kit.run import Given, Ran, run_once
 from ductile.kit.scratch import scratch
 from ductile.kit.settings import read_cases, read_settings
 from ductile.kit.subject import instance, open_folder
-from ductile.plugin.trust import BUILD
+from ductile.plugin.trust import BUILD_SCRIPT
 
 Show = Callable[[dict[str, Any], str], None]
 """Takes a round: as a document, and as text for people."""
@@ -120,14 +120,14 @@ async def _round(folder: Path, command: str | None, given: Given, show: Show) ->
     except BuildFailed as error:
         code = error.details["exit_code"]
         ended = f" (exit code {code})" if code else ""
-        text = f"{folder / BUILD} failed{ended}, and nothing was run:\n{error.output.rstrip()}"
+        text = f"{folder / BUILD_SCRIPT} failed{ended}, and nothing was run:\n{error.output.rstrip()}"
         show({"error": error.code, "message": error.message, "output": error.output}, text)
         return False, state
     except DuctileError as error:
         show({"error": error.code, "message": error.message, "details": error.public_details()}, _told(error))
         return False, state
     request = ran.redactor.value(_request(ran))
-    show({"request": request, **ran.document()}, ran.redactor.clipped(_shown(ran)))
+    show({"request": request, **ran.document()}, ran.redactor.clip(_shown(ran)))
     response = ran.exchange.judged.response
     updates = response.state_updates if response is not None and response.ok else None
     return ran.succeeded, {**state, **(updates or {})}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ductile.plugin.errors import BadSchema
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
 
 Schema = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from ductile.kit.request import Ask
 from ductile.kit.settings import Case, Expect
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Plugin, Validator
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
 
 AN_OK = Expect()
 

@@ -17,7 +17,7 @@ from ductile.model.clock import Millis, system_clock
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome
 from ductile.model.snapshot import Plugin
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 KILL_GRACE: Millis = 5_000
 """As `service.kill_grace` is where nobody sets it."""
@@ -97,7 +97,9 @@ async def run_once(folder: Path, command: str, given: Given, *, cwd: Path | None
     validator = plugin.validators.get(command)
     if validator is not None and (invalid := validator(dict(payload))):
         raise BadPayload(command=command, errors=[_error(one.path, one.message) for one in invalid])
-    bench = Bench(Spawn(), system_clock, Limits(timeout=given.timeout, kill_grace=given.kill_grace), instance=new_id())
+    bench = Bench(
+        SpawnRunner(), system_clock, Limits(timeout=given.timeout, kill_grace=given.kill_grace), instance=new_id()
+    )
     ask = Ask(command=command, payload=payload, state=given.state)
     try:
         exchange = await bench.ask(plugin, ask, Place(cwd=cwd or Path.cwd(), environ=os.environ))

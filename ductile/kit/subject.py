@@ -14,9 +14,9 @@ from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.kit.errors import BadPlugin, NoPluginFolder, NoSuchCommand
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import Plugin
-from ductile.plugin.discover import MANIFEST, Found
-from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS, Loaded, load_plugin
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.discovery import MANIFEST_FILE, PluginFolder
+from ductile.plugin.json_schema import compile_validator
+from ductile.plugin.loader import COMMAND_TIMEOUTS_MILLISECONDS, DEFAULT_TIMEOUT_MILLISECONDS, LoadedPlugin, load_plugin
 
 _BACKOFF = 1_000
 """Milliseconds. Nothing is retried here."""
@@ -27,7 +27,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 
     folder: Path
     manifest_path: Path
-    loaded: Loaded
+    loaded: LoadedPlugin
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -42,14 +42,14 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 def open_folder(folder: Path) -> Opened:
     """Looks into a folder; whether it can run is told by `errors`. Raises NoPluginFolder."""
-    if folder.name == MANIFEST and folder.is_file():
+    if folder.name == MANIFEST_FILE and folder.is_file():
         folder = folder.parent
     if not folder.is_dir():
         raise NoPluginFolder(folder=folder, reason="there is no such folder")
-    manifest_path = folder / MANIFEST
+    manifest_path = folder / MANIFEST_FILE
     if not manifest_path.exists() and not manifest_path.is_symlink():
-        raise NoPluginFolder(folder=folder, reason=f"it holds no {MANIFEST}")
-    found = Found(folder=folder, manifest_path=manifest_path, root=folder)
+        raise NoPluginFolder(folder=folder, reason=f"it holds no {MANIFEST_FILE}")
+    found = PluginFolder(folder=folder, manifest_path=manifest_path, root=folder)
     return Opened(folder=folder, manifest_path=manifest_path, loaded=load_plugin(found, allow_symlinks=False))
 
 
@@ -67,7 +67,7 @@ def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str
         env=env,
         inherit_env=(),
         timeouts={
-            name: command.timeout or DEFAULT_TIMEOUTS.get(name, DEFAULT_TIMEOUT)
+            name: command.timeout or COMMAND_TIMEOUTS_MILLISECONDS.get(name, DEFAULT_TIMEOUT_MILLISECONDS)
             for name, command in manifest.commands.items()
         },
         max_attempts=DEFAULT_MAX_ATTEMPTS,
@@ -106,7 +106,7 @@ def require_command(manifest: Manifest, command: str) -> None:
 def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str, ...]:
     """What a gateway would quarantine the plugin for."""
     missing = [
-        f"`config.{key}` is required (config_keys.required in {MANIFEST}) and not given"
+        f"`config.{key}` is required (config_keys.required in {MANIFEST_FILE}) and not given"
         for key in manifest.required_config
         if key not in config
     ]

@@ -29,7 +29,7 @@ from ductile.model.ids import new_id
 from ductile.model.manifest import Command, CommandType, Manifest
 from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.errors import SpawnFailed
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 Check = Callable[[Talk], Awaitable[Seen]]
 
@@ -123,7 +123,7 @@ async def examine(folder: Path, options: Options) -> Report:
     check_only(options.only)
     config, env = {**settings.config, **options.config}, {**settings.env, **options.env}
     bench = Bench(
-        Spawn(),
+        SpawnRunner(),
         system_clock,
         Limits(timeout=options.timeout, kill_grace=options.kill_grace),
         instance=new_id(),

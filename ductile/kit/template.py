@@ -8,9 +8,9 @@ from importlib.resources.abc import Traversable
 
 from msgspec import Struct
 
-from ductile.plugin.discover import MANIFEST
+from ductile.plugin.discovery import MANIFEST_FILE
 from ductile.plugin.manifest_schema import manifest_schema
-from ductile.plugin.trust import BUILD
+from ductile.plugin.trust import BUILD_SCRIPT
 
 SCHEMA = "manifest.schema.json"
 _HOW_TO_BUILD = "`./{script}` builds `{entrypoint}`, which the manifest names: run it first, and after each change.\n\n"
@@ -109,7 +109,7 @@ def plugin_files(name: str, language: Language, *, persistent: bool = False, sma
         else "",
         "@WRONG@": _WRONG_WHERE_IT_STAYS if persistent else _WRONG,
         "@SPOKEN@\n": _SPOKEN_BY.format(library=trade.library) if persistent else _SPOKEN,
-        "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD, entrypoint=trade.entrypoint) if trade.builds else "",
+        "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD_SCRIPT, entrypoint=trade.entrypoint) if trade.builds else "",
     }
     made = {
         path: File(text=_filled(text, words)) for path, text in _templates(language, persistent=persistent, small=small)
@@ -118,7 +118,7 @@ def plugin_files(name: str, language: Language, *, persistent: bool = False, sma
         made[trade.library] = File(text=(files("ductile.author") / trade.library).read_text(encoding="utf-8"))
     if not small:
         made[SCHEMA] = File(text=json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n")
-    return {MANIFEST: made.pop(MANIFEST), **dict(sorted(made.items()))}
+    return {MANIFEST_FILE: made.pop(MANIFEST_FILE), **dict(sorted(made.items()))}
 
 
 def _templates(language: Language, *, persistent: bool, small: bool) -> Iterator[tuple[str, str]]:

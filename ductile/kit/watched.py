@@ -14,7 +14,7 @@ from ductile.dispatch.build_request import PluginRequest
 from ductile.kit.bench import Bench, Place, ended
 from ductile.model.ids import new_id
 from ductile.model.snapshot import Plugin
-from ductile.plugin.runner.call import Execution
+from ductile.plugin.runner.interface import Execution
 
 _PATIENCE = 0.5
 """Seconds that a helper of the plugin may take to end after it."""

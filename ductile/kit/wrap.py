@@ -13,8 +13,8 @@ from msgspec import Struct
 from ductile.document.read import read_text
 from ductile.kit.errors import NotWrapped
 from ductile.kit.template import File
-from ductile.plugin.discover import MANIFEST
-from ductile.plugin.parse import parse_manifest
+from ductile.plugin.discovery import MANIFEST_FILE
+from ductile.plugin.manifest_parser import parse_manifest
 from ductile.plugin.trusted_path import Untrusted, check_way, gateway_owners
 
 ENTRYPOINT = "run.sh"
@@ -87,11 +87,11 @@ def name_of(program: Path) -> str:
 def wrapped_files(program: Path, wrapping: Wrapping) -> dict[str, File]:
     """Path below the plugin's folder → file. Raises NotWrapped where the manifest would be wrong."""
     text = _manifest(program, wrapping)
-    _, problems = parse_manifest(read_text(text, file=MANIFEST))
+    _, problems = parse_manifest(read_text(text, file=MANIFEST_FILE))
     for problem in problems:
         raise NotWrapped(program=program, reason=problem.message)
     script = f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n'
-    return {MANIFEST: File(text=text), ENTRYPOINT: File(text=script)}
+    return {MANIFEST_FILE: File(text=text), ENTRYPOINT: File(text=script)}
 
 
 def _manifest(program: Path, wrapping: Wrapping) -> str:

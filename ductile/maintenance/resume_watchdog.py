@@ -44,7 +44,7 @@ class ResumeWatchdog:
         try:
             group = os.getpgrp() if has_terminal() else 0
             self._pid = os.posix_spawn(argv[0], argv, {}, file_actions=NULL_STREAMS, setpgroup=group)
-            self._children.started(self._pid)
+            self._children.enter(self._pid)
             self._pidfd = os.pidfd_open(self._pid)
         except OSError as error:
             self._children.forget(self._number)

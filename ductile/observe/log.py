@@ -65,7 +65,7 @@ class _RedactEvent:
 
     def _redact(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._redactor.clipped(str(value))
+            return self._redactor.clip(str(value))
         return value if value is None or isinstance(value, bool) else self._redactor.value(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ductile.document.problem import did_you_mean
 from ductile.model.program import Reference, Template
 
-ROOTS = ("payload", "config")
+TEMPLATE_ROOTS = ("payload", "config")
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _DOUBLED = "; a brace itself is written twice"
@@ -31,9 +31,9 @@ def parse_template(text: str) -> Template:
 def parse_reference(path: str) -> Reference:
     """The reference that `payload.verbose` names. Raises ValueError with a sentence."""
     root, *rest = parts = path.split(".")
-    if root not in ROOTS:
-        listed = " or ".join(f"`{{{name}.…}}`" for name in ROOTS)
-        message = f"`{{{path}}}` is no reference: it must begin as {listed}{did_you_mean(root, ROOTS)}"
+    if root not in TEMPLATE_ROOTS:
+        listed = " or ".join(f"`{{{name}.…}}`" for name in TEMPLATE_ROOTS)
+        message = f"`{{{path}}}` is no reference: it must begin as {listed}{did_you_mean(root, TEMPLATE_ROOTS)}"
         raise ValueError(message)
     if any(not part or part != part.strip() for part in rest):
         message = f"`{{{path}}}` is no reference: each part between dots must be a name"
@@ -52,7 +52,7 @@ def _reference(token: re.Match[str]) -> Reference:
         raise ValueError(message) from None
 
 
-def references(template: Template) -> Iterator[Reference]:
+def template_references(template: Template) -> Iterator[Reference]:
     """Those of the template."""
     return (part for part in template if isinstance(part, Reference))
 

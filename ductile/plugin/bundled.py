@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-BUNDLED = "bundled"
+BUNDLED_ROOT = "bundled"
 """The plugin root that names them; a folder of that name is written `./bundled`."""
 
 
@@ -12,7 +12,7 @@ BUNDLED = "bundled"
 def bundled_folder() -> Path:
     """Where they are: a folder of the installed package, or `plugins/` of a checkout."""
     package = Path(__file__).resolve().parents[1]
-    installed = package / BUNDLED
+    installed = package / BUNDLED_ROOT
     return installed if installed.is_dir() else package.parent / "plugins"
 
 
@@ -23,7 +23,7 @@ def is_bundled(folder: Path) -> bool:
 
 def root_folder(root: str) -> Path:
     """The folder that a plugin root names."""
-    return bundled_folder() if root == BUNDLED else Path(root)
+    return bundled_folder() if root == BUNDLED_ROOT else Path(root)
 
 
 def root_folders(roots: Sequence[str]) -> list[Path]:

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from ductile.document.override_names import is_override
 from ductile.model.snapshot import Plugin
 
-ALL = "all"
+ALL_VARIABLES = "all"
 """In an `inherit_env`: every variable of the gateway, save those that are its settings."""
 
-SERVICE_MANAGER = frozenset(
+SERVICE_MANAGER_VARIABLES = frozenset(
     {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 )
 """What the service manager and the gateway say to each other by; no plugin may speak for the gateway."""
 
-OWN = frozenset({"DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
+OWN_VARIABLES = frozenset({"DUCTILE_JOB_ID", "DUCTILE_ATTEMPT"})
 """The variables of a single attempt."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -29,7 +29,7 @@ class Environment:
     __slots__ = ("_items", "shared")
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self.shared: Mapping[str, str] = {name: value for name, value in variables.items() if name not in OWN}
+        self.shared: Mapping[str, str] = {name: value for name, value in variables.items() if name not in OWN_VARIABLES}
         self._items = frozenset(self.shared.items())
 
     def of(self, job_id: str, attempt: int) -> dict[str, str]:
@@ -43,7 +43,7 @@ class Environment:
         return hash(self._items)
 
 
-def environment(
+def plugin_environment(
     plugin: Plugin, service_inherit: Sequence[str], *, instance: str, own: Mapping[str, str]
 ) -> Environment:
     """The variables of a plugin instance, from `own`, the gateway's.
@@ -52,16 +52,14 @@ def environment(
     variable that is a setting, `DUCTILE_API__LISTEN`, is passed on only where an `inherit_env` has its very name.
     """
     named = frozenset((*service_inherit, *plugin.inherit_env))
-    return Environment(
-        {"PATH": DEFAULT_PATH, **dict(_inherited(own, named)), **plugin.env, "DUCTILE_INSTANCE": instance}
-    )
+    return Environment({"PATH": DEFAULT_PATH, **dict(_inherit(own, named)), **plugin.env, "DUCTILE_INSTANCE": instance})
 
 
-def _inherited(own: Mapping[str, str], named: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _inherit(own: Mapping[str, str], named: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name, value in own.items():
-        if name in SERVICE_MANAGER:
+        if name in SERVICE_MANAGER_VARIABLES:
             continue
-        if name in named or (not is_override(name) and (ALL in named or _is_usual(name))):
+        if name in named or (not is_override(name) and (ALL_VARIABLES in named or _is_usual(name))):
             yield name, value
 
 

@@ -29,7 +29,7 @@ from ductile.plugin.manifest_values import (
 )
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """A map of known keys. One that is written but empty is the same as one without keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,7 +44,7 @@ class Part(BaseModel):
         return {} if value is None else value
 
 
-class Emitted(Part):
+class Emitted(ManifestPart):
     """An event type and the payload names it carries."""
 
     noun: ClassVar[str] = "an entry of `emit`"
@@ -54,7 +54,7 @@ class Emitted(Part):
     )
 
 
-class Values(Part):
+class Values(ManifestPart):
     """The names a command reads and emits."""
 
     noun: ClassVar[str] = "`values`"
@@ -62,7 +62,7 @@ class Values(Part):
     emit: list[Emitted] = Field(default_factory=list, description="The events the command emits.")
 
 
-class ExitCodeEntry(Part):
+class ExitCodeEntry(ManifestPart):
     """What an exit code of a plain program means."""
 
     noun: ClassVar[str] = "an exit code"
@@ -85,7 +85,7 @@ ExitCodes = Annotated[
 ]
 
 
-class CommandEntry(Part):
+class CommandEntry(ManifestPart):
     """One verb of the plugin."""
 
     noun: ClassVar[str] = "a command"
@@ -116,7 +116,7 @@ class CommandEntry(Part):
     exit_codes: ExitCodes
 
 
-class ConfigKeys(Part):
+class ConfigKeys(ManifestPart):
     """What an instance's `config` must and may hold."""
 
     noun: ClassVar[str] = "`config_keys`"
@@ -124,14 +124,14 @@ class ConfigKeys(Part):
     optional: list[Text] = Field(default_factory=list, description="What it reads besides.")
 
 
-class When(Part):
+class When(ManifestPart):
     """When a rule applies."""
 
     noun: ClassVar[str] = "`when`"
     command: Text = Field(description="A command of this plugin.")
 
 
-class FactEntry(Part):
+class FactEntry(ManifestPart):
     """A rule that makes each successful `state_updates` a fact."""
 
     noun: ClassVar[str] = "an entry of `fact_outputs`"
@@ -151,7 +151,7 @@ PROGRAM_DEFAULTS: Mapping[str, Any] = {"version": "0", "protocol": 2, "commands"
 """What a manifest with `output: text` need not say."""
 
 
-class ManifestFile(Part):
+class ManifestFile(ManifestPart):
     """A whole `manifest.yaml`."""
 
     manifest_spec: Annotated[str, exactly("ductile.plugin")] = Field(
@@ -204,7 +204,7 @@ class ManifestFile(Part):
         return value
 
 
-_PARTS: dict[Path, type[Part]] = {
+_PARTS: dict[Path, type[ManifestPart]] = {
     (): ManifestFile,
     ("commands",): CommandEntry,
     ("commands", "exit_codes"): ExitCodeEntry,
@@ -217,7 +217,7 @@ _PARTS: dict[Path, type[Part]] = {
 }
 
 
-def part_at(path: Path) -> type[Part]:
+def part_at(path: Path) -> type[ManifestPart]:
     """The model of the map at a path."""
     names = tuple(key for key in path if isinstance(key, str) and not key.isdecimal())  # numbers are exit codes
     return _PARTS.get(names, ManifestFile)

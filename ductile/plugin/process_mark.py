@@ -14,7 +14,7 @@ from msgspec import Struct
 RLIMIT_LOCKS = 10
 """The number of the limit, which Python's `resource` does not name (getrlimit(2))."""
 
-LEAST_HARD = 1 << 62
+MIN_HARD_LIMIT = 1 << 62
 """Every gateway's hard limit is at least this much, and fits into 63 bits."""
 
 _LINE = b"Max file locks"
@@ -32,7 +32,7 @@ class Mark(Struct, frozen=True):
 def gateway_mark(instance: str) -> int:
     """The hard limit of the gateway with this uuid."""
     digest = hashlib.blake2b(instance.encode(), digest_size=8).digest()
-    return LEAST_HARD | int.from_bytes(digest, "big") >> 2
+    return MIN_HARD_LIMIT | int.from_bytes(digest, "big") >> 2
 
 
 def take_mark(gateway: int) -> bool:

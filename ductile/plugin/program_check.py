@@ -6,10 +6,10 @@ from typing import Any
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.redactor import is_secret_name
 from ductile.model.program import TEXT_OUTPUT, Reference
-from ductile.plugin.argument_template import parse_template, references
+from ductile.plugin.argument_template import parse_template, template_references
 from ductile.plugin.errors import BadSchema
-from ductile.plugin.program import property_at, read_group
-from ductile.plugin.schema import expand_schema
+from ductile.plugin.json_schema import expand_schema
+from ductile.plugin.program_manifest import property_at, read_group
 
 _OF_TEXT = ("args", "stdin", "exit_codes")
 _HIGHEST_EXIT_CODE = 255
@@ -30,7 +30,7 @@ def program_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(code="bad_value", message=message, path=("lifecycle",))
     for path, command in texts:
         yield from _exit_codes(command.get("exit_codes"), (*path, "exit_codes"))
-        yield from _emitted(command, path)
+        yield from _emits(command, path)
         yield from _inputs(value, command, path)
     yield from _facts(value, {command.get("name") for _, command in texts})
 
@@ -62,7 +62,7 @@ def _exit_codes(codes: Any, path: Path) -> Iterator[Problem]:
             yield Problem(code="bad_value", message=message, path=(*path, code))
 
 
-def _emitted(command: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+def _emits(command: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     values = command.get("values")
     if isinstance(values, Mapping) and values.get("emit"):
         message = "a command with `output: text` emits only the events of the exit codes that have a `name`"
@@ -81,7 +81,7 @@ def _facts(value: Mapping[str, Any], texts: set[Any]) -> Iterator[Problem]:
 def _inputs(value: Mapping[str, Any], command: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     args, stdin = command.get("args"), command.get("stdin")
     schemas = {
-        "payload": _expanded(command.get("input_schema")),
+        "payload": _expand(command.get("input_schema")),
         "config": _config_schema(value),
     }
     for index, item in enumerate(args if isinstance(args, list) else ()):
@@ -89,24 +89,24 @@ def _inputs(value: Mapping[str, Any], command: Mapping[str, Any], path: Path) ->
         try:
             group = read_group(item)
         except ValueError as error:
-            yield Problem(code="bad_value", message=_begun(f"`args[{index}]`", error), path=place)
+            yield Problem(code="bad_value", message=_option_start(f"`args[{index}]`", error), path=place)
             continue
-        found = [part for template in group.arguments for part in references(template)]
+        found = [part for template in group.arguments for part in template_references(template)]
         for reference in [*found, *([group.when] if group.when else ())]:
             yield from _reference(reference, schemas, place)
-            yield from _shown_secret(reference, schemas["config"], place)
+            yield from _secret_argument(reference, schemas["config"], place)
     if isinstance(stdin, str):
         place = (*path, "stdin")
         try:
             template = parse_template(stdin)
         except ValueError as error:
-            yield Problem(code="bad_value", message=_begun("`stdin`", error), path=place)
+            yield Problem(code="bad_value", message=_option_start("`stdin`", error), path=place)
             return
-        for reference in references(template):
+        for reference in template_references(template):
             yield from _reference(reference, schemas, place)
 
 
-def _begun(name: str, error: ValueError) -> str:
+def _option_start(name: str, error: ValueError) -> str:
     """The sentence, with the name of the value where it goes on from that."""
     said = str(error)
     return f"{name} {said}" if said.startswith(("must", "cannot")) else f"{name}: {said}"
@@ -132,7 +132,7 @@ def _reference(reference: Reference, schemas: Mapping[str, Any], place: Path) ->
         yield Problem(code="bad_value", message=message, path=place)
 
 
-def _shown_secret(reference: Reference, schema: Any, place: Path) -> Iterator[Problem]:
+def _secret_argument(reference: Reference, schema: Any, place: Path) -> Iterator[Problem]:
     root, *names = reference.path
     if root != "config":
         return
@@ -154,12 +154,12 @@ def _config_schema(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
         for name in (keys.get(kind) or () if isinstance(keys, Mapping) else ())
         if isinstance(name, str)
     ]
-    schema = _expanded(value.get("config_schema")) or {}
+    schema = _expand(value.get("config_schema")) or {}
     properties = {**{name: {} for name in names}, **(schema.get("properties") or {})}
     return {"properties": properties} if properties else None
 
 
-def _expanded(schema: Any) -> Mapping[str, Any] | None:
+def _expand(schema: Any) -> Mapping[str, Any] | None:
     if not isinstance(schema, Mapping):
         return None
     try:

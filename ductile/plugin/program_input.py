@@ -12,13 +12,13 @@ from ductile.errors import BadRequest
 from ductile.model.program import ArgumentGroup, Program, Reference, Template
 from ductile.plugin.argument_template import literal_start
 
-LONGEST_ARGUMENT_BYTES = 128 * 1024 - 1
+MAX_ARGUMENT_BYTES = 128 * 1024 - 1
 """What Linux lets one argument hold (MAX_ARG_STRLEN, its closing NUL aside)."""
 
 OPTIONS_END = "--"
 """Behind this argument programs take nothing for an option."""
 
-_DIGITS = 10
+_MAX_DIGITS = 10
 """A place in a list has fewer."""
 
 Roots = Mapping[str, Any]
@@ -54,7 +54,7 @@ def program_stdin(program: Program, roots: Roots) -> bytes:
 def _read(part: str | Reference, roots: Roots) -> str:
     if isinstance(part, str):
         return part
-    value = _required(part, roots)
+    value = _require(part, roots)
     if isinstance(value, str):
         return value
     try:
@@ -86,7 +86,7 @@ def _is_given(group: ArgumentGroup, roots: Roots) -> bool:
 def _arguments(group: ArgumentGroup, roots: Roots, *, options_end: bool) -> Iterator[str]:
     for template in group.arguments:
         start = literal_start(template)
-        for argument in _filled(template, roots):
+        for argument in _fill(template, roots):
             if not options_end and argument.startswith("-") and (not start or argument == start):
                 _check_option(template, start, argument)
             _check_text(argument, template)
@@ -94,14 +94,14 @@ def _arguments(group: ArgumentGroup, roots: Roots, *, options_end: bool) -> Iter
         options_end = options_end or template == (OPTIONS_END,)
 
 
-def _filled(template: Template, roots: Roots) -> Iterator[str]:
+def _fill(template: Template, roots: Roots) -> Iterator[str]:
     """The argument of the template; one for each item where it is a single reference to a list."""
     if len(template) == 1 and isinstance(template[0], Reference):
-        value = _required(template[0], roots)
+        value = _require(template[0], roots)
         for item in value if isinstance(value, list) else [value]:
             yield _text(item, template[0])
         return
-    yield "".join(part if isinstance(part, str) else _text(_required(part, roots), part) for part in template)
+    yield "".join(part if isinstance(part, str) else _text(_require(part, roots), part) for part in template)
 
 
 def _check_option(template: Template, start: str, argument: str) -> None:
@@ -129,15 +129,15 @@ def _check_text(argument: str, template: Template) -> None:
         size = len(argument.encode())
     except UnicodeEncodeError:
         raise BadArgument(reason=f"{named} has half a character (a lone surrogate)") from None
-    if size > LONGEST_ARGUMENT_BYTES:
+    if size > MAX_ARGUMENT_BYTES:
         reason = (
-            f"{named} makes an argument of {size:,} bytes, and {LONGEST_ARGUMENT_BYTES:,} are the most; "
+            f"{named} makes an argument of {size:,} bytes, and {MAX_ARGUMENT_BYTES:,} are the most; "
             "let the manifest pass large values by `stdin`"
         )
         raise BadArgument(reason=reason)
 
 
-def _required(reference: Reference, roots: Roots) -> Any:
+def _require(reference: Reference, roots: Roots) -> Any:
     value = _value(reference, roots)
     if value is None:
         raise BadArgument(reason=f"there is no `{reference.name}`, which the manifest's `args` or `stdin` need")
@@ -159,7 +159,7 @@ def _value(reference: Reference, roots: Roots) -> Any:
 
 def _item(values: list[Any], part: str) -> Any:
     """The item at a place that is written in digits."""
-    is_place = part.isascii() and part.isdigit() and len(part) < _DIGITS
+    is_place = part.isascii() and part.isdigit() and len(part) < _MAX_DIGITS
     return values[int(part)] if is_place and int(part) < len(values) else None
 
 

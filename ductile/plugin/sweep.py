@@ -21,7 +21,7 @@ from msgspec import Struct
 from ductile.plugin.control_group import end_group
 from ductile.plugin.process_mark import gateway_mark, read_mark
 
-_ROUNDS = 100
+_MAX_ROUNDS = 100
 """Scans at most: a process that forks faster than it is found must not keep the gateway from going on."""
 
 _EMPTY_SCANS = 2
@@ -37,7 +37,7 @@ _VARIABLES = ("DUCTILE_JOB_ID", "DUCTILE_WORKER")
 _log = structlog.get_logger()
 
 
-class Carried(Struct, frozen=True):
+class InstanceProcess(Struct, frozen=True):
     """What tells a process: all entries of its environment, or the gateway's mark (0: none is looked for)."""
 
     entries: tuple[bytes, ...]
@@ -50,18 +50,18 @@ def kill_instance(instance: str, *, log_unknown: bool = False) -> list[int]:
     `log_unknown`: the log says how many processes do not show whose they are.
     """
     killed = end_group(instance)
-    carried = Carried((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance))
+    carried = InstanceProcess((_entry("DUCTILE_INSTANCE", instance),), gateway_mark(instance))
     return killed + _kill(carried, log_unknown=log_unknown)
 
 
 def kill_job(instance: str, job_id: str) -> list[int]:
     """Kills every process that carries this job of this instance; returns their pids."""
-    return _kill(Carried((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_JOB_ID", job_id))))
+    return _kill(InstanceProcess((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_JOB_ID", job_id))))
 
 
 def kill_worker(instance: str, worker: str) -> list[int]:
     """Kills every process that carries this worker of this instance; returns their pids."""
-    return _kill(Carried((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_WORKER", worker))))
+    return _kill(InstanceProcess((_entry("DUCTILE_INSTANCE", instance), _entry("DUCTILE_WORKER", worker))))
 
 
 def read_names(pid: int, instance: str) -> frozenset[str] | None:
@@ -80,13 +80,13 @@ def _entry(name: str, value: str) -> bytes:
     return f"\0{name}={value}\0".encode()
 
 
-def _kill(carried: Carried, *, log_unknown: bool = False) -> list[int]:
+def _kill(carried: InstanceProcess, *, log_unknown: bool = False) -> list[int]:
     """Scans until nothing is found: what a victim forked before it died carries the same."""
     killed: list[int] = []
     until = time.monotonic() + _DEATH_SECONDS
     empty = 0
     scan = _Scan(carried)
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         with ExitStack() as pidfds:
             victims = scan.signal_all(pidfds)
             killed += [pid for pid in victims if pid not in killed]
@@ -102,7 +102,7 @@ def _kill(carried: Carried, *, log_unknown: bool = False) -> list[int]:
 class _Scan:
     """Looks through /proc, and remembers what could not be told or ended."""
 
-    def __init__(self, carried: Carried) -> None:
+    def __init__(self, carried: InstanceProcess) -> None:
         self._carried = carried
         self._unknown: set[int] = set()
         self._refused: set[int] = set()

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from ductile.plugin.trusted_path import Untrusted, check_entry
 
-BUILD = "build.sh"
+BUILD_SCRIPT = "build.sh"
 """What builds the entrypoint of a compiled plugin."""
 
 _BUILD_COMMANDS = {"go.mod": "go build", "Cargo.toml": "cargo build --release", "Makefile": "make"}
@@ -42,7 +42,7 @@ def executable_of(folder: Path, entrypoint: str, *, allow_symlinks: bool, owners
     if not os.path.lexists(path):
         _refuse_missing(folder, entrypoint)
     try:
-        resolved = _resolved(inside, named.parts)
+        resolved = _resolve(inside, named.parts)
     except OSError:
         _refuse(f"the entrypoint `{entrypoint}` is a symbolic link that leads nowhere")
     if resolved != path and not allow_symlinks:
@@ -62,7 +62,7 @@ def check_manifest(folder: Path, path: Path, owners: frozenset[int]) -> None:
     _check_entries(str(folder), str(path), owners)
 
 
-def _resolved(inside: str, parts: tuple[str, ...]) -> str:
+def _resolve(inside: str, parts: tuple[str, ...]) -> str:
     """The real path of what the parts lead to, below a folder that is real. Raises OSError where that is nothing."""
     path = inside
     for part in parts:
@@ -95,7 +95,7 @@ def _check_file(path: str, entrypoint: str) -> None:
 
 def _check_interpreter(path: str, entrypoint: str) -> None:
     try:
-        start = start_of(path)
+        start = read_start(path)
     except PermissionError:
         return  # a binary may be run without being read
     if not start.startswith(b"#!"):
@@ -123,7 +123,7 @@ def _program_of_env(words: list[str]) -> str | None:
     return next((word for word in words[1:] if not word.startswith("-") and "=" not in word), None)
 
 
-def start_of(path: str | Path) -> bytes:
+def read_start(path: str | Path) -> bytes:
     """As much of a file as the kernel reads of its first line. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -134,7 +134,7 @@ def start_of(path: str | Path) -> bytes:
 
 def _refuse_missing(folder: Path, entrypoint: str) -> NoReturn:
     """Tells what is not built yet from what is not there. Raises Untrusted."""
-    how = f"run `{shlex.quote(str(folder / BUILD))}`" if (folder / BUILD).is_file() else None
+    how = f"run `{shlex.quote(str(folder / BUILD_SCRIPT))}`" if (folder / BUILD_SCRIPT).is_file() else None
     for source, command in _BUILD_COMMANDS.items():
         if how is None and (folder / source).is_file():
             how = f"run `{command}` in {folder} so that it makes `{entrypoint}`"

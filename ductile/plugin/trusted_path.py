@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 
 ROOT_USER = 0
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 """Links on one way, as the kernel counts them."""
 
 
@@ -73,7 +73,7 @@ def _entries(path: str) -> Iterator[tuple[str, os.stat_result]]:
             at = inside
             continue
         links += 1
-        if links > _MOST_LINKS:
+        if links > _MAX_LINKS:
             message = f"{path} leads through too many symbolic links"
             raise Untrusted(message)
         yield inside, status

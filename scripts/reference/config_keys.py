@@ -11,7 +11,7 @@ from ductile.config.old_spellings import TABLE
 from ductile.document.units import format_duration
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import RESERVED_KEYS, STEP_FORMS
-from ductile.plugin.load import DEFAULT_TIMEOUT, DEFAULT_TIMEOUTS
+from ductile.plugin.loader import COMMAND_TIMEOUTS_MILLISECONDS, DEFAULT_TIMEOUT_MILLISECONDS
 from ductile.plugin.manifest_schema import manifest_schema
 
 HEAD = ("key", "type", "default", "meaning")
@@ -89,8 +89,8 @@ def manifest() -> str:
 
 def default_timeouts() -> str:
     """How long a command may take where nothing is set."""
-    rows = [(code(name), code(format_duration(millis))) for name, millis in DEFAULT_TIMEOUTS.items()]
-    return table(("command", "timeout"), [*rows, ("any other", code(format_duration(DEFAULT_TIMEOUT)))])
+    rows = [(code(name), code(format_duration(millis))) for name, millis in COMMAND_TIMEOUTS_MILLISECONDS.items()]
+    return table(("command", "timeout"), [*rows, ("any other", code(format_duration(DEFAULT_TIMEOUT_MILLISECONDS)))])
 
 
 def old_spellings() -> str:

@@ -17,8 +17,8 @@ from support.pages import KINDS, ROOT, Block, blocks_of, environ, faults, free_a
 
 from ductile.config.compile import compile_config
 from ductile.document.read import read_text
-from ductile.plugin.parse import parse_manifest
-from ductile.plugin.protocol import read_response
+from ductile.plugin.manifest_parser import parse_manifest
+from ductile.plugin.messages import read_response
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PRACTICE = "<!-- practice gateway -->"

@@ -16,7 +16,7 @@ from ductile.model.job import Job, State
 from ductile.model.read_models import JobView
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Start
-from ductile.plugin.runner.call import Call, Execution, Stop
+from ductile.plugin.runner.interface import Execution, RunnerCall, StopReason
 from ductile.store.errors import StoreUnavailable
 from ductile.store.sqlite.damage import Damage
 from ductile.store.sqlite.database_files import DatabaseFiles
@@ -106,10 +106,10 @@ class FaultyStore(SqliteStore):
 class FakeRunning:
     """An attempt that ends when the test says so."""
 
-    def __init__(self, call: Call, *, obedient: bool) -> None:
+    def __init__(self, call: RunnerCall, *, obedient: bool) -> None:
         self.call = call
         self.request = orjson.loads(call.stdin)
-        self.stopped: Stop | None = None
+        self.stopped: StopReason | None = None
         self._obedient = obedient
         self._end: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
 
@@ -119,7 +119,7 @@ class FakeRunning:
                 Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=self.stopped, duration=1)
             )
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         if not self._end.done():
             self.stopped = self.stopped or reason
             if self._obedient:
@@ -137,7 +137,7 @@ class FakeRunner:
         self.answer: bytes | None = None
         self.failure: Exception | None = None
         self.obedient = True
-        self._changed = changed
+        self._on_change = changed
 
     def retire(self) -> None:
         pass
@@ -145,8 +145,8 @@ class FakeRunner:
     async def close(self) -> None:
         pass
 
-    def start(self, call: Call) -> FakeRunning:
-        self._changed.set()
+    def start(self, call: RunnerCall) -> FakeRunning:
+        self._on_change.set()
         if self.failure is not None:
             raise self.failure
         running = FakeRunning(call, obedient=self.obedient)
@@ -258,7 +258,7 @@ async def open_dispatcher(folder: Path, clock: Callable[[], int] | None = None) 
         for answer in store.held_back.values():
             answer.set()
         for run in harness.runner.runs:
-            run.stop(Stop.LOST)
+            run.stop(StopReason.LOST)
             run.finish(b"", exit_code=-9)
         await harness.dispatcher.drain(0, asyncio.Event())
         await store.close()

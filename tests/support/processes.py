@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ductile.plugin.runner.call import Call
+from ductile.plugin.runner.interface import RunnerCall
 
 Script = Callable[..., Path]
 """Writes an executable of this text; returns its path."""
 
-MakeCall = Callable[..., Call]
+MakeCall = Callable[..., RunnerCall]
 """A call of this executable, with any field given by name."""
 
 

@@ -33,7 +33,7 @@ from ductile.observe.event_feed import EventFeed
 from ductile.observe.metrics import Metrics
 from ductile.observe.running_logs import RunningLogs
 from ductile.observe.waiters import Waiters
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
 from ductile.store.sqlite.lock import StateLock
 from ductile.store.sqlite.store import SqliteStore
 from support.conformity import Conformity, Seen

@@ -77,7 +77,7 @@ def read_listen_address(text: str) -> str:
         TypeAdapter(Listen).validate_python(text)
     except ValidationError as error:
         raise UsageError(reason=f"--listen {error.errors()[0]['ctx']['message']}") from None
-    return NewValue(text).written(flow=False)
+    return NewValue(text).format(flow=False)
 
 
 def refuse_unless_empty(path: Path) -> None:

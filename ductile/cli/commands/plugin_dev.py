@@ -72,7 +72,7 @@ def new(
     from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.new import check_name, check_place, make, missing_programs  # noqa: PLC0415
     from ductile.kit.template import TRADES, Language, plugin_files  # noqa: PLC0415
-    from ductile.plugin.trust import BUILD  # noqa: PLC0415
+    from ductile.plugin.trust import BUILD_SCRIPT  # noqa: PLC0415
 
     if lang not in tuple(Language):
         raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
@@ -88,13 +88,13 @@ def new(
     if out.dry_run:
         return
     if missing:
-        needed = f"needs {', '.join(missing)}, which the PATH lacks: install it"
-        out.tell(f"{name} {needed}, then run {folder / BUILD}." if TRADES[language].builds else f"{name} {needed}.")
+        then = f", then run {folder / BUILD_SCRIPT}" if TRADES[language].builds else ""
+        out.tell(f"{name} needs {', '.join(missing)}, which the PATH lacks: install it{then}.")
     elif TRADES[language].builds and build:
-        out.tell(f"Building it: {folder / BUILD}")
+        out.tell(f"Building it: {folder / BUILD_SCRIPT}")
         run_to_end(builder.build(folder))
     elif TRADES[language].builds:
-        out.tell(f"Build it: {folder / BUILD}")
+        out.tell(f"Build it: {folder / BUILD_SCRIPT}")
     out.tell(f"Test it: ductile plugin test {folder}")
 
 

@@ -54,7 +54,7 @@ def is_enabled(out: Output, name: str) -> bool:
     from ductile.config.validation import validate  # noqa: PLC0415 - as above
     from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
     from ductile.plugin.bundled import root_folders  # noqa: PLC0415 - as above
-    from ductile.plugin.load import load_plugins  # noqa: PLC0415 - as above
+    from ductile.plugin.loader import load_plugins  # noqa: PLC0415 - as above
 
     location = find_config(out.config, os.environ)
     layers = read_layers(location)

@@ -8,8 +8,8 @@ from ductile.kit.cases.talk import Talk, answered, as_json, seconds, short, told
 from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import Probe, misfit
 from ductile.model.output import DEFAULT_OUTPUT
-from ductile.plugin.protocol import Response
-from ductile.plugin.runner.call import Stop
+from ductile.plugin.messages import Response
+from ductile.plugin.runner.interface import StopReason
 
 ANSWERS = (
     "A command answers a request that it should know with one JSON object on stdout, whose `status` is `ok`; "
@@ -33,7 +33,7 @@ async def answers(talk: Talk) -> Seen:
     remarks = []
     for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
         response = answered(exchange)
-        if exchange.execution.stop is Stop.FLOODED:
+        if exchange.execution.stop is StopReason.FLOODED:
             return skipped("it wrote too much to be read; see output")
         if response is None:
             return failed(f"{_asked(probe)}: {why(exchange)}.", _mend(exchange), exchange)
@@ -61,7 +61,7 @@ def _other_status(probe: Probe, exchange: Exchange) -> tuple[str, str]:
 
 def _mend(exchange: Exchange) -> str:
     execution = exchange.execution
-    if execution.stop is Stop.TIMED_OUT:
+    if execution.stop is StopReason.TIMED_OUT:
         return (
             "Find what it waits for: it is sent one JSON object and then the end of stdin. "
             "A command that may take longer says so by `timeout:` in the manifest; --timeout allows it here."
@@ -152,7 +152,7 @@ async def output(talk: Talk) -> Seen:
     remarks = []
     for probe, exchange in zip(talk.probes, talk.exchanges, strict=True):
         execution = exchange.execution
-        if execution.stop is Stop.FLOODED:
+        if execution.stop is StopReason.FLOODED:
             said = f"{_asked(probe)} {execution.fault}, and was ended."
             said += f" It had run for {seconds(execution.duration)}."
             fix = "Write large results to a file and answer with its path; look for a loop that prints."

@@ -12,7 +12,7 @@ from ductile.kit.scratch import scratch
 from ductile.kit.watched import Left, watched
 from ductile.model.clock import rfc3339
 from ductile.model.ids import new_id
-from ductile.plugin.runner.call import Stop
+from ductile.plugin.runner.interface import StopReason
 
 DEADLINE = "A plugin ends at SIGTERM within the grace, and does not hang because its deadline has passed."
 LEFTOVERS = "When a plugin has answered, no process of it is left: the gateway kills what is."
@@ -25,7 +25,7 @@ async def deadline(talk: Talk) -> Seen:
     """It ends by itself though its deadline is over, and at SIGTERM while it waits for the rest of its request."""
     plain = talk.lab.bench.written(talk.probe.plugin, talk.probe.ask)
     exchange = await talk.send(changed(plain, deadline_at=rfc3339(talk.lab.bench.now() - _PAST)))
-    if exchange.execution.stop is Stop.TIMED_OUT:
+    if exchange.execution.stop is StopReason.TIMED_OUT:
         said = f"With a `deadline_at` that has passed it answers {told(exchange)}; with a later one {told(talk.first)}."
         return failed(said, "Compare the time with `deadline_at`, and answer an error when it is over.", exchange)
     return await _terminated(talk, plain)
@@ -41,11 +41,11 @@ async def _terminated(talk: Talk, stdin: bytes) -> Seen:
         reading = asyncio.ensure_future(held.read())
         try:
             await asyncio.wait({waiting, reading}, return_when=asyncio.FIRST_COMPLETED)
-            running.stop(Stop.TIMED_OUT)
+            running.stop(StopReason.TIMED_OUT)
             execution = await waiting
         finally:
             reading.cancel()
-            running.stop(Stop.CANCELLED)
+            running.stop(StopReason.CANCELLED)
     if execution.stop is None or execution.exit_code != -signal.SIGKILL:
         return passed()
     grace = seconds(talk.lab.bench.limits.kill_grace)

@@ -11,7 +11,7 @@ from ductile.kit.finding import Seen, failed, passed, skipped
 from ductile.kit.probes import large, wrong_payloads
 from ductile.kit.request import changed
 from ductile.kit.scratch import scratch
-from ductile.plugin.runner.call import Stop
+from ductile.plugin.runner.interface import StopReason
 
 UNKNOWN_FIELDS = "Members of a request that a plugin does not know are ignored: newer gateways send more."
 WRONG_PAYLOAD = "A payload that does not fit is answered, too: what another plugin emits is passed on as it is."
@@ -68,7 +68,7 @@ async def large_payload(talk: Talk) -> Seen:
     longer = large(talk.probe, PAYLOAD)
     if longer is not None:
         exchange = await talk.ask(longer)
-        if answered(exchange) is None and exchange.execution.stop is not Stop.FLOODED:
+        if answered(exchange) is None and exchange.execution.stop is not StopReason.FLOODED:
             return _too_large(f"To {PAYLOAD:,} characters in its payload", exchange)
     exchange = await talk.ask(replace(talk.probe.ask, context={**talk.probe.ask.context, "kit_padding": "x" * REQUEST}))
     if not same_outcome(talk.first, exchange):

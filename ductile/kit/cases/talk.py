@@ -12,9 +12,9 @@ from ductile.kit.probes import Probe
 from ductile.kit.request import Ask
 from ductile.kit.scratch import scratch
 from ductile.model.manifest import Command, CommandType, Manifest
-from ductile.plugin.protocol import Response
-from ductile.plugin.runner.call import Stop
-from ductile.plugin.stdout import cut_middle
+from ductile.plugin.messages import Response
+from ductile.plugin.runner.interface import StopReason
+from ductile.plugin.stdout_parser import cut_middle
 
 
 class Lab(Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def told(exchange: Exchange) -> str:
     response = answered(exchange)
     if response is not None:
         return "`ok`" if response.ok else f"the error `{short(response.error or '')}`"
-    if exchange.execution.stop is Stop.TIMED_OUT:
+    if exchange.execution.stop is StopReason.TIMED_OUT:
         return f"nothing within {seconds(exchange.execution.duration)}"
     last = next(reversed(_stderr(exchange).splitlines()), "")
     return f"nothing that can be read ({why(exchange)}{f'; stderr ends with `{short(last)}`' if last else ''})"

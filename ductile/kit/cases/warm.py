@@ -6,7 +6,7 @@ from ductile.kit.cases.answers import LOG_INSTEAD, printed_text
 from ductile.kit.cases.talk import Talk, same_outcome, short, told
 from ductile.kit.finding import Seen, failed, passed
 from ductile.kit.scratch import scratch
-from ductile.plugin.runner.persistent import Persistent
+from ductile.plugin.runner.persistent_runner import PersistentRunner
 
 WORKER = (
     "A worker says that it is ready, answers one request after another as a run of its own does, and then ends. "
@@ -22,7 +22,7 @@ _SPEAK = (
 
 async def worker(talk: Talk) -> Seen:
     """Two requests to one worker, and the end of its stdin."""
-    runner = Persistent()
+    runner = PersistentRunner()
     bench = talk.lab.bench.over(runner)
     try:
         with scratch(talk.lab.files) as place:

@@ -16,8 +16,8 @@ from ductile.kit.request import changed
 from ductile.kit.scratch import scratch
 from ductile.kit.subject import Opened, config_problems
 from ductile.model.manifest import Manifest
-from ductile.plugin.protocol import PROTOCOL
-from ductile.plugin.trust import BUILD
+from ductile.plugin.messages import PROTOCOL_VERSION
+from ductile.plugin.trust import BUILD_SCRIPT
 
 MANIFEST = "manifest.yaml holds what a manifest may hold; manifest.schema.json tells an editor the same."
 BUILT = "The entrypoint is made from the sources that are there: `build.sh`, where there is one, ends with 0."
@@ -41,7 +41,7 @@ KINDS: Mapping[str, str] = {
     "not_json": "text that is no JSON",
     "cut": "the first half of a request",
     "list": "a JSON list",
-    "protocol": f"a request of protocol 99, not {PROTOCOL}",
+    "protocol": f"a request of protocol 99, not {PROTOCOL_VERSION}",
     "unknown_command": "a request for a command that it does not have",
 }
 
@@ -75,13 +75,13 @@ async def built(opened: Opened, *, build_it: bool) -> Seen:
             code = error.details["exit_code"]
             ended = f" with exit code {code}" if code else ""
             said = "\n".join(build_excerpt(error.output))
-            return failed(f"{folder / BUILD} failed{ended}:\n{said}", _MEND_BUILD)
+            return failed(f"{folder / BUILD_SCRIPT} failed{ended}:\n{said}", _MEND_BUILD)
         return passed()
     made = folder / manifest.entrypoint
     newer = newer_source(folder, made) if made.is_file() else None
     if newer is not None:
         return failed(f"{newer} is newer than {made}, so what is there is not what its sources say.", _BUILD_IT)
-    return skipped("--no-build was given" if needs_build(folder) else f"it has no {BUILD}: nothing is built")
+    return skipped("--no-build was given" if needs_build(folder) else f"it has no {BUILD_SCRIPT}: nothing is built")
 
 
 def config(found: Manifest, given: Mapping[str, Any]) -> Seen:
@@ -121,7 +121,7 @@ def _mend(kind: str, exchange: Exchange) -> str:
         return "Read stdin to its end, then decode; end with an error when that fails."
     answer = '{"status": "error", "error": "…", "retry": false}'
     if kind == "protocol":
-        return f"Compare `protocol` with {PROTOCOL} before all else, and answer {answer} to any other."
+        return f"Compare `protocol` with {PROTOCOL_VERSION} before all else, and answer {answer} to any other."
     if kind == "unknown_command":
         return f"Answer {answer} in the last branch of what chooses the command."
     return f"Decode all of stdin, and answer {answer} to what is no JSON object."

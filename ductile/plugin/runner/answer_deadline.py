@@ -9,7 +9,7 @@ CHECK_SECONDS = 0.25
 ANSWER_SECONDS = 5.0
 """How long a helper may owe an answer; forking takes milliseconds."""
 
-STOPPED = "it is stopped"
+STOPPED_STATES = "it is stopped"
 """Why a helper counts as hung that a signal has stopped, as a plugin may do to its parent."""
 
 Owed = Callable[[], Mapping[Hashable, float]]
@@ -27,7 +27,7 @@ class AnswerDeadline:
 
     def __init__(self, pid: int, *, owed: Owed, overdue: Overdue) -> None:
         self._pid = pid
-        self._owed = owed
+        self._answers_owed = owed
         self._overdue = overdue
         self._loop = asyncio.get_running_loop()
         self._check: asyncio.TimerHandle | None = None
@@ -48,12 +48,12 @@ class AnswerDeadline:
     def _look(self) -> None:
         self._check = None
         now = self._loop.time()
-        owed = self._owed()
+        owed = self._answers_owed()
         before, self._since = self._since, {answer: self._since.get(answer, now) for answer in owed}
         if not owed:
             return
         if is_stopped(self._pid) and not before.keys().isdisjoint(owed):
-            self._overdue(STOPPED)
+            self._overdue(STOPPED_STATES)
             return
         late = [seconds for answer, seconds in owed.items() if now - self._since[answer] >= seconds]
         if late:

@@ -8,44 +8,44 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ductile.plugin.runner.call import Call
 from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.runner.interface import RunnerCall
 from ductile.plugin.runner.process import Process
-from ductile.plugin.runner.zygote import MESSAGE
+from ductile.plugin.runner.zygote_main import MAX_MESSAGE_BYTES
 
-Order = Callable[[int, Call], bytes]
+Order = Callable[[int, RunnerCall], bytes]
 """The message that asks for the child of a number."""
 
 
-class Waiting(Protocol):
+class WaitingChild(Protocol):
     """An attempt that wants a process."""
 
-    call: Call
+    call: RunnerCall
 
     @property
     def open(self) -> bool:
         """Whether it wants a process still."""
 
-    def queued(self) -> None:
+    def on_queued(self) -> None:
         """It has to wait, and nothing of it can begin."""
 
-    def asked(self) -> None:
+    def on_ordered(self) -> None:
         """It may begin at any time from now on."""
 
-    def begun(self, process: Process) -> None:
+    def on_process(self, process: Process) -> None:
         """Here it is."""
 
-    def refused(self, error: SpawnFailed) -> None:
+    def on_refusal(self, error: SpawnFailed) -> None:
         """There is none, and the call may not be run otherwise."""
 
-    def spawned(self) -> None:
+    def on_fallback(self) -> None:
         """There is none, and the call has not been touched."""
 
 
-class Pipes:
+class ChildPipes:
     """The three pipes of a child that is still to be forked, with as much of the request as the first one takes."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: RunnerCall) -> None:
         self._open: list[int] = []
         try:
             for _ in range(3):
@@ -74,33 +74,33 @@ class Pipes:
         self._open.clear()
 
 
-class Asked(Struct, frozen=True):
+class OrderedChild(Struct, frozen=True):
     """A child that was asked for."""
 
-    waiting: Waiting
-    pipes: Pipes
+    waiting: WaitingChild
+    pipes: ChildPipes
 
 
-class Dead(Struct, frozen=True):
+class EndedChild(Struct, frozen=True):
     """A dead child that the interpreter is to reap."""
 
     pidfd: int
-    reaped: Callable[[int], None]
+    on_reap: Callable[[int], None]
 
 
 def unread_orders(channel: socket.socket) -> Iterator[int]:
     """The numbers of the orders that the helper's end of its channel holds still: nothing of them has begun."""
     channel.settimeout(0)
     with suppress(OSError):
-        while message := channel.recv(MESSAGE):
+        while message := channel.recv(MAX_MESSAGE_BYTES):
             kind, number, *_ = message.split(b"\0")
             if kind in (b"F", b"S"):
                 yield int(number)
 
 
-def start_otherwise(waiting: Waiting, found: bool) -> None:  # noqa: FBT001 - the type of who is told
+def start_otherwise(waiting: WaitingChild, found: bool) -> None:  # noqa: FBT001 - the type of who is told
     """The interpreter died over it: where a child was found and ended, the attempt has failed."""
     if found:
-        waiting.refused(SpawnFailed(reason="the interpreter it is forked from has died", transient=True))
+        waiting.on_refusal(SpawnFailed(reason="the interpreter it is forked from has died", transient=True))
     else:
-        waiting.spawned()
+        waiting.on_fallback()

@@ -29,13 +29,13 @@ CHECK_SECONDS = 1.0
 """How often the gateway looks for what was left to it while no attempt ends."""
 
 FIRST_ROUND_SECONDS = 0.001
-LONGEST_ROUND_SECONDS = 0.05
+MAX_ROUND_SECONDS = 0.05
 """Pauses between the looks at processes that were killed and are not dead yet; each is twice the one before."""
 
 DEATH_SECONDS = 5.0
 """How long the killed are waited for; one in an uninterruptible system call may take longer."""
 
-MOST_DEAD = 64
+MAX_DEAD_PER_TURN = 64
 """Dead orphans that are read and reaped in a turn of the loop: a few milliseconds."""
 
 INIT_PID = 1
@@ -204,7 +204,7 @@ class ChildProcesses:
             kill_marked(pid, Mark(gateway=self.gateway, owner=work.number))
         self.end(work.number, lambda _: None)
 
-    def started(self, pid: int) -> None:
+    def enter(self, pid: int) -> None:
         """The gateway has this child, and reaps it with `reap`."""
         self._own.add(pid)
 
@@ -220,10 +220,10 @@ class ChildProcesses:
             status = os.waitid(*which, os.WEXITED)
             if status is not None:
                 code = status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
-        self.reaped(pid, pidfd)
+        self.on_reap(pid, pidfd)
         return code
 
-    def reaped(self, pid: int, pidfd: int) -> None:
+    def on_reap(self, pid: int, pidfd: int) -> None:
         """Somebody has reaped it."""
         if pidfd >= 0:
             os.close(pidfd)
@@ -255,7 +255,7 @@ class ChildProcesses:
         """Look again at what was killed: its own children have come here, or it is dead."""
         self._round = None
         dying = self._end_orphans()
-        self._pause = FIRST_ROUND_SECONDS if self._more else min(self._pause * 2, LONGEST_ROUND_SECONDS)
+        self._pause = FIRST_ROUND_SECONDS if self._more else min(self._pause * 2, MAX_ROUND_SECONDS)
         now = asyncio.get_running_loop().time()
         for number, ending in tuple(self._endings.items()):
             alive = dying.get(number)
@@ -300,7 +300,7 @@ class ChildProcesses:
         self._more, reaped = False, 0
         for pid in sorted(unknown, reverse=True):  # of processes that fork and end, the newest is the one to kill
             dead = is_dead(pid)
-            if dead and reaped == MOST_DEAD:
+            if dead and reaped == MAX_DEAD_PER_TURN:
                 self._more = True
                 break
             owner = self._owner(pid, dead=dead)

@@ -6,23 +6,23 @@ from typing import Any
 import orjson
 
 from ductile.model.json_reader import read_json
-from ductile.plugin.runner.budget import Budget
+from ductile.plugin.runner.output_budget import OutputBudget
 
-FRAMES = frozenset({"progress", "log"})
+FRAME_MEMBERS = frozenset({"progress", "log"})
 """The only member of a frame."""
 
-LONGEST = 65_536
+MAX_FRAME_BYTES = 65_536
 """Bytes of a line that is still looked at; a longer one counts when the plugin has ended."""
 
-Heard = Callable[[Mapping[str, Any]], None]
+FrameListener = Callable[[Mapping[str, Any]], None]
 """Is told each frame as it comes: `{"progress": …}` or `{"log": …}`."""
 
 
 class Frames:
     """Takes stdout piece by piece, and tells of each line that is a frame."""
 
-    def __init__(self, heard: Heard | None, budget: Budget) -> None:
-        self._heard = heard
+    def __init__(self, heard: FrameListener | None, budget: OutputBudget) -> None:
+        self._on_readable = heard
         self._budget = budget
         self._line = bytearray()
         self._skipping = False
@@ -49,18 +49,18 @@ class Frames:
         if self._skipping:
             return
         self._line += rest
-        if len(self._line) > LONGEST:
+        if len(self._line) > MAX_FRAME_BYTES:
             self._line.clear()
             self._skipping = True
 
     def _look(self, line: bytes) -> None:
-        if len(line) > LONGEST or not line.lstrip().startswith(b"{"):
+        if len(line) > MAX_FRAME_BYTES or not line.lstrip().startswith(b"{"):
             return
         try:
             value = read_json(line)
         except orjson.JSONDecodeError:
             return
-        if isinstance(value, dict) and len(value) == 1 and not FRAMES.isdisjoint(value):
+        if isinstance(value, dict) and len(value) == 1 and not FRAME_MEMBERS.isdisjoint(value):
             self._budget.add_frame(len(line), log="log" in value)
-            if self._heard is not None and self._budget.fault is None:
-                self._heard(value)
+            if self._on_readable is not None and self._budget.fault is None:
+                self._on_readable(value)

@@ -12,11 +12,11 @@ import structlog
 from msgspec import Struct
 
 from ductile.plugin import sweep
-from ductile.plugin.runner.budget import Budget
-from ductile.plugin.runner.call import Call, Execution, Stop
-from ductile.plugin.runner.capture import Capped, Ends
 from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses
 from ductile.plugin.runner.frames import Frames
+from ductile.plugin.runner.interface import Execution, RunnerCall, StopReason
+from ductile.plugin.runner.output_budget import OutputBudget
+from ductile.plugin.runner.output_buffer import HeadBuffer, HeadTailBuffer
 from ductile.plugin.runner.output_holders import end_holders
 from ductile.plugin.runner.read_size import ReadSize
 
@@ -26,7 +26,7 @@ LISTEN_SECONDS = 0.005
 DRAIN_SECONDS = 0.2
 """How long the output of processes that outlive the plugin is still read."""
 
-_CHUNK = 65_536
+_CHUNK_BYTES = 65_536
 """Bytes a read: what a pipe holds."""
 
 _DRAIN_READS = 32
@@ -48,7 +48,7 @@ class _Phase(Enum):
     REAPED = auto()
 
 
-class Started(Struct, frozen=True, kw_only=True):
+class StartedProcess(Struct, frozen=True, kw_only=True):
     """A new process, the leader of its own group, and the gateway's ends of its pipes."""
 
     pid: int
@@ -72,7 +72,7 @@ class Process:
     Until the reap the dead leader keeps its id, so that a signal to the group reaches nobody else.
     """
 
-    def __init__(self, call: Call, started: Started) -> None:
+    def __init__(self, call: RunnerCall, started: StartedProcess) -> None:
         self._call = call
         self.pid = started.pid
         self._pidfd = started.pidfd
@@ -82,20 +82,23 @@ class Process:
         self._children = started.children
         self._number = started.number
         self._runner = started.runner
-        self._stdout = Capped(call.output.max_stdout_bytes)
-        self._stderr = Ends(call.output.max_stderr_bytes)
-        self._outputs: dict[int, Capped | Ends] = {started.stdout: self._stdout, started.stderr: self._stderr}
-        self._budget = Budget(call.output)
+        self._stdout = HeadBuffer(call.output.max_stdout_bytes)
+        self._stderr = HeadTailBuffer(call.output.max_stderr_bytes)
+        self._outputs: dict[int, HeadBuffer | HeadTailBuffer] = {
+            started.stdout: self._stdout,
+            started.stderr: self._stderr,
+        }
+        self._budget = OutputBudget(call.output)
         self._frames = Frames(call.heard, self._budget) if call.reads_frames else None
-        self._read_size = ReadSize(_CHUNK)
+        self._read_size = ReadSize(_CHUNK_BYTES)
         self._before_stop = 0
         self._listening = False
         self._loop = asyncio.get_running_loop()
-        self._began = self._ended = call.claimed or self._loop.time()
+        self._began = self._on_end = call.claimed or self._loop.time()
         self._gone = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._phase = _Phase.RUNNING
-        self._stop: Stop | None = None
+        self._stop: StopReason | None = None
         self._exit_code = UNKNOWN_EXIT
         self._execution: Execution | None = None
 
@@ -103,7 +106,7 @@ class Process:
         """Writes the request and watches for the end. OSError: the loop could not take it; `abandon` it."""
         for fd in self._outputs:
             os.set_blocking(fd, False)
-        self._loop.add_reader(self._pidfd, self._exited)
+        self._loop.add_reader(self._pidfd, self._on_exit)
         self._arm(LISTEN_SECONDS, self._go_on)
         if self._stdin is not None:
             os.set_blocking(self._stdin, False)
@@ -125,7 +128,7 @@ class Process:
         dead = select.poll()
         dead.register(self._pidfd, select.POLLIN)
         if dead.poll(DYING_MILLISECONDS):
-            self._reaping(self._pidfd, self._reaped)
+            self._reaping(self._pidfd, self._on_reap)
         else:
             self._loop.call_later(LISTEN_SECONDS, self._await_death)
 
@@ -140,12 +143,12 @@ class Process:
                 stop=self._stop,
                 fault=self._budget.fault,
                 before_stop=self._before_stop,
-                duration=round((self._ended - self._began) * 1000),
+                duration=round((self._on_end - self._began) * 1000),
                 runner=self._runner,
             )
         return self._execution
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Ends it: SIGTERM, `kill_grace`, SIGKILL. The first reason counts; once it has exited this does nothing."""
         if self._stop is not None or self._phase is not _Phase.RUNNING:
             return
@@ -164,16 +167,16 @@ class Process:
         """It does not die: it is inside the kernel, or another user's. It is reaped whenever it does."""
         _log.error("a plugin's process does not die", job_id=self._call.job_id, pid=self.pid)
         self._phase = _Phase.REAPED
-        self._loop.add_reader(self._pidfd, self._died_late)
+        self._loop.add_reader(self._pidfd, self._on_late_death)
         self._exit_code = -signal.SIGKILL
         self._children.end(self._number, lambda _: self._complete())
 
-    def _died_late(self) -> None:
+    def _on_late_death(self) -> None:
         self._loop.remove_reader(self._pidfd)
         self._reaping(self._pidfd, lambda _: None)
 
     def _go_on(self) -> None:
-        self._arm(self._until_deadline(), lambda: self.stop(Stop.TIMED_OUT))
+        self._arm(self._until_deadline(), lambda: self.stop(StopReason.TIMED_OUT))
         self._listen()
 
     def _until_deadline(self) -> float:
@@ -207,7 +210,7 @@ class Process:
         output = self._outputs[fd]
         live = output is self._stdout and self._phase is _Phase.RUNNING
         try:
-            chunk = os.read(fd, self._read_size.bytes if live else _CHUNK)
+            chunk = os.read(fd, self._read_size.bytes if live else _CHUNK_BYTES)
         except BlockingIOError:
             return False
         except OSError:
@@ -217,20 +220,20 @@ class Process:
             return False
         if output is self._stdout:
             self._budget.add_bytes(len(chunk))
-        if live and self._stop is not Stop.FLOODED:
+        if live and self._stop is not StopReason.FLOODED:
             self._read_size.follow(chunk, self._frames.take(chunk) if self._frames else 0)
         output.take(chunk)
         if self._budget.fault is not None:
-            self._flooded()
+            self._on_flood()
         return True
 
-    def _flooded(self) -> None:
+    def _on_flood(self) -> None:
         if self._phase is _Phase.RUNNING:
-            self.stop(Stop.FLOODED)  # and it is read on, so that it can act on the signal
+            self.stop(StopReason.FLOODED)  # and it is read on, so that it can act on the signal
         else:
-            self._stop = self._stop or Stop.FLOODED
+            self._stop = self._stop or StopReason.FLOODED
 
-    def _exited(self) -> None:
+    def _on_exit(self) -> None:
         """The leader is dead and not reaped. What it wrote is in the pipes; others may hold them open still."""
         self._phase = _Phase.EXITED
         self._loop.remove_reader(self._pidfd)
@@ -253,28 +256,28 @@ class Process:
         self._disarm()
         self._signal_group(signal.SIGKILL)
         self._phase = _Phase.REAPED
-        self._reaping(self._pidfd, self._reaped)
+        self._reaping(self._pidfd, self._on_reap)
 
-    def _reaped(self, exit_code: int) -> None:
+    def _on_reap(self, exit_code: int) -> None:
         self._exit_code = exit_code
-        self._children.end(self._number, self._ended_orphans)
+        self._children.end(self._number, self._on_orphans_ended)
 
-    def _ended_orphans(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
+    def _on_orphans_ended(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
         """All that was left to the gateway is dead. What holds the output still is found by its variables."""
         self._drain()
         if not self._outputs:
             self._complete()
             return
-        end_holders(sweep.kill_job, self._call.instance, self._call.job_id, self._swept)
+        end_holders(sweep.kill_job, self._call.instance, self._call.job_id, self._after_sweep)
 
-    def _swept(self) -> None:
+    def _after_sweep(self) -> None:
         self._drain()
         self._complete()
 
     def _complete(self) -> None:
         self._disarm()
         self._close_all()
-        self._ended = self._loop.time()
+        self._on_end = self._loop.time()
         self._gone.set()
 
     def _signal_group(self, number: signal.Signals) -> None:

@@ -1,6 +1,6 @@
 """How much of a pipe is read in one turn of the loop."""
 
-SMALLEST_BYTES = 1_024
+MIN_BYTES = 1_024
 
 FIRST_BYTES = 8_192
 """The first read: all that most plugins write, and little work even where it is nothing but short lines."""
@@ -19,6 +19,6 @@ class ReadSize:
     def follow(self, chunk: bytes, lines: int) -> None:
         """Takes what was read, and how many lines of it had to be looked at."""
         if lines > LINES_PER_READ:
-            self.bytes = max(SMALLEST_BYTES, len(chunk) * LINES_PER_READ // lines)
+            self.bytes = max(MIN_BYTES, len(chunk) * LINES_PER_READ // lines)
         elif self.bytes < self._largest and len(chunk) >= self.bytes:
             self.bytes = min(self._largest, 2 * self.bytes)

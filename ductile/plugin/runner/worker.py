@@ -15,23 +15,23 @@ from contextlib import suppress
 import structlog
 
 from ductile.plugin import sweep
-from ductile.plugin.runner.call import Call, Stop
 from ductile.plugin.runner.child_processes import DEATH_SECONDS, UNKNOWN_EXIT, ChildProcesses, Work
-from ductile.plugin.runner.dialogue import Dialogue
-from ductile.plugin.runner.feed import Feed
+from ductile.plugin.runner.heartbeat import MAX_MISSED_BEATS, Heartbeat
 from ductile.plugin.runner.idle_output import IdleOutput
+from ductile.plugin.runner.interface import RunnerCall, StopReason
 from ductile.plugin.runner.output_holders import end_holders
 from ductile.plugin.runner.pipe_state import count_readable
-from ductile.plugin.runner.pulse import MISSED, Pulse
+from ductile.plugin.runner.pipe_writer import PipeWriter
 from ductile.plugin.runner.read_size import ReadSize
-from ductile.plugin.runner.request import Request
-from ductile.plugin.runner.spawn import launch_with_pipes
-from ductile.plugin.runner.worker_age import is_worn
+from ductile.plugin.runner.spawn_runner import launch_with_pipes
+from ductile.plugin.runner.worker_age import needs_recycling
+from ductile.plugin.runner.worker_dialogue import Dialogue
+from ductile.plugin.runner.worker_request import WorkerRequest
 
 HELLO_SECONDS = 30.0
 """How long a worker may take to say that it is ready."""
 
-_CHUNK = 262_144
+_CHUNK_BYTES = 262_144
 """Bytes a read."""
 
 _DRAIN_BYTES = 4 * 1024 * 1024
@@ -49,10 +49,10 @@ class Worker:
     """
 
     def __init__(
-        self, call: Call, env: Mapping[str, str], changed: Callable[["Worker"], None], children: ChildProcesses
+        self, call: RunnerCall, env: Mapping[str, str], changed: Callable[["Worker"], None], children: ChildProcesses
     ) -> None:
         self._children = children
-        self._changed = changed
+        self._on_change = changed
         self._rules = call.workers
         self._name = call.executable.parent.name
         self._instance, self._id = call.instance, env["DUCTILE_WORKER"]
@@ -70,18 +70,18 @@ class Worker:
         self.broken = False
         """The fault is one of the plugin that another worker would have, too."""
         self.gone = asyncio.Event()
-        self._guilty: Request | None = None
+        self._culprit: WorkerRequest | None = None
         self._work: Work | None = None
         """The request whose mark its new processes carry, where it takes one at a time."""
-        self._pulse = Pulse(lambda: self.recycle(f"it has said nothing for {MISSED} heartbeats"))
-        self._read_size = ReadSize(_CHUNK)
+        self._pulse = Heartbeat(lambda: self.recycle(f"it has said nothing for {MAX_MISSED_BEATS} heartbeats"))
+        self._read_size = ReadSize(_CHUNK_BYTES)
         self._read_bytes = 0
         self._open(call, env)
         idle = IdleOutput(self._name, self.pid, call.output.max_idle_bytes, self._loop.time)
         self.dialogue = Dialogue(self, call.output, idle)
-        self._timer: asyncio.TimerHandle | None = self._loop.call_later(HELLO_SECONDS, self._silent)
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(HELLO_SECONDS, self._on_silence)
 
-    def _open(self, call: Call, env: Mapping[str, str]) -> None:
+    def _open(self, call: RunnerCall, env: Mapping[str, str]) -> None:
         self._number = self._children.begin_helper(self._id)
         try:
             opened = launch_with_pipes(call, env)
@@ -90,17 +90,17 @@ class Worker:
             raise
         self.pid, self._pidfd = opened.pid, opened.pidfd
         self._stdout, self._stderr = opened.stdout, opened.stderr
-        self._children.started(self.pid)
-        self._feed = Feed(opened.stdin)
+        self._children.enter(self.pid)
+        self._feed = PipeWriter(opened.stdin)
         self._outputs = {self._stdout, self._stderr}
         for fd in self._outputs:
             os.set_blocking(fd, False)
-        self._loop.add_reader(self._pidfd, self._exited)
+        self._loop.add_reader(self._pidfd, self._on_exit)
         self._loop.add_reader(self._stdout, self._read_answers)
         self._loop.add_reader(self._stderr, self.read_notes)
 
     @property
-    def requests(self) -> Mapping[str, Request]:
+    def requests(self) -> Mapping[str, WorkerRequest]:
         """Those that it has, by id."""
         return self.dialogue.requests
 
@@ -115,7 +115,7 @@ class Worker:
         dialogue = self.dialogue
         return not self.leaving and len(dialogue.requests) < dialogue.concurrency
 
-    def take(self, request: Request) -> None:
+    def take(self, request: WorkerRequest) -> None:
         """Hands a request over."""
         request.worker = self
         request.taken.set()
@@ -126,7 +126,7 @@ class Worker:
         self._beat()
         self._feed.send(request.line)
 
-    def cancel(self, request: Request) -> None:
+    def cancel(self, request: WorkerRequest) -> None:
         """Asks for the end of a request."""
         self._feed.send(b'{"cancel":"%s"}\n' % request.id.encode())
 
@@ -134,24 +134,24 @@ class Worker:
         """Takes no more requests, and ends with its last one: its stdin is closed then."""
         if not self.leaving:
             self.leaving = True
-            self._changed(self)
+            self._on_change(self)
         if not self.requests and not self.gone.is_set():
             self._feed.close()
             self._arm(self._grace, self.kill)
 
-    def recycle(self, reason: str, guilty: Request | None = None, *, broken: bool = False) -> None:
+    def recycle(self, reason: str, culprit: WorkerRequest | None = None, *, broken: bool = False) -> None:
         """Ends it now: what else it was asked is lost, through no fault of its own.
 
         `broken`: the plugin is at fault, and another worker would be the same.
         """
-        if self.gone.is_set() or self._guilty is not None:
+        if self.gone.is_set() or self._culprit is not None:
             return
         _log.warning("worker recycled", plugin=self._name, pid=self.pid, reason=reason)
         self.fault, self.broken = reason, broken
-        self._guilty = guilty
+        self._culprit = culprit
         self.leaving = True
         self.kill()
-        self._changed(self)
+        self._on_change(self)
 
     def kill(self) -> None:
         """Kills it and its group."""
@@ -170,7 +170,7 @@ class Worker:
 
     def read_notes(self) -> None:
         """Reads what it has written on stderr."""
-        chunk = self._read(self._stderr, _CHUNK) if self._stderr in self._outputs else b""
+        chunk = self._read(self._stderr, _CHUNK_BYTES) if self._stderr in self._outputs else b""
         if chunk:
             self._beat()
             self.dialogue.take_notes(chunk)
@@ -195,21 +195,21 @@ class Worker:
         self._read_bytes += len(chunk)
         return chunk
 
-    def greeted(self, heartbeat: float | None) -> None:
+    def on_greeting(self, heartbeat: float | None) -> None:
         """It is ready."""
         self._pulse.interval = heartbeat
         self._disarm()
-        self._changed(self)
+        self._on_change(self)
 
-    def answered(self) -> None:
+    def on_answer(self) -> None:
         """A request has ended: it has room, or has served long enough."""
         self._end_work()
         self._beat()
         age = self._loop.time() - self._born
-        if self.leaving or is_worn(self._rules, served=self.served, seconds=age, pid=self.pid):
+        if self.leaving or needs_recycling(self._rules, served=self.served, seconds=age, pid=self.pid):
             self.retire()
         else:
-            self._changed(self)
+            self._on_change(self)
 
     def _end_work(self) -> None:
         """What it started for its request ends with that."""
@@ -222,10 +222,10 @@ class Worker:
     def _beat(self) -> None:
         self._pulse.beat(at_work=bool(self.dialogue.requests))
 
-    def _silent(self) -> None:
+    def _on_silence(self) -> None:
         self.recycle(f"the worker did not say hello within {HELLO_SECONDS:g} s")
 
-    def _exited(self) -> None:
+    def _on_exit(self) -> None:
         """It is dead and not reaped; what it wrote is in the pipes."""
         self._loop.remove_reader(self._pidfd)
         self._disarm()
@@ -235,31 +235,31 @@ class Worker:
             os.killpg(self.pid, signal.SIGKILL)
         code = self._children.reap(self.pid, self._pidfd)
         if not self.gone.is_set():  # it was not given up before
-            self._reaped(code)
+            self._on_reap(code)
 
     def _give_up(self) -> None:
         """It does not die: it is inside the kernel, or another user's. It is reaped whenever it does."""
         _log.error("a worker does not die", plugin=self._name, pid=self.pid)
         self.leaving = True
-        self._reaped(-signal.SIGKILL)
+        self._on_reap(-signal.SIGKILL)
 
-    def _reaped(self, code: int) -> None:
+    def _on_reap(self, code: int) -> None:
         self.exit_code = code
         self._feed.close()
         self._end_work()
-        self._children.end(self._number, self._ended_orphans)
+        self._children.end(self._number, self._on_orphans_ended)
 
-    def _ended_orphans(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
+    def _on_orphans_ended(self, _found: bool) -> None:  # noqa: FBT001 - the type of who is told
         """All that was left to the gateway is dead. What holds the output still is found by its variables."""
         self._drain(self._read_bytes + _DRAIN_BYTES, self._end_holders)
 
     def _end_holders(self) -> None:
         if self._outputs:
-            end_holders(sweep.kill_worker, self._instance, self._id, self._held_no_more)
+            end_holders(sweep.kill_worker, self._instance, self._id, self._on_output_closed)
         else:
             self._complete()
 
-    def _held_no_more(self) -> None:
+    def _on_output_closed(self) -> None:
         self._drain(self._read_bytes + _DRAIN_BYTES, self._complete)
 
     def _drain(self, most: int, then: Callable[[], None]) -> None:
@@ -286,15 +286,15 @@ class Worker:
         requests, rest = self.dialogue.close()
         alone = len(requests) == 1
         for request in requests:
-            crashed = request is self._guilty or request.stopped is not None or alone
+            crashed = request is self._culprit or request.stopped is not None or alone
             request.end(
                 stdout=rest if alone else b"",
                 exit_code=code,
-                stop=None if crashed else Stop.LOST,
+                stop=None if crashed else StopReason.LOST,
                 fault=self.fault if crashed else None,
             )
-        self._guilty = None
-        self._changed(self)
+        self._culprit = None
+        self._on_change(self)
 
     def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
         self._disarm()

@@ -5,7 +5,7 @@ import os
 from ductile.model.workers import WorkerRules
 
 
-def is_worn(rules: WorkerRules, *, served: int, seconds: float, pid: int) -> bool:
+def needs_recycling(rules: WorkerRules, *, served: int, seconds: float, pid: int) -> bool:
     """Whether it has answered so many requests, lives so long or holds so much memory that another one takes over."""
     return (
         (rules.max_jobs is not None and served >= rules.max_jobs)

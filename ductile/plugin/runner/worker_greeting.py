@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-PROTOCOL = 2
+PROTOCOL_VERSION = 2
 
 
 class Greeting(Struct, frozen=True):
@@ -20,7 +20,7 @@ class Greeting(Struct, frozen=True):
 def read_greeting(hello: Mapping[str, Any]) -> Greeting | None:
     """The greeting, with what is left out by its default; None where it is of another protocol or takes no request."""
     concurrency, heartbeat = hello.get("concurrency", 1), hello.get("heartbeat")
-    if hello.get("protocol") != PROTOCOL or not _is_positive(concurrency) or isinstance(concurrency, float):
+    if hello.get("protocol") != PROTOCOL_VERSION or not _is_positive(concurrency) or isinstance(concurrency, float):
         return None
     return Greeting(concurrency, heartbeat if _is_positive(heartbeat) else None)
 

@@ -10,10 +10,10 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors,
 from ductile.model.ids import new_id
 from ductile.plugin import sweep
 from ductile.plugin.environment import Environment
-from ductile.plugin.runner import relay
-from ductile.plugin.runner.call import Call, Runner
-from ductile.plugin.runner.relay import Relay
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner import spawn_helper
+from ductile.plugin.runner.interface import Runner, RunnerCall
+from ductile.plugin.runner.spawn_helper import SpawnHelper
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def instance() -> Iterator[str]:
 def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeCall:
     monkeypatch.chdir(tmp_path)
 
-    def call(executable: Path, **changes: object) -> Call:
+    def call(executable: Path, **changes: object) -> RunnerCall:
         job_id = new_id()
         env = {"PATH": os.environ["PATH"], "DUCTILE_INSTANCE": instance}
         values: dict[str, object] = {
@@ -60,7 +60,7 @@ def make_call(instance: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         }
         values |= changes
         values["env"] = Environment(values["env"])  # type: ignore[arg-type]  # as the next line
-        return Call(**values)  # type: ignore[arg-type]  # a test changes one field by name
+        return RunnerCall(**values)  # type: ignore[arg-type]  # a test changes one field by name
 
     return call
 
@@ -72,8 +72,8 @@ async def spawn(
     """The runner, both ways; at the end no descriptor is left open and no child unreaped."""
     del instance  # whatever still carries it is swept after the last assertion
     before = descriptors()
-    monkeypatch.setattr(relay, "BUSY_SECONDS", float("inf"))
-    runner = Spawn() if request.param == "here" else Relay(Spawn())
+    monkeypatch.setattr(spawn_helper, "BUSY_SECONDS", float("inf"))
+    runner = SpawnRunner() if request.param == "here" else SpawnHelper(SpawnRunner())
     yield runner
     await runner.close()
     assert descriptors() == before
@@ -81,9 +81,9 @@ async def spawn(
 
 
 @pytest.fixture
-async def here(instance: str) -> AsyncIterator[Spawn]:  # noqa: ARG001 - as in `spawn`
+async def here(instance: str) -> AsyncIterator[SpawnRunner]:  # noqa: ARG001 - as in `spawn`
     """The runner without its helper."""
     before = descriptors()
-    yield Spawn()
+    yield SpawnRunner()
     assert descriptors() == before
     assert_no_children()

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from ductile.plugin.runner.child_processes import MOST_DEAD
+from ductile.plugin.runner.child_processes import MAX_DEAD_PER_TURN
 
 REAPS = """
 import asyncio, json, os
@@ -26,7 +26,7 @@ async def main():
         for pid in forked:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         os._exit(0)
-    children.started(leader)
+    children.enter(leader)
     children.reap(leader, os.pidfd_open(leader))
     before = orphans()
     ended = asyncio.get_running_loop().create_future()
@@ -42,7 +42,7 @@ asyncio.run(main())
 
 
 def test_many_dead_are_reaped_a_few_in_a_turn_and_the_end_is_told_after_all() -> None:
-    count = 4 * MOST_DEAD
+    count = 4 * MAX_DEAD_PER_TURN
     script = REAPS.replace("COUNT", str(count))
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert json.loads(output.stdout) == {"before": count, "left": count - MOST_DEAD, "told": False, "after": 0}
+    assert json.loads(output.stdout) == {"before": count, "left": count - MAX_DEAD_PER_TURN, "told": False, "after": 0}

@@ -15,10 +15,10 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors,
 from support.processes import watching as watched
 
 from ductile.plugin import sweep
-from ductile.plugin.runner import warm
-from ductile.plugin.runner.call import Execution, Runner, Stop
-from ductile.plugin.runner.fork import Fork, Forked
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner import zygote_client
+from ductile.plugin.runner.fork_runner import ForkedCall, ForkRunner
+from ductile.plugin.runner.interface import Execution, Runner, StopReason
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 PYTHON = f"#!{sys.executable}\n"
 ISOLATED = f"#!{sys.executable} -IS\n"
@@ -74,10 +74,10 @@ print(json.dumps({
 
 
 @pytest.fixture
-async def fork(instance: str) -> AsyncIterator[Fork]:  # noqa: ARG001 - what is left is asserted before it is swept
+async def fork(instance: str) -> AsyncIterator[ForkRunner]:  # noqa: ARG001 - what is left is asserted before it is swept
     """The runner; once closed, no descriptor is left open and no child unreaped."""
     before = descriptors()
-    runner = Fork(Spawn())
+    runner = ForkRunner(SpawnRunner())
     yield runner
     await runner.close()
     assert descriptors() == before
@@ -88,17 +88,17 @@ async def run(runner: Runner, call: object) -> Execution:
     return await runner.start(call).wait()  # type: ignore[arg-type]  # as the fixture makes it
 
 
-async def both(fork: Fork, make_call: MakeCall, script: Path, **changes: object) -> tuple[Execution, Execution]:
+async def both(fork: ForkRunner, make_call: MakeCall, script: Path, **changes: object) -> tuple[Execution, Execution]:
     """The same script, run by a fresh interpreter and by a zygote."""
     call = make_call(script, **changes)
-    spawned, forked = await run(Spawn(), call), await run(fork, call)
+    spawned, forked = await run(SpawnRunner(), call), await run(fork, call)
     assert (spawned.runner, forked.runner) == ("spawn", "fork")
     return spawned, forked
 
 
 @pytest.mark.parametrize("shebang", [PYTHON, ISOLATED, "#!/usr/bin/env -S python3 -u -B\n", "#!/usr/bin/env python3\n"])
 async def test_a_forked_script_sees_what_a_fresh_interpreter_shows_it(
-    fork: Fork, script: Script, make_call: MakeCall, shebang: str
+    fork: ForkRunner, script: Script, make_call: MakeCall, shebang: str
 ) -> None:
     plugin = script(shebang + PROBE)
     spawned, forked = await both(fork, make_call, plugin, stdin=b"what is asked\n")
@@ -110,7 +110,7 @@ async def test_a_forked_script_sees_what_a_fresh_interpreter_shows_it(
 
 
 async def test_a_script_in_a_virtual_environment_finds_its_packages(
-    fork: Fork, script: Script, make_call: MakeCall, tmp_path: Path
+    fork: ForkRunner, script: Script, make_call: MakeCall, tmp_path: Path
 ) -> None:
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
@@ -170,10 +170,12 @@ async def test_a_script_in_a_virtual_environment_finds_its_packages(
     ],
     ids=lambda body: re.sub(r"\W+", "-", body)[:60],
 )
-async def test_a_forked_script_ends_as_a_fresh_one(fork: Fork, script: Script, make_call: MakeCall, body: str) -> None:
+async def test_a_forked_script_ends_as_a_fresh_one(
+    fork: ForkRunner, script: Script, make_call: MakeCall, body: str
+) -> None:
     plugin = script(PYTHON + body + "\n")
     left = plugin.parent / "left-open"
-    spawned = await run(Spawn(), make_call(plugin, stdin=b"{}\n"))
+    spawned = await run(SpawnRunner(), make_call(plugin, stdin=b"{}\n"))
     of_spawned = left.read_text() if left.exists() else None
     left.unlink(missing_ok=True)
     forked = await run(fork, make_call(plugin, stdin=b"{}\n"))
@@ -191,7 +193,7 @@ def same_depth(trace: bytes) -> bytes:
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 async def test_multiprocessing_works_in_a_forked_script(
-    fork: Fork, script: Script, make_call: MakeCall, method: str
+    fork: ForkRunner, script: Script, make_call: MakeCall, method: str
 ) -> None:
     plugin = script(
         f"{PYTHON}import multiprocessing\n\ndef square(n):\n    return n * n\n\n"
@@ -204,7 +206,7 @@ async def test_multiprocessing_works_in_a_forked_script(
 
 
 async def test_random_numbers_differ_between_the_children_of_a_zygote(
-    fork: Fork, script: Script, make_call: MakeCall
+    fork: ForkRunner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script(
         f"{PYTHON}import random, uuid, secrets\nprint(random.random(), uuid.uuid4(), secrets.token_hex())\n"
@@ -214,7 +216,7 @@ async def test_random_numbers_differ_between_the_children_of_a_zygote(
 
 
 async def test_a_module_beside_the_script_wins_over_the_standard_library(
-    fork: Fork, script: Script, make_call: MakeCall, tmp_path: Path
+    fork: ForkRunner, script: Script, make_call: MakeCall, tmp_path: Path
 ) -> None:
     (tmp_path / "json.py").write_text("WORD = 'ours'\n")
     plugin = script(f"{PYTHON}import json\nprint(json.WORD)\n")
@@ -223,7 +225,7 @@ async def test_a_module_beside_the_script_wins_over_the_standard_library(
 
 
 async def test_a_module_that_comes_later_wins_too(
-    fork: Fork, script: Script, make_call: MakeCall, tmp_path: Path
+    fork: ForkRunner, script: Script, make_call: MakeCall, tmp_path: Path
 ) -> None:
     plugin = script(f"{PYTHON}import colorsys\nprint(getattr(colorsys, 'WORD', 'theirs'))\n")
     assert (await run(fork, make_call(plugin))).stdout == b"theirs\n"
@@ -232,7 +234,7 @@ async def test_a_module_that_comes_later_wins_too(
     assert (await run(fork, make_call(plugin))).runner == "fork"
 
 
-async def test_a_changed_script_is_run_as_it_is_now(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_a_changed_script_is_run_as_it_is_now(fork: ForkRunner, script: Script, make_call: MakeCall) -> None:
     plugin = script(f"{PYTHON}print('one')\n")
     assert (await run(fork, make_call(plugin))).stdout == b"one\n"
     script(f"{PYTHON}print('the other')\n")
@@ -241,7 +243,7 @@ async def test_a_changed_script_is_run_as_it_is_now(fork: Fork, script: Script, 
 
 
 async def test_a_script_that_is_gone_is_refused_as_a_spawn_refuses_it(
-    fork: Fork, script: Script, make_call: MakeCall
+    fork: ForkRunner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script(f"{PYTHON}print('one')\n")
     await run(fork, make_call(plugin))
@@ -251,7 +253,7 @@ async def test_a_script_that_is_gone_is_refused_as_a_spawn_refuses_it(
 
 
 async def test_each_child_carries_its_own_job_where_a_sweep_looks(
-    fork: Fork, script: Script, make_call: MakeCall, instance: str
+    fork: ForkRunner, script: Script, make_call: MakeCall, instance: str
 ) -> None:
     plugin = script(
         f"{PYTHON}import os, time\n"
@@ -265,26 +267,34 @@ async def test_each_child_carries_its_own_job_where_a_sweep_looks(
     assert len(await asyncio.to_thread(sweep.kill_job, instance, second.job_id)) == 1
 
 
-async def test_a_forked_plugin_past_its_deadline_is_ended(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_a_forked_plugin_past_its_deadline_is_ended(
+    fork: ForkRunner, script: Script, make_call: MakeCall
+) -> None:
     plugin = script(f"{PYTHON}import time\ntime.sleep(60)\n")
     execution = await run(fork, make_call(plugin, timeout=500))
-    assert (execution.stop, execution.exit_code) == (Stop.TIMED_OUT, -signal.SIGTERM)
+    assert (execution.stop, execution.exit_code) == (StopReason.TIMED_OUT, -signal.SIGTERM)
 
 
-async def test_a_stop_before_the_interpreter_is_up_is_kept(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_a_stop_before_the_interpreter_is_up_is_kept(
+    fork: ForkRunner, script: Script, make_call: MakeCall
+) -> None:
     running = fork.start(make_call(script(f"{PYTHON}import time\ntime.sleep(60)\n")))
-    running.stop(Stop.CANCELLED)
+    running.stop(StopReason.CANCELLED)
     execution = await running.wait()
-    assert (execution.stop, execution.exit_code) == (Stop.CANCELLED, 0), "it never had a process"
+    assert (execution.stop, execution.exit_code) == (StopReason.CANCELLED, 0), "it never had a process"
 
 
-async def test_a_large_request_and_a_large_answer_arrive_whole(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_a_large_request_and_a_large_answer_arrive_whole(
+    fork: ForkRunner, script: Script, make_call: MakeCall
+) -> None:
     plugin = script(f"{PYTHON}import sys\nsys.stdout.write(sys.stdin.read())\n")
     request = b"x" * 3_000_000
     assert (await run(fork, make_call(plugin, stdin=request))).stdout == request
 
 
-async def test_two_hundred_at_once_each_get_their_own_answer(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_two_hundred_at_once_each_get_their_own_answer(
+    fork: ForkRunner, script: Script, make_call: MakeCall
+) -> None:
     plugin = script(f"{PYTHON}import os, sys\nprint(sys.stdin.read(), os.environ['DUCTILE_JOB_ID'])\n")
     calls = [make_call(plugin, stdin=str(n).encode()) for n in range(200)]
     executions = await asyncio.gather(*(run(fork, call) for call in calls))
@@ -294,7 +304,7 @@ async def test_two_hundred_at_once_each_get_their_own_answer(fork: Fork, script:
 
 
 async def test_a_grandchild_that_outlives_a_forked_plugin_is_killed(
-    fork: Fork, script: Script, make_call: MakeCall
+    fork: ForkRunner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script(f"{PYTHON}import os, time\npid = os.fork()\nif not pid:\n    time.sleep(60)\nprint(pid)\n")
     execution = await run(fork, make_call(plugin))
@@ -310,7 +320,7 @@ async def test_a_grandchild_that_outlives_a_forked_plugin_is_killed(
     ],
 )
 async def test_what_cannot_be_forked_is_spawned_and_the_log_says_why_once(
-    fork: Fork,
+    fork: ForkRunner,
     script: Script,
     make_call: MakeCall,
     capsys: pytest.CaptureFixture[str],
@@ -324,7 +334,7 @@ async def test_what_cannot_be_forked_is_spawned_and_the_log_says_why_once(
 
 
 async def test_an_interpreter_that_does_not_come_up_is_spawned(
-    fork: Fork, script: Script, make_call: MakeCall, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fork: ForkRunner, script: Script, make_call: MakeCall, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake = tmp_path / "python3"
     fake.write_text('#!/bin/sh\ncase "$1" in *zygote*) echo "no zygote here" >&2; exit 1;; esac\necho answered\n')
@@ -335,9 +345,9 @@ async def test_an_interpreter_that_does_not_come_up_is_spawned(
 
 
 async def test_an_interpreter_that_hangs_is_given_up(
-    fork: Fork, script: Script, make_call: MakeCall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fork: ForkRunner, script: Script, make_call: MakeCall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "HELLO_SECONDS", 0.05)
+    monkeypatch.setattr(zygote_client, "HELLO_SECONDS", 0.05)
     fake = tmp_path / "python3"
     fake.write_text('#!/bin/sh\ncase "$1" in *zygote*) exec sleep 60;; esac\necho answered\n')
     fake.chmod(0o755)
@@ -345,9 +355,9 @@ async def test_an_interpreter_that_hangs_is_given_up(
 
 
 async def test_an_idle_zygote_retires(
-    fork: Fork, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    fork: ForkRunner, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(zygote_client, "IDLE_SECONDS", 0.02)
     await run(fork, make_call(script(f"{PYTHON}print(1)\n")))
     (zygote,) = fork.zygotes
     await asyncio.wait_for(zygote.gone.wait(), 5)
@@ -355,30 +365,32 @@ async def test_an_idle_zygote_retires(
     assert_no_children()
 
 
-async def test_a_reload_retires_a_zygote_with_its_last_child(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_a_reload_retires_a_zygote_with_its_last_child(
+    fork: ForkRunner, script: Script, make_call: MakeCall
+) -> None:
     plugin = script(
         f"{PYTHON}import sys\nprint(sys.stdin.readline()); sys.stdout.flush(); import time; time.sleep(60)\n"
     )
     running = fork.start(make_call(plugin))
-    assert isinstance(running, Forked)
+    assert isinstance(running, ForkedCall)
     await running.process()
     (zygote,) = fork.zygotes
     fork.retire()
     assert not zygote.gone.is_set()
-    running.stop(Stop.CANCELLED)
+    running.stop(StopReason.CANCELLED)
     assert (await running.wait()).exit_code == -signal.SIGTERM
     await asyncio.wait_for(zygote.gone.wait(), 5)
     assert (await run(fork, make_call(script(f"{PYTHON}print(1)\n")))).runner == "fork"
 
 
 async def test_when_a_zygote_dies_its_children_end_as_they_would_and_the_next_call_gets_another(
-    fork: Fork, script: Script, make_call: MakeCall
+    fork: ForkRunner, script: Script, make_call: MakeCall
 ) -> None:
     plugin = script(f"{PYTHON}import sys\nopen('go').read()\nprint('answered')\n")
     fifo = plugin.parent / "go"
     os.mkfifo(fifo)
     running = fork.start(make_call(plugin))
-    assert isinstance(running, Forked)
+    assert isinstance(running, ForkedCall)
     await running.process()
     (zygote,) = fork.zygotes
     zygote.kill()
@@ -390,7 +402,7 @@ async def test_when_a_zygote_dies_its_children_end_as_they_would_and_the_next_ca
 
 
 async def test_a_zygote_ends_with_its_gateway(script: Script, make_call: MakeCall, instance: str) -> None:
-    fork = Fork(Spawn())
+    fork = ForkRunner(SpawnRunner())
     await run(fork, make_call(script(f"{PYTHON}print(1)\n")))
     (zygote,) = fork.zygotes
     with watched(zygote.pid) as ended:
@@ -400,7 +412,7 @@ async def test_a_zygote_ends_with_its_gateway(script: Script, make_call: MakeCal
     assert sweep.kill_instance(instance) == []
 
 
-async def test_other_variables_make_another_zygote(fork: Fork, script: Script, make_call: MakeCall) -> None:
+async def test_other_variables_make_another_zygote(fork: ForkRunner, script: Script, make_call: MakeCall) -> None:
     plugin = script(f"{PYTHON}import os\nprint(os.environ.get('WORD'))\n")
     call = make_call(plugin)
     assert (await run(fork, call)).stdout == b"None\n"

@@ -22,14 +22,14 @@ from ductile.model.ids import new_id
 from ductile.model.job import Outcome
 from ductile.model.output import DEFAULT_OUTPUT
 from ductile.model.workers import WorkerRules
-from ductile.plugin.protocol import Response, read_response
-from ductile.plugin.runner import persistent as pools
+from ductile.plugin.messages import Response, read_response
+from ductile.plugin.runner import persistent_runner as pools
 from ductile.plugin.runner import worker as workers
-from ductile.plugin.runner.call import Call, Execution, Stop
 from ductile.plugin.runner.errors import SpawnFailed
-from ductile.plugin.runner.fork import Fork
-from ductile.plugin.runner.persistent import Persistent
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.fork_runner import ForkRunner
+from ductile.plugin.runner.interface import Execution, RunnerCall, StopReason
+from ductile.plugin.runner.persistent_runner import PersistentRunner
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 STDOUT_BYTES = DEFAULT_OUTPUT.max_stdout_bytes
 AUTHOR = Path(ductile.author.__file__).parent
@@ -40,12 +40,12 @@ OK = "print(json.dumps({'id': r['id'], 'status': 'ok', 'result': %s}), flush=Tru
 
 
 @pytest.fixture
-async def persistent(instance: str) -> AsyncIterator[Persistent]:  # noqa: ARG001 - what is left is asserted first
+async def persistent(instance: str) -> AsyncIterator[PersistentRunner]:  # noqa: ARG001 - what is left is asserted first
     """The runner; once closed, no descriptor is left open and no child unreaped."""
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, os.getpid)  # its threads keep their descriptors
     before = descriptors()
-    runner = Persistent()
+    runner = PersistentRunner()
     yield runner
     await runner.close()
     assert descriptors() == before
@@ -58,7 +58,7 @@ def ask(make_call: MakeCall) -> MakeCall:
 
     def call(
         executable: Path, command: str = "echo", payload: Any = None, *, protocol: int = 2, **changes: Any
-    ) -> Call:
+    ) -> RunnerCall:
         request = {"protocol": protocol, "command": command, "payload": payload or {}}
         return make_call(executable, **{"stdin": json.dumps(request).encode() + b"\n", **changes})
 
@@ -77,7 +77,7 @@ def answer(execution: Execution) -> Any:
     return read_response(execution.stdout).result
 
 
-async def run(runner: Any, call: Call) -> Execution:
+async def run(runner: Any, call: RunnerCall) -> Execution:
     execution: Execution = await runner.start(call).wait()
     return execution
 
@@ -161,7 +161,9 @@ def library(request: pytest.FixtureRequest, script: Script, tmp_path: Path) -> A
     return write
 
 
-async def test_a_worker_answers_request_after_request(persistent: Persistent, library: Any, ask: MakeCall) -> None:
+async def test_a_worker_answers_request_after_request(
+    persistent: PersistentRunner, library: Any, ask: MakeCall
+) -> None:
     plugin = library()
     executions = [await run(persistent, ask(plugin, payload={"word": n})) for n in range(5)]
     answers = [answer(execution) for execution in executions]
@@ -172,11 +174,11 @@ async def test_a_worker_answers_request_after_request(persistent: Persistent, li
 
 
 async def test_the_same_functions_answer_in_both_lifecycles(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     plugin = library()
     for command in ("echo", "fail", "fail-hard", "nothing", "unspeakable", "missing"):
-        once = response_of(await run(Spawn(), ask(plugin, command)))
+        once = response_of(await run(SpawnRunner(), ask(plugin, command)))
         kept = response_of(await run(persistent, ask(plugin, command)))
         for one in (once, kept):
             if isinstance(one.result, dict):
@@ -189,13 +191,13 @@ async def test_the_same_functions_answer_in_both_lifecycles(
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "null", '{"protocol": 3}'])
 async def test_a_request_that_is_none_gets_an_error_answer(library: Any, ask: MakeCall, text: str) -> None:
-    execution = await run(Spawn(), ask(library(), stdin=text.encode()))
+    execution = await run(SpawnRunner(), ask(library(), stdin=text.encode()))
     response = read_response(execution.stdout)
     assert (response.ok, response.retry) == (False, False)
 
 
 async def test_what_a_plugin_says_on_its_way_is_kept_with_its_answer(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     response = response_of(await run(persistent, ask(library(), payload={"word": "x"})))
     assert response.logs == ({"level": "info", "message": "looked"},)
@@ -206,7 +208,7 @@ async def test_what_a_plugin_says_on_its_way_is_kept_with_its_answer(
 
 
 async def test_a_hundred_at_once_share_the_workers_and_each_gets_its_own(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     plugin = library(4)
     rules = WorkerRules(max_workers=3)
@@ -218,44 +220,44 @@ async def test_a_hundred_at_once_share_the_workers_and_each_gets_its_own(
 
 
 async def test_one_that_waits_is_cancelled_while_others_are_answered(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     plugin = library(4)
     waiting = persistent.start(ask(plugin, "wait"))
     pid = answer(await run(persistent, ask(plugin)))["pid"]
-    waiting.stop(Stop.CANCELLED)
+    waiting.stop(StopReason.CANCELLED)
     execution = await waiting.wait()
-    assert execution.stop is Stop.CANCELLED
+    assert execution.stop is StopReason.CANCELLED
     assert b"was cancelled" in execution.stdout
     assert answer(await run(persistent, ask(plugin)))["pid"] == pid
 
 
 async def test_a_request_past_its_deadline_is_cancelled_and_then_its_worker_ended(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + LOOP + "    if r['command'] == 'hang': time.sleep(60)\n    " + OK % "os.getpid()")
     first = answer(await run(persistent, ask(plugin)))
     execution = await run(persistent, ask(plugin, "hang", timeout=20, kill_grace=20))
-    assert execution.stop is Stop.TIMED_OUT
+    assert execution.stop is StopReason.TIMED_OUT
     assert not is_alive(first)
     assert answer(await run(persistent, ask(plugin))) != first
 
 
 async def test_what_shared_a_hung_worker_is_lost_and_not_blamed(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + HELLO % ", 'concurrency': 9" + "for line in sys.stdin: pass\n")
-    guilty = persistent.start(ask(plugin, kill_grace=20))
+    culprit = persistent.start(ask(plugin, kill_grace=20))
     others = [persistent.start(ask(plugin)) for _ in range(3)]
-    for request in (guilty, *others):
+    for request in (culprit, *others):
         await request.taken.wait()
-    guilty.stop(Stop.TIMED_OUT)
-    assert (await guilty.wait()).stop is Stop.TIMED_OUT
-    assert [(await other.wait()).stop for other in others] == [Stop.LOST] * 3
+    culprit.stop(StopReason.TIMED_OUT)
+    assert (await culprit.wait()).stop is StopReason.TIMED_OUT
+    assert [(await other.wait()).stop for other in others] == [StopReason.LOST] * 3
 
 
 async def test_a_worker_that_dies_fails_its_one_request_and_the_next_gets_another(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(
         PYTHON
@@ -269,11 +271,11 @@ async def test_a_worker_that_dies_fails_its_one_request_and_the_next_gets_anothe
 
 
 async def test_of_several_that_a_dead_worker_had_none_is_blamed(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + HELLO % ", 'concurrency': 9" + "sys.stdin.readline(); sys.stdin.readline(); os.abort()\n")
     executions = await asyncio.gather(run(persistent, ask(plugin)), run(persistent, ask(plugin)))
-    assert [execution.stop for execution in executions] == [Stop.LOST, Stop.LOST]
+    assert [execution.stop for execution in executions] == [StopReason.LOST, StopReason.LOST]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,13 @@ async def test_of_several_that_a_dead_worker_had_none_is_blamed(
     ],
 )
 async def test_a_worker_that_does_not_come_up_fails_what_waits_for_it_with_its_words(
-    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch, *, body: str, why: bytes
+    persistent: PersistentRunner,
+    script: Script,
+    ask: MakeCall,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    body: str,
+    why: bytes,
 ) -> None:
     if b"hello" in why:
         monkeypatch.setattr(workers, "HELLO_SECONDS", 0.05)
@@ -297,15 +305,15 @@ async def test_a_worker_that_does_not_come_up_fails_what_waits_for_it_with_its_w
 
 
 async def test_a_worker_that_keeps_failing_is_started_ever_more_slowly(
-    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+    persistent: PersistentRunner, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "FIRST_BACKOFF", 0.05)
+    monkeypatch.setattr(pools, "FIRST_BACKOFF_SECONDS", 0.05)
     waits: list[float] = []
     loop = asyncio.get_running_loop()
     call_later = loop.call_later
 
     def counted(delay: float, callback: Any, *given: Any) -> Any:
-        if callback.__name__ == "_again":
+        if callback.__name__ == "_retry":
             waits.append(delay)
             delay = 0
         return call_later(delay, callback, *given)
@@ -318,14 +326,14 @@ async def test_a_worker_that_keeps_failing_is_started_ever_more_slowly(
 
 
 async def test_an_executable_that_cannot_start_is_explained(
-    persistent: Persistent, ask: MakeCall, tmp_path: Path
+    persistent: PersistentRunner, ask: MakeCall, tmp_path: Path
 ) -> None:
     with pytest.raises(SpawnFailed, match="does not exist; restore it"):
         await run(persistent, ask(tmp_path / "gone"))
 
 
 async def test_other_lines_of_stdout_are_logs_of_what_is_at_work(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(
         PYTHON + LOOP + '    print(\'just a word\\n\\n[1, 2]\\n{"no": "id"}\', flush=True)\n    ' + OK % "1"
@@ -334,7 +342,7 @@ async def test_other_lines_of_stdout_are_logs_of_what_is_at_work(
     assert [log["message"] for log in response.logs] == ["just a word", "[1, 2]", '{"no": "id"}']
 
 
-async def test_a_second_answer_changes_nothing(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+async def test_a_second_answer_changes_nothing(persistent: PersistentRunner, script: Script, ask: MakeCall) -> None:
     plugin = script(
         PYTHON + HELLO % "" + "old = None\nfor line in sys.stdin:\n    r = json.loads(line)\n"
         "    if old: print(json.dumps({'id': old, 'status': 'ok', 'result': 0}), flush=True)\n"
@@ -359,7 +367,7 @@ async def test_a_second_answer_changes_nothing(persistent: Persistent, script: S
     ],
 )
 async def test_an_answer_that_is_none_fails_its_request_at_once(
-    persistent: Persistent, script: Script, ask: MakeCall, line: str, why: str
+    persistent: PersistentRunner, script: Script, ask: MakeCall, line: str, why: str
 ) -> None:
     plugin = script(
         PYTHON + LOOP + f"    print({line!r}.replace('ID', json.dumps(r['id'])), flush=True); time.sleep(60)\n"
@@ -372,7 +380,7 @@ async def test_an_answer_that_is_none_fails_its_request_at_once(
 
 
 async def test_a_frame_that_nests_deeply_hides_no_answer_of_the_same_read(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     deep = "[" * 300 + "]" * 300
     plugin = script(
@@ -387,7 +395,7 @@ async def test_a_frame_that_nests_deeply_hides_no_answer_of_the_same_read(
 
 
 async def test_a_greeting_that_never_comes_is_told_with_what_came_instead(
-    persistent: Persistent, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+    persistent: PersistentRunner, script: Script, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "HELLO_SECONDS", 0.3)
     plugin = script(PYTHON + "import time\nprint('Welcome to my plugin', flush=True)\ntime.sleep(60)\n")
@@ -398,7 +406,7 @@ async def test_a_greeting_that_never_comes_is_told_with_what_came_instead(
 
 
 async def test_a_crash_costs_no_memory_that_waits_for_the_collector(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + LOOP + "    sys.stdout.write('x' * 1_000_000); sys.stdout.flush(); os._exit(3)\n")
     gc.collect()
@@ -418,7 +426,7 @@ async def test_a_crash_costs_no_memory_that_waits_for_the_collector(
 
 
 async def test_a_late_answer_of_one_attempt_does_not_settle_the_next(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     """The first attempt is cancelled unanswered; its answer comes while the second is at work."""
     plugin = script(
@@ -430,37 +438,39 @@ async def test_a_late_answer_of_one_attempt_does_not_settle_the_next(
     job = new_id()
     one = persistent.start(ask(plugin, job_id=job))
     await asyncio.wait_for(one.taken.wait(), 10)
-    one.stop(Stop.CANCELLED)
+    one.stop(StopReason.CANCELLED)
     other = persistent.start(ask(plugin, job_id=job, attempt=2))
     assert answer(await other.wait()) == "mine"
-    assert (await one.wait()).stop is Stop.CANCELLED
+    assert (await one.wait()).stop is StopReason.CANCELLED
 
 
 async def test_a_line_of_more_than_the_limit_ends_the_worker(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(
         PYTHON + LOOP + f"    sys.stdout.write('x' * {STDOUT_BYTES + 1}); sys.stdout.flush(); time.sleep(60)\n"
     )
-    assert (await run(persistent, ask(plugin))).stop is Stop.FLOODED
+    assert (await run(persistent, ask(plugin))).stop is StopReason.FLOODED
 
 
 async def test_a_large_request_and_its_large_answer_arrive_whole(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(PYTHON + LOOP + "    " + OK % "r['payload']['text']")
     text = "x" * 3_000_000
     assert answer(await run(persistent, ask(plugin, payload={"text": text}))) == text
 
 
-async def test_a_worker_without_heartbeat_is_recycled(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+async def test_a_worker_without_heartbeat_is_recycled(
+    persistent: PersistentRunner, script: Script, ask: MakeCall
+) -> None:
     plugin = script(PYTHON + HELLO % ", 'heartbeat': 0.02" + "time.sleep(60)\n")
     execution = await run(persistent, ask(plugin))
     assert execution.exit_code == -signal.SIGKILL
 
 
 async def test_a_worker_with_a_heartbeat_may_take_its_time(
-    persistent: Persistent, script: Script, ask: MakeCall
+    persistent: PersistentRunner, script: Script, ask: MakeCall
 ) -> None:
     plugin = script(
         PYTHON + HELLO % ", 'heartbeat': 0.2" + "r = json.loads(sys.stdin.readline())\n"
@@ -469,7 +479,7 @@ async def test_a_worker_with_a_heartbeat_may_take_its_time(
     assert answer(await run(persistent, ask(plugin))) == 1
 
 
-async def test_a_worker_is_let_go_after_so_many_jobs(persistent: Persistent, library: Any, ask: MakeCall) -> None:
+async def test_a_worker_is_let_go_after_so_many_jobs(persistent: PersistentRunner, library: Any, ask: MakeCall) -> None:
     plugin = library()
     rules = WorkerRules(max_jobs=2)
     pids = [answer(await run(persistent, ask(plugin, workers=rules)))["pid"] for _ in range(6)]
@@ -478,7 +488,7 @@ async def test_a_worker_is_let_go_after_so_many_jobs(persistent: Persistent, lib
 
 @pytest.mark.parametrize("rules", [WorkerRules(max_age=1), WorkerRules(max_rss=1024)])
 async def test_an_old_or_large_worker_is_let_go(
-    persistent: Persistent, library: Any, ask: MakeCall, rules: WorkerRules
+    persistent: PersistentRunner, library: Any, ask: MakeCall, rules: WorkerRules
 ) -> None:
     plugin = library()
     pids = {answer(await run(persistent, ask(plugin, workers=rules)))["pid"] for _ in range(2)}
@@ -486,7 +496,7 @@ async def test_an_old_or_large_worker_is_let_go(
 
 
 async def test_a_reload_gives_new_calls_a_new_worker_and_lets_the_old_one_finish(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     plugin = library(2)
     before = answer(await run(persistent, ask(plugin)))["pid"]
@@ -494,11 +504,13 @@ async def test_a_reload_gives_new_calls_a_new_worker_and_lets_the_old_one_finish
     persistent.retire()
     assert answer(await run(persistent, ask(plugin)))["pid"] != before
     assert is_alive(before)
-    waiting.stop(Stop.CANCELLED)
+    waiting.stop(StopReason.CANCELLED)
     assert b"was cancelled" in (await waiting.wait()).stdout
 
 
-async def test_a_changed_entrypoint_gets_a_new_worker(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+async def test_a_changed_entrypoint_gets_a_new_worker(
+    persistent: PersistentRunner, script: Script, ask: MakeCall
+) -> None:
     plugin = script(PYTHON + LOOP + "    " + OK % "'one'")
     assert answer(await run(persistent, ask(plugin))) == "one"
     script(PYTHON + LOOP + "    " + OK % "'the other'")
@@ -506,16 +518,16 @@ async def test_a_changed_entrypoint_gets_a_new_worker(persistent: Persistent, sc
 
 
 async def test_an_idle_worker_is_let_go(
-    persistent: Persistent, library: Any, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
+    persistent: PersistentRunner, library: Any, ask: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "IDLE_SECONDS", 0.02)
     await run(persistent, ask(library()))
     (pool,) = persistent.pools
-    await asyncio.wait_for(pool.gone(), 10)
+    await asyncio.wait_for(pool.wait_until_empty(), 10)
 
 
 async def test_one_request_after_another_leaves_the_other_workers_to_go(
-    persistent: Persistent, script: Script, ask: MakeCall, tmp_path: Path
+    persistent: PersistentRunner, script: Script, ask: MakeCall, tmp_path: Path
 ) -> None:
     met = f"[name for name in os.listdir('{tmp_path}') if name.startswith('met')]"
     meet = f"open(f'{tmp_path}/met{{os.getpid()}}', 'w').close()\n    while len({met}) < 2: pass\n    "
@@ -528,29 +540,31 @@ async def test_one_request_after_another_leaves_the_other_workers_to_go(
 
 
 async def test_a_stop_before_a_worker_is_up_ends_the_request_alone(
-    persistent: Persistent, library: Any, ask: MakeCall
+    persistent: PersistentRunner, library: Any, ask: MakeCall
 ) -> None:
     plugin = library()
     stopped, kept = persistent.start(ask(plugin)), persistent.start(ask(plugin))
-    stopped.stop(Stop.CANCELLED)
-    assert (await stopped.wait()).stop is Stop.CANCELLED
+    stopped.stop(StopReason.CANCELLED)
+    assert (await stopped.wait()).stop is StopReason.CANCELLED
     assert answer(await kept.wait())
 
 
-async def test_what_a_worker_leaves_behind_ends_with_it(persistent: Persistent, script: Script, ask: MakeCall) -> None:
+async def test_what_a_worker_leaves_behind_ends_with_it(
+    persistent: PersistentRunner, script: Script, ask: MakeCall
+) -> None:
     plugin = script(
         PYTHON + HELLO % "" + "r = json.loads(sys.stdin.readline())\npid = os.fork()\n"
         "if pid == 0:\n    os.setsid()\n    time.sleep(60)\n" + OK % "pid"
     )
     left = answer(await run(persistent, ask(plugin)))
     (pool,) = persistent.pools
-    await asyncio.wait_for(pool.gone(), 10)
+    await asyncio.wait_for(pool.wait_until_empty(), 10)
     assert not is_alive(left)
 
 
 async def test_a_persistent_plugin_may_be_forked_or_spawned_too(library: Any, ask: MakeCall) -> None:
     plugin = library()
-    fork = Fork(Spawn())
+    fork = ForkRunner(SpawnRunner())
     try:
         assert answer(await run(fork, ask(plugin)))["payload"] == {}
     finally:

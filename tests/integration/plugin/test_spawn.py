@@ -16,9 +16,9 @@ from support.processes import MakeCall, Script, assert_no_children, descriptors,
 from ductile.model.output import DEFAULT_OUTPUT
 from ductile.plugin import sweep
 from ductile.plugin.runner import process
-from ductile.plugin.runner.call import Call, Execution, Runner, Stop
 from ductile.plugin.runner.errors import PlatformUnsupported, SpawnFailed
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.interface import Execution, Runner, RunnerCall, StopReason
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 PYTHON = f"#!{sys.executable} -IS\n"
 ANSWER = '{"status":"ok","result":"done"}'
@@ -41,7 +41,7 @@ async def told(fifo: Path) -> str:
     return await asyncio.to_thread(line)
 
 
-async def run(spawn: Runner, call: Call) -> Execution:
+async def run(spawn: Runner, call: RunnerCall) -> Execution:
     return await spawn.start(call).wait()
 
 
@@ -72,7 +72,7 @@ async def test_a_plugin_killed_by_a_signal_shows_its_number(spawn: Runner, scrip
 
 async def test_a_plugin_past_its_deadline_is_ended(spawn: Runner, script: Script, make_call: MakeCall) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec sleep 60\n"), timeout=500))
-    assert execution.stop is Stop.TIMED_OUT
+    assert execution.stop is StopReason.TIMED_OUT
     assert execution.exit_code == -signal.SIGTERM
     assert execution.duration >= 500
 
@@ -83,12 +83,12 @@ async def test_a_stopped_plugin_may_still_answer_within_the_grace(
     plugin = script(f"#!/bin/bash\ntrap 'echo bye; exit 3' TERM\necho > {ready}\nsleep 60 & wait\n")
     running = spawn.start(make_call(plugin))
     await told(ready)
-    running.stop(Stop.CANCELLED)
-    running.stop(Stop.LOST)
+    running.stop(StopReason.CANCELLED)
+    running.stop(StopReason.LOST)
     execution = await running.wait()
-    assert (execution.stop, execution.exit_code, execution.stdout) == (Stop.CANCELLED, 3, b"bye\n")
-    running.stop(Stop.LOST)
-    assert (await running.wait()).stop is Stop.CANCELLED
+    assert (execution.stop, execution.exit_code, execution.stdout) == (StopReason.CANCELLED, 3, b"bye\n")
+    running.stop(StopReason.LOST)
+    assert (await running.wait()).stop is StopReason.CANCELLED
 
 
 async def test_a_plugin_that_ignores_sigterm_is_killed_after_the_grace(
@@ -97,9 +97,9 @@ async def test_a_plugin_that_ignores_sigterm_is_killed_after_the_grace(
     plugin = script(f"#!/bin/bash\ntrap '' TERM\necho > {ready}\nsleep 60 & wait\n")
     running = spawn.start(make_call(plugin, kill_grace=30))
     await told(ready)
-    running.stop(Stop.LOST)
+    running.stop(StopReason.LOST)
     execution = await running.wait()
-    assert (execution.stop, execution.exit_code) == (Stop.LOST, -signal.SIGKILL)
+    assert (execution.stop, execution.exit_code) == (StopReason.LOST, -signal.SIGKILL)
 
 
 async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_once(
@@ -113,7 +113,7 @@ async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_onc
     os.mkfifo(go)
     running = spawn.start(make_call(plugin))
     await told(ready)
-    running.stop(Stop.CANCELLED)
+    running.stop(StopReason.CANCELLED)
     await asyncio.to_thread(go.write_text, "go\n")
     execution = await running.wait()
     assert (execution.exit_code, len(execution.stdout)) == (4, 300_000)
@@ -123,7 +123,7 @@ async def test_a_plugin_that_has_stopped_itself_still_gets_sigterm(
     spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nkill -STOP $$\n"), timeout=50))
-    assert (execution.stop, execution.exit_code) == (Stop.TIMED_OUT, -signal.SIGTERM)
+    assert (execution.stop, execution.exit_code) == (StopReason.TIMED_OUT, -signal.SIGTERM)
 
 
 async def test_a_plugin_that_has_left_its_group_is_stopped_too(
@@ -135,7 +135,7 @@ async def test_a_plugin_that_has_left_its_group_is_stopped_too(
     )
     running = spawn.start(make_call(plugin))
     await told(ready)
-    running.stop(Stop.CANCELLED)
+    running.stop(StopReason.CANCELLED)
     assert (await running.wait()).exit_code == -signal.SIGTERM
 
 
@@ -143,7 +143,7 @@ async def test_a_flood_of_stdout_ends_the_plugin_and_keeps_what_is_allowed(
     spawn: Runner, script: Script, make_call: MakeCall
 ) -> None:
     execution = await run(spawn, make_call(script("#!/bin/sh\nexec yes\n")))
-    assert execution.stop is Stop.FLOODED
+    assert execution.stop is StopReason.FLOODED
     assert execution.exit_code == -signal.SIGTERM
     assert len(execution.stdout) == STDOUT_BYTES
 
@@ -154,7 +154,7 @@ async def test_a_flood_is_read_on_until_a_plugin_that_ignores_sigterm_ends(
     plugin = script("#!/bin/sh\ntrap '' TERM\nhead -c 20000000 /dev/zero\nexit 4\n")
     execution = await run(spawn, make_call(plugin))
     assert (execution.stop, execution.exit_code, len(execution.stdout)) == (
-        Stop.FLOODED,
+        StopReason.FLOODED,
         4,
         STDOUT_BYTES,
     )
@@ -291,7 +291,7 @@ async def test_a_hundred_at_once_each_get_their_own_answer(spawn: Runner, script
 
 
 async def test_whoever_waits_may_give_up_and_the_process_is_ended_all_the_same(
-    here: Spawn, script: Script, make_call: MakeCall
+    here: SpawnRunner, script: Script, make_call: MakeCall
 ) -> None:
     running = here.start(make_call(script("#!/bin/sh\nexec sleep 60\n")))
     waiters = [asyncio.create_task(running.wait()) for _ in range(2)]
@@ -300,10 +300,10 @@ async def test_whoever_waits_may_give_up_and_the_process_is_ended_all_the_same(
         with pytest.raises(asyncio.CancelledError):
             await waiters[0]
         assert is_alive(running.pid)
-        running.stop(Stop.CANCELLED)
+        running.stop(StopReason.CANCELLED)
         assert ended()
-    assert (await waiters[1]).stop is Stop.CANCELLED
-    assert (await running.wait()).stop is Stop.CANCELLED
+    assert (await waiters[1]).stop is StopReason.CANCELLED
+    assert (await running.wait()).stop is StopReason.CANCELLED
 
 
 async def test_a_plugin_has_three_descriptors_and_no_blocked_or_ignored_signal(
@@ -317,9 +317,9 @@ async def test_a_plugin_has_three_descriptors_and_no_blocked_or_ignored_signal(
         shell = script(
             "#!/bin/sh\nls /proc/self/fd\ngrep SigIgn /proc/self/status\ncut -d' ' -f1,5 /proc/$$/stat\n", name="shell"
         )
-        of_shell = await run(Spawn(), make_call(shell))
+        of_shell = await run(SpawnRunner(), make_call(shell))
         python = script(f"{PYTHON}import signal\nprint(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n", name="python")
-        of_python = await run(Spawn(), make_call(python))
+        of_python = await run(SpawnRunner(), make_call(python))
     finally:
         signal.signal(signal.SIGHUP, hup)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -389,9 +389,9 @@ def test_a_variable_the_system_cannot_take_is_refused(script: Script, make_call:
     assert_refused(make_call(script("#!/bin/sh\n"), env=env), "does not accept")
 
 
-def assert_refused(call: Call, words: str, *, transient: bool = False) -> None:
+def assert_refused(call: RunnerCall, words: str, *, transient: bool = False) -> None:
     async def start() -> None:
-        runner = Spawn()
+        runner = SpawnRunner()
         before = descriptors()
         with pytest.raises(SpawnFailed, match=r"could not be started") as refused:
             runner.start(call)
@@ -428,7 +428,7 @@ def descriptors_left(number: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("left", [0, 1, 3, 5])
 async def test_a_start_without_descriptors_leaves_nothing_and_may_be_tried_again(
-    here: Spawn, script: Script, make_call: MakeCall, left: int
+    here: SpawnRunner, script: Script, make_call: MakeCall, left: int
 ) -> None:
     plugin = script("#!/bin/sh\necho again\n")
     with descriptors_left(left), pytest.raises(SpawnFailed) as refused:
@@ -438,7 +438,7 @@ async def test_a_start_without_descriptors_leaves_nothing_and_may_be_tried_again
 
 
 async def test_a_process_without_a_pidfd_is_killed_and_reaped(
-    here: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    here: SpawnRunner, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: int) -> int:
         raise OSError(24, "Too many open files")
@@ -451,7 +451,7 @@ async def test_a_process_without_a_pidfd_is_killed_and_reaped(
 
 
 async def test_a_process_that_the_loop_cannot_watch_is_killed_and_reaped(
-    here: Spawn, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    here: SpawnRunner, script: Script, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -468,7 +468,7 @@ async def test_a_process_that_the_loop_cannot_watch_is_killed_and_reaped(
 def test_another_system_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(PlatformUnsupported, match="darwin has no pidfds"):
-        Spawn()
+        SpawnRunner()
 
 
 def test_a_kernel_without_pidfds_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,7 +477,7 @@ def test_a_kernel_without_pidfds_is_refused_in_words(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "pidfd_open", refuse)
     with pytest.raises(PlatformUnsupported, match="Function not implemented"):
-        Spawn()
+        SpawnRunner()
 
 
 def test_a_gateway_without_standard_descriptors_gives_its_plugins_theirs(script: Script, tmp_path: Path) -> None:
@@ -489,15 +489,15 @@ def test_a_gateway_without_standard_descriptors_gives_its_plugins_theirs(script:
         f"""
 import asyncio, os, pathlib
 from ductile.plugin.environment import Environment
-from ductile.plugin.runner.call import Call
-from ductile.plugin.runner.spawn import Spawn
+from ductile.plugin.runner.interface import RunnerCall
+from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 async def main():
     for number in (0, 1, 2):
         os.close(number)
-    call = Call(job_id="j", attempt=1, instance="i", executable=pathlib.Path({str(plugin)!r}), cwd=pathlib.Path.cwd(),
-                env=Environment(os.environ), stdin=b"asked", timeout=60_000, kill_grace=1)
-    execution = await Spawn().start(call).wait()
+    call = RunnerCall(job_id="j", attempt=1, instance="i", executable=pathlib.Path({str(plugin)!r}),
+                cwd=pathlib.Path.cwd(), env=Environment(os.environ), stdin=b"asked", timeout=60_000, kill_grace=1)
+    execution = await SpawnRunner().start(call).wait()
     assert min(os.pipe()) > 2
     pathlib.Path({str(outcome)!r}).write_text(repr((execution.stdout, execution.stderr)))
 asyncio.run(main())

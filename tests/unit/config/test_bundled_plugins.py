@@ -99,7 +99,7 @@ def test_a_missing_interpreter_counts_where_the_plugin_is_named(
 
 
 def test_bundled_plugins_are_trusted_as_others_are(compile_yaml: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ductile.plugin.load.gateway_owners", lambda: frozenset({4711}))
+    monkeypatch.setattr("ductile.plugin.loader.gateway_owners", lambda: frozenset({4711}))
     compiled = compile_yaml("plugin_roots: [bundled]\n")
     assert ("untrusted", True) in {(code, "echo" in message) for code, message in said(compiled)}
     assert compiled.snapshot is not None

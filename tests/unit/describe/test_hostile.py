@@ -18,7 +18,7 @@ from ductile.http.surfaces.error_examples import ERROR_EXAMPLES
 from ductile.model.manifest import Command
 from ductile.model.snapshot import Snapshot
 from ductile.plugin.errors import BadSchema
-from ductile.plugin.schema import MAX_DEPTH, compile_validator
+from ductile.plugin.json_schema import MAX_DEPTH, compile_validator
 
 DRAFT_4, DRAFT_7 = "http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#"
 DRAFT_2019 = "https://json-schema.org/draft/2019-09/schema"

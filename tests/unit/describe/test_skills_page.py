@@ -7,7 +7,7 @@ from support.web import snapshot
 from ductile.describe.skills_page import skills_page
 from ductile.model.manifest import Command, CommandType
 from ductile.model.snapshot import Snapshot
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
 
 
 def with_command(schema: Any, description: str = "", name: str = "go") -> Snapshot:

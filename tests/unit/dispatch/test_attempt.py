@@ -8,7 +8,7 @@ from support.dispatch import OK, Clock, DispatcherHarness, open_dispatcher
 
 from ductile.dispatch import attempt
 from ductile.model.job import State
-from ductile.plugin.runner.call import Stop
+from ductile.plugin.runner.interface import StopReason
 
 
 @pytest.fixture
@@ -51,6 +51,6 @@ async def test_a_lost_attempt_is_reported_and_a_late_result_is_not(
     job_id = await harness.insert()
     running = await harness.execution(job_id)
     await harness.dispatcher.pause()  # so that it stays queued
-    running.stop(Stop.LOST)
+    running.stop(StopReason.LOST)
     await harness.wait_for_state(job_id, State.QUEUED)
     assert [one[2] for one in harness.settled] == ["lost"]

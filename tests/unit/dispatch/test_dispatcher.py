@@ -16,8 +16,8 @@ from ductile.model.ids import new_id
 from ductile.model.job import MAX_LOST_ATTEMPTS, Outcome, State
 from ductile.model.notification import LaneDrained, LaneReady
 from ductile.model.writes import Settlement
-from ductile.plugin.runner.call import Stop
 from ductile.plugin.runner.errors import SpawnFailed
+from ductile.plugin.runner.interface import StopReason
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED_KEY, set_meta
 from ductile.store.sqlite.transaction import Tx
@@ -167,7 +167,7 @@ async def test_a_running_attempt_is_stopped_by_a_cancel(harness: DispatcherHarne
     running = await harness.execution(job)
     await harness.store.cancel(job)
     assert (await harness.wait_for_state(job, State.CANCELLED)).error == "cancelled"
-    assert running.stopped is Stop.CANCELLED
+    assert running.stopped is StopReason.CANCELLED
 
 
 async def test_a_cancelled_attempt_keeps_its_slot_until_it_is_reaped(harness: DispatcherHarness) -> None:
@@ -177,7 +177,7 @@ async def test_a_cancelled_attempt_keeps_its_slot_until_it_is_reaped(harness: Di
     job, waiting = await harness.insert(), await harness.insert()
     running = await harness.execution(job)
     await harness.store.cancel(job)
-    assert running.stopped is Stop.CANCELLED
+    assert running.stopped is StopReason.CANCELLED
     assert (harness.dispatcher.running, harness.runner.runs_of(waiting)) == (1, [])
     running.finish(b"", exit_code=-9)
     await harness.execution(waiting)
@@ -363,7 +363,7 @@ async def test_what_a_stop_ends_is_lost_and_queued_again_without_using_up_an_att
     running = await harness.execution(job)
     await harness.dispatcher.drain(0, asyncio.Event())
     view = await harness.job(job)
-    assert running.stopped is Stop.LOST
+    assert running.stopped is StopReason.LOST
     assert (view.state, view.attempt, view.lost) == (State.QUEUED, 1, 1)
     [ended] = await harness.store.attempts(job)
     assert ended.outcome is Outcome.LOST
@@ -412,7 +412,7 @@ async def test_a_second_word_skips_the_wait(harness: DispatcherHarness) -> None:
     assert running.stopped is None
     hurry.set()
     await stopping
-    assert running.stopped is Stop.LOST
+    assert running.stopped is StopReason.LOST
 
 
 # ------------------------------------------------------------------ what becomes of an attempt
@@ -422,7 +422,7 @@ async def test_the_fourth_lost_attempt_ends_a_job_dead(harness: DispatcherHarnes
     await harness.dispatcher.start()
     job = await harness.insert(max_attempts=1)
     for number in range(1, MAX_LOST_ATTEMPTS + 2):
-        (await harness.execution(job, number)).stop(Stop.LOST)
+        (await harness.execution(job, number)).stop(StopReason.LOST)
     view = await harness.wait_for_state(job, State.DEAD)
     assert (view.attempt, view.lost) == (4, 4)
 

@@ -7,14 +7,14 @@ import pytest
 from ductile.dispatch.outcome import QUOTED_STDERR_CHARS, AttemptOutcome, read_outcome
 from ductile.document.redactor import Redactor
 from ductile.model.job import Outcome
-from ductile.plugin.runner.call import Execution, Stop
+from ductile.plugin.runner.interface import Execution, StopReason
 
 SECRET = "s3cr3t-of-the-house"
 OK = b'{"status": "ok", "result": 1}'
 
 
 def outcome_of(
-    stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"", stop: Stop | None = None, **more: Any
+    stdout: bytes = OK, *, exit_code: int = 0, stderr: bytes = b"", stop: StopReason | None = None, **more: Any
 ) -> AttemptOutcome:
     execution = Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=stop, duration=1500, **more)
     return read_outcome(execution, Redactor([SECRET]).text)
@@ -63,7 +63,7 @@ def test_a_protocol_error_is_permanent_and_keeps_what_was_printed(stdout: bytes)
 
 
 def test_a_flood_is_a_protocol_error() -> None:
-    ended = outcome_of(b"x" * 100, stop=Stop.FLOODED, fault="it wrote more than 10 MiB on stdout")
+    ended = outcome_of(b"x" * 100, stop=StopReason.FLOODED, fault="it wrote more than 10 MiB on stdout")
     assert (ended.kind, ended.retry) == (Outcome.FAILED, False)
     assert "10 MiB" in str(ended.error)
 
@@ -80,12 +80,12 @@ def test_a_crash_or_a_kill_fails_one_attempt(exit_code: int, error: str) -> None
 @pytest.mark.parametrize(
     ("stop", "outcome"),
     [
-        (Stop.TIMED_OUT, Outcome.TIMED_OUT),
-        (Stop.CANCELLED, Outcome.CANCELLED),
-        (Stop.LOST, Outcome.LOST),
+        (StopReason.TIMED_OUT, Outcome.TIMED_OUT),
+        (StopReason.CANCELLED, Outcome.CANCELLED),
+        (StopReason.LOST, Outcome.LOST),
     ],
 )
-def test_a_stop_decides_whatever_was_answered_in_the_grace(stop: Stop, outcome: Outcome) -> None:
+def test_a_stop_decides_whatever_was_answered_in_the_grace(stop: StopReason, outcome: Outcome) -> None:
     ended = outcome_of(stop=stop)
     assert (ended.kind, ended.retry, ended.response) == (outcome, True, None)
 
@@ -104,7 +104,7 @@ def test_the_fault_of_output_with_a_secret_is_that_of_the_redacted_output() -> N
 
 
 def test_an_answer_before_the_deadline_is_reported_and_not_run_again() -> None:
-    ended = outcome_of(OK, stop=Stop.TIMED_OUT, before_stop=len(OK))
+    ended = outcome_of(OK, stop=StopReason.TIMED_OUT, before_stop=len(OK))
     assert (ended.kind, ended.retry, ended.response) == (Outcome.TIMED_OUT, False, None)
     assert "it had answered, and did not end; close what it holds open" in str(ended.error)
     assert ended.stdout == OK.decode()
@@ -112,7 +112,7 @@ def test_an_answer_before_the_deadline_is_reported_and_not_run_again() -> None:
 
 def test_half_an_answer_at_the_deadline_or_a_whole_one_after_it_is_run_again() -> None:
     for stdout, before in ((OK[:10], 10), (OK, 0), (OK, 10)):
-        ended = outcome_of(stdout, stop=Stop.TIMED_OUT, before_stop=before)
+        ended = outcome_of(stdout, stop=StopReason.TIMED_OUT, before_stop=before)
         assert (ended.kind, ended.retry) == (Outcome.TIMED_OUT, True)
         assert "instead of a response it printed" in str(ended.error)
 

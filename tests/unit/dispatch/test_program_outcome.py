@@ -9,7 +9,7 @@ from ductile.dispatch.program_outcome import read_program_outcome
 from ductile.document.redactor import Redactor
 from ductile.model.job import Outcome
 from ductile.model.program import ExitCode, Program
-from ductile.plugin.runner.call import Execution, Stop
+from ductile.plugin.runner.interface import Execution, StopReason
 
 SECRET = "s3cr3t-of-the-house"
 CODES = {
@@ -20,7 +20,7 @@ CODES = {
 
 
 def outcome_of(
-    stdout: bytes = b"", *, exit_code: int = 0, stderr: bytes = b"", stop: Stop | None = None, **more: Any
+    stdout: bytes = b"", *, exit_code: int = 0, stderr: bytes = b"", stop: StopReason | None = None, **more: Any
 ) -> AttemptOutcome:
     execution = Execution(exit_code=exit_code, stdout=stdout, stderr=stderr, stop=stop, duration=1500, **more)
     return read_program_outcome(execution, Redactor([SECRET]).text, Program(exit_codes=CODES), "disk", "check")
@@ -90,10 +90,10 @@ def test_a_kill_and_a_deadline_are_no_verdict() -> None:
         None,
         "half",
     )
-    late = outcome_of(b"half", exit_code=-15, stop=Stop.TIMED_OUT, stderr=b"waiting")
+    late = outcome_of(b"half", exit_code=-15, stop=StopReason.TIMED_OUT, stderr=b"waiting")
     assert (late.kind, late.error) == (Outcome.TIMED_OUT, "timed out after 1500 ms: waiting")
-    assert outcome_of(stop=Stop.CANCELLED).kind is Outcome.CANCELLED
-    flooded = outcome_of(b"x" * 100, stop=Stop.FLOODED, fault="it wrote more than 10 MiB on stdout")
+    assert outcome_of(stop=StopReason.CANCELLED).kind is Outcome.CANCELLED
+    flooded = outcome_of(b"x" * 100, stop=StopReason.FLOODED, fault="it wrote more than 10 MiB on stdout")
     assert (flooded.kind, flooded.retry) == (Outcome.FAILED, False)
     assert str(flooded.error).startswith("it wrote more than 10 MiB on stdout; ")
 

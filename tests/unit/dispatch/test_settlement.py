@@ -19,7 +19,7 @@ from ductile.model.job import ClaimedJob, Job, Outcome, State
 from ductile.model.manifest import FactOutput
 from ductile.model.snapshot import EventRoute, Snapshot
 from ductile.model.writes import Settlement
-from ductile.plugin.runner.call import Execution, Stop
+from ductile.plugin.runner.interface import Execution, StopReason
 
 SNAPSHOT = snapshot()
 NOW = Clock().now
@@ -47,7 +47,7 @@ def settle_answer(
     graph: Graph | None = LINE_GRAPH["line"],
     exit_code: int = 0,
     stderr: bytes = b"",
-    stop: Stop | None = None,
+    stop: StopReason | None = None,
     **more: Any,
 ) -> Settlement:
     stdout = answer if isinstance(answer, bytes) else orjson.dumps(answer)
@@ -196,7 +196,7 @@ def test_a_failure_never_makes_a_fact(status: str) -> None:
 
 def test_a_stopped_attempt_leaves_no_state_and_no_events() -> None:
     answer = {"status": "ok", "result": 1, "events": [raw_event()], "state_updates": {"a": 1}}
-    ended = settle_answer(answer, stop=Stop.CANCELLED)
+    ended = settle_answer(answer, stop=StopReason.CANCELLED)
     assert (ended.outcome, ended.state) == (Outcome.CANCELLED, State.CANCELLED)
     assert (ended.events, ended.children, ended.state_update) == ((), (), None)
 

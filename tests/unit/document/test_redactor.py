@@ -111,4 +111,4 @@ def test_nothing_to_hide_changes_nothing() -> None:
 )
 def test_what_is_encoded_is_redacted_as_the_value_is(value: Any, secrets: list[str]) -> None:
     redactor = Redactor(secrets)
-    assert redactor.encoded(value) == orjson.dumps(redactor.value(value))
+    assert redactor.encode_json(value) == orjson.dumps(redactor.value(value))

@@ -77,14 +77,14 @@ def test_a_number_is_a_secret_too_and_a_short_one_is_none_of_it() -> None:
     redactor = Redactor(["3141592653"])
     value = {"pi": 3141592653, "float": 3141592653.0, "list": [314, True], "text": "it is 3141592653"}
     assert redactor.value(value) == {"pi": MASK, "float": MASK, "list": [314, True], "text": f"it is {MASK}"}
-    assert redactor.encoded({"pi": 3141592653}) == b'{"pi":"[REDACTED]"}'
+    assert redactor.encode_json({"pi": 3141592653}) == b'{"pi":"[REDACTED]"}'
 
 
 def test_a_part_of_a_secret_beside_a_cut_is_no_more_shown_than_the_whole() -> None:
     redactor = Redactor(["supersecretvalue"])
-    assert redactor.clipped("not `supersecr…`") == f"not `{MASK}…`"
-    assert redactor.clipped("a supersec\n[… 10 bytes are left out here …]\nretvalue b").count(MASK) == 2
-    assert redactor.clipped("nothing…") == "nothing…"
+    assert redactor.clip("not `supersecr…`") == f"not `{MASK}…`"
+    assert redactor.clip("a supersec\n[… 10 bytes are left out here …]\nretvalue b").count(MASK) == 2
+    assert redactor.clip("nothing…") == "nothing…"
 
 
 def test_many_secrets_are_all_found() -> None:

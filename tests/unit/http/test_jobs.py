@@ -4,7 +4,7 @@ from support.web import SECRET, Web
 
 from ductile.model.event import Event
 from ductile.model.ids import new_id
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
 
 
 async def test_a_job_has_every_field_from_the_start(web: Web) -> None:

@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 
 from ductile.kit.payload import payloads
-from ductile.plugin.schema import expand_schema
+from ductile.plugin.json_schema import expand_schema
 
 
 def made(**schema: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ductile.kit.bench import Exchange
 from ductile.kit.finding import Finding, Seen, failed, passed, skipped
 from ductile.kit.junit import junit
 from ductile.kit.suite import Report
-from ductile.plugin.runner.call import Execution
+from ductile.plugin.runner.interface import Execution
 
 EXECUTION = Execution(exit_code=3, stdout=b"\x1b[1mhello\0 s3cr3t-value", stderr=b"bad \xff", stop=None, duration=12)
 EXCHANGE = Exchange(

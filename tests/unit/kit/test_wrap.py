@@ -9,7 +9,7 @@ from ductile.document.read import read_text
 from ductile.kit.errors import NotWrapped
 from ductile.kit.new import make
 from ductile.kit.wrap import Wrapping, find_program, name_of, wrapped_files
-from ductile.plugin.parse import parse_manifest
+from ductile.plugin.manifest_parser import parse_manifest
 
 
 def test_a_wrapped_program_has_a_manifest_of_five_lines_and_is_run_where_it_is(tmp_path: Path) -> None:

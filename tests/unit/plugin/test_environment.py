@@ -5,7 +5,7 @@ import pytest
 
 from ductile.model.manifest import Manifest
 from ductile.model.snapshot import Plugin
-from ductile.plugin.environment import DEFAULT_PATH, environment
+from ductile.plugin.environment import DEFAULT_PATH, plugin_environment
 
 OURS = {"DUCTILE_INSTANCE": "the-instance", "DUCTILE_JOB_ID": "the-job", "DUCTILE_ATTEMPT": "3"}
 
@@ -30,7 +30,7 @@ def plugin(*, env: dict[str, str] | None = None, inherit: tuple[str, ...] = ()) 
 
 
 def made(own: dict[str, str], *service: str, of: Plugin | None = None) -> dict[str, str]:
-    return environment(of or plugin(), service, instance="the-instance", own=own).of("the-job", 3)
+    return plugin_environment(of or plugin(), service, instance="the-instance", own=own).of("the-job", 3)
 
 
 @pytest.mark.parametrize(

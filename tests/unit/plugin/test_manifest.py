@@ -4,8 +4,8 @@ import pytest
 
 from ductile.document.read import read_text
 from ductile.model.manifest import CommandType, FactOutput, Manifest
-from ductile.plugin.parse import parse_manifest
-from ductile.plugin.schema import compile_validator
+from ductile.plugin.json_schema import compile_validator
+from ductile.plugin.manifest_parser import parse_manifest
 
 HEAD = """\
 manifest_spec: ductile.plugin

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from ductile.document.read import read_text
+from ductile.plugin.manifest_parser import parse_manifest
 from ductile.plugin.manifest_schema import manifest_schema
-from ductile.plugin.parse import parse_manifest
 
 ROOT = Path(__file__).parents[3]
 MANIFESTS = sorted([*ROOT.glob("plugins/*/manifest.yaml"), *ROOT.glob("tests/conformance/plugins/*/manifest.yaml")])

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from ductile.plugin.process_mark import LEAST_HARD, Mark, gateway_mark, read_mark
+from ductile.plugin.process_mark import MIN_HARD_LIMIT, Mark, gateway_mark, read_mark
 
 CHILD = """
 import os, subprocess, sys
@@ -17,12 +17,12 @@ print(subprocess.check_output(["env", "-i", "setsid", "cat", "/proc/self/limits"
 
 def test_the_mark_of_a_gateway_is_its_own_and_fits_the_limit() -> None:
     assert gateway_mark("one") == gateway_mark("one") != gateway_mark("two")
-    assert LEAST_HARD <= gateway_mark("one") < 1 << 63
+    assert MIN_HARD_LIMIT <= gateway_mark("one") < 1 << 63
 
 
 def test_a_process_that_no_gateway_has_started_carries_no_gateways_mark() -> None:
     mark = read_mark(os.getpid())
-    assert mark is None or mark.gateway < LEAST_HARD
+    assert mark is None or mark.gateway < MIN_HARD_LIMIT
     assert read_mark(2**22 + 1) is None, "no such process"
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ductile.model.output import DEFAULT_OUTPUT
-from ductile.plugin.runner.budget import Budget
-from ductile.plugin.runner.frames import LONGEST, Frames
+from ductile.plugin.runner.frames import MAX_FRAME_BYTES, Frames
+from ductile.plugin.runner.output_budget import OutputBudget
 
 OUTPUT = b"""{"log": "one"}
 not JSON
@@ -27,7 +27,7 @@ EXPECTED: list[Any] = [
 @given(st.lists(st.integers(0, len(OUTPUT))))
 def test_frames_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
     heard: list[Any] = []
-    frames = Frames(heard.append, Budget(DEFAULT_OUTPUT))
+    frames = Frames(heard.append, OutputBudget(DEFAULT_OUTPUT))
     at = 0
     for cut in [*sorted(cuts), len(OUTPUT)]:
         frames.take(OUTPUT[at:cut])
@@ -37,9 +37,9 @@ def test_frames_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
 
 def test_a_line_without_end_costs_bounded_memory_and_hides_none_after_it() -> None:
     heard: list[Any] = []
-    frames = Frames(heard.append, Budget(DEFAULT_OUTPUT))
+    frames = Frames(heard.append, OutputBudget(DEFAULT_OUTPUT))
     for _ in range(100):
-        frames.take(b"x" * LONGEST)
-        assert len(frames._line) <= LONGEST  # noqa: SLF001 - what is bounded
+        frames.take(b"x" * MAX_FRAME_BYTES)
+        assert len(frames._line) <= MAX_FRAME_BYTES  # noqa: SLF001 - what is bounded
     frames.take(b'\n{"log": 1}\n')
     assert heard == [{"log": 1}]

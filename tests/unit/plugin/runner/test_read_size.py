@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from ductile.model.output import DEFAULT_OUTPUT, OutputRules
-from ductile.plugin.runner.budget import Budget
 from ductile.plugin.runner.frames import Frames
 from ductile.plugin.runner.idle_output import LINES_PER_WINDOW, IdleOutput
 from ductile.plugin.runner.line_buffer import LineBuffer
+from ductile.plugin.runner.output_budget import OutputBudget
 from ductile.plugin.runner.read_size import LINES_PER_READ, ReadSize
 
 
@@ -37,7 +37,7 @@ def test_a_large_text_is_soon_read_in_large_pieces() -> None:
 
 
 def test_lines_without_an_object_are_not_looked_at() -> None:
-    frames = Frames(None, Budget(DEFAULT_OUTPUT))
+    frames = Frames(None, OutputBudget(DEFAULT_OUTPUT))
     assert frames.take(b"y\n" * 10_000) == 0
     assert frames.take(b"\n" * 10_000) == 0
 
@@ -51,7 +51,7 @@ def test_lines_without_an_object_are_not_looked_at() -> None:
     ],
 )
 def test_a_budget_names_the_setting_that_is_used_up(rules: OutputRules, frame: dict[str, Any], setting: str) -> None:
-    budget = Budget(rules)
+    budget = OutputBudget(rules)
     for _ in range(3):
         budget.add_frame(10, log="log" in frame)
     assert budget.fault is None
