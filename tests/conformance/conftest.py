@@ -57,6 +57,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatewa
 
 
 @pytest.fixture
-def world(installed: tuple[Gateway, Mapping[str, str]]) -> Gateway:
+def sample(installed: tuple[Gateway, Mapping[str, str]]) -> Gateway:
     """The started gateway with the plugins of this folder."""
     return installed[0]

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from support.gateway import Gateway
-from support.world import furnish
+from support.sample_gateway import add_sample_plugins
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A furnished gateway that the tests of a module share."""
     gateway = Gateway(tmp_path_factory.mktemp("world"))
     try:
-        yield furnish(gateway).start()
+        yield add_sample_plugins(gateway).start()
     finally:
         gateway.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.gateway import TOKEN, Gateway
-from support.world import furnish
+from support.sample_gateway import add_sample_plugins
 
 GREET = """#!/bin/sh
 case "$(cat)" in
@@ -86,7 +86,7 @@ class Agent:
 @pytest.fixture
 def agent(gateway: Gateway) -> Agent:
     gateway.plugin("greeter", GREET, COMMANDS)
-    return Agent(furnish(gateway).start())
+    return Agent(add_sample_plugins(gateway).start())
 
 
 def test_it_finds_a_skill_calls_it_and_follows_its_job(agent: Agent) -> None:

@@ -43,7 +43,7 @@ def site() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gateway]:
+def sample(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("bundled")
     for gateway in gateways(folder):
         (folder / "notes").mkdir()
@@ -111,88 +111,88 @@ def only_event(job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_fetch_hands_the_text_of_a_page_to_the_next_step(world: Gateway, site: int) -> None:
-    tree = world.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/page"})
+def test_fetch_hands_the_text_of_a_page_to_the_next_step(sample: Gateway, site: int) -> None:
+    tree = sample.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/page"})
     assert [row["status"] for row in tree] == ["succeeded"] * 3
     assert tree[-1]["result"]["result"] == "# Today\n\nAll is **well**."
 
 
-def test_fetch_reaches_nothing_private_and_raises_an_alert(world: Gateway, site: int) -> None:
-    job = world.run("fetch", "handle", {"url": f"http://127.0.0.1:{site}/page"})
+def test_fetch_reaches_nothing_private_and_raises_an_alert(sample: Gateway, site: int) -> None:
+    job = sample.run("fetch", "handle", {"url": f"http://127.0.0.1:{site}/page"})
     assert job["status"] == "failed"
     assert "allow_private" in job["last_error"]
-    assert world.post("/plugin/fetch/handle", {"payload": {"url": 5}}).status == 400
+    assert sample.post("/plugin/fetch/handle", {"payload": {"url": 5}}).status == 400
 
 
-def test_fetch_that_fails_in_a_pipeline_starts_what_waits_for_it(world: Gateway, site: int) -> None:
-    tree = world.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/busy"})
+def test_fetch_that_fails_in_a_pipeline_starts_what_waits_for_it(sample: Gateway, site: int) -> None:
+    tree = sample.run_pipeline("read-page", {"url": f"http://127.0.0.1:{site}/busy"})
     assert tree[0]["status"] == "failed"
-    job = world.until(
-        lambda: [job for job in world.jobs(plugin="echo", status="succeeded") if "503" in said(world, job)]
+    job = sample.until(
+        lambda: [job for job in sample.jobs(plugin="echo", status="succeeded") if "503" in said(sample, job)]
     )
-    assert said(world, job[0]) == "HTTP 503"
+    assert said(sample, job[0]) == "HTTP 503"
 
 
-def heard(world: Gateway, text: str) -> bool:
+def heard(sample: Gateway, text: str) -> bool:
     """Whether echo has said exactly this."""
-    return any(said(world, job) == text for job in world.jobs(plugin="echo", status="succeeded"))
+    return any(said(sample, job) == text for job in sample.jobs(plugin="echo", status="succeeded"))
 
 
-def said(world: Gateway, job: dict[str, Any]) -> str:
-    return str(world.get(f"/job/{job['job_id']}")["result"]["result"])
+def said(sample: Gateway, job: dict[str, Any]) -> str:
+    return str(sample.get(f"/job/{job['job_id']}")["result"]["result"])
 
 
-def test_file_watch_says_once_what_came_since_the_last_poll(world: Gateway) -> None:
-    assert world.run("file_watch", "poll")["result"]["events"] == []
-    (world.folder / "notes/new.txt").write_text("x")
-    assert only_event(world.run("file_watch", "poll"))["payload"]["name"] == "new.txt"
-    assert world.run("file_watch", "poll")["result"]["events"] == []
+def test_file_watch_says_once_what_came_since_the_last_poll(sample: Gateway) -> None:
+    assert sample.run("file_watch", "poll")["result"]["events"] == []
+    (sample.folder / "notes/new.txt").write_text("x")
+    assert only_event(sample.run("file_watch", "poll"))["payload"]["name"] == "new.txt"
+    assert sample.run("file_watch", "poll")["result"]["events"] == []
 
 
-def test_sys_exec_runs_what_is_allowed_and_nothing_else(world: Gateway) -> None:
-    event = only_event(world.run("sys_exec", "handle", {"run": "say", "args": {"text": "$(id) ☃"}}))
+def test_sys_exec_runs_what_is_allowed_and_nothing_else(sample: Gateway) -> None:
+    event = only_event(sample.run("sys_exec", "handle", {"run": "say", "args": {"text": "$(id) ☃"}}))
     assert (event["type"], event["payload"]["stdout"]) == ("sys_exec.completed", "$(id) ☃")
-    assert world.run("sys_exec", "handle", {"run": "rm"})["status"] == "failed"
-    assert world.post("/plugin/sys_exec/handle", {"payload": {"run": "say", "args": {"text": ["x"]}}}).status == 400
+    assert sample.run("sys_exec", "handle", {"run": "rm"})["status"] == "failed"
+    assert sample.post("/plugin/sys_exec/handle", {"payload": {"run": "say", "args": {"text": ["x"]}}}).status == 400
 
 
-def test_a_job_of_sys_exec_that_is_cancelled_takes_its_command_with_it(world: Gateway) -> None:
-    file = world.folder / "pid"
-    job = world.post("/plugin/sys_exec/handle", {"payload": {"run": "hold", "args": {"file": str(file)}}}).body[
+def test_a_job_of_sys_exec_that_is_cancelled_takes_its_command_with_it(sample: Gateway) -> None:
+    file = sample.folder / "pid"
+    job = sample.post("/plugin/sys_exec/handle", {"payload": {"run": "hold", "args": {"file": str(file)}}}).body[
         "job_id"
     ]
-    pid = int(world.until(lambda: file.exists() and file.read_text().strip()))
+    pid = int(sample.until(lambda: file.exists() and file.read_text().strip()))
     with watching(pid) as ended:
-        assert world.post(f"/job/{job}/cancel").status in (200, 202)
+        assert sample.post(f"/job/{job}/cancel").status in (200, 202)
         assert ended()
-    assert world.until(lambda: world.get(f"/job/{job}")["status"] == "cancelled")
+    assert sample.until(lambda: sample.get(f"/job/{job}")["status"] == "cancelled")
 
 
-def test_switch_starts_the_pipeline_that_is_on_its_event(world: Gateway) -> None:
-    tree = world.run_pipeline("triage", {"text": "URGENT: the disk is full"})
+def test_switch_starts_the_pipeline_that_is_on_its_event(sample: Gateway) -> None:
+    tree = sample.run_pipeline("triage", {"text": "URGENT: the disk is full"})
     assert tree[-1]["result"]["events"][0]["type"] == "note.urgent"
-    assert world.until(lambda: heard(world, "urgent: URGENT: the disk is full"))
-    world.run_pipeline("triage", {"text": "nothing new"})
-    world.idle()
-    assert not heard(world, "urgent: nothing new")
+    assert sample.until(lambda: heard(sample, "urgent: URGENT: the disk is full"))
+    sample.run_pipeline("triage", {"text": "nothing new"})
+    sample.idle()
+    assert not heard(sample, "urgent: nothing new")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="`node` is not on the PATH")
-def test_node_greet_greets(world: Gateway) -> None:
-    event = only_event(world.run("node-greet", "handle", {"name": "Zoë"}))
+def test_node_greet_greets(sample: Gateway) -> None:
+    event = only_event(sample.run("node-greet", "handle", {"name": "Zoë"}))
     assert event["payload"]["greeting"] == "Hello, Zoë!"
-    assert world.post("/plugin/node-greet/greet", {"payload": {}}).status == 400
+    assert sample.post("/plugin/node-greet/greet", {"payload": {}}).status == 400
 
 
-def test_stress_does_as_it_is_told_and_no_more(world: Gateway) -> None:
-    job = world.run("stress", "run", {"events": 3, "event_bytes": 1000, "output_bytes": 100_000, "stderr_bytes": 1000})
+def test_stress_does_as_it_is_told_and_no_more(sample: Gateway) -> None:
+    job = sample.run("stress", "run", {"events": 3, "event_bytes": 1000, "output_bytes": 100_000, "stderr_bytes": 1000})
     assert (job["status"], len(job["result"]["events"]), len(job["result"]["result"]["output"])) == (
         "succeeded",
         3,
         100_000,
     )
-    assert world.post("/plugin/stress/run", {"payload": {"memory_mb": 5000}}).status == 400
+    assert sample.post("/plugin/stress/run", {"payload": {"memory_mb": 5000}}).status == 400
     for failure, status in {"exit": "failed", "kill": "failed", "garbage": "failed", "hang": "timed_out"}.items():
-        assert world.run("stress", "handle", {"fail_rate": 1, "failure": failure})["status"] == status
-    world.run("stress", "state", {"iterations": 2})
-    assert world.run("stress", "state", {"iterations": 3})["result"]["result"] == {"final_count": 5}
+        assert sample.run("stress", "handle", {"fail_rate": 1, "failure": failure})["status"] == status
+    sample.run("stress", "state", {"iterations": 2})
+    assert sample.run("stress", "state", {"iterations": 3})["result"]["result"] == {"final_count": 5}

@@ -4,24 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import actor
-from support.actor import Cast
+from support import scripted_plugins
 from support.gateway import Gateway
+from support.scripted_plugins import ScriptedPlugins
 
-CHECKS = {**actor.COMMANDS, "init": {"type": "write"}, "health": {"type": "read"}}
+CHECKS = {**scripted_plugins.COMMANDS, "init": {"type": "write"}, "health": {"type": "read"}}
 
 
 @pytest.fixture
-def cast(gateway: Gateway) -> Cast:
+def scripted(gateway: Gateway) -> ScriptedPlugins:
     """Actors that have checks."""
-    cast = Cast(gateway)
-    gateway.plugin("actor", actor.SCRIPT, CHECKS)
-    gateway.plugin("plain", actor.SCRIPT)
-    return cast
+    scripted = ScriptedPlugins(gateway)
+    gateway.plugin("actor", scripted_plugins.SCRIPT, CHECKS)
+    gateway.plugin("plain", scripted_plugins.SCRIPT)
+    return scripted
 
 
-def inits(cast: Cast, name: str | None = None) -> list[Any]:
-    return [request for request in cast.requests(name) if request["command"] == "init"]
+def inits(scripted: ScriptedPlugins, name: str | None = None) -> list[Any]:
+    return [request for request in scripted.requests(name) if request["command"] == "init"]
 
 
 def unhealthy(gateway: Gateway) -> list[Any]:
@@ -33,45 +33,47 @@ def jobs(gateway: Gateway, plugin: str) -> list[Any]:
     return gateway.jobs(plugin=plugin, command="init")
 
 
-def test_each_instance_is_initialized_once_for_what_it_is(cast: Cast) -> None:
-    gateway = cast.gateway
-    cast.part("one")
-    cast.part("two")
-    cast.part("off", settings={"enabled": False})
-    cast.start()
-    gateway.until(lambda: len(inits(cast)) == 2)
+def test_each_instance_is_initialized_once_for_what_it_is(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    scripted.add("one")
+    scripted.add("two")
+    scripted.add("off", settings={"enabled": False})
+    scripted.start()
+    gateway.until(lambda: len(inits(scripted)) == 2)
     gateway.idle()
     document = gateway.get(f"/job/{jobs(gateway, 'one')[0]['job_id']}")
     assert (document["submitted_by"], document["principal"]) == ("init", "init")
     assert (document["status"], document["max_attempts"]) == ("succeeded", 1)
     assert gateway.post("/system/reload").body["changed"] is False
-    cast.part("one", other=1)
-    cast.configure(service={"max_hops": 7})
+    scripted.add("one", other=1)
+    scripted.configure(service={"max_hops": 7})
     assert gateway.post("/system/reload").status == 200
-    gateway.until(lambda: len(inits(cast, "one")) == 2)
+    gateway.until(lambda: len(inits(scripted, "one")) == 2)
     gateway.stop()
     gateway.start()
     gateway.idle()
-    assert [request["instance"] for request in inits(cast)].count("two") == 1
-    assert len(inits(cast, "one")) == 2
-    assert not inits(cast, "off")
+    assert [request["instance"] for request in inits(scripted)].count("two") == 1
+    assert len(inits(scripted, "one")) == 2
+    assert not inits(scripted, "off")
     assert unhealthy(gateway) == []
 
 
-def test_another_entrypoint_is_initialized_anew(cast: Cast) -> None:
-    gateway = cast.gateway
-    cast.part("one")
-    cast.start()
-    gateway.until(lambda: inits(cast, "one"))
-    gateway.plugin("actor", f"{actor.SCRIPT}# another\n", CHECKS)
+def test_another_entrypoint_is_initialized_anew(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    scripted.add("one")
+    scripted.start()
+    gateway.until(lambda: inits(scripted, "one"))
+    gateway.plugin("actor", f"{scripted_plugins.SCRIPT}# another\n", CHECKS)
     assert "plugins.one" in gateway.post("/system/reload").body["changes"]
-    gateway.until(lambda: len(inits(cast, "one")) == 2)
+    gateway.until(lambda: len(inits(scripted, "one")) == 2)
 
 
-def test_a_failed_init_has_one_attempt_and_is_told_until_the_plugin_is_another(cast: Cast) -> None:
-    gateway = cast.gateway
-    cast.part("one", status="error", error="no table", settings={"retry": {"max_attempts": 4, "backoff_base": "1ms"}})
-    cast.start()
+def test_a_failed_init_has_one_attempt_and_is_told_until_the_plugin_is_another(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    scripted.add(
+        "one", status="error", error="no table", settings={"retry": {"max_attempts": 4, "backoff_base": "1ms"}}
+    )
+    scripted.start()
     [told] = gateway.until(lambda: unhealthy(gateway))
     job = jobs(gateway, "one")[0]
     assert told == {
@@ -83,26 +85,26 @@ def test_a_failed_init_has_one_attempt_and_is_told_until_the_plugin_is_another(c
     }
     assert job["status"] == "failed"
     assert gateway.get("/healthz")["status"] == "degraded"
-    assert len(inits(cast)) == 1
+    assert len(inits(scripted)) == 1
     gateway.stop()
     gateway.start()
     assert unhealthy(gateway) == [told]
-    cast.part("one")
-    cast.configure()
+    scripted.add("one")
+    scripted.configure()
     assert gateway.post("/system/reload").status == 200
     gateway.until(lambda: not unhealthy(gateway))
     assert gateway.get("/healthz")["status"] == "ok"
 
 
-def test_a_reload_and_other_jobs_do_not_wait_for_it(cast: Cast, tmp_path: Path) -> None:
-    gateway = cast.gateway
+def test_a_reload_and_other_jobs_do_not_wait_for_it(scripted: ScriptedPlugins, tmp_path: Path) -> None:
+    gateway = scripted.gateway
     gate = tmp_path / "open"
-    cast.part("one")
-    cast.start()
-    gateway.until(lambda: inits(cast, "one"))
+    scripted.add("one")
+    scripted.start()
+    gateway.until(lambda: inits(scripted, "one"))
     gateway.idle()
-    cast.part("one", wait_for=str(gate))
-    cast.configure()
+    scripted.add("one", wait_for=str(gate))
+    scripted.configure()
     assert gateway.post("/system/reload").status == 200
     gateway.until(lambda: jobs(gateway, "one")[0]["status"] == "running")
     assert gateway.run("one", "act", {"act": {"wait_for": "/"}})["status"] == "succeeded"
@@ -110,41 +112,43 @@ def test_a_reload_and_other_jobs_do_not_wait_for_it(cast: Cast, tmp_path: Path) 
     gateway.idle()
 
 
-def test_a_killed_gateway_neither_forgets_an_init_nor_starts_another_one(cast: Cast, tmp_path: Path) -> None:
-    gateway = cast.gateway
+def test_a_killed_gateway_neither_forgets_an_init_nor_starts_another_one(
+    scripted: ScriptedPlugins, tmp_path: Path
+) -> None:
+    gateway = scripted.gateway
     gate = tmp_path / "open"
-    cast.part("runs", wait_for=str(gate))
-    cast.part("waits", settings={"parallelism": 1})
-    cast.start(service={"max_workers": 1})
+    scripted.add("runs", wait_for=str(gate))
+    scripted.add("waits", settings={"parallelism": 1})
+    scripted.start(service={"max_workers": 1})
     gateway.until(lambda: jobs(gateway, "runs") and jobs(gateway, "waits"))
-    gateway.until(lambda: inits(cast))
+    gateway.until(lambda: inits(scripted))
     gateway.kill()
     gate.touch()
     gateway.start()
-    gateway.until(lambda: inits(cast, "runs") and inits(cast, "waits"))
+    gateway.until(lambda: inits(scripted, "runs") and inits(scripted, "waits"))
     gateway.idle()
     for name in ("runs", "waits"):
         [job] = jobs(gateway, name)
         assert job["status"] == "succeeded"
-        attempts = [request["attempt"] for request in inits(cast, name)]
+        attempts = [request["attempt"] for request in inits(scripted, name)]
         assert attempts == sorted(set(attempts))
 
 
-def test_a_plugin_that_is_quarantined_is_initialized_when_it_returns(cast: Cast) -> None:
-    gateway = cast.gateway
-    home = gateway.plugin("actor", actor.SCRIPT, CHECKS)
-    cast.part("one")
+def test_a_plugin_that_is_quarantined_is_initialized_when_it_returns(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    home = gateway.plugin("actor", scripted_plugins.SCRIPT, CHECKS)
+    scripted.add("one")
     (home / "run").chmod(0o644)
-    cast.start()
+    scripted.start()
     assert jobs(gateway, "one") == []
     (home / "run").chmod(0o755)
     assert gateway.post("/system/reload").status == 200
-    gateway.until(lambda: inits(cast, "one"))
+    gateway.until(lambda: inits(scripted, "one"))
 
 
-def test_a_scheduled_health_check_tells_how_a_plugin_is(cast: Cast, tmp_path: Path) -> None:
-    gateway = cast.gateway
-    script = actor.SCRIPT.replace("act = {", f'ill = os.path.exists("{tmp_path}/ill")\nact = {{').replace(
+def test_a_scheduled_health_check_tells_how_a_plugin_is(scripted: ScriptedPlugins, tmp_path: Path) -> None:
+    gateway = scripted.gateway
+    script = scripted_plugins.SCRIPT.replace("act = {", f'ill = os.path.exists("{tmp_path}/ill")\nact = {{').replace(
         "answer = {", 'answer = {"status": "error", "error": "out of reach"} if ill else {'
     )
     gateway.plugin("patient", script, CHECKS)
@@ -165,21 +169,21 @@ def test_a_scheduled_health_check_tells_how_a_plugin_is(cast: Cast, tmp_path: Pa
     assert {gateway.get(f"/job/{told['job_id']}")["max_attempts"]} == {1}
 
 
-def test_a_plugin_that_is_gone_is_not_told(cast: Cast) -> None:
-    gateway = cast.gateway
-    cast.part("one", status="error", error="no")
-    cast.start()
+def test_a_plugin_that_is_gone_is_not_told(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    scripted.add("one", status="error", error="no")
+    scripted.start()
     gateway.until(lambda: unhealthy(gateway))
-    cast.part("one", status="error", error="no", settings={"enabled": False})
-    cast.configure()
+    scripted.add("one", status="error", error="no", settings={"enabled": False})
+    scripted.configure()
     assert gateway.post("/system/reload").status == 200
     assert unhealthy(gateway) == []
 
 
-def test_a_check_that_is_asked_for_counts_too(cast: Cast) -> None:
-    gateway = cast.gateway
-    cast.part("one")
-    cast.start()
+def test_a_check_that_is_asked_for_counts_too(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
+    scripted.add("one")
+    scripted.start()
     bad = {"act": {"status": "error", "error": "not now"}}
     assert gateway.run("one", "health", bad)["status"] == "failed"
     assert [one["reason"] for one in unhealthy(gateway)] == ["not now"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.gateway import Gateway
-from support.world import furnish, is_error, opened, token
+from support.sample_gateway import add_sample_plugins, is_error, open_gate, token_of
 
 STATES = {"queued", "running", "held", "succeeded", "failed", "timed_out", "dead", "cancelled"}
 QUEUE = {"queue_depth", "running", "held", "oldest_queued_seconds", "workers", "by_plugin"}
@@ -17,7 +17,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway of its own: what it counts is what these tests do."""
     gateway = Gateway(tmp_path_factory.mktemp("busy"))
     try:
-        yield furnish(gateway).start()
+        yield add_sample_plugins(gateway).start()
     finally:
         gateway.close()
 
@@ -67,7 +67,7 @@ def test_a_busy_one_says_what_waits_and_runs(busy: Gateway) -> None:
     assert 0 < busy.until(lambda: busy.get("/analytics/queue")["oldest_queued_seconds"]) < 60
     stats = busy.get("/analytics/summary")["stats"]
     assert (stats["queued"], stats["running"]) == (2, 3), "two attempts, and the root of a run"
-    opened(busy, "busy")
+    open_gate(busy, "busy")
     for job_id in (*jobs, run_id):
         assert busy.get(f"/job/{job_id}?wait=20")["status"] == "succeeded"
 
@@ -117,7 +117,7 @@ def test_what_runs_goes_on_and_a_run_of_waiting_steps_is_cancelled(busy: Gateway
     assert busy.get(f"/job/{run_id}")["status"] == "cancelled"
     assert busy.get(f"/job/{other}")["status"] == "running"
     assert purged(busy) == 1
-    opened(busy, "purge")
+    open_gate(busy, "purge")
     assert busy.get(f"/job/{runs}?wait=20")["status"] == "succeeded"
 
 
@@ -149,7 +149,7 @@ def test_a_purge_that_makes_no_sense_is_refused(busy: Gateway, body: Any) -> Non
 )
 def test_the_scope_is_everything(busy: Gateway, method: str, path: str) -> None:
     for name in ("reader", "canceller", "writer"):
-        refused = busy.call(method, path, token=token(name))
+        refused = busy.call(method, path, token=token_of(name))
         assert is_error(refused, 403, "forbidden")
         assert refused.body["details"]["required_scopes"] == ["*"]
     assert busy.call(method, path, token=None).status == 401

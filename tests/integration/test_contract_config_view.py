@@ -3,7 +3,7 @@
 import json
 
 from support.gateway import TOKEN, Gateway
-from support.world import SHELL, furnish, is_error, token
+from support.sample_gateway import SHELL, add_sample_plugins, is_error, token_of
 
 HIDDEN = "hunter2-hunter2"
 
@@ -21,7 +21,7 @@ def test_the_configuration_in_force_is_shown_without_its_secrets(gateway: Gatewa
         "from_env": "${MAIL_PASSWORD}",
         "author": "Ada",
     }
-    reader = {"name": "reader", "token": token("reader"), "scopes": ["plugin:ro", "jobs:ro"]}
+    reader = {"name": "reader", "token": token_of("reader"), "scopes": ["plugin:ro", "jobs:ro"]}
     gateway.configure(
         service={"name": "house", "kill_grace": "2500ms"},
         api={"auth": {"tokens": [*gateway.config["api"]["auth"]["tokens"], reader]}},
@@ -62,12 +62,12 @@ def test_the_configuration_in_force_is_shown_without_its_secrets(gateway: Gatewa
         {"event_type": "job.failed", "source": None, "to": "pipeline.alert", "hook": True},
         {"event_type": "c.d", "source": "shell", "to": "plugin.shell.handle", "hook": False},
     ]
-    for secret in (HIDDEN, "83745612", "from-the-environment", "short", TOKEN, token("reader")):
+    for secret in (HIDDEN, "83745612", "from-the-environment", "short", TOKEN, token_of("reader")):
         assert secret not in answer.raw.decode()
 
 
 def test_a_reload_shows_in_it_at_once(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     first = gateway.call("GET", "/config/view")
     gateway.configure(service={"max_hops": 7})
     assert gateway.post("/system/reload").status == 200
@@ -77,9 +77,9 @@ def test_a_reload_shows_in_it_at_once(gateway: Gateway) -> None:
     assert json.loads(first.raw)["service"]["max_hops"] == 20
 
 
-def test_it_is_the_operators_alone(world: Gateway) -> None:
-    assert is_error(world.call("GET", "/config/view", token=None), 401, "unauthorized")
+def test_it_is_the_operators_alone(sample: Gateway) -> None:
+    assert is_error(sample.call("GET", "/config/view", token=None), 401, "unauthorized")
     for who in ("reader", "writer", "canceller", "listener"):
-        answer = world.call("GET", "/config/view", token=token(who))
+        answer = sample.call("GET", "/config/view", token=token_of(who))
         assert is_error(answer, 403, "forbidden")
         assert answer.body["details"]["required_scopes"] == ["*"]

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.gateway import TOKEN, Gateway
-from support.world import SAY, is_error, opened, token
+from support.sample_gateway import SAY, is_error, open_gate, token_of
 
 
-def test_the_index_says_where_to_start(world: Gateway) -> None:
-    index = world.get("/", token=None)
+def test_the_index_says_where_to_start(sample: Gateway) -> None:
+    index = sample.get("/", token=None)
     assert set(index) == {"name", "description", "uptime_seconds", "discovery", "agents"}
     assert index["name"] == "Ductile Gateway"
     assert isinstance(index["uptime_seconds"], int)
@@ -20,11 +20,11 @@ def test_the_index_says_where_to_start(world: Gateway) -> None:
         "openapi": "/openapi.json",
         "ai_plugin": "/.well-known/ai-plugin.json",
     }
-    assert {world.call("GET", path, token=None).status for path in index["discovery"].values()} == {200}
+    assert {sample.call("GET", path, token=None).status for path in index["discovery"].values()} == {200}
 
 
-def test_plugins_lists_what_can_run(world: Gateway) -> None:
-    plugins = {plugin["name"]: plugin for plugin in world.get("/plugins", token=None)["plugins"]}
+def test_plugins_lists_what_can_run(sample: Gateway) -> None:
+    plugins = {plugin["name"]: plugin for plugin in sample.get("/plugins", token=None)["plugins"]}
     assert set(plugins) == {"shell", "echo", "gate", "fail", "emit", "single"}
     assert plugins["shell"] == {
         "name": "shell",
@@ -34,8 +34,8 @@ def test_plugins_lists_what_can_run(world: Gateway) -> None:
     }
 
 
-def test_skills_lists_commands_and_pipelines(world: Gateway) -> None:
-    skills = {skill["name"]: skill for skill in world.get("/skills", token=None)["skills"]}
+def test_skills_lists_commands_and_pipelines(sample: Gateway) -> None:
+    skills = {skill["name"]: skill for skill in sample.get("/skills", token=None)["skills"]}
     assert skills["plugin.shell.say"] == {
         "name": "plugin.shell.say",
         "kind": "plugin",
@@ -44,7 +44,7 @@ def test_skills_lists_commands_and_pipelines(world: Gateway) -> None:
         "tier": "WRITE",
         "plugin": "shell",
         "command": "say",
-        "input_schema": world.get("/plugin/shell")["commands"][2]["input_schema"],
+        "input_schema": sample.get("/plugin/shell")["commands"][2]["input_schema"],
     }
     assert skills["plugin.shell.peek"]["tier"] == "READ"
     assert skills["pipeline.line"] == {
@@ -61,8 +61,8 @@ def test_skills_lists_commands_and_pipelines(world: Gateway) -> None:
 
 
 @pytest.fixture(scope="module")
-def openapi(world: Gateway) -> Any:
-    return world.get("/openapi.json", token=None)
+def openapi(sample: Gateway) -> Any:
+    return sample.get("/openapi.json", token=None)
 
 
 def test_openapi_is_valid_by_an_independent_validator(openapi: Any) -> None:
@@ -99,16 +99,16 @@ def test_a_command_is_described_as_its_manifest_says(openapi: Any) -> None:
     assert openapi["components"]["securitySchemes"] == {"BearerAuth": {"type": "http", "scheme": "bearer"}}
 
 
-def test_every_path_that_openapi_names_is_there(world: Gateway, openapi: Any) -> None:
+def test_every_path_that_openapi_names_is_there(sample: Gateway, openapi: Any) -> None:
     for path, operations in openapi["paths"].items():
-        allowed = world.call("OPTIONS", path.replace("{job_id}", "x"), token=None).headers["allow"]
+        allowed = sample.call("OPTIONS", path.replace("{job_id}", "x"), token=None).headers["allow"]
         assert {method.upper() for method in operations} <= set(allowed.split(", "))
 
 
-def test_answers_of_each_kind_are_as_openapi_describes_them(world: Gateway) -> None:
+def test_answers_of_each_kind_are_as_openapi_describes_them(sample: Gateway) -> None:
     """The gateway of the tests holds every answer against the document; here each kind comes up once."""
-    opened(world, "open")
-    job = world.run("echo", "act")["job_id"]
+    open_gate(sample, "open")
+    job = sample.run("echo", "act")["job_id"]
     key = {"payload": {}, "dedupe_key": "same"}
     asked = [
         ("POST", "/plugin/shell/handle", None, 202),
@@ -140,19 +140,19 @@ def test_answers_of_each_kind_are_as_openapi_describes_them(world: Gateway) -> N
         ("POST", "/system/resume", None, 200),
     ]
     for method, path, body, status in asked:
-        assert (path, world.call(method, path, body).status) == (path, status)
-    opened(world, "shut")
+        assert (path, sample.call(method, path, body).status) == (path, status)
+    open_gate(sample, "shut")
 
 
-def test_the_agents_manifest_points_at_openapi(world: Gateway) -> None:
-    manifest = world.get("/.well-known/ai-plugin.json", token=None)
+def test_the_agents_manifest_points_at_openapi(sample: Gateway) -> None:
+    manifest = sample.get("/.well-known/ai-plugin.json", token=None)
     assert (manifest["schema_version"], manifest["name_for_model"]) == ("v1", "ductile")
     assert manifest["auth"] == {"type": "bearer"}
     assert manifest["api"] == {"type": "openapi", "url": "/openapi.json"}
 
 
-def test_a_plugin_tells_what_its_commands_take(world: Gateway) -> None:
-    assert world.get("/plugin/shell", token=token("shell-reader")) == {
+def test_a_plugin_tells_what_its_commands_take(sample: Gateway) -> None:
+    assert sample.get("/plugin/shell", token=token_of("shell-reader")) == {
         "name": "shell",
         "version": "1.0.0",
         "description": "Does little.",
@@ -163,7 +163,7 @@ def test_a_plugin_tells_what_its_commands_take(world: Gateway) -> None:
             {"name": "say", "type": "write", "description": "Says it.", "input_schema": SAY["input_schema"]},
         ],
     }
-    assert world.get("/plugin/single/")["name"] == "single"
+    assert sample.get("/plugin/single/")["name"] == "single"
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ def test_a_plugin_tells_what_its_commands_take(world: Gateway) -> None:
     ],
 )
 def test_a_plugin_is_told_to_who_may_know_it_and_only_if_it_is_there(
-    world: Gateway, path: str, who: str | None, status: int, code: str
+    sample: Gateway, path: str, who: str | None, status: int, code: str
 ) -> None:
-    assert is_error(world.call("GET", path, token=token(who) if who else None), status, code)
+    assert is_error(sample.call("GET", path, token=token_of(who) if who else None), status, code)
 
 
-def test_a_plugin_has_an_openapi_document_of_its_own(world: Gateway, openapi: Any) -> None:
-    scoped = world.get("/plugin/shell/openapi.json", token=None)
+def test_a_plugin_has_an_openapi_document_of_its_own(sample: Gateway, openapi: Any) -> None:
+    scoped = sample.get("/plugin/shell/openapi.json", token=None)
     OpenAPIV31SpecValidator(scoped).validate()
     assert scoped["paths"] == {path: one for path, one in openapi["paths"].items() if path.startswith("/plugin/shell/")}
     assert [tag["name"] for tag in scoped["tags"]] == ["shell"]
@@ -208,37 +208,37 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize(("path", "who"), DOCUMENTS)
-def test_a_document_that_the_client_has_is_not_sent_again(world: Gateway, path: str, who: str | None) -> None:
-    first = world.call("GET", path, token=who)
+def test_a_document_that_the_client_has_is_not_sent_again(sample: Gateway, path: str, who: str | None) -> None:
+    first = sample.call("GET", path, token=who)
     tag = first.headers["etag"]
     assert tag.startswith('"') and not tag.startswith("W/")  # noqa: PT018 - a strong tag is one thing
-    assert world.call("GET", path, token=who).headers["etag"] == tag
+    assert sample.call("GET", path, token=who).headers["etag"] == tag
     assert first.headers["cache-control"].endswith("no-cache")
     assert ("private" in first.headers["cache-control"]) == (who is not None)
     for method in ("GET", "HEAD"):
         for known in (tag, f"W/{tag}", "*", f'"other", {tag}', f'"a,b",W/"c" ,  {tag}', f'"{tag[1:-1]}"'):
-            answer = world.call(method, path, token=who, headers={"If-None-Match": known})
+            answer = sample.call(method, path, token=who, headers={"If-None-Match": known})
             assert (answer.status, answer.raw) == (304, b"")
             assert answer.headers["etag"] == tag
         for other in ('"other"', f'{tag[:-2]}"', tag[1:-1], f'"x{tag}', "", '"*"', f"w/{tag[1:]}"):
-            assert world.call(method, path, token=who, headers={"If-None-Match": other}).status == 200
+            assert sample.call(method, path, token=who, headers={"If-None-Match": other}).status == 200
 
 
-def test_a_tag_is_no_credential(world: Gateway) -> None:
-    tag = world.call("GET", "/config/view").headers["etag"]
-    for who in (None, token("reader")):
-        assert world.call("GET", "/config/view", token=who, headers={"If-None-Match": tag}).status in {401, 403}
+def test_a_tag_is_no_credential(sample: Gateway) -> None:
+    tag = sample.call("GET", "/config/view").headers["etag"]
+    for who in (None, token_of("reader")):
+        assert sample.call("GET", "/config/view", token=who, headers={"If-None-Match": tag}).status in {401, 403}
 
 
-def test_another_representation_has_another_tag_and_caches_are_told(world: Gateway) -> None:
-    as_json = world.call("GET", "/skills", token=None)
-    as_page = world.call("GET", "/skills", token=None, headers={"Accept": "text/markdown"})
+def test_another_representation_has_another_tag_and_caches_are_told(sample: Gateway) -> None:
+    as_json = sample.call("GET", "/skills", token=None)
+    as_page = sample.call("GET", "/skills", token=None, headers={"Accept": "text/markdown"})
     assert as_json.headers["etag"] != as_page.headers["etag"]
     assert as_json.headers["vary"] == as_page.headers["vary"] == "Accept"
     headers = {"Accept": "text/markdown", "If-None-Match": as_json.headers["etag"]}
-    assert world.call("GET", "/skills", token=None, headers=headers).status == 200
+    assert sample.call("GET", "/skills", token=None, headers=headers).status == 200
     headers["If-None-Match"] = as_page.headers["etag"]
-    known = world.call("GET", "/skills", token=None, headers=headers)
+    known = sample.call("GET", "/skills", token=None, headers=headers)
     assert (known.status, known.headers["vary"]) == (304, "Accept")
 
 
@@ -261,11 +261,11 @@ def test_another_representation_has_another_tag_and_caches_are_told(world: Gatew
         ("", "application/json"),
     ],
 )
-def test_skills_come_as_the_client_prefers(world: Gateway, accept: str, media: str) -> None:
-    answer = world.call("GET", "/skills", token=None, headers={"Accept": accept})
+def test_skills_come_as_the_client_prefers(sample: Gateway, accept: str, media: str) -> None:
+    answer = sample.call("GET", "/skills", token=None, headers={"Accept": accept})
     assert (answer.status, answer.headers["content-type"]) == (200, media)
 
 
-def test_the_index_links_to_the_documentation(world: Gateway) -> None:
-    link = world.call("GET", "/", token=None).headers["link"]
+def test_the_index_links_to_the_documentation(sample: Gateway) -> None:
+    link = sample.call("GET", "/", token=None).headers["link"]
     assert link == '</docs>; rel="service-doc", </openapi.json>; rel="service-desc"'

@@ -18,15 +18,15 @@ def browser() -> str:
 
 
 @pytest.fixture(scope="module")
-def seen(world: Gateway, browser: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
+def seen(sample: Gateway, browser: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
     """The page opened at one operation, as a browser has made it that finds no host but the gateway; its complaints."""
-    host, port = world.address
+    host, port = sample.address
     return opened(browser, host, f"http://{host}:{port}/docs#/shell/shell__say", tmp_path_factory.mktemp("browser"))
 
 
-def test_the_page_lists_every_operation_and_complains_of_nothing(world: Gateway, seen: tuple[str, list[str]]) -> None:
+def test_the_page_lists_every_operation_and_complains_of_nothing(sample: Gateway, seen: tuple[str, list[str]]) -> None:
     dom, said = seen
-    assert set(re.findall(r'data-path="([^"]*)"', dom)) == set(world.get("/openapi.json")["paths"])
+    assert set(re.findall(r'data-path="([^"]*)"', dom)) == set(sample.get("/openapi.json")["paths"])
     assert "Says it." in dom
     assert "Authorize" in dom
     assert "Schemas" in dom
@@ -41,8 +41,8 @@ def test_an_operation_is_explained_and_can_be_tried(seen: tuple[str, list[str]])
     assert re.search(r'<textarea[^>]*>\s*{\s*"message": "text"', operation)
 
 
-def test_the_page_is_one_file_that_needs_no_other_and_lets_none_in(world: Gateway) -> None:
-    answer = world.call("GET", "/docs", token=None)
+def test_the_page_is_one_file_that_needs_no_other_and_lets_none_in(sample: Gateway) -> None:
+    answer = sample.call("GET", "/docs", token=None)
     html = answer.raw.decode()
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert re.findall(r"<(?:script|img|iframe|link)[^>]* (?:src|href)=\"(?!data:)", html) == []
@@ -61,11 +61,11 @@ def digest(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def test_the_page_is_not_sent_again_to_who_has_it(world: Gateway) -> None:
-    tag = world.call("GET", "/docs", token=None).headers["etag"]
-    assert world.call("GET", "/docs", token=None, headers={"If-None-Match": tag}).status == 304
-    assert world.call("HEAD", "/docs/", token=None, headers={"If-None-Match": tag}).status == 304
-    assert world.call("HEAD", "/docs", token=None).headers["content-type"] == "text/html; charset=utf-8"
+def test_the_page_is_not_sent_again_to_who_has_it(sample: Gateway) -> None:
+    tag = sample.call("GET", "/docs", token=None).headers["etag"]
+    assert sample.call("GET", "/docs", token=None, headers={"If-None-Match": tag}).status == 304
+    assert sample.call("HEAD", "/docs/", token=None, headers={"If-None-Match": tag}).status == 304
+    assert sample.call("HEAD", "/docs", token=None).headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_what_ships_is_what_was_published() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.gateway import Gateway
-from support.world import is_error, token
+from support.sample_gateway import is_error, token_of
 
 FIELDS = {
     "job_id",
@@ -25,19 +25,19 @@ LINE = {"job_id", "plugin", "command", "status", "created_at", "started_at", "co
 
 
 @pytest.fixture(scope="module", autouse=True)
-def history(world: Gateway) -> None:
+def history(sample: Gateway) -> None:
     """Jobs of several kinds, all ended."""
     for _ in range(5):
-        world.post("/plugin/shell/handle")
-        world.post("/plugin/shell/peek")
-        world.post("/plugin/fail/handle")
-    world.post("/plugin/shell/handle", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"})
-    world.until(lambda: len(world.jobs(status="succeeded")) == 10 and len(world.jobs(status="failed")) == 5)
+        sample.post("/plugin/shell/handle")
+        sample.post("/plugin/shell/peek")
+        sample.post("/plugin/fail/handle")
+    sample.post("/plugin/shell/handle", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"})
+    sample.until(lambda: len(sample.jobs(status="succeeded")) == 10 and len(sample.jobs(status="failed")) == 5)
 
 
-def test_a_job_has_every_field_from_the_start(world: Gateway) -> None:
-    [row] = world.jobs(status="queued")
-    job = world.get(f"/job/{row['job_id']}")
+def test_a_job_has_every_field_from_the_start(sample: Gateway) -> None:
+    [row] = sample.jobs(status="queued")
+    job = sample.get(f"/job/{row['job_id']}")
     assert set(job) >= FIELDS
     assert (job["status"], job["attempt"], job["max_attempts"]) == ("queued", 0, 4)
     assert job["started_at"] is job["completed_at"] is job["parent_job_id"] is None
@@ -46,31 +46,31 @@ def test_a_job_has_every_field_from_the_start(world: Gateway) -> None:
     assert "last_error" not in job
 
 
-def test_a_finished_job_shows_what_it_answered_and_who_asked(world: Gateway) -> None:
-    job = world.run("echo", "act", {"a": 1})
+def test_a_finished_job_shows_what_it_answered_and_who_asked(sample: Gateway) -> None:
+    job = sample.run("echo", "act", {"a": 1})
     assert (job["submitted_by"], job["principal"], job["attempt"]) == ("api", "token:admin", 1)
     assert set(job["result"]) == {"status", "result", "events", "logs", "state_updates"}
     assert job["result"]["logs"] == [{"level": "info", "message": "echoed"}]
     assert job["result"]["state_updates"] == {"seen": 1}
-    reader = world.get(f"/job/{job['job_id']}", token=token("reader"))
+    reader = sample.get(f"/job/{job['job_id']}", token=token_of("reader"))
     assert set(reader["result"]) == {"status", "result", "events", "logs"}
 
 
-def test_a_failed_job_shows_its_error_and_what_it_printed(world: Gateway) -> None:
-    job = world.run("fail", "handle")
+def test_a_failed_job_shows_its_error_and_what_it_printed(sample: Gateway) -> None:
+    job = sample.run("fail", "handle")
     assert (job["status"], job["last_error"], job["result"]["error"]) == ("failed", "no luck", "no luck")
     assert job["stderr"] == "what went wrong\n"
 
 
-def test_steps_carry_their_roots_principal_and_door(world: Gateway) -> None:
-    run = world.post("/pipeline/line", token=token("writer")).body
-    steps = [world.get(f"/job/{row['job_id']}") for row in run["tree"]]
+def test_steps_carry_their_roots_principal_and_door(sample: Gateway) -> None:
+    run = sample.post("/pipeline/line", token=token_of("writer")).body
+    steps = [sample.get(f"/job/{row['job_id']}") for row in run["tree"]]
     assert {(step["principal"], step["submitted_by"]) for step in steps} == {("token:writer", "api")}
     assert {step["root_job_id"] for step in steps} == {run["job_id"]}
 
 
-def test_jobs_are_listed_newest_first(world: Gateway) -> None:
-    page = world.get("/jobs")
+def test_jobs_are_listed_newest_first(sample: Gateway) -> None:
+    page = sample.get("/jobs")
     assert set(page) == {"jobs", "total", "cursor"}
     assert page["total"] >= len(page["jobs"]) >= 16
     assert all(set(row) == LINE for row in page["jobs"])
@@ -87,45 +87,45 @@ def test_jobs_are_listed_newest_first(world: Gateway) -> None:
     ],
 )
 def test_jobs_are_filtered_by_exact_names_and_states_and_their_older_names(
-    world: Gateway, query: str, other: str
+    sample: Gateway, query: str, other: str
 ) -> None:
-    page = world.get(f"/jobs?{query}")
-    assert page == world.get(f"/jobs?{other}")
+    page = sample.get(f"/jobs?{query}")
+    assert page == sample.get(f"/jobs?{other}")
     assert page["total"] == len(page["jobs"]) >= 1
     wanted = dict(part.split("=") for part in query.split("&"))
     assert all(row[name] == value for row in page["jobs"] for name, value in wanted.items())
 
 
 @pytest.mark.parametrize("query", ["plugin=shel", "plugin=Shell", "command=%00", "plugin=%ff", "plugin=a'%20OR%201=1"])
-def test_a_filter_that_nothing_fits_finds_nothing(world: Gateway, query: str) -> None:
-    assert world.get(f"/jobs?{query}") == {"jobs": [], "total": 0, "cursor": None}
+def test_a_filter_that_nothing_fits_finds_nothing(sample: Gateway, query: str) -> None:
+    assert sample.get(f"/jobs?{query}") == {"jobs": [], "total": 0, "cursor": None}
 
 
 @pytest.mark.parametrize(
     "query", ["status=nope", "status=", "limit=0", "limit=-1", "limit=many", "limit=1e3", "limit=%D9%A3", "cursor=x"]
 )
-def test_a_filter_that_makes_no_sense_is_refused(world: Gateway, query: str) -> None:
-    assert is_error(world.call("GET", f"/jobs?{query}"), 400, "bad_request")
+def test_a_filter_that_makes_no_sense_is_refused(sample: Gateway, query: str) -> None:
+    assert is_error(sample.call("GET", f"/jobs?{query}"), 400, "bad_request")
 
 
-def test_a_page_has_50_rows_unless_told_and_1000_at_most(world: Gateway) -> None:
+def test_a_page_has_50_rows_unless_told_and_1000_at_most(sample: Gateway) -> None:
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: world.post("/plugin/shell/peek"), range(45)))
-    assert len(world.get("/jobs")["jobs"]) == 50
-    assert len(world.get("/jobs?limit=3")["jobs"]) == 3
-    assert world.call("GET", "/jobs?limit=5000").status == 200
+        list(pool.map(lambda _: sample.post("/plugin/shell/peek"), range(45)))
+    assert len(sample.get("/jobs")["jobs"]) == 50
+    assert len(sample.get("/jobs?limit=3")["jobs"]) == 3
+    assert sample.call("GET", "/jobs?limit=5000").status == 200
 
 
 @pytest.mark.parametrize("query", ["", "&plugin=shell", "&status=succeeded", "&plugin=shell&command=peek&status=ok"])
-def test_pages_hold_each_job_once_while_others_are_inserted(world: Gateway, query: str) -> None:
-    world.until(lambda: world.get("/healthz")["queue_depth"] == 1)
-    known = {row["job_id"] for row in world.get(f"/jobs?limit=1000{query}")["jobs"]}
+def test_pages_hold_each_job_once_while_others_are_inserted(sample: Gateway, query: str) -> None:
+    sample.until(lambda: sample.get("/healthz")["queue_depth"] == 1)
+    known = {row["job_id"] for row in sample.get(f"/jobs?limit=1000{query}")["jobs"]}
     seen: list[str] = []
     cursor: Any = ""
     while cursor is not None:
-        page = world.get(f"/jobs?limit=7{query}" + (f"&cursor={cursor}" if cursor else ""))
+        page = sample.get(f"/jobs?limit=7{query}" + (f"&cursor={cursor}" if cursor else ""))
         seen += [row["job_id"] for row in page["jobs"]]
         cursor = page["cursor"]
-        world.run("shell", "peek")
+        sample.run("shell", "peek")
     assert seen == sorted(seen, reverse=True)
     assert set(seen) == known

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.gateway import Gateway
-from support.world import TIME, is_error, token
+from support.sample_gateway import TIME, is_error, token_of
 
 ROW = {
     "job_id",
@@ -31,28 +31,28 @@ echo 'this is no JSON, but a quagga'
 
 
 @pytest.fixture(scope="module", autouse=True)
-def history(world: Gateway) -> None:
+def history(sample: Gateway) -> None:
     """Attempts of several kinds, all ended."""
-    world.plugin("garble", GARBLE)
-    assert world.post("/system/reload").status == 200
+    sample.plugin("garble", GARBLE)
+    assert sample.post("/system/reload").status == 200
     for n in range(3):
-        world.run("echo", "act", {"animal": f"okapi{n}", "said": "Grüße aus Köln"})
-        world.run("fail", "handle")
-        world.run("shell", "peek")
-    world.run("garble", "handle")
-    world.run_pipeline("line")
+        sample.run("echo", "act", {"animal": f"okapi{n}", "said": "Grüße aus Köln"})
+        sample.run("fail", "handle")
+        sample.run("shell", "peek")
+    sample.run("garble", "handle")
+    sample.run_pipeline("line")
 
 
-def logs(world: Gateway, query: str = "") -> list[Any]:
-    page = world.get(f"/job-logs?limit=200&{query}")
+def logs(sample: Gateway, query: str = "") -> list[Any]:
+    page = sample.get(f"/job-logs?limit=200&{query}")
     assert page["total"] == len(page["logs"])
     assert page["cursor"] is None
     rows: list[Any] = page["logs"]
     return rows
 
 
-def test_every_attempt_is_a_row_with_every_field_and_the_newest_completion_is_first(world: Gateway) -> None:
-    page = world.get("/job-logs")
+def test_every_attempt_is_a_row_with_every_field_and_the_newest_completion_is_first(sample: Gateway) -> None:
+    page = sample.get("/job-logs")
     assert set(page) == {"logs", "total", "cursor"}
     assert page["total"] == len(page["logs"]) == 12
     assert all(set(row) == ROW for row in page["logs"])
@@ -61,24 +61,24 @@ def test_every_attempt_is_a_row_with_every_field_and_the_newest_completion_is_fi
     assert all(TIME.fullmatch(at) for at in completed)
 
 
-def test_a_row_says_what_its_job_says(world: Gateway) -> None:
-    [row] = logs(world, "plugin=garble")
-    job = world.get(f"/job/{row['job_id']}")
+def test_a_row_says_what_its_job_says(sample: Gateway) -> None:
+    [row] = logs(sample, "plugin=garble")
+    job = sample.get(f"/job/{row['job_id']}")
     for name in ("plugin", "command", "status", "attempt", "submitted_by", "created_at", "completed_at", "last_error"):
         assert row[name] == job[name]
     assert row["stderr"] == "zebra on stderr\n"
     assert row["log_id"] == f"{row['job_id']}-1"
 
 
-def test_the_result_is_there_only_where_it_is_asked_for(world: Gateway) -> None:
-    [row] = logs(world, "query=okapi1&include_result=true")
+def test_the_result_is_there_only_where_it_is_asked_for(sample: Gateway) -> None:
+    [row] = logs(sample, "query=okapi1&include_result=true")
     assert set(row) == {*ROW, "result"}
     assert set(row["result"]) == {"status", "result", "state_updates"}
     assert row["result"]["result"]["payload"]["animal"] == "okapi1"
-    assert set(logs(world, "query=okapi1&include_result=false")[0]) == ROW
-    [row] = logs(world, "plugin=garble&include_result=1")
+    assert set(logs(sample, "query=okapi1&include_result=false")[0]) == ROW
+    [row] = logs(sample, "plugin=garble&include_result=1")
     assert row["result"] is None
-    reader = world.get("/job-logs?query=okapi1&include_result=true", token=token("reader"))["logs"][0]
+    reader = sample.get("/job-logs?query=okapi1&include_result=true", token=token_of("reader"))["logs"][0]
     assert set(reader["result"]) == {"status", "result"}
 
 
@@ -115,22 +115,22 @@ def test_the_result_is_there_only_where_it_is_asked_for(world: Gateway) -> None:
         ("to=2000-01-01T00:00:00Z&query=luck", 0),
     ],
 )
-def test_attempts_are_filtered(world: Gateway, query: str, count: int) -> None:
-    assert len(logs(world, query)) == count
+def test_attempts_are_filtered(sample: Gateway, query: str, count: int) -> None:
+    assert len(logs(sample, query)) == count
 
 
-def test_the_times_bound_the_completion_on_both_sides(world: Gateway) -> None:
-    rows = logs(world)
+def test_the_times_bound_the_completion_on_both_sides(sample: Gateway) -> None:
+    rows = logs(sample)
     one, two = rows[8], rows[3]
     for search in ("", "&query=echoed OR luck OR done OR payload OR zebra".replace(" ", "%20")):
-        between = logs(world, f"from={one['completed_at']}&to={two['completed_at']}{search}")
+        between = logs(sample, f"from={one['completed_at']}&to={two['completed_at']}{search}")
         assert {row["log_id"] for row in rows[4:8]} < {row["log_id"] for row in between}
         assert all(one["completed_at"] <= row["completed_at"] <= two["completed_at"] for row in between)
 
 
-def test_a_job_may_be_named_in_any_case_and_one_has_a_row_for_each_attempt(world: Gateway) -> None:
-    job_id = logs(world)[0]["job_id"]
-    assert [row["job_id"] for row in logs(world, f"job_id={job_id.upper()}")] == [job_id]
+def test_a_job_may_be_named_in_any_case_and_one_has_a_row_for_each_attempt(sample: Gateway) -> None:
+    job_id = logs(sample)[0]["job_id"]
+    assert [row["job_id"] for row in logs(sample, f"job_id={job_id.upper()}")] == [job_id]
 
 
 @pytest.mark.parametrize(
@@ -160,26 +160,26 @@ def test_a_job_may_be_named_in_any_case_and_one_has_a_row_for_each_attempt(world
         "query=a*",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(world: Gateway, query: str) -> None:
-    answer = world.call("GET", f"/job-logs?{query}")
+def test_a_filter_that_makes_no_sense_is_refused(sample: Gateway, query: str) -> None:
+    answer = sample.call("GET", f"/job-logs?{query}")
     expected = "bad_query" if query.startswith("query") else "bad_request"
     assert is_error(answer, 400, expected)
 
 
-def test_a_page_has_50_rows_unless_told_and_200_at_most(world: Gateway) -> None:
-    assert len(world.get("/job-logs?limit=3")["logs"]) == 3
+def test_a_page_has_50_rows_unless_told_and_200_at_most(sample: Gateway) -> None:
+    assert len(sample.get("/job-logs?limit=3")["logs"]) == 3
     for many in ("201", "5000", "0009", "9" * 20, "9" * 5000):
-        assert world.call("GET", f"/job-logs?limit={many}").status == 200
-    assert [row["log_id"] for row in logs(world)[:3]] == [r["log_id"] for r in world.get("/job-logs?limit=3")["logs"]]
+        assert sample.call("GET", f"/job-logs?limit={many}").status == 200
+    assert [row["log_id"] for row in logs(sample)[:3]] == [r["log_id"] for r in sample.get("/job-logs?limit=3")["logs"]]
 
 
 @pytest.mark.parametrize("query", ["", "&plugin=shell", "&query=done%20OR%20luck", "&include_result=true"])
-def test_pages_hold_each_attempt_once(world: Gateway, query: str) -> None:
-    known = [row["log_id"] for row in logs(world, query)]
+def test_pages_hold_each_attempt_once(sample: Gateway, query: str) -> None:
+    known = [row["log_id"] for row in logs(sample, query)]
     seen: list[str] = []
     cursor: Any = ""
     while cursor is not None:
-        page = world.get(f"/job-logs?limit=2{query}" + (f"&cursor={cursor}" if cursor else ""))
+        page = sample.get(f"/job-logs?limit=2{query}" + (f"&cursor={cursor}" if cursor else ""))
         seen += [row["log_id"] for row in page["logs"]]
         cursor = page["cursor"]
     assert seen == known
@@ -204,27 +204,27 @@ def test_pages_hold_each_attempt_once(world: Gateway, query: str) -> None:
         ("quagga", {"garble"}),
     ],
 )
-def test_a_search_looks_at_errors_stderr_and_results(world: Gateway, query: str, plugins: set[str]) -> None:
-    found = {row["plugin"] for row in logs(world, f"query={quote(query)}")}
+def test_a_search_looks_at_errors_stderr_and_results(sample: Gateway, query: str, plugins: set[str]) -> None:
+    found = {row["plugin"] for row in logs(sample, f"query={quote(query)}")}
     if query == "quagga":  # stdout is kept for diagnosis, its error quotes none of it
         assert found <= plugins
     else:
         assert found == plugins
 
 
-def test_what_has_just_ended_is_found_at_once(world: Gateway) -> None:
+def test_what_has_just_ended_is_found_at_once(sample: Gateway) -> None:
     for n in range(5):
-        world.run("echo", "handle", {"word": f"gnu{n}"})
-        assert len(logs(world, f"query=gnu{n}")) == 1
+        sample.run("echo", "handle", {"word": f"gnu{n}"})
+        assert len(logs(sample, f"query=gnu{n}")) == 1
 
 
-def test_the_scope_is_jobs_ro(world: Gateway) -> None:
+def test_the_scope_is_jobs_ro(sample: Gateway) -> None:
     for name in ("reader", "canceller"):
-        assert world.call("GET", "/job-logs", token=token(name)).status == 200
-    refused = world.call("GET", "/job-logs", token=token("writer"))
+        assert sample.call("GET", "/job-logs", token=token_of(name)).status == 200
+    refused = sample.call("GET", "/job-logs", token=token_of("writer"))
     assert is_error(refused, 403, "forbidden")
     assert refused.body["details"]["required_scopes"] == ["jobs:ro"]
-    assert world.call("GET", "/job-logs", token=None).status == 401
+    assert sample.call("GET", "/job-logs", token=None).status == 401
 
 
 BYTES = st.one_of(
@@ -239,44 +239,44 @@ BYTES = st.one_of(
 
 @given(BYTES)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_query_of_any_bytes_is_answered_or_refused(world: Gateway, query: bytes) -> None:
-    answer = world.call("GET", f"/job-logs?query={quote(query, safe='')}")
+def test_a_query_of_any_bytes_is_answered_or_refused(sample: Gateway, query: bytes) -> None:
+    answer = sample.call("GET", f"/job-logs?query={quote(query, safe='')}")
     assert answer.status in {200, 400}, (query, answer.raw)
     assert answer.status == 200 or is_error(answer, 400, "bad_query")
 
 
 @pytest.mark.parametrize(("length", "code"), [(1001, "bad_query"), (100_000, "bad_request")])
-def test_a_query_that_is_too_long_is_refused(world: Gateway, length: int, code: str) -> None:
-    assert is_error(world.call("GET", f"/job-logs?query={'x' * length}"), 400, code)
+def test_a_query_that_is_too_long_is_refused(sample: Gateway, length: int, code: str) -> None:
+    assert is_error(sample.call("GET", f"/job-logs?query={'x' * length}"), 400, code)
 
 
-def test_the_attempts_of_a_job_are_shown_with_all_that_they_said(world: Gateway) -> None:
-    job = world.run("garble", "handle")
-    found = world.get(f"/job/{job['job_id']}/logs")
+def test_the_attempts_of_a_job_are_shown_with_all_that_they_said(sample: Gateway) -> None:
+    job = sample.run("garble", "handle")
+    found = sample.get(f"/job/{job['job_id']}/logs")
     assert set(found) == {"job_id", "logs"}
     [attempt] = found["logs"]
     assert set(attempt) >= ATTEMPT
     assert (attempt["stdout"], attempt["stderr"]) == ("this is no JSON, but a quagga\n", "zebra on stderr\n")
     assert (attempt["attempt"], attempt["status"], attempt["exit_code"]) == (1, "failed", 0)
     assert attempt["last_error"] == job["last_error"]
-    [attempt] = world.get(f"/job/{world.run('echo', 'act')['job_id']}/logs/")["logs"]
+    [attempt] = sample.get(f"/job/{sample.run('echo', 'act')['job_id']}/logs/")["logs"]
     assert attempt["logs"] == [{"level": "info", "message": "echoed"}]
     assert (attempt["stdout"], attempt["stderr"], attempt["last_error"]) == (None, None, None)
 
 
-def test_the_logs_of_a_job_are_shown_to_whom_the_job_is(world: Gateway) -> None:
-    job_id = world.post("/plugin/shell/handle?wait=20", token=token("writer")).body["job_id"]
-    other = world.run("shell", "handle")["job_id"]
-    assert world.call("GET", f"/job/{job_id}/logs", token=token("writer")).status == 200
-    assert world.call("GET", f"/job/{job_id}/logs", token=token("reader")).status == 200
-    assert is_error(world.call("GET", f"/job/{other}/logs", token=token("writer")), 403, "forbidden")
-    assert world.call("GET", f"/job/{other}/logs", token=None).status == 401
+def test_the_logs_of_a_job_are_shown_to_whom_the_job_is(sample: Gateway) -> None:
+    job_id = sample.post("/plugin/shell/handle?wait=20", token=token_of("writer")).body["job_id"]
+    other = sample.run("shell", "handle")["job_id"]
+    assert sample.call("GET", f"/job/{job_id}/logs", token=token_of("writer")).status == 200
+    assert sample.call("GET", f"/job/{job_id}/logs", token=token_of("reader")).status == 200
+    assert is_error(sample.call("GET", f"/job/{other}/logs", token=token_of("writer")), 403, "forbidden")
+    assert sample.call("GET", f"/job/{other}/logs", token=None).status == 401
     for nobody in ("none", "01979d6e-8c3b-7a41-9d2f-0c6a5b1e4f70"):
-        assert is_error(world.call("GET", f"/job/{nobody}/logs"), 404, "unknown_job")
+        assert is_error(sample.call("GET", f"/job/{nobody}/logs"), 404, "unknown_job")
 
 
-def test_a_run_and_a_job_that_waits_have_no_attempts(world: Gateway) -> None:
-    run = world.post("/pipeline/line").body["job_id"]
-    waits = world.post("/plugin/shell/handle", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"}).body["job_id"]
+def test_a_run_and_a_job_that_waits_have_no_attempts(sample: Gateway) -> None:
+    run = sample.post("/pipeline/line").body["job_id"]
+    waits = sample.post("/plugin/shell/handle", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"}).body["job_id"]
     for job_id in (run, waits):
-        assert world.get(f"/job/{job_id}/logs") == {"job_id": job_id, "logs": []}
+        assert sample.get(f"/job/{job_id}/logs") == {"job_id": job_id, "logs": []}

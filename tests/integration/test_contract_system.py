@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.gateway import Gateway
-from support.world import SHELL, furnish, head, is_error, opened, speak
+from support.sample_gateway import SHELL, add_sample_plugins, is_error, open_gate, request_head, send_raw
 
 HEALTH = {
     "status",
@@ -32,33 +32,33 @@ HEALTH = {
 }
 
 
-def test_healthz_has_every_field(world: Gateway) -> None:
-    health = world.get("/healthz")
+def test_healthz_has_every_field(sample: Gateway) -> None:
+    health = sample.get("/healthz")
     assert set(health) == HEALTH
     assert health["status"] == "degraded"
     [quarantined] = health["plugins_quarantined"]
     assert quarantined["name"] == "broken"
     assert "is not executable" in quarantined["reason"]
     assert (health["plugins_loaded"], health["generation"], health["paused"]) == (6, 1, False)
-    assert health["config_path"] == str(world.folder)
+    assert health["config_path"] == str(sample.folder)
     assert health["last_reload_error"] is None
 
 
-def test_healthz_tells_anybody_names_and_counts_alone(world: Gateway) -> None:
-    health = world.get("/healthz", token=None)
+def test_healthz_tells_anybody_names_and_counts_alone(sample: Gateway) -> None:
+    health = sample.get("/healthz", token=None)
     assert set(health) == HEALTH
     assert (health["config_path"], health["binary_path"]) == (None, None)
     assert health["plugins_quarantined"] == [{"name": "broken"}]
-    assert health["warnings"] == len(world.get("/healthz")["warnings"])
+    assert health["warnings"] == len(sample.get("/healthz")["warnings"])
     assert (health["plugins_loaded"], health["generation"], health["paused"]) == (6, 1, False)
-    assert set(world.get("/healthz", token="of nobody")["plugins_quarantined"][0]) == {"name"}
+    assert set(sample.get("/healthz", token="of nobody")["plugins_quarantined"][0]) == {"name"}
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/healthz", "/livez", "/readyz", "/plugins", "/skills", "/openapi.json", "/jobs"]
 )
-def test_head_is_wherever_get_is(world: Gateway, path: str) -> None:
-    answer = world.call("HEAD", path)
+def test_head_is_wherever_get_is(sample: Gateway, path: str) -> None:
+    answer = sample.call("HEAD", path)
     assert (answer.status, answer.raw) == (200, b"")
     assert int(answer.headers["content-length"]) > 0
 
@@ -75,21 +75,21 @@ def test_head_is_wherever_get_is(world: Gateway, path: str) -> None:
         ("TRACE", "/", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_another_method_is_405_with_what_is_possible(world: Gateway, method: str, path: str, allow: str) -> None:
-    answer = world.call(method, path)
+def test_another_method_is_405_with_what_is_possible(sample: Gateway, method: str, path: str, allow: str) -> None:
+    answer = sample.call(method, path)
     assert (answer.status, answer.headers["allow"]) == (405, allow)
-    asked = world.call("OPTIONS", path, token=None)
+    asked = sample.call("OPTIONS", path, token=None)
     assert (asked.status, asked.headers["allow"], asked.raw) == (204, allow, b"")
 
 
-def test_no_answer_tells_a_version_of_the_server(world: Gateway) -> None:
-    for answer in (world.call("GET", "/livez"), world.call("GET", "/nowhere"), world.call("HEAD", "/")):
+def test_no_answer_tells_a_version_of_the_server(sample: Gateway) -> None:
+    for answer in (sample.call("GET", "/livez"), sample.call("GET", "/nowhere"), sample.call("HEAD", "/")):
         assert answer.headers["server"] == "ductile"
-    assert b"\r\nserver: ductile\r\n" in speak(world, b"nonsense\r\n\r\n").lower()
+    assert b"\r\nserver: ductile\r\n" in send_raw(sample, b"nonsense\r\n\r\n").lower()
 
 
 def test_a_reload_says_what_it_did_and_an_unchanged_one_keeps_the_generation(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     unchanged = gateway.post("/system/reload").body
     assert set(unchanged) >= {"status", "reloaded_at", "message", "generation", "config_hash", "changes"}
     assert (unchanged["status"], unchanged["message"]) == ("ok", "Configuration reloaded successfully.")
@@ -103,7 +103,7 @@ def test_a_reload_says_what_it_did_and_an_unchanged_one_keeps_the_generation(gat
 
 
 def test_a_reload_names_a_plugin_that_it_quarantines(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     manifest = gateway.plugin("broken", SHELL) / "manifest.yaml"
     manifest.write_text(f"{manifest.read_text()}\ncolour: red\n")
     for answer in (gateway.post("/system/reload?dry_run=true"), gateway.post("/system/reload")):
@@ -113,7 +113,7 @@ def test_a_reload_names_a_plugin_that_it_quarantines(gateway: Gateway) -> None:
 
 
 def test_an_invalid_configuration_is_422_with_every_place_and_the_old_one_serves(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     gateway.configure(service={"max_wrkers": 3}, pipelines=[{"name": "p", "on": "x", "steps": [{"uses": "nothing"}]}])
     answer = gateway.post("/system/reload")
     assert answer.status == 422
@@ -135,7 +135,7 @@ def test_an_invalid_configuration_is_422_with_every_place_and_the_old_one_serves
 def test_what_needs_a_restart_is_422_and_nothing_is_applied(
     gateway: Gateway, section: str, value: Any, key: str
 ) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     gateway.plugin("added", SHELL)
     gateway.configure(**{section: value})
     answer = gateway.post("/system/reload")
@@ -144,20 +144,20 @@ def test_what_needs_a_restart_is_422_and_nothing_is_applied(
     assert gateway.post("/plugin/added/handle").status == 404
 
 
-def test_paused_means_that_intake_goes_on_and_nothing_is_claimed(world: Gateway) -> None:
-    assert world.post("/system/pause").status == 200
-    job = world.post("/plugin/shell/handle").body["job_id"]
-    assert world.get("/healthz")["paused"] is True
-    assert world.get("/healthz")["queue_depth"] >= 1
-    assert world.call("GET", "/readyz").status == 200
-    assert world.post("/plugin/shell/handle?wait=0.2").status == 202
-    assert world.get(f"/job/{job}")["status"] == "queued"
-    assert world.post("/system/resume").status == 200
-    world.until(lambda: world.get(f"/job/{job}")["status"] == "succeeded")
+def test_paused_means_that_intake_goes_on_and_nothing_is_claimed(sample: Gateway) -> None:
+    assert sample.post("/system/pause").status == 200
+    job = sample.post("/plugin/shell/handle").body["job_id"]
+    assert sample.get("/healthz")["paused"] is True
+    assert sample.get("/healthz")["queue_depth"] >= 1
+    assert sample.call("GET", "/readyz").status == 200
+    assert sample.post("/plugin/shell/handle?wait=0.2").status == 202
+    assert sample.get(f"/job/{job}")["status"] == "queued"
+    assert sample.post("/system/resume").status == 200
+    sample.until(lambda: sample.get(f"/job/{job}")["status"] == "succeeded")
 
 
 def test_while_it_stops_readyz_is_503_and_livez_is_not(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     job = gateway.post("/plugin/gate/handle", {"gate": "stop"}).body["job_id"]
     gateway.until(lambda: gateway.get(f"/job/{job}")["status"] == "running")
     assert gateway.post("/system/stop").status == 202
@@ -166,7 +166,7 @@ def test_while_it_stops_readyz_is_503_and_livez_is_not(gateway: Gateway) -> None
     assert gateway.call("GET", "/livez", token=None).status == 200
     late = gateway.post("/plugin/shell/handle")
     assert late.status == 202
-    opened(gateway, "stop")
+    open_gate(gateway, "stop")
     assert gateway.ended() == 0
     gateway.start()
     assert gateway.get(f"/job/{job}")["status"] == "succeeded"
@@ -180,7 +180,7 @@ def limit_files(gateway: Gateway, size: int) -> None:
 
 
 def test_a_store_that_cannot_commit_refuses_intake_loses_nothing_and_recovers(gateway: Gateway) -> None:
-    furnish(gateway).start()
+    add_sample_plugins(gateway).start()
     accepted = [gateway.post("/plugin/shell/handle").body["job_id"] for _ in range(10)]
     running = gateway.post("/plugin/gate/handle", {"gate": "full"}).body["job_id"]
     gateway.until(lambda: gateway.get(f"/job/{running}")["status"] == "running")
@@ -194,7 +194,7 @@ def test_a_store_that_cannot_commit_refuses_intake_loses_nothing_and_recovers(ga
     assert is_error(ready, 503, "not_ready")
     assert gateway.call("GET", "/livez").status == 200
     assert gateway.get(f"/job/{running}")["status"] == "running"
-    opened(gateway, "full")
+    open_gate(gateway, "full")
     gateway.until(lambda: any("settling waits" in entry["message"] for entry in gateway.log))
     limit_files(gateway, resource.RLIM_INFINITY)
     gateway.until(lambda: gateway.call("GET", "/readyz").status == 200)
@@ -219,7 +219,7 @@ def test_it_listens_on_tcp_ipv6_and_a_unix_socket_at_once(gateway: Gateway) -> N
     with socket.socket(socket.AF_UNIX) as unix:
         unix.settimeout(10)
         unix.connect(str(path))
-        unix.sendall(head("GET", "/livez"))
+        unix.sendall(request_head("GET", "/livez"))
         assert unix.recv(4096).startswith(b"HTTP/1.1 200 ")
     assert gateway.get("/livez") == {"status": "ok"}
     assert gateway.stop() == 0
@@ -230,7 +230,7 @@ def test_clients_that_connect_and_say_nothing_keep_nobody_out(gateway: Gateway) 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
-        furnish(gateway).launch()
+        add_sample_plugins(gateway).launch()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     gateway.wait_ready()

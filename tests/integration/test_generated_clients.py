@@ -74,16 +74,16 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture
-def document(world: Gateway, tmp_path: Path) -> Path:
+def document(sample: Gateway, tmp_path: Path) -> Path:
     """The gateway's own document, as its clients get it."""
     path = tmp_path / "openapi.json"
-    path.write_bytes(world.call("GET", "/openapi.json", token=None).raw)
+    path.write_bytes(sample.call("GET", "/openapi.json", token=None).raw)
     return path
 
 
 @pytest.fixture
-def where(world: Gateway) -> dict[str, str]:
-    host, port = world.address
+def where(sample: Gateway) -> dict[str, str]:
+    host, port = sample.address
     return {"DUCTILE_URL": f"http://{host}:{port}", "DUCTILE_TOKEN": TOKEN}
 
 

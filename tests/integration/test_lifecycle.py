@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.actor import Cast
 from support.gateway import Gateway, alive
+from support.scripted_plugins import ScriptedPlugins
 
 QUICK = {"retry": {"max_attempts": 1}}
 
 
 def test_a_graceful_stop_lets_running_attempts_finish(gateway: Gateway, tmp_path: Path) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
+    cast.add("slow", wait_for=str(gate))
     cast.start()
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     gateway.until(lambda: cast.requests("slow"))
@@ -33,9 +33,9 @@ def test_a_graceful_stop_lets_running_attempts_finish(gateway: Gateway, tmp_path
 def test_a_stop_that_runs_out_of_patience_loses_attempts_and_the_next_start_runs_them_again(
     gateway: Gateway, tmp_path: Path
 ) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
+    cast.add("slow", wait_for=str(gate))
     cast.start(service={"drain_timeout": "100ms", "kill_grace": "200ms"})
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     [request] = gateway.until(lambda: cast.requests("slow"))
@@ -48,8 +48,8 @@ def test_a_stop_that_runs_out_of_patience_loses_attempts_and_the_next_start_runs
 
 
 def test_a_second_signal_skips_the_wait(gateway: Gateway, tmp_path: Path) -> None:
-    cast = Cast(gateway)
-    cast.part("slow", wait_for=str(tmp_path / "never"))
+    cast = ScriptedPlugins(gateway)
+    cast.add("slow", wait_for=str(tmp_path / "never"))
     cast.start(service={"drain_timeout": "60s"})
     gateway.post("/plugin/slow/act", {})
     gateway.until(lambda: cast.requests("slow"))
@@ -66,9 +66,9 @@ def test_a_stop_over_http_is_graceful_too(gateway: Gateway) -> None:
 
 
 def test_a_killed_gateways_plugins_die_before_their_jobs_run_again(gateway: Gateway, tmp_path: Path) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
+    cast.add("slow", wait_for=str(gate))
     cast.start()
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     [first] = gateway.until(lambda: cast.requests("slow"))
@@ -104,8 +104,8 @@ def test_a_second_gateway_on_the_same_state_is_refused(gateway: Gateway) -> None
 
 
 def test_a_pause_lasts_over_a_restart_and_intake_goes_on(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("a")
+    cast = ScriptedPlugins(gateway)
+    cast.add("a")
     cast.start()
     assert gateway.post("/system/pause").status == 200
     job = gateway.post("/plugin/a/act", {}).body["job_id"]
@@ -119,8 +119,8 @@ def test_a_pause_lasts_over_a_restart_and_intake_goes_on(gateway: Gateway) -> No
 
 
 def test_a_job_with_a_time_to_run_waits_for_it(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("a")
+    cast = ScriptedPlugins(gateway)
+    cast.add("a")
     cast.start()
     later = gateway.post("/plugin/a/act", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"}).body["job_id"]
     past = gateway.post("/plugin/a/act", {"payload": {}, "run_at": "2001-01-01T00:00:00Z"}).body["job_id"]
@@ -129,8 +129,8 @@ def test_a_job_with_a_time_to_run_waits_for_it(gateway: Gateway) -> None:
 
 
 def test_priority_decides_who_goes_first(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("a")
+    cast = ScriptedPlugins(gateway)
+    cast.add("a")
     cast.start(service={"max_workers": 1})
     gateway.post("/system/pause")
     for priority in (0, 50, -50):
@@ -223,7 +223,7 @@ echo '{{"status": "ok", "result": "left one behind"}}'
 
 
 def test_state_facts_and_secrets_are_kept_as_the_manifest_says(gateway: Gateway) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gateway.plugin(
         "counter",
         """#!/usr/bin/env -S python3 -S -E

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import yaml
-from support.actor import Cast
 from support.gateway import Gateway
+from support.scripted_plugins import ScriptedPlugins
 
 ENVIRONMENT = """#!/bin/sh
 cat > /dev/null
@@ -32,8 +32,8 @@ def check(gateway: Gateway, **environ: str) -> Any:
 
 
 def test_variables_are_laid_over_the_files_at_start_and_at_every_reload(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("py-greet", greeting="Hello", kept=1)
+    cast = ScriptedPlugins(gateway)
+    cast.add("py-greet", greeting="Hello", kept=1)
     cast.configure(service={"name": "of-the-file"})
     gateway.start(
         environ={
@@ -47,7 +47,7 @@ def test_variables_are_laid_over_the_files_at_start_and_at_every_reload(gateway:
     assert (config["greeting"], config["kept"]) == ("Hi", 1)
     assert {line["service"] for line in gateway.log} == {"of-the-environment"}
     assert gateway.post("/plugin/py-greet/act", {"payload": {"x": "x" * 2000}}).status == 413
-    cast.part("py-greet", greeting="Good day", kept=2)
+    cast.add("py-greet", greeting="Good day", kept=2)
     cast.configure(service={"name": "of-the-file"})
     assert gateway.post("/system/reload").body["changes"] == ["plugins.py-greet"]
     gateway.run("py-greet", "act")
@@ -56,11 +56,11 @@ def test_variables_are_laid_over_the_files_at_start_and_at_every_reload(gateway:
 
 
 def test_a_reload_that_takes_away_what_a_variable_sets_is_refused_by_its_name(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("one", greeting="Hello")
+    cast = ScriptedPlugins(gateway)
+    cast.add("one", greeting="Hello")
     cast.configure()
     gateway.start(environ={"DUCTILE_PLUGINS__ONE__CONFIG__GREETING": "Hi"})
-    cast.part("one")
+    cast.add("one")
     cast.configure()
     answer = gateway.post("/system/reload")
     assert answer.status == 422
@@ -91,8 +91,8 @@ def test_config_check_reads_the_variables_too(gateway: Gateway) -> None:
 
 def test_no_plugin_sees_the_variables_and_a_secret_of_theirs_is_redacted(gateway: Gateway) -> None:
     gateway.plugin("env", ENVIRONMENT)
-    cast = Cast(gateway)
-    cast.part("one", password="", result=f"it is {SECRET}")
+    cast = ScriptedPlugins(gateway)
+    cast.add("one", password="", result=f"it is {SECRET}")
     cast.configure(service={"inherit_env": ["all"]})
     gateway.config["plugins"]["env"] = {}
     gateway.configure()
@@ -105,8 +105,8 @@ def test_no_plugin_sees_the_variables_and_a_secret_of_theirs_is_redacted(gateway
 
 
 def test_an_env_file_may_be_changed_while_the_gateway_runs(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("one", greeting="Hello")
+    cast = ScriptedPlugins(gateway)
+    cast.add("one", greeting="Hello")
     env = gateway.folder / ".env"
     env.write_text("DUCTILE_PLUGINS__ONE__CONFIG__GREETING=Hi\n")
     cast.configure(environment_vars={"include": [".env"]})

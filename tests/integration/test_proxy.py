@@ -14,7 +14,7 @@ import pytest
 from support.browser import found, opened
 from support.gateway import TOKEN, Gateway
 from support.pages import ROOT, blocks_of
-from support.world import furnish, head, speak
+from support.sample_gateway import add_sample_plugins, request_head, send_raw
 
 from ductile import parts
 from ductile.config.compile import compile_config
@@ -50,7 +50,7 @@ def free_port() -> int:
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     gateway = Gateway(tmp_path_factory.mktemp("proxied"))
     try:
-        furnish(gateway).configure(
+        add_sample_plugins(gateway).configure(
             api={"public_url": f"https://tools.example{PREFIX}/", "trusted_proxies": ["127.0.0.0/8"]}
         )
         yield gateway.start()
@@ -141,9 +141,9 @@ def test_the_documentation_page_works_below_the_prefix(proxies: Mapping[str, int
 
 def test_without_the_prefix_it_answers_too(gateway: Gateway) -> None:
     assert gateway.call("GET", "/livez").status == 200
-    assert speak(gateway, head("GET", PREFIX)).startswith(b"HTTP/1.1 200")
-    assert speak(gateway, head("GET", f"{PREFIX}er/livez")).startswith(b"HTTP/1.1 404")
-    assert speak(gateway, head("GET", f"{PREFIX}{PREFIX}/livez")).startswith(b"HTTP/1.1 404")
+    assert send_raw(gateway, request_head("GET", PREFIX)).startswith(b"HTTP/1.1 200")
+    assert send_raw(gateway, request_head("GET", f"{PREFIX}er/livez")).startswith(b"HTTP/1.1 404")
+    assert send_raw(gateway, request_head("GET", f"{PREFIX}{PREFIX}/livez")).startswith(b"HTTP/1.1 404")
 
 
 def test_the_log_names_the_client_whom_the_proxy_vouches_for(gateway: Gateway, proxies: Mapping[str, int]) -> None:

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.actor import Cast
 from support.gateway import TOKEN, Gateway
+from support.scripted_plugins import ScriptedPlugins
 
 NOOP = """#!/bin/sh
 cat > /dev/null
@@ -170,9 +170,9 @@ def test_a_new_token_works_and_an_old_one_stops_with_the_reload(running: Gateway
 
 
 def test_a_running_attempt_ends_under_its_own_snapshot(gateway: Gateway, tmp_path: Path) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate), result="as it was")
+    cast.add("slow", wait_for=str(gate), result="as it was")
     cast.start()
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
     gateway.until(lambda: cast.requests("slow"))

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from support.actor import Cast, event
 from support.gateway import Gateway
+from support.scripted_plugins import ScriptedPlugins, raw_event
 
 
 def test_a_schedule_makes_one_job_a_due_time_that_routes_what_it_emits(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part(
+    cast = ScriptedPlugins(gateway)
+    cast.add(
         "clock",
-        events=[event("tick.made")],
+        events=[raw_event("tick.made")],
         settings={"schedules": [{"id": "fast", "every": "1s", "payload": {"n": 1}}]},
     )
-    cast.part("b")
+    cast.add("b")
     cast.start({"name": "line", "on": "tick.made", "steps": [{"uses": "b"}]})
     request = gateway.until(lambda: cast.requests("clock"))[0]
     assert (request["command"], request["payload"]) == ("poll", {"n": 1})
@@ -24,10 +24,10 @@ def test_a_schedule_makes_one_job_a_due_time_that_routes_what_it_emits(gateway: 
 
 
 def test_a_due_time_is_skipped_while_the_last_job_is_outstanding(gateway: Gateway, tmp_path: Path) -> None:
-    cast = Cast(gateway)
+    cast = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate), settings={"schedules": [{"every": "1s"}]})
-    cast.part("clock", settings={"schedules": [{"every": "1s"}]})
+    cast.add("slow", wait_for=str(gate), settings={"schedules": [{"every": "1s"}]})
+    cast.add("clock", settings={"schedules": [{"every": "1s"}]})
     cast.start()
     gateway.until(lambda: len(cast.requests("clock")) >= 3)
     assert len(gateway.jobs(plugin="slow")) == 1
@@ -36,8 +36,8 @@ def test_a_due_time_is_skipped_while_the_last_job_is_outstanding(gateway: Gatewa
 
 
 def test_due_times_stand_in_the_store_over_a_restart(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("clock", settings={"schedules": [{"every": "2s"}]})
+    cast = ScriptedPlugins(gateway)
+    cast.add("clock", settings={"schedules": [{"every": "2s"}]})
     cast.start()
     gateway.kill()
     gateway.start()
@@ -47,8 +47,8 @@ def test_due_times_stand_in_the_store_over_a_restart(gateway: Gateway) -> None:
 
 
 def test_a_reload_takes_a_schedule_away_and_a_shorter_interval_counts_at_once(gateway: Gateway) -> None:
-    cast = Cast(gateway)
-    cast.part("clock", settings={"schedules": [{"every": "1d"}]})
+    cast = ScriptedPlugins(gateway)
+    cast.add("clock", settings={"schedules": [{"every": "1d"}]})
     cast.start()
     gateway.config["plugins"]["clock"]["schedules"] = [{"every": "1s"}]
     gateway.configure()
@@ -59,8 +59,8 @@ def test_a_reload_takes_a_schedule_away_and_a_shorter_interval_counts_at_once(ga
     gateway.post("/system/reload")
     gateway.idle()
     count = len(gateway.jobs(plugin="clock"))
-    cast.part("metronome", settings={"schedules": [{"every": "1s"}]})
-    gateway.config["plugins"].update(cast._parts)  # noqa: SLF001
+    cast.add("metronome", settings={"schedules": [{"every": "1s"}]})
+    gateway.config["plugins"].update(cast._settings)  # noqa: SLF001
     gateway.config["plugins"]["clock"].pop("schedules", None)
     gateway.configure()
     gateway.post("/system/reload")

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.actor import Cast, event, rows
 from support.gateway import Gateway, alive
+from support.scripted_plugins import ScriptedPlugins, raw_event, states_by_step
 
 SECRET = "s3cr3t-of-the-house"
 
 
 @pytest.fixture
-def cast(gateway: Gateway) -> Cast:
-    return Cast(gateway)
+def scripted(gateway: Gateway) -> ScriptedPlugins:
+    return ScriptedPlugins(gateway)
 
 
 def steps(*names: str) -> list[dict[str, Any]]:
@@ -34,10 +34,10 @@ def rfc3339(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def test_no_step_of_a_later_run_starts_before_its_time(cast: Cast) -> None:
-    cast.part("a")
-    cast.part("b")
-    gateway = cast.start({"name": "line", "on": "go", "steps": steps("a", "b")})
+def test_no_step_of_a_later_run_starts_before_its_time(scripted: ScriptedPlugins) -> None:
+    scripted.add("a")
+    scripted.add("b")
+    gateway = scripted.start({"name": "line", "on": "go", "steps": steps("a", "b")})
     begin = time.time() + 1.0
     later = gateway.post("/pipeline/line", {"payload": {}, "run_at": rfc3339(1.0)}).body["job_id"]
     never = gateway.post("/pipeline/line", {"payload": {}, "run_at": "2999-01-01T00:00:00Z"}).body["job_id"]
@@ -49,17 +49,17 @@ def test_no_step_of_a_later_run_starts_before_its_time(cast: Cast) -> None:
     assert {row["status"] for row in gateway.get(f"/job/{never}/tree")} == {"cancelled"}
 
 
-def test_what_a_cancelled_run_has_started_goes_on(cast: Cast, tmp_path: Path) -> None:
+def test_what_a_cancelled_run_has_started_goes_on(scripted: ScriptedPlugins, tmp_path: Path) -> None:
     gate = tmp_path / "open"
-    cast.part("a", events=[event("made")])
-    cast.part("stuck", wait_for=str(tmp_path / "never"))
-    cast.part("c", wait_for=str(gate))
-    gateway = cast.start(
+    scripted.add("a", events=[raw_event("made")])
+    scripted.add("stuck", wait_for=str(tmp_path / "never"))
+    scripted.add("c", wait_for=str(gate))
+    gateway = scripted.start(
         {"name": "first", "on": "go", "steps": steps("a", "stuck")},
         {"name": "second", "on": "made", "steps": steps("c")},
     )
     run = gateway.post("/pipeline/first", {}).body["job_id"]
-    gateway.until(lambda: cast.requests("stuck") and cast.requests("c"))
+    gateway.until(lambda: scripted.requests("stuck") and scripted.requests("c"))
     gateway.post(f"/job/{run}/cancel")
     gateway.until(lambda: gateway.get(f"/job/{run}")["status"] == "cancelled")
     [second] = gateway.jobs(plugin="pipeline", command="second")
@@ -85,81 +85,87 @@ def test_a_run_that_is_being_cancelled_when_the_gateway_dies_is_cancelled_at_the
     gateway.kill()
     gateway.start()
     assert not alive(int((tmp_path / "pid").read_text()))
-    assert rows(gateway.get(f"/job/{run}/tree")) == {"line": ["cancelled"], "deaf": ["cancelled"]}
+    assert states_by_step(gateway.get(f"/job/{run}/tree")) == {"line": ["cancelled"], "deaf": ["cancelled"]}
 
 
-def test_later_steps_of_a_run_use_the_configuration_of_their_own_time(cast: Cast, tmp_path: Path) -> None:
+def test_later_steps_of_a_run_use_the_configuration_of_their_own_time(
+    scripted: ScriptedPlugins, tmp_path: Path
+) -> None:
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
-    cast.part("b", mode="old")
+    scripted.add("slow", wait_for=str(gate))
+    scripted.add("b", mode="old")
     line = {"name": "line", "on": "go", "steps": steps("slow", "b")}
-    gateway = cast.start(line)
+    gateway = scripted.start(line)
     run = gateway.post("/pipeline/line", {}).body["job_id"]
-    gateway.until(lambda: cast.requests("slow"))
-    cast.part("b", mode="new")
-    cast.configure(line)
+    gateway.until(lambda: scripted.requests("slow"))
+    scripted.add("b", mode="new")
+    scripted.configure(line)
     assert gateway.post("/system/reload").status == 200
     gate.touch()
     gateway.until(lambda: gateway.get(f"/job/{run}")["status"] == "succeeded")
-    assert cast.requests("b")[0]["config"]["mode"] == "new"
+    assert scripted.requests("b")[0]["config"]["mode"] == "new"
 
 
-def test_a_run_whose_pipeline_is_gone_ends_by_its_definition_even_after_a_death(cast: Cast, tmp_path: Path) -> None:
+def test_a_run_whose_pipeline_is_gone_ends_by_its_definition_even_after_a_death(
+    scripted: ScriptedPlugins, tmp_path: Path
+) -> None:
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
-    cast.part("b")
-    gateway = cast.start({"name": "line", "on": "go", "steps": steps("slow", "b")})
+    scripted.add("slow", wait_for=str(gate))
+    scripted.add("b")
+    gateway = scripted.start({"name": "line", "on": "go", "steps": steps("slow", "b")})
     run = gateway.post("/pipeline/line", {}).body["job_id"]
-    gateway.until(lambda: cast.requests("slow"))
-    cast.configure()
+    gateway.until(lambda: scripted.requests("slow"))
+    scripted.configure()
     assert gateway.post("/system/reload").status == 200
     gateway.kill()
     gate.touch()
     gateway.start()
     gateway.until(lambda: gateway.get(f"/job/{run}")["status"] == "succeeded")
-    assert list(rows(gateway.get(f"/job/{run}/tree"))) == ["line", "slow", "b"]
+    assert list(states_by_step(gateway.get(f"/job/{run}/tree"))) == ["line", "slow", "b"]
 
 
-def test_a_step_of_a_vanished_plugin_is_held_with_its_run_and_comes_back(cast: Cast, tmp_path: Path) -> None:
+def test_a_step_of_a_vanished_plugin_is_held_with_its_run_and_comes_back(
+    scripted: ScriptedPlugins, tmp_path: Path
+) -> None:
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
-    cast.part("b")
-    gateway = cast.start({"name": "line", "on": "go", "steps": steps("slow", "b")})
+    scripted.add("slow", wait_for=str(gate))
+    scripted.add("b")
+    gateway = scripted.start({"name": "line", "on": "go", "steps": steps("slow", "b")})
     run = gateway.post("/pipeline/line", {}).body["job_id"]
-    gateway.until(lambda: cast.requests("slow"))
+    gateway.until(lambda: scripted.requests("slow"))
     there = gateway.config["plugins"]["b"]
     gateway.configure(plugins={"b": {**there, "enabled": False}})
     assert gateway.post("/system/reload").status == 200
     gate.touch()
-    gateway.until(lambda: rows(gateway.get(f"/job/{run}/tree")).get("b") == ["held"])
+    gateway.until(lambda: states_by_step(gateway.get(f"/job/{run}/tree")).get("b") == ["held"])
     assert gateway.get(f"/job/{run}")["status"] == "running"
     gateway.kill()
     gateway.start()
-    assert rows(gateway.get(f"/job/{run}/tree"))["b"] == ["held"]
+    assert states_by_step(gateway.get(f"/job/{run}/tree"))["b"] == ["held"]
     gateway.configure(plugins={"b": there})
     assert gateway.post("/system/reload").status == 200
     gateway.until(lambda: gateway.get(f"/job/{run}")["status"] == "succeeded")
 
 
 def test_a_cancelled_job_completes_and_a_run_that_succeeds_speaks_through_its_last_step(
-    cast: Cast, tmp_path: Path
+    scripted: ScriptedPlugins, tmp_path: Path
 ) -> None:
-    cast.part("a")
-    cast.part("loud", settings={"notify_on_complete": True})
-    cast.part("stuck", wait_for=str(tmp_path / "never"), settings={"notify_on_complete": True})
-    cast.part("note")
+    scripted.add("a")
+    scripted.add("loud", settings={"notify_on_complete": True})
+    scripted.add("stuck", wait_for=str(tmp_path / "never"), settings={"notify_on_complete": True})
+    scripted.add("note")
     condition = {"path": "payload.attempt", "op": "contains", "value": "x"}
-    gateway = cast.start(
+    gateway = scripted.start(
         {"name": "line", "on": "go", "steps": steps("a", "loud")},
         {"name": "done", "on-hook": "job.completed", "steps": steps("note")},
         {"name": "odd", "on-hook": "job.completed", "if": condition, "steps": steps("note")},
     )
     run = gateway.run_pipeline("line")[0]["job_id"]
-    [told] = gateway.until(lambda: cast.requests("note"))
+    [told] = gateway.until(lambda: scripted.requests("note"))
     job = gateway.post("/plugin/stuck/act", {}).body["job_id"]
-    gateway.until(lambda: cast.requests("stuck"))
+    gateway.until(lambda: scripted.requests("stuck"))
     gateway.post(f"/job/{job}/cancel")
-    [_, second] = gateway.until(lambda: len(cast.requests("note")) == 2 and cast.requests("note"))
+    [_, second] = gateway.until(lambda: len(scripted.requests("note")) == 2 and scripted.requests("note"))
     assert [told["payload"][key] for key in ("job_id", "plugin", "status")] == [run, "loud", "succeeded"]
     assert [second["payload"][key] for key in ("job_id", "plugin", "status")] == [job, "stuck", "cancelled"]
     noted = ask(gateway, "SELECT job_id, data FROM journal WHERE kind = 'pipeline.condition_undecided' ORDER BY seq")
@@ -167,18 +173,18 @@ def test_a_cancelled_job_completes_and_a_run_that_succeeds_speaks_through_its_la
     assert all("payload.attempt" in json.loads(row[1])["reason"] for row in noted)
 
 
-def test_a_routed_payload_that_breaks_a_schema_is_warned_of_without_its_secrets(cast: Cast) -> None:
-    gateway = cast.gateway
+def test_a_routed_payload_that_breaks_a_schema_is_warned_of_without_its_secrets(scripted: ScriptedPlugins) -> None:
+    gateway = scripted.gateway
     gateway.plugin(
         "strict",
         """#!/bin/sh\ncat > /dev/null\necho '{"status": "ok", "result": 1}'\n""",
         {"handle": {"input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}},
     )
-    cast.part("a", events=[event("made", n=SECRET)], api_key=SECRET)
-    cast.configure({"name": "line", "on": "go", "steps": steps("a", "strict")})
+    scripted.add("a", events=[raw_event("made", n=SECRET)], api_key=SECRET)
+    scripted.configure({"name": "line", "on": "go", "steps": steps("a", "strict")})
     gateway.start()
     tree = gateway.run_pipeline("line")
-    assert rows(tree) == {"line": ["succeeded"], "a": ["succeeded"], "strict": ["succeeded"]}
+    assert states_by_step(tree) == {"line": ["succeeded"], "a": ["succeeded"], "strict": ["succeeded"]}
     [warning] = gateway.get(f"/job/{tree[2]['job_id']}")["result"]["logs"]
     assert warning["level"] == "warning"
     assert "/n" in warning["message"]
@@ -191,15 +197,15 @@ def test_a_routed_payload_that_breaks_a_schema_is_warned_of_without_its_secrets(
 def test_a_copy_of_a_state_folder_neither_kills_nor_runs_the_originals_plugins_anew(
     gateway: Gateway, tmp_path: Path
 ) -> None:
-    cast = Cast(gateway)
+    scripted = ScriptedPlugins(gateway)
     gate = tmp_path / "open"
-    cast.part("slow", wait_for=str(gate))
-    cast.start()
+    scripted.add("slow", wait_for=str(gate))
+    scripted.start()
     job = gateway.post("/plugin/slow/act", {}).body["job_id"]
-    [request] = gateway.until(lambda: cast.requests("slow"))
+    [request] = gateway.until(lambda: scripted.requests("slow"))
     copy = Gateway(tmp_path / "copy")
-    cast_of_copy = Cast(copy)
-    cast_of_copy.part("slow")
+    cast_of_copy = ScriptedPlugins(copy)
+    cast_of_copy.add("slow")
     for file in gateway.folder.glob("state.db*"):
         (copy.folder / file.name).write_bytes(file.read_bytes())
     try:

@@ -1,4 +1,4 @@
-"""A gateway furnished for black-box tests: shell plugins, pipelines and tokens of each kind."""
+"""A sample gateway for black-box tests: shell plugins, pipelines and tokens of each kind."""
 
 import re
 import socket
@@ -52,11 +52,11 @@ TOKENS = {
 }
 
 
-def token(name: str) -> str:
+def token_of(name: str) -> str:
     return f"test-token-of-{name}"
 
 
-def one(name: str, uses: str, **more: Any) -> dict[str, Any]:
+def one_step_pipeline(name: str, uses: str, **more: Any) -> dict[str, Any]:
     """A pipeline of one step."""
     return {"name": name, "on": f"{name}.go", "steps": [{"id": "only", "uses": uses}], **more}
 
@@ -125,16 +125,16 @@ PIPELINES = [
     },
     {"name": "helper", "steps": [{"id": "only", "uses": "echo"}]},
     {"name": "caller", "execution_mode": "synchronous", "steps": [{"id": "sub", "call": "helper"}]},
-    one("breaks", "fail", execution_mode="synchronous"),
-    one("slow", "gate", execution_mode="synchronous", timeout="100ms"),
-    one("later", "shell"),
-    one("waits", "gate"),
-    one("made", "shell", on="thing.made"),
+    one_step_pipeline("breaks", "fail", execution_mode="synchronous"),
+    one_step_pipeline("slow", "gate", execution_mode="synchronous", timeout="100ms"),
+    one_step_pipeline("later", "shell"),
+    one_step_pipeline("waits", "gate"),
+    one_step_pipeline("made", "shell", on="thing.made"),
 ]
 
 
-def furnish(gateway: Gateway) -> Gateway:
-    """Give it plugins that work, fail, wait and cannot load, pipelines, and a token for each scope."""
+def add_sample_plugins(gateway: Gateway) -> Gateway:
+    """Configure plugins that work, fail, wait and cannot load, pipelines, and a token for each scope."""
     (gateway.folder / "gates").mkdir()
     gateway.plugin("shell", SHELL, {"handle": {}, "peek": {"type": "read"}, "say": SAY}, description="Does little.")
     gateway.plugin("echo", ECHO, {"handle": {}, "act": {}})
@@ -142,8 +142,8 @@ def furnish(gateway: Gateway) -> Gateway:
     gateway.plugin("fail", FAIL)
     gateway.plugin("emit", EMIT)
     (gateway.plugin("broken", SHELL) / "run").chmod(0o644)
-    named = [{"name": name, "token": token(name), "scopes": scopes} for name, scopes in TOKENS.items()]
-    unnamed = {"token": token("nobody"), "scopes": ["plugin:rw"]}
+    named = [{"name": name, "token": token_of(name), "scopes": scopes} for name, scopes in TOKENS.items()]
+    unnamed = {"token": token_of("nobody"), "scopes": ["plugin:rw"]}
     admin = gateway.config["api"]["auth"]["tokens"]
     gateway.configure(
         service={"max_workers": 16},
@@ -154,8 +154,8 @@ def furnish(gateway: Gateway) -> Gateway:
     return gateway
 
 
-def opened(gateway: Gateway, gate: str) -> None:
-    """Let the jobs through that wait at this gate."""
+def open_gate(gateway: Gateway, gate: str) -> None:
+    """Open a gate, so that the jobs that wait there go on."""
     (gateway.folder / "gates" / gate).touch()
 
 
@@ -169,13 +169,13 @@ def is_error(answer: Answer, status: int, code: str) -> bool:
     return True
 
 
-def head(method: str, path: str, *lines: str, token: str = TOKEN) -> bytes:
+def request_head(method: str, path: str, *lines: str, token: str = TOKEN) -> bytes:
     """The head of a request whose connection closes behind it, with these header lines."""
     fixed = (f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", "Connection: close")
     return "\r\n".join([*fixed, *lines, "", ""]).encode()
 
 
-def speak(gateway: Gateway, *said: bytes) -> bytes:
+def send_raw(gateway: Gateway, *said: bytes) -> bytes:
     """Send bytes as they are, and read until the gateway closes."""
     with socket.create_connection(gateway.address, timeout=10) as connection:
         for part in said:

@@ -1,4 +1,4 @@
-"""A plugin that does what its config (or its payload's `act`) tells it, and writes down every request it gets."""
+"""A scripted plugin: it acts as its config (or its payload's `act`) says, and records every request."""
 
 import json
 from pathlib import Path
@@ -34,18 +34,18 @@ sys.exit(act.get("exit", 0))
 COMMANDS = {"handle": {"type": "write"}, "poll": {"type": "read"}, "act": {"type": "write"}}
 
 
-class Cast:
-    """The actors of one gateway: aliases of one plugin, each with its own part."""
+class ScriptedPlugins:
+    """The scripted plugins of one gateway: aliases of one plugin, each with its own config."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.book = gateway.folder / "book.jsonl"
         gateway.plugin("actor", SCRIPT, COMMANDS)
-        self._parts: dict[str, Any] = {}
+        self._settings: dict[str, Any] = {}
 
-    def part(self, name: str, *, settings: dict[str, Any] | None = None, **config: Any) -> None:
-        """Add an actor called `name`; config tells it what to do, settings are its `plugins:` entry's."""
-        self._parts[name] = {
+    def add(self, name: str, *, settings: dict[str, Any] | None = None, **config: Any) -> None:
+        """Add a scripted plugin; `config` says how it acts, `settings` are those of its `plugins:` entry."""
+        self._settings[name] = {
             "uses": "actor",
             "config": {"record": str(self.book), **config},
             "retry": {"max_attempts": 1},
@@ -53,15 +53,15 @@ class Cast:
         }
 
     def start(self, *pipelines: dict[str, Any], **sections: Any) -> Gateway:
-        """Configure the parts and pipelines, and start the gateway."""
+        """Configure the plugins and pipelines, and start the gateway."""
         self.configure(*pipelines, **sections)
         return self.gateway.start()
 
     def configure(self, *pipelines: dict[str, Any], **sections: Any) -> None:
-        self.gateway.configure(plugins=dict(self._parts), pipelines=list(pipelines), **sections)
+        self.gateway.configure(plugins=dict(self._settings), pipelines=list(pipelines), **sections)
 
     def requests(self, name: str | None = None) -> list[Any]:
-        """What the actor was asked, oldest first."""
+        """The recorded requests of a plugin, oldest first."""
         if not self.book.exists():
             return []
         lines = [json.loads(line) for line in self.book.read_text().splitlines()]
@@ -71,11 +71,11 @@ class Cast:
         path.touch()
 
 
-def event(kind: str, **payload: Any) -> dict[str, Any]:
+def raw_event(kind: str, **payload: Any) -> dict[str, Any]:
     return {"type": kind, "payload": payload}
 
 
-def rows(tree: list[Any]) -> dict[str, list[str]]:
+def states_by_step(tree: list[Any]) -> dict[str, list[str]]:
     """Step → the states of its rows in a job tree; the root stands under its pipeline's name."""
     found: dict[str, list[str]] = {}
     for row in tree:
