@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from ductile.model.clock import Millis
 from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
 from ductile.model.statistics import MAX_DURATIONS, Backlog, Recent
-from ductile.store.sqlite.read_pool import ReadTransaction
+from ductile.store.transaction import RowReader
 
 
-def backlog(reads: ReadTransaction) -> Backlog:
+def backlog(reads: RowReader) -> Backlog:
     """What waits and runs now."""
     counts = _open(reads)
     counts.pop(PIPELINE_PLUGIN, None)
@@ -16,7 +16,7 @@ def backlog(reads: ReadTransaction) -> Backlog:
     return Backlog(by_plugin=counts, oldest=oldest[0] if oldest else None)
 
 
-def recent(reads: ReadTransaction, since: Millis) -> Recent:
+def recent(reads: RowReader, since: Millis) -> Recent:
     """What has become of the jobs of late."""
     counts = _open(reads)
     # Ids of jobs begin with the time at which they were made (UUIDv7).
@@ -27,7 +27,7 @@ def recent(reads: ReadTransaction, since: Millis) -> Recent:
     return Recent(by_plugin=counts, durations=durations)
 
 
-def _open(reads: ReadTransaction) -> defaultdict[str, Counter[State]]:
+def _open(reads: RowReader) -> defaultdict[str, Counter[State]]:
     counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
     for plugin, _, name, n in reads.rows("all_counts"):
         state = State(name)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from ductile.model.job import ENDED_STATES, WAITING_STATES, Job, State
 from ductile.model.notification import CancelAttempt
 from ductile.store.errors import JobFinished, UnknownJob
-from ductile.store.rows import Row, read_job
+from ductile.store.rows import read_job
 from ductile.store.run_counters import change_run, step_ended
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import announce_end
+from ductile.store.transaction import Row, Tx
 
 
 def cancel(tx: Tx, job_id: str) -> State:
@@ -26,7 +26,7 @@ def cancel(tx: Tx, job_id: str) -> State:
     if not job.lane:
         return _cancel_run(tx, job)
     if job.state is State.RUNNING:
-        tx.execute("ask_to_cancel", id=job.id, now=tx.now).fetchall()
+        tx.rows("ask_to_cancel", id=job.id, now=tx.now)
         tx.notify(CancelAttempt(job.id))
         return State.RUNNING
     for ended in end_waiting(tx, tx.rows("cancel_waiting", id=job.id, state=job.state, now=tx.now), job.state):
@@ -36,7 +36,7 @@ def cancel(tx: Tx, job_id: str) -> State:
 
 
 def _cancel_run(tx: Tx, root: Job) -> State:
-    tx.execute("ask_to_cancel", id=root.id, now=tx.now).fetchall()
+    tx.rows("ask_to_cancel", id=root.id, now=tx.now)
     ended = 0
     for state in WAITING_STATES:
         rows = tx.rows("cancel_waiting_steps", root_id=root.id, state=state, now=tx.now)

@@ -7,8 +7,8 @@ from ductile.model.claims import MAX_MOVED_JOBS, Claims, Gate
 from ductile.model.job import ClaimedJob, Job, State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import LaneDrained
-from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, Row, job_values, read_event
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, job_values, read_event
+from ductile.store.transaction import Row, Tx
 
 _Head = tuple[int, int, str, Row, "_Lane"]
 """What jobs compare by (minus the priority, run_at, id), the row, and its lane."""

@@ -11,8 +11,8 @@ from ductile.model.filters import JobFilter
 from ductile.model.ids import first_id
 from ductile.model.job import ENDED_STATES, State
 from ductile.model.read_models import JobPage
-from ductile.store.rows import Row, read_job_row
-from ductile.store.sqlite.read_pool import ReadTransaction
+from ductile.store.rows import read_job_row
+from ductile.store.transaction import Row, RowReader
 
 _TOP = "~"
 """Sorts behind every id."""
@@ -56,7 +56,7 @@ def _counts(wanted: JobFilter, rows: Iterable[Row]) -> list[_Count]:
     ]
 
 
-def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
+def list_jobs(reads: RowReader, wanted: JobFilter) -> JobPage:
     """The page below the cursor; the total comes from the kept counts, since a time it is counted."""
     counts = _counts(wanted, reads.rows("all_counts"))
     below, room = wanted.cursor or _TOP, wanted.limit + 1
@@ -78,7 +78,7 @@ def list_jobs(reads: ReadTransaction, wanted: JobFilter) -> JobPage:
     )
 
 
-def _total(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count]) -> int:
+def _total(reads: RowReader, wanted: JobFilter, counts: Iterable[_Count]) -> int:
     """How many there are since a time, counted to one beyond `MAX_TOTAL`."""
     if _unfiltered(wanted):
         ((total,),) = reads.rows("count_all", limit=MAX_TOTAL + 1, **_bounds(wanted))
@@ -114,12 +114,12 @@ def _filters(wanted: JobFilter, states: list[State]) -> dict[str, Any]:
     }
 
 
-def _open(reads: ReadTransaction, wanted: JobFilter, counts: Iterable[_Count], below: str, room: int) -> list[Row]:
+def _open(reads: RowReader, wanted: JobFilter, counts: Iterable[_Count], below: str, room: int) -> list[Row]:
     states = open_states(counts)
     return reads.rows("list_open", below=below, limit=room, **_filters(wanted, states)) if states else []
 
 
-def _with_ended(reads: ReadTransaction, wanted: JobFilter, rows: list[Row], count: _Count, below: str) -> list[Row]:
+def _with_ended(reads: RowReader, wanted: JobFilter, rows: list[Row], count: _Count, below: str) -> list[Row]:
     """The newest of the rows and of one command's ended jobs, of which only those newer than a full page are read."""
     bounds, room = _bounds(wanted), wanted.limit + 1
     if len(rows) == room:

@@ -1,22 +1,11 @@
 """Views of jobs: a job with its events, its cause and what it started."""
 
-from typing import Any, Protocol
-
 from ductile.model.read_models import JobView
-from ductile.store.rows import Row, Started, read_event, read_view
+from ductile.store.rows import Started, read_event, read_view
+from ductile.store.transaction import Row, RowReader
 
 _CAUSE, _EMITTED = -2, -1
 """Where `job_view` and `root_view` have the id of the event that started the job, and whether it emitted any."""
-
-
-class RowReader(Protocol):
-    """A read transaction, or the batch that was just written."""
-
-    def rows(self, name: str, **values: Any) -> list[Row]:
-        """Every row of a query."""
-
-    def row(self, name: str, **values: Any) -> Row | None:
-        """The first row of a query."""
 
 
 def view_job(reads: RowReader, job_id: str) -> JobView | None:

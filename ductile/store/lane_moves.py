@@ -7,7 +7,7 @@ from ductile.model.clock import Millis
 from ductile.model.job import State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JobDue
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 def promote(tx: Tx, limit: int = MAX_MOVED_JOBS) -> Millis | None:

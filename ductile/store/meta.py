@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.model.journal import EntryKind
 from ductile.model.writes import Note
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 PAUSED_KEY = "paused"
 """The single value that keeps a pause over restarts."""

@@ -5,8 +5,7 @@ import orjson
 from ductile.model.health import CHECK_COMMANDS, HEALTH_COMMAND, UnhealthyPlugin
 from ductile.model.job import Job, State, SubmittedBy
 from ductile.model.journal import EntryKind
-from ductile.store.rows import Row
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Row, Tx
 
 _KEY_PREFIX = "unhealthy/"
 FIRST_KEY, END_KEY = _KEY_PREFIX, "unhealthy0"
@@ -52,7 +51,7 @@ def init_key(plugin: str) -> str:
 
 def clear_failed_check(tx: Tx, plugin: str, command: str, job_id: str) -> None:
     """Deletes a failed check of a plugin, if there is one; `job_id` is the job that succeeded."""
-    if tx.execute("drop_meta", key=_key(plugin, command)).rowcount:
+    if tx.execute("drop_meta", key=_key(plugin, command)):
         tx.journal(EntryKind.PLUGIN_HEALTHY, job_id, {"plugin": plugin, "command": command})
 
 

@@ -9,8 +9,8 @@ from ductile.model.job import AcceptedJob, State
 from ductile.model.writes import PluginInit
 from ductile.store.cancel import cancel
 from ductile.store.plugin_health import clear_failed_check, init_key, last_init
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
+from ductile.store.transaction import Tx
 
 _WAITING = frozenset({State.QUEUED, State.HELD})
 

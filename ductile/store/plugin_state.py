@@ -6,7 +6,7 @@ import orjson
 
 from ductile.model.writes import MAX_STATE_BYTES, StateUpdate
 from ductile.store.errors import StateTooLarge
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 def update_plugin_state(tx: Tx, update: StateUpdate, job_id: str) -> None:

@@ -10,9 +10,9 @@ from ductile.model.job import AcceptedEvent, AcceptedJob, StartedJob
 from ductile.model.journal import EntryKind
 from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import EventKeyConflict
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
 from ductile.store.steps import insert_event
+from ductile.store.transaction import Tx
 
 
 def insert_posted_event(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ductile.model.job import WAITING_STATES, Job
 from ductile.store.cancel import end_waiting
 from ductile.store.run_counters import change_run, step_ended
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 def purge(tx: Tx, job_ids: Sequence[str]) -> int:
@@ -20,7 +20,7 @@ def purge(tx: Tx, job_ids: Sequence[str]) -> int:
         if job.parent_id is not None:
             steps[job.root_id].append(job)
     for root_id, gone in steps.items():
-        if tx.execute("ask_to_cancel_run", id=root_id, open=len(gone), now=tx.now).rowcount:
+        if tx.execute("ask_to_cancel_run", id=root_id, open=len(gone), now=tx.now):
             change_run(tx, root_id, opened=-len(gone), failed=len(gone), error=None)
         else:
             for step in gone:

@@ -4,8 +4,8 @@ from ductile.model.job import ENDED_STATES, AcceptedJob
 from ductile.model.writes import Start
 from ductile.store.errors import JobUnfinished, UnknownJob
 from ductile.store.rows import read_job
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
+from ductile.store.transaction import Tx
 
 
 def insert_rerun(tx: Tx, start: Start, retry_of: str) -> AcceptedJob:

@@ -4,18 +4,17 @@ Each kind of row has a trim of its own, so that none waits for another. A trim g
 is told that this is enough: rows differ too much in what they cost for a number of them to be a bound.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import orjson
 
 from ductile.model.clock import Millis
 from ductile.model.job import State
 from ductile.store.contract import Enough, TrimKind
-from ductile.store.rows import Row
-from ductile.store.sqlite.search.indexer import trim_attempts as trim_attempt_rows
-from ductile.store.sqlite.search.indexer import within_batch_bytes
-from ductile.store.sqlite.search.segments import align_segments, begin_segment_when_full, free_segment_pages
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Row, Tx
+
+_T = TypeVar("_T")
 
 Trim = Callable[[Tx, Millis, Enough], int]
 """Deletes what ended before a time; returns how many rows went, 0 where nothing is left to do."""
@@ -26,11 +25,8 @@ SLICE_ROWS = 32
 BATCH_ROWS = 8192
 """Rows that one transaction deletes at most."""
 
-SPARE_PART = 8
-"""One part in so many of the file may stay free: what comes next is written there."""
-
-MIN_FREE_PAGES = 256
-"""Free pages that are not worth a vacuum."""
+BATCH_BYTES = 250_000
+"""Bytes that one transaction reads to delete or to index rows; one row may be more."""
 
 
 def trim_jobs(tx: Tx, before: Millis, enough: Enough) -> int:
@@ -72,11 +68,11 @@ def _trim_run(tx: Tx, root_id: str, enough: Enough) -> tuple[int, bool]:
         deleted += len(steps)
         if enough():
             return deleted, False
-    while gone := tx.execute("trim_skips", root_id=root_id, limit=SLICE_ROWS).rowcount:
+    while gone := tx.execute("trim_skips", root_id=root_id, limit=SLICE_ROWS):
         deleted += gone
         if enough():
             return deleted, False
-    while gone := tx.execute("trim_contexts", root_id=root_id, limit=SLICE_ROWS).rowcount:
+    while gone := tx.execute("trim_contexts", root_id=root_id, limit=SLICE_ROWS):
         deleted += gone
         if enough():
             return deleted, False
@@ -102,29 +98,14 @@ def _json(ids: Sequence[str]) -> str:
     return orjson.dumps(ids).decode()
 
 
-def trim_attempts(tx: Tx, before: Millis, enough: Enough) -> int:
-    """Deletes attempts, which outlive their jobs, with their full text."""
-    at = begin_segment_when_full(tx)
-
-    def trim() -> int:
-        nonlocal at
-        gone, at = trim_attempt_rows(tx, before, SLICE_ROWS, at)
-        return gone
-
-    deleted = _sliced(trim, enough)
-    if deleted:
-        align_segments(tx)
-    return deleted
-
-
 def trim_journal(tx: Tx, before: Millis, enough: Enough) -> int:
     """Deletes rows of the journal, but never the newest."""
-    return _sliced(lambda: tx.execute("trim_journal", before=before, limit=SLICE_ROWS).rowcount, enough)
+    return trim_in_slices(lambda: tx.execute("trim_journal", before=before, limit=SLICE_ROWS), enough)
 
 
 def trim_keys(tx: Tx, _before: Millis, enough: Enough) -> int:
     """Deletes idempotency keys that have expired."""
-    return _sliced(lambda: tx.execute("trim_idempotency", now=tx.now, limit=SLICE_ROWS).rowcount, enough)
+    return trim_in_slices(lambda: tx.execute("trim_idempotency", now=tx.now, limit=SLICE_ROWS), enough)
 
 
 def trim_counts(tx: Tx) -> None:
@@ -132,7 +113,8 @@ def trim_counts(tx: Tx) -> None:
     tx.execute("trim_counts")
 
 
-def _sliced(trim: Callable[[], int], enough: Enough) -> int:
+def trim_in_slices(trim: Callable[[], int], enough: Enough) -> int:
+    """Runs a trim of one slice until nothing is left or it is enough; returns how many rows went."""
     deleted = 0
     while deleted < BATCH_ROWS:
         gone = trim()
@@ -142,40 +124,21 @@ def _sliced(trim: Callable[[], int], enough: Enough) -> int:
     return deleted
 
 
-def free_search_pages(tx: Tx, enough: Enough) -> bool:
-    """Frees the full text of attempts that have gone; whether more is to be freed."""
-    while free_segment_pages(tx):
-        if enough():
-            return True
-    return False
-
-
-def shrink_file(tx: Tx, enough: Enough) -> bool:
-    """Gives free pages back to the file system, where there are more than is kept in spare; whether more should go.
-
-    A database that was made before this could be done keeps its pages and writes on them again.
-    """
-    while True:
-        ((mode, pages, free),) = tx.rows("pages")
-        if mode != _INCREMENTAL or free <= max(MIN_FREE_PAGES, pages // SPARE_PART):
-            return False
-        tx.rows("shrink_file")
-        if enough():
-            return True
-
-
-_INCREMENTAL = 2
-"""How a database says that it can shrink."""
-
-
-def free_space(tx: Tx, enough: Enough) -> bool:
-    """Gives space of deleted rows back to the file system; returns whether more can be given back."""
-    return free_search_pages(tx, enough) or shrink_file(tx, enough)
+def within_batch_bytes(rows: Iterable[tuple[_T, int]]) -> list[_T]:
+    """The first rows whose bytes fit into a batch: one at least."""
+    batch: list[_T] = []
+    total = 0
+    for row, size in rows:
+        total += size
+        if batch and total > BATCH_BYTES:
+            break
+        batch.append(row)
+    return batch
 
 
 TRIMS: Mapping[TrimKind, Trim] = {
     TrimKind.JOBS: trim_jobs,
-    TrimKind.ATTEMPTS: trim_attempts,
     TrimKind.JOURNAL: trim_journal,
     TrimKind.KEYS: trim_keys,
 }
+"""The trims that every store has; attempts go with their full text, which each store keeps in its own way."""

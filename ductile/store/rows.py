@@ -6,8 +6,7 @@ from ductile.model.event import Event
 from ductile.model.job import Job, Outcome, State
 from ductile.model.journal import JournalEntry
 from ductile.model.read_models import AttemptRow, AttemptView, JobRow, JobView
-
-Row = tuple[Any, ...]
+from ductile.store.transaction import Row
 
 Started = tuple[str, str, str]
 """Job id, plugin and command of a root that an event started."""

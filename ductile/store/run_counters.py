@@ -2,9 +2,9 @@
 
 from ductile.model.job import UNSUCCESSFUL_STATES, Job, State
 from ductile.store.rows import read_job
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import announce_end
 from ductile.store.steps import Inserted
+from ductile.store.transaction import Tx
 
 NOTHING = Inserted()
 

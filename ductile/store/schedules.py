@@ -7,9 +7,8 @@ from ductile.model.job import AcceptedJob
 from ductile.model.journal import EntryKind
 from ductile.model.read_models import ScheduleRow
 from ductile.model.writes import Start
-from ductile.store.rows import Row
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
+from ductile.store.transaction import Row, Tx
 
 
 def sync_schedules(tx: Tx, first: Mapping[str, tuple[Millis, Millis]]) -> list[ScheduleRow]:

@@ -6,9 +6,9 @@ from ductile.model.notification import JobDue
 from ductile.model.writes import Settlement
 from ductile.store.plugin_state import update_plugin_state
 from ductile.store.run_counters import NOTHING, step_ended
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import announce_end, insert_start
 from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
+from ductile.store.transaction import Tx
 
 
 def settle(tx: Tx, settlement: Settlement) -> None:
@@ -41,7 +41,7 @@ def _end_attempt(tx: Tx, settlement: Settlement) -> State:
     if state is State.QUEUED:
         run_at = tx.now if settlement.run_at is None else settlement.run_at
         again = tx.execute("requeue_attempt", id=job.id, attempt=job.attempt, run_at=run_at, now=tx.now, lost=lost)
-        if again.rowcount:
+        if again:
             return State.QUEUED
         state = State.CANCELLED
     tx.insert_deferred("finish_attempt", id=job.id, attempt=job.attempt, state=state, now=tx.now, lost=lost)

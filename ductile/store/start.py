@@ -12,8 +12,8 @@ from ductile.model.writes import Idempotency, Note, Start
 from ductile.store.errors import IdempotencyConflict
 from ductile.store.plugin_health import record_check
 from ductile.store.rows import read_job
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.steps import Inserted, Run, insert_event, insert_skips, insert_steps
+from ductile.store.transaction import Tx
 
 MAX_NAMED_CAUSES = 20
 """Causes that the error of a refused start names at most."""

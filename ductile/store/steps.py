@@ -12,7 +12,7 @@ from ductile.model.job import Job, State
 from ductile.model.journal import EntryKind
 from ductile.model.notification import JobDue, JobEnded
 from ductile.model.writes import Child, NewContext, Skip
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -137,7 +137,7 @@ def insert_steps(
 def _insert_step(  # noqa: PLR0917 - the one caller has all of them at hand
     tx: Tx, run: Run, parent_id: str, child: Child, state: State, run_at: Millis
 ) -> bool:
-    cursor = tx.execute(
+    inserted = tx.execute(
         "insert_child",
         id=child.id,
         root_id=run.root_id,
@@ -163,4 +163,4 @@ def _insert_step(  # noqa: PLR0917 - the one caller has all of them at hand
         ended_at=None if child.error is None else tx.now,
         error=child.error,
     )
-    return cursor.rowcount == 1
+    return inserted == 1

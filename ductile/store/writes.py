@@ -14,17 +14,16 @@ from ductile.model.writes import Idempotency, Note, PluginInit, Settlement, Star
 from ductile.store import schedules
 from ductile.store.cancel import cancel
 from ductile.store.claim import claim
-from ductile.store.contract import Enough, TrimKind
 from ductile.store.lane_moves import hold_lane, promote, release
 from ductile.store.meta import add_notes, set_paused
 from ductile.store.plugin_init import begin_inits
 from ductile.store.post_event import insert_posted_event
 from ductile.store.purge import purge
 from ductile.store.rerun import insert_rerun
-from ductile.store.retention import TRIMS, trim_counts
+from ductile.store.retention import trim_counts
 from ductile.store.settle import settle
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
+from ductile.store.transaction import Tx
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -136,10 +135,6 @@ class StoreWrites(ABC):
     def begin_inits(self, inits: Sequence[PluginInit]) -> Future[list[AcceptedJob]]:
         """Starts the `init` of plugins that have changed."""
         return self.write(begin_inits, inits)
-
-    def trim(self, kind: TrimKind, before: Millis, enough: Enough) -> Future[int]:
-        """Deletes rows that are older than a time."""
-        return self.write(TRIMS[kind], before, enough)
 
     def trim_counts(self) -> Future[None]:
         """Deletes kept counts of zero."""

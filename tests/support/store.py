@@ -14,10 +14,11 @@ from ductile.model.writes import Child, Settlement, Start
 from ductile.store.claim import claim
 from ductile.store.contract import Hooks
 from ductile.store.errors import Stale
-from ductile.store.retention import trim_attempts, trim_counts, trim_jobs, trim_journal, trim_keys
+from ductile.store.retention import trim_counts, trim_jobs, trim_journal, trim_keys
 from ductile.store.settle import settle
 from ductile.store.sqlite.database import open_database
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.space import trim_attempts
+from ductile.store.sqlite.transaction import SqliteTransaction
 from ductile.store.start import insert_start
 
 P = ParamSpec("P")
@@ -39,12 +40,12 @@ class Bench:
     def open(self) -> None:
         self.connection = open_database(self.path)
         self.connection.execute("PRAGMA synchronous = OFF")  # no power is cut here, and it is four times faster
-        self.tx = Tx(self.connection, self.hooks)
+        self.tx = SqliteTransaction(self.connection, self.hooks)
 
     def close(self) -> None:
         self.connection.close()
 
-    def do(self, operation: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def do(self, operation: Callable[Concatenate[SqliteTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one operation and commit; `signals` are those of this commit."""
         self.tx.begin(self.now)
         try:
@@ -164,7 +165,7 @@ def settlement(job: Job, state: State = State.SUCCEEDED, **more: Any) -> Settlem
     )
 
 
-def trim(tx: Tx, *, jobs_before: Millis, attempts_before: Millis, limit: int = 100) -> int:
+def trim(tx: SqliteTransaction, *, jobs_before: Millis, attempts_before: Millis, limit: int = 100) -> int:
     """Everything old in one batch; a batch of jobs stops as soon as so many slices or roots are gone."""
     asked = iter(range(limit - 1))
     deleted = trim_jobs(tx, jobs_before, lambda: next(asked, None) is None)

@@ -80,6 +80,25 @@ def test_the_store_is_used_by_its_contract_alone() -> None:
     assert [wrong for path in others for wrong in wrong_store_imports(path)] == []
 
 
+def imported_modules(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module), node.lineno
+
+
+def is_database(module: str) -> bool:
+    return module.startswith("ductile.store.sqlite") or module in {"sqlite3", "aiosqlite"}
+
+
+def test_an_operation_of_the_store_knows_no_database() -> None:
+    operations = sorted((PACKAGE / "store").glob("*.py"))
+    assert len(operations) > 20
+    found = [(path.name, line) for path in operations for name, line in imported_modules(path) if is_database(name)]
+    assert found == []
+
+
 def test_an_import_of_a_store_operation_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from ductile.store.errors import StoreClosed, StoreUnavailable
-from ductile.store.rows import Row
 from ductile.store.sqlite.damage import Damage
 from ductile.store.sqlite.queries import QUERIES, Query, segment_query
+from ductile.store.transaction import Row
 
 MAX_CONNECTIONS = 3
 

@@ -14,15 +14,16 @@ from ductile.model.journal import JournalEntry
 from ductile.model.read_models import AttemptPage, AttemptView, JobPage, JobView, SkipView
 from ductile.model.statistics import Backlog, Recent
 from ductile.store.analytics import backlog, recent
-from ductile.store.attempt_list import list_attempts
 from ductile.store.job_list import list_jobs
 from ductile.store.job_views import view_job, view_row
 from ductile.store.meta import PAUSED_KEY
 from ductile.store.plugin_health import END_KEY, FIRST_KEY, read_unhealthy
-from ductile.store.rows import Row, read_attempt, read_entry, read_event, read_job, read_view
+from ductile.store.rows import read_attempt, read_entry, read_event, read_job, read_view
+from ductile.store.sqlite.attempt_list import list_attempts
 from ductile.store.sqlite.read_pool import ReadPool, ReadTransaction
 from ductile.store.sqlite.search.indexer import LARGE_ATTEMPT_BYTES, Words
 from ductile.store.sqlite.search.segments import INDEXED_KEY
+from ductile.store.transaction import Row
 
 _WORDS = Words.__struct_fields__
 

@@ -14,10 +14,9 @@ from ductile.model.disk_space import DiskSpace
 from ductile.model.filters import AttemptFilter
 from ductile.model.notification import LaneReady
 from ductile.model.read_models import AttemptPage
-from ductile.store.contract import BatchListener, CommitListener, Enough, Hooks, IndexProgress
+from ductile.store.contract import BatchListener, CommitListener, Enough, Hooks, IndexProgress, TrimKind
 from ductile.store.errors import LogsNotIndexed, StateUnreachable, StorageDamaged, StorageFull, StoreUnavailable
 from ductile.store.meta import set_meta
-from ductile.store.retention import free_space
 from ductile.store.sqlite.damage import Damage, find_damage
 from ductile.store.sqlite.database import open_database
 from ductile.store.sqlite.database_files import DatabaseFiles
@@ -26,7 +25,8 @@ from ductile.store.sqlite.disk_space import log_size, measure_disk_space
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.space import SQLITE_TRIMS, free_space
+from ductile.store.sqlite.transaction import SqliteTransaction
 from ductile.store.sqlite.writer import Writer
 from ductile.store.writes import StoreWrites
 
@@ -68,9 +68,11 @@ class SqliteStore(StoreReads, StoreWrites):
             connection.close()
             raise StateUnreachable(path=path, reason=error) from error
         damage = Damage()
-        return cls(path, Writer(connection, Tx(connection, hooks), clock, files, damage), files, damage)
+        return cls(path, Writer(connection, SqliteTransaction(connection, hooks), clock, files, damage), files, damage)
 
-    def write(self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+    def write(
+        self, operation: Callable[Concatenate[SqliteTransaction, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]:
         """Runs the operation on the writing thread; the answer comes after the commit, or is what it raised.
 
         What it raised undoes it alone. It is `StoreUnavailable` where the batch could not be committed.
@@ -78,7 +80,7 @@ class SqliteStore(StoreReads, StoreWrites):
         return self._writer.write(operation, args, kwargs)
 
     def dry_run(
-        self, operation: Callable[Concatenate[Tx, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
+        self, operation: Callable[Concatenate[SqliteTransaction, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> Future[_T]:
         """Runs the operation as `write` does and undoes it: only its answer, or what it raised, is left."""
         return self._writer.write(operation, args, kwargs, dry_run=True)
@@ -195,9 +197,13 @@ class SqliteStore(StoreReads, StoreWrites):
         indexed, contended = await self.write(self._index_batch, ahead)
         return IndexProgress(more=indexed.more, contended=contended, seconds=time.monotonic() - began)
 
-    def _index_batch(self, tx: Tx, ahead: Words | None) -> tuple[Indexed, bool]:
+    def _index_batch(self, tx: SqliteTransaction, ahead: Words | None) -> tuple[Indexed, bool]:
         """On the writing thread: one batch, and whether other writes wait for it."""
         return index_attempts(tx, ahead), self.has_waiters()
+
+    def trim(self, kind: TrimKind, before: Millis, enough: Enough) -> Future[int]:
+        """Deletes a batch of rows that are older than a time; returns how many, 0 where none is left."""
+        return self.write(SQLITE_TRIMS[kind], before, enough)
 
     def free_space(self, enough: Enough) -> Future[bool]:
         """Gives space of deleted rows back to the file system; returns whether more can be given back."""
@@ -228,5 +234,5 @@ class SqliteStore(StoreReads, StoreWrites):
         self._files.close()
 
 
-def _do_nothing(_tx: Tx) -> None:
+def _do_nothing(_tx: SqliteTransaction) -> None:
     """An operation for the sake of what comes with its commit: files are checked, and saved where they are lost."""

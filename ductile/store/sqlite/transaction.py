@@ -30,7 +30,7 @@ _SAVEPOINT = QUERIES["savepoint"].sql
 _RELEASE = QUERIES["release_savepoint"].sql
 
 
-class Tx:
+class SqliteTransaction:
     """One batch, as its operations see it. Signals and counts are noted here and go out with the commit."""
 
     def __init__(self, connection: sqlite3.Connection, hooks: Hooks | None = None) -> None:
@@ -60,19 +60,19 @@ class Tx:
         self._deferred.clear()
         self.execute("begin")
 
-    def execute(self, name: str, **values: Any) -> sqlite3.Cursor:
-        """Runs a query of `sql/*.sql` that returns no rows; the cursor's `rowcount` tells what it changed."""
+    def execute(self, name: str, **values: Any) -> int:
+        """Runs a query of `sql/*.sql` that returns no rows; returns how many rows it changed."""
         if self._deferred:
             self.flush_deferred()
         query = QUERIES[name]
-        return self._execute(query.sql, query.bind(values))
+        return self._execute(query.sql, query.bind(values)).rowcount
 
-    def execute_on_segment(self, name: str, segment: int, **values: Any) -> sqlite3.Cursor:
+    def execute_on_segment(self, name: str, segment: int, **values: Any) -> int:
         """As `run`, on a full segment of the full text."""
         if self._deferred:
             self.flush_deferred()
         query = segment_query(name, segment)
-        return self._execute(query.sql, query.bind(values))
+        return self._execute(query.sql, query.bind(values)).rowcount
 
     def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
         """Every row of a query."""
@@ -199,11 +199,11 @@ class Tx:
 
         False: somebody reads just now, who stands in the way.
         """
-        self.execute("disable_busy_timeout").fetchall()
+        self.rows("disable_busy_timeout")
         try:
-            ((busy, _pages, _written),) = self.execute("empty_wal").fetchall()
+            ((busy, _pages, _written),) = self.rows("empty_wal")
         finally:
-            self.execute("restore_busy_timeout").fetchall()
+            self.rows("restore_busy_timeout")
         return not busy
 
     def restart(self) -> None:

@@ -25,7 +25,7 @@ from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.job_views import view_job
 from ductile.store.sqlite.damage import Damage
 from ductile.store.sqlite.database_files import DatabaseFiles
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 
 BATCH_OPERATIONS = 512
 BATCH_SECONDS = 0.005
@@ -52,7 +52,7 @@ class Writer:
     """Owns the writing connection. Made on the event loop whose callers it answers."""
 
     def __init__(
-        self, connection: sqlite3.Connection, tx: Tx, clock: Clock, files: DatabaseFiles, damage: Damage
+        self, connection: sqlite3.Connection, tx: SqliteTransaction, clock: Clock, files: DatabaseFiles, damage: Damage
     ) -> None:
         self.commit_listeners: list[CommitListener] = []
         self.batch_listeners: list[BatchListener] = []

@@ -11,7 +11,7 @@ from support.gateway import Gateway
 
 from ductile.store.sqlite.database import open_database
 from ductile.store.sqlite.search import segments
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 
 LEAST = 0.8
 """The part of a rate that must be left; of a time, the reverse."""
@@ -110,12 +110,12 @@ def seed(one: Gateway, jobs: int) -> None:
         db.execute(_SERIES, {"count": jobs, "oldest": newest - DAYS * 86_400_000, "newest": newest})
         for statement in (_EVENTS, _JOBS, _ATTEMPTS, _COUNTS):
             db.execute(statement)
-        _index(Tx(db))
+        _index(SqliteTransaction(db))
         db.execute("COMMIT")
         db.executescript("DROP TABLE seeded; PRAGMA wal_checkpoint (TRUNCATE);")
 
 
-def _index(tx: Tx) -> None:
+def _index(tx: SqliteTransaction) -> None:
     """Writes the full text segment by segment."""
     while (at := segments.begin_segment_when_full(tx)).through < at.newest:
         through = min(at.newest, at.through + segments.SEGMENT_ATTEMPTS)

@@ -20,7 +20,7 @@ from ductile.plugin.runner.errors import SpawnFailed
 from ductile.plugin.runner.interface import StopReason
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import PAUSED_KEY, set_meta
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 from ductile.submit import Options, Origin, submit_command
 
 THREE_BATCHES = 2 * 512 + 7

@@ -184,7 +184,7 @@ async def test_a_job_whose_event_is_gone_cannot_be_started_again(web: Web) -> No
     found = await web.store.root_with_event(job_id)
     assert found is not None
     assert found[1] is not None
-    await web.store.write(lambda tx, event_id: tx.execute("trim_input", id=event_id).rowcount, found[1].id)
+    await web.store.write(lambda tx, event_id: tx.execute("trim_input", id=event_id), found[1].id)
     answer = await web.post(f"/job/{job_id}/retry")
     assert (answer.status, answer.json["error"]) == (409, "payload_gone")
 

@@ -14,7 +14,7 @@ from ductile.ingress.schedule import Schedules
 from ductile.model.filters import JobFilter
 from ductile.model.job import State
 from ductile.model.snapshot import Schedule, Snapshot
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 HOUR = 3_600_000
 

@@ -16,7 +16,7 @@ from ductile.maintenance.retention import BATCH_SECONDS, CONTENDED_BATCH_SECONDS
 from ductile.store.sqlite.search.indexer import index_attempts
 from ductile.store.sqlite.search.segments import IndexBounds, read_bounds
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 def test_a_batch_is_over_once_it_has_taken_its_time_from_the_first_question_on(monkeypatch: pytest.MonkeyPatch) -> None:

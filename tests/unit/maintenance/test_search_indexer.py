@@ -12,7 +12,7 @@ from ductile.maintenance import search_indexer
 from ductile.maintenance.search_indexer import SearchIndexer
 from ductile.store.sqlite.search.indexer import Indexed, Words, index_attempts
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from ductile.model.notification import JobDue, LaneDrained, LaneReady
 from ductile.model.writes import NewContext, StateUpdate
 from ductile.store.claim import claim
 from ductile.store.lane_moves import hold_lane, promote, release
-from ductile.store.sqlite.transaction import Tx
 from ductile.store.start import insert_start
+from ductile.store.transaction import Tx
 
 
 def plugins(jobs: list[Job]) -> list[str]:

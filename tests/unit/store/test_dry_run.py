@@ -12,7 +12,7 @@ from ductile.model.notification import JobEnded, Notification
 from ductile.store.errors import UnknownJob
 from ductile.store.meta import set_meta
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.transaction import Tx
 
 
 async def test_it_answers_as_the_write_would_and_leaves_nothing(store: SqliteStore) -> None:

@@ -10,17 +10,9 @@ from support.store import Bench, child, event, run, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.writes import Idempotency, NewContext, Skip
-from ductile.store.retention import (
-    BATCH_ROWS,
-    SLICE_ROWS,
-    Trim,
-    shrink_file,
-    trim_attempts,
-    trim_jobs,
-    trim_journal,
-    trim_keys,
-)
+from ductile.store.retention import BATCH_ROWS, SLICE_ROWS, Trim, trim_jobs, trim_journal, trim_keys
 from ductile.store.sqlite.database import APPLICATION_ID
+from ductile.store.sqlite.space import shrink_file, trim_attempts
 
 
 def trim_all(bench: Bench, limit: int = 100, *, attempts: bool = True) -> int:

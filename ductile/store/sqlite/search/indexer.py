@@ -1,22 +1,20 @@
 """Writes the full-text index of ended attempts in batches, behind the settlements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import orjson
 from msgspec import Struct
 
+from ductile.store.retention import within_batch_bytes
 from ductile.store.sqlite.search import segments
 from ductile.store.sqlite.search.segments import INDEXED_KEY, IndexBounds
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 
 T = TypeVar("T")
 
 BATCH_ATTEMPTS = 64
 """Attempts that one transaction indexes at most."""
-
-BATCH_BYTES = 250_000
-"""Bytes that one transaction reads of attempts to index them or to take them out; one attempt may be more."""
 
 MERGE_PAGES = 32
 """Pages of full text that are merged behind each batch: more than it writes, times the levels they rise through."""
@@ -49,7 +47,7 @@ class Words(Struct, frozen=True, kw_only=True):
     facets: str
 
 
-def index_attempts(tx: Tx, ahead: Words | None = None) -> Indexed:
+def index_attempts(tx: SqliteTransaction, ahead: Words | None = None) -> Indexed:
     """Indexes the next attempts; `ahead` are the words of the first one, where they were read before."""
     after = indexed_through(tx)
     rows = tx.rows("unindexed", after=after, limit=BATCH_ATTEMPTS)
@@ -70,7 +68,7 @@ def index_attempts(tx: Tx, ahead: Words | None = None) -> Indexed:
     return Indexed(batch[-1], more=len(rows) == BATCH_ATTEMPTS or len(batch) < len(rows))
 
 
-def trim_attempts(tx: Tx, before: int, limit: int, at: IndexBounds) -> tuple[int, IndexBounds]:
+def trim_attempts(tx: SqliteTransaction, before: int, limit: int, at: IndexBounds) -> tuple[int, IndexBounds]:
     """Deletes the oldest attempts that ended before a time, at most `limit`, with their full text.
 
     Returns how many, and the bounds of the index then; call `align_segments` behind it. A closed segment keeps the text
@@ -86,7 +84,7 @@ def trim_attempts(tx: Tx, before: int, limit: int, at: IndexBounds) -> tuple[int
     if written:
         tx.execute("trim_index", ids=orjson.dumps(written).decode())
         tx.execute("merge_text", pages=MERGE_PAGES)
-    return tx.execute("trim_attempts", ids=orjson.dumps(rows).decode()).rowcount, at
+    return tx.execute("trim_attempts", ids=orjson.dumps(rows).decode()), at
 
 
 def _next_batch(rows: Sequence[tuple[Any, ...]]) -> list[int]:
@@ -96,18 +94,6 @@ def _next_batch(rows: Sequence[tuple[Any, ...]]) -> list[int]:
     return batch[: next((n for n, size in enumerate(sizes) if n and size > LARGE_ATTEMPT_BYTES), len(batch))]
 
 
-def indexed_through(tx: Tx) -> int:
+def indexed_through(tx: SqliteTransaction) -> int:
     """The row id of the last indexed attempt; 0 for none."""
     return segments.read_bounds(tx).through
-
-
-def within_batch_bytes(rows: Iterable[tuple[T, int]]) -> list[T]:
-    """The first rows whose bytes fit into a batch: one at least."""
-    batch: list[T] = []
-    total = 0
-    for row, size in rows:
-        total += size
-        if batch and total > BATCH_BYTES:
-            break
-        batch.append(row)
-    return batch

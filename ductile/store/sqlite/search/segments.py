@@ -12,7 +12,7 @@ the newest attempt is therefore retired too, and its remaining attempts are inde
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 
 INDEXED_KEY = "logs_indexed"
 """The key in `meta`: the row id of the last attempt whose full text was written."""
@@ -50,13 +50,13 @@ class IndexBounds(Struct, frozen=True):
     """The last attempt of the newest full segment."""
 
 
-def read_bounds(tx: Tx) -> IndexBounds:
+def read_bounds(tx: SqliteTransaction) -> IndexBounds:
     """Reads the bounds of the index and of the attempts."""
     (row,) = tx.rows("text_bounds", opened=OPENED_KEY, through=INDEXED_KEY, size=SIZE_KEY)
     return IndexBounds(*row)
 
 
-def begin_segment_when_full(tx: Tx, size: int = 0) -> IndexBounds:
+def begin_segment_when_full(tx: SqliteTransaction, size: int = 0) -> IndexBounds:
     """Begins a new segment where the open one is full, and adds the bytes of the next batch to its size."""
     at = read_bounds(tx)
     if at.through - at.opened >= SEGMENT_ATTEMPTS or at.size >= SEGMENT_BYTES:
@@ -66,7 +66,7 @@ def begin_segment_when_full(tx: Tx, size: int = 0) -> IndexBounds:
     return at
 
 
-def begin_segment(tx: Tx, at: IndexBounds) -> IndexBounds:
+def begin_segment(tx: SqliteTransaction, at: IndexBounds) -> IndexBounds:
     """Begins a new segment; returns where the full text stands then."""
     ((segment,),) = tx.rows("add_segment", last=at.through)
     tx.execute_on_segment("close_segment", segment)
@@ -78,7 +78,7 @@ def begin_segment(tx: Tx, at: IndexBounds) -> IndexBounds:
     return replace(at, opened=at.through, size=0)
 
 
-def align_segments(tx: Tx) -> None:
+def align_segments(tx: SqliteTransaction) -> None:
     """Retires segments, and moves the bounds of the index, after attempts were deleted."""
     at = read_bounds(tx)
     through = min(at.through, at.newest)
@@ -91,7 +91,7 @@ def align_segments(tx: Tx) -> None:
         _set_number(tx, SIZE_KEY, 0)
 
 
-def _retire(tx: Tx, at: IndexBounds) -> int:
+def _retire(tx: SqliteTransaction, at: IndexBounds) -> int:
     """Retires the segments whose attempts are gone; returns the last attempt that the index covers then."""
     segments: list[tuple[int, int]] = tx.rows("segments")
     for segment, last in segments:
@@ -102,19 +102,19 @@ def _retire(tx: Tx, at: IndexBounds) -> int:
     return max((last for _, last in segments if last <= at.newest), default=0)
 
 
-def free_segment_pages(tx: Tx) -> int:
+def free_segment_pages(tx: SqliteTransaction) -> int:
     """Frees some pages of a retired segment; returns how many, 0 where no segment is retired."""
     row = tx.row("retired_segment")
     if row is None:
         return 0
     (segment,) = row
-    freed = tx.execute_on_segment("free_segment_pages", segment, limit=FREED_PAGES).rowcount
-    freed = freed or tx.execute_on_segment("free_segment_terms", segment, limit=FREED_PAGES * 64).rowcount
+    freed = tx.execute_on_segment("free_segment_pages", segment, limit=FREED_PAGES)
+    freed = freed or tx.execute_on_segment("free_segment_terms", segment, limit=FREED_PAGES * 64)
     if not freed:
         tx.execute_on_segment("drop_segment_tables", segment)
         tx.execute("drop_segment", segment=segment)
     return max(freed, 1)
 
 
-def _set_number(tx: Tx, key: str, value: int) -> None:
+def _set_number(tx: SqliteTransaction, key: str, value: int) -> None:
     tx.execute("set_meta", key=key, value=str(value))

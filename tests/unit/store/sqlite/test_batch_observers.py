@@ -8,7 +8,7 @@ import pytest
 from ductile.store.errors import StoreUnavailable
 from ductile.store.meta import set_meta
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ async def test_every_batch_tells_its_size_and_how_long_its_commit_took(
 async def test_a_batch_that_could_not_be_committed_has_no_time(
     store: SqliteStore, heard: list[tuple[int, float | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_tx: Tx) -> None:
+    def fail(_tx: SqliteTransaction) -> None:
         message = "disk I/O error"
         raise sqlite3.OperationalError(message)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Tx, "commit", fail)
+        patch.setattr(SqliteTransaction, "commit", fail)
         with pytest.raises(StoreUnavailable):
             await store.write(set_meta, "k", "v")
     await store.write(set_meta, "k", "v")
@@ -44,7 +44,7 @@ async def test_a_batch_that_could_not_be_committed_has_no_time(
 async def test_a_batch_whose_only_operation_fails_is_still_a_commit(
     store: SqliteStore, heard: list[tuple[int, float | None]]
 ) -> None:
-    def fail(_tx: Tx) -> None:
+    def fail(_tx: SqliteTransaction) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):

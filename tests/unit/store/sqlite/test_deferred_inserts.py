@@ -15,11 +15,11 @@ from ductile.store.errors import Stale, UnknownJob
 from ductile.store.meta import set_meta
 from ductile.store.settle import settle
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import MAX_STATEMENT_ROWS, Tx
+from ductile.store.sqlite.transaction import MAX_STATEMENT_ROWS, SqliteTransaction
 from ductile.store.start import insert_start
 
 
-def note(tx: Tx, n: int) -> None:
+def note(tx: SqliteTransaction, n: int) -> None:
     for number in range(n):
         tx.journal(EntryKind.JOB_STARTED, f"j{number}")
 
@@ -28,7 +28,7 @@ def noted(bench: Bench) -> list[str]:
     return [job_id for (job_id,) in bench.all("SELECT job_id FROM journal ORDER BY seq")]
 
 
-async def together(store: SqliteStore, *operations: Callable[[Tx], object]) -> list[object]:
+async def together(store: SqliteStore, *operations: Callable[[SqliteTransaction], object]) -> list[object]:
     """The answers to operations that are written in one batch."""
     gate = threading.Event()
     first = store.write(lambda _tx: gate.wait(10))
@@ -60,7 +60,7 @@ def test_rows_of_a_kind_take_one_statement_for_each_power_of_two(bench: Bench) -
 
 
 def test_whoever_reads_finds_what_stands_behind(bench: Bench) -> None:
-    def write_and_read(tx: Tx) -> object:
+    def write_and_read(tx: SqliteTransaction) -> object:
         accepted = insert_start(tx, start())
         return accepted.job_id, tx.rows("job_state", id=accepted.job_id)
 
@@ -70,7 +70,7 @@ def test_whoever_reads_finds_what_stands_behind(bench: Bench) -> None:
 
 
 def test_an_undone_operation_leaves_nothing_behind(bench: Bench) -> None:
-    def half(tx: Tx) -> None:
+    def half(tx: SqliteTransaction) -> None:
         note(tx, 1)
         mark = tx.savepoint()
         note(tx, 3)
@@ -81,7 +81,7 @@ def test_an_undone_operation_leaves_nothing_behind(bench: Bench) -> None:
 
 
 def test_a_row_that_changes_nothing_is_stale(bench: Bench) -> None:
-    def finish(tx: Tx) -> None:
+    def finish(tx: SqliteTransaction) -> None:
         tx.insert_deferred("finish_attempt", id="no such job", attempt=1, state="succeeded", now=tx.now, lost=0)
 
     with pytest.raises(Stale, match="finish_attempt"):
@@ -123,7 +123,7 @@ async def test_the_last_of_a_batch_that_cannot_be_written_fails_alone(store: Sql
 
 
 async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: SqliteStore) -> None:
-    def fail(tx: Tx) -> None:
+    def fail(tx: SqliteTransaction) -> None:
         insert_start(tx, start())
         raise ZeroDivisionError
 
@@ -137,10 +137,10 @@ async def test_a_failure_with_nothing_written_takes_its_own_rows_alone(store: Sq
 async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: SqliteStore) -> None:
     worked: list[str] = []
 
-    def insert(tx: Tx) -> None:
+    def insert(tx: SqliteTransaction) -> None:
         worked.append(insert_start(tx, start()).job_id)
 
-    def look_and_refuse(tx: Tx) -> None:
+    def look_and_refuse(tx: SqliteTransaction) -> None:
         cancel(tx, "nobody")
 
     answers = await together(store, insert, look_and_refuse, insert)
@@ -150,7 +150,7 @@ async def test_a_refusal_that_has_only_looked_repeats_nobodys_work(store: Sqlite
 
 
 async def test_what_an_operation_adds_behind_its_look_goes_with_its_failure(store: SqliteStore) -> None:
-    def look_add_and_fail(tx: Tx) -> None:
+    def look_add_and_fail(tx: SqliteTransaction) -> None:
         assert tx.row("job", id="nobody") is None
         note(tx, 3)
         raise ZeroDivisionError

@@ -17,22 +17,23 @@ from ductile.model.notification import JobEnded, LaneReady, Notification
 from ductile.store.errors import StoreClosed, StoreUnavailable
 from ductile.store.meta import journal, set_meta
 from ductile.store.sqlite.store import SqliteStore
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.transaction import SqliteTransaction
 from ductile.store.sqlite.writer import BATCH_OPERATIONS
 from ductile.store.start import insert_start
+from ductile.store.transaction import Row
 
 
-def hold_the_thread() -> tuple[threading.Event, Callable[[Tx], None]]:
+def hold_the_thread() -> tuple[threading.Event, Callable[[SqliteTransaction], None]]:
     """An operation that keeps the writer busy, so that what is written meanwhile makes one batch."""
     gate = threading.Event()
 
-    def wait(_tx: Tx) -> None:
+    def wait(_tx: SqliteTransaction) -> None:
         assert gate.wait(10)
 
     return gate, wait
 
 
-async def batch(store: SqliteStore, *operations: Callable[[Tx], object]) -> list[object]:
+async def batch(store: SqliteStore, *operations: Callable[[SqliteTransaction], object]) -> list[object]:
     """The answers to operations that are committed together."""
     gate, wait = hold_the_thread()
     first = asyncio.ensure_future(store.write(wait))
@@ -50,12 +51,12 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ductile.store.sqlite.writer.BATCH_SECONDS", 60)
 
 
-def put(key: str) -> Callable[[Tx], None]:
+def put(key: str) -> Callable[[SqliteTransaction], None]:
     return lambda tx: set_meta(tx, key, "1")
 
 
-def put_and_raise(key: str) -> Callable[[Tx], None]:
-    def operation(tx: Tx) -> None:
+def put_and_raise(key: str) -> Callable[[SqliteTransaction], None]:
+    def operation(tx: SqliteTransaction) -> None:
         set_meta(tx, key, "1")
         tx.notify(JobEnded(key, State.FAILED))
         tx.count_jobs("p", "c", State.QUEUED, 1)
@@ -64,7 +65,7 @@ def put_and_raise(key: str) -> Callable[[Tx], None]:
     return operation
 
 
-def end_the_transaction(tx: Tx) -> None:
+def end_the_transaction(tx: SqliteTransaction) -> None:
     """As a full disk does."""
     tx.execute("rollback")
     message = "database or disk is full"
@@ -120,12 +121,12 @@ async def test_an_error_that_ends_the_transaction_fails_every_caller_of_the_batc
 async def test_a_commit_that_fails_is_answered_as_unavailable(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_tx: Tx) -> None:
+    def fail(_tx: SqliteTransaction) -> None:
         message = "disk I/O error"
         raise sqlite3.OperationalError(message)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Tx, "commit", fail)
+        patch.setattr(SqliteTransaction, "commit", fail)
         assert not await store.can_commit()
         with pytest.raises(StoreUnavailable, match="disk I/O error"):
             await store.write(set_meta, "a", "1")
@@ -134,7 +135,7 @@ async def test_a_commit_that_fails_is_answered_as_unavailable(
 
 
 async def test_a_disk_with_room_for_a_probe_but_not_for_a_job_does_not_commit(store: SqliteStore) -> None:
-    def limit(tx: Tx, spare: int) -> None:
+    def limit(tx: SqliteTransaction, spare: int) -> None:
         run = tx._connection.execute  # noqa: SLF001 - the limit is one of the writer's own connection
         (pages,) = run("PRAGMA page_count").fetchone()
         run(f"PRAGMA max_page_count = {pages + spare}")
@@ -224,7 +225,7 @@ async def test_closing_writes_what_waits_and_then_refuses(tmp_path: Path) -> Non
 
 
 async def test_a_thread_that_dies_fails_its_callers(tmp_path: Path) -> None:
-    def die(_tx: Tx) -> None:
+    def die(_tx: SqliteTransaction) -> None:
         raise SystemExit
 
     store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 0)
@@ -258,20 +259,20 @@ def test_a_loop_that_is_gone_does_not_hang_the_thread(tmp_path: Path) -> None:
 async def test_a_batch_is_closed_after_512_operations(store: SqliteStore) -> None:
     looked = 0
 
-    def look(_tx: Tx) -> None:
+    def look(_tx: SqliteTransaction) -> None:
         nonlocal looked
         looked += 1
 
     commits = 0
-    original = Tx.commit
+    original = SqliteTransaction.commit
 
-    def commit(tx: Tx) -> tuple[Notification, ...]:
+    def commit(tx: SqliteTransaction) -> tuple[Notification, ...]:
         nonlocal commits
         commits += 1
         return original(tx)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tx, "commit", commit)
+        patch.setattr(SqliteTransaction, "commit", commit)
         await batch(store, *[look] * BATCH_OPERATIONS)
     assert looked == BATCH_OPERATIONS
     assert commits == 2, "the one that held the thread, and 511 others; then the last one"
@@ -282,7 +283,7 @@ async def test_every_operation_of_a_batch_has_the_same_time(tmp_path: Path) -> N
     store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: next(ticks))
     times: list[int] = []
 
-    def look(tx: Tx) -> None:
+    def look(tx: SqliteTransaction) -> None:
         times.append(tx.now)
         journal(tx, EntryKind.HOOKS_FAILED)
 
@@ -299,14 +300,14 @@ async def test_the_write_ahead_log_is_emptied_when_nothing_more_is_written(
     loop = asyncio.get_running_loop()
     times: list[int] = []
 
-    def empty(tx: Tx) -> bool:
+    def empty(tx: SqliteTransaction) -> bool:
         done = real(tx)
         times.append((tmp_path / "state.db-wal").stat().st_size)
         loop.call_soon_threadsafe(emptied.set)
         return done
 
-    real = Tx.empty_wal
-    monkeypatch.setattr(Tx, "empty_wal", empty)
+    real = SqliteTransaction.empty_wal
+    monkeypatch.setattr(SqliteTransaction, "empty_wal", empty)
     store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     for _ in range(2):
         emptied.clear()
@@ -324,18 +325,18 @@ async def test_a_write_ahead_log_that_is_being_read_is_emptied_once_the_reader_h
     answers: list[bool] = []
     kept, emptied, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
 
-    def empty(tx: Tx) -> bool:
+    def empty(tx: SqliteTransaction) -> bool:
         answers.append(real(tx))
         loop.call_soon_threadsafe((emptied if answers[-1] else kept).set)
         return answers[-1]
 
-    real = Tx.empty_wal
+    real = SqliteTransaction.empty_wal
     store = await SqliteStore.open(tmp_path / "state.db", clock=lambda: 1)
     await store.write(set_meta, "x", "y")
     with closing(sqlite3.connect(tmp_path / "state.db")) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM meta").fetchall()
-        monkeypatch.setattr(Tx, "empty_wal", empty)
+        monkeypatch.setattr(SqliteTransaction, "empty_wal", empty)
         await store.write(set_meta, "x", "z")
         await asyncio.wait_for(kept.wait(), 10)
     await asyncio.wait_for(emptied.wait(), 10)
@@ -347,14 +348,14 @@ async def test_a_write_ahead_log_that_is_being_read_is_emptied_once_the_reader_h
 def test_a_log_that_cannot_be_emptied_leaves_the_writer_as_patient_as_before(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(tx: Tx, name: str) -> sqlite3.Cursor:
+    def fail(tx: SqliteTransaction, name: str) -> list[Row]:
         if name == "empty_wal":
             message = "disk I/O error"
             raise sqlite3.OperationalError(message)
         return real(tx, name)
 
-    real = Tx.execute
-    monkeypatch.setattr(Tx, "execute", fail)
+    real = SqliteTransaction.rows
+    monkeypatch.setattr(SqliteTransaction, "rows", fail)
     with pytest.raises(sqlite3.OperationalError):
         bench.tx.empty_wal()
     assert bench.all("PRAGMA busy_timeout") == [(5000,)]
@@ -390,7 +391,7 @@ def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) ->
 
 
 async def test_an_operation_can_ask_whether_anybody_else_waits(store: SqliteStore) -> None:
-    def asked(_tx: Tx) -> bool:
+    def asked(_tx: SqliteTransaction) -> bool:
         return store.has_waiters()
 
     assert await store.write(asked) is False

@@ -9,10 +9,10 @@ from support.store import Bench, start, trim
 
 from ductile.model.job import State
 from ductile.model.search_query import parse_query
-from ductile.store.retention import trim_attempts
 from ductile.store.sqlite.database import migrations
 from ductile.store.sqlite.search.expression import render
 from ductile.store.sqlite.search.indexer import BATCH_ATTEMPTS, index_attempts, indexed_through
+from ductile.store.sqlite.space import trim_attempts
 
 
 def end(bench: Bench, **more: Any) -> str:

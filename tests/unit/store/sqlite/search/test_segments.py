@@ -12,13 +12,13 @@ from support.store import Bench, start
 from ductile.model.filters import AttemptFilter
 from ductile.model.job import State
 from ductile.model.search_query import parse_query
-from ductile.store.retention import free_search_pages, trim_attempts
 from ductile.store.sqlite.database import migrations
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 from ductile.store.sqlite.search import segments
 from ductile.store.sqlite.search.indexer import index_attempts, indexed_through
-from ductile.store.sqlite.transaction import Tx
+from ductile.store.sqlite.space import free_search_pages, trim_attempts
+from ductile.store.transaction import Tx
 
 ATTEMPTS = 4
 WORDS = ("alpha", "beta", "gamma", "delta")

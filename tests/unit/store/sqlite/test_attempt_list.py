@@ -15,9 +15,9 @@ from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
 from ductile.model.read_models import AttemptPage
 from ductile.model.search_query import parse_query
-from ductile.store import attempt_list
-from ductile.store.attempt_list import DAY_MILLIS, HOUR_MILLIS, AttemptFilter, days
 from ductile.store.errors import LogsNotIndexed
+from ductile.store.sqlite import attempt_list
+from ductile.store.sqlite.attempt_list import DAY_MILLIS, HOUR_MILLIS, AttemptFilter, days
 from ductile.store.sqlite.queries import QUERIES
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads

@@ -13,9 +13,10 @@ from ductile.model.clock import Millis
 from ductile.model.filters import AttemptFilter
 from ductile.model.read_models import AttemptPage
 from ductile.model.search_query import SearchQuery
-from ductile.store.rows import Row, read_log_row
+from ductile.store.rows import read_log_row
 from ductile.store.sqlite.read_pool import ReadTransaction
 from ductile.store.sqlite.search.expression import render
+from ductile.store.transaction import Row
 
 MAX_TOTAL = 10_000
 """Attempts that are counted; beyond that the total is capped."""
