@@ -9,14 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ductile.kit.errors import BuildFailed
-from ductile.kit.subject import open_folder
+from ductile.kit.plugin_under_test import open_plugin
 from ductile.plugin.runner.spawn_errors import is_program
 from ductile.plugin.stdout_parser import cut_middle
 from ductile.plugin.trust import BUILD_SCRIPT
 
-_SOURCES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
-_NO_SOURCES = frozenset({"target", "node_modules", "tests"})
-BUILD_OUTPUT = 1024 * 1024
+_SOURCE_SUFFIXES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
+_SKIPPED_FOLDERS = frozenset({"target", "node_modules", "tests"})
+MAX_OUTPUT_CHARS = 1024 * 1024
 """Characters of what a compiler says that are kept."""
 
 
@@ -25,39 +25,39 @@ def needs_build(folder: Path) -> bool:
     return (folder / BUILD_SCRIPT).is_file()
 
 
-def newer_source(folder: Path, made: Path) -> Path | None:
+def newer_source(folder: Path, product: Path) -> Path | None:
     """A source that was changed after the last build; None where there is none, or nothing is built."""
-    if not needs_build(folder) and not is_program(made):
+    if not needs_build(folder) and not is_program(product):
         return None
-    built_at = made.stat().st_mtime_ns
+    built_at = product.stat().st_mtime_ns
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NO_SOURCES and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if path.suffix in _SOURCES and path.stat().st_mtime_ns > built_at:
+            if path.suffix in _SOURCE_SUFFIXES and path.stat().st_mtime_ns > built_at:
                 return path
     return None
 
 
-async def build(folder: Path) -> None:
+async def build_plugin(folder: Path) -> None:
     """Run `build.sh` in the folder. Raises BuildFailed with what it said, also where it made nothing of the sources."""
     began = time.time_ns()
-    await _run(folder)
-    opened = open_folder(folder)
-    entrypoint = opened.loaded.manifest.entrypoint if opened.loaded.manifest else None
+    await _run_script(folder)
+    subject = open_plugin(folder)
+    entrypoint = subject.loaded.manifest.entrypoint if subject.loaded.manifest else None
     if entrypoint is None:
         return
-    made = folder / entrypoint
-    if not made.exists():
-        said = f"It ended with 0, but there is no `{entrypoint}`, which the manifest names as the entrypoint."
-    elif (newer := newer_source(folder, made)) is not None and newer.stat().st_mtime_ns < began:
-        said = f"It ended with 0, but {newer} is newer than `{entrypoint}`; does it go on after an error (`set -e`)?"
+    product = folder / entrypoint
+    if not product.exists():
+        message = f"It ended with 0, but there is no `{entrypoint}`, which the manifest names as the entrypoint."
+    elif (newer := newer_source(folder, product)) is not None and newer.stat().st_mtime_ns < began:
+        message = f"It ended with 0, but {newer} is newer than `{entrypoint}`; does it go on after an error (`set -e`)?"
     else:
         return
-    raise BuildFailed(command=str(folder / BUILD_SCRIPT), folder=folder, exit_code=0, output=said)
+    raise BuildFailed(command=str(folder / BUILD_SCRIPT), folder=folder, exit_code=0, output=message)
 
 
-async def _run(folder: Path) -> None:
+async def _run_script(folder: Path) -> None:
     script = (folder / BUILD_SCRIPT).resolve()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -79,5 +79,5 @@ async def _run(folder: Path) -> None:
         await process.wait()
         raise
     if process.returncode:
-        said = cut_middle(output.decode(errors="replace"), BUILD_OUTPUT)
-        raise BuildFailed(command=str(script), folder=folder, exit_code=process.returncode, output=said)
+        message = cut_middle(output.decode(errors="replace"), MAX_OUTPUT_CHARS)
+        raise BuildFailed(command=str(script), folder=folder, exit_code=process.returncode, output=message)

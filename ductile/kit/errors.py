@@ -5,7 +5,7 @@ from typing import Any
 
 from ductile.document.problem import Problem
 from ductile.errors import BadRequest, Conflict, NotFound, Unprocessable
-from ductile.kit.build_excerpt import build_excerpt
+from ductile.kit.build_excerpt import cut_build_output
 
 
 class NoPluginFolder(NotFound):
@@ -40,13 +40,13 @@ class BadPayload(BadRequest):
     code = "invalid_payload"
 
 
-class Unsendable(BadRequest):
+class CannotWriteRequest(BadRequest):
     """The request cannot be written: {reason}."""
 
     code = "request_unwritable"
 
 
-class Unwatched(Unprocessable):
+class CannotWatch(Unprocessable):
     """{folder} cannot be watched: {reason}. `--once` runs the plugin without watching."""
 
     code = "unwatched"
@@ -70,13 +70,13 @@ class FolderTaken(Conflict):
     code = "folder_taken"
 
 
-class NotMade(Unprocessable):
+class CannotMakeFolder(Unprocessable):
     """The plugin cannot be made in {parent}: {reason}. Nothing was touched."""
 
     code = "not_made"
 
 
-class NotWrapped(Unprocessable):
+class CannotWrap(Unprocessable):
     """{program} cannot be wrapped: {reason}."""
 
     code = "not_wrapped"
@@ -95,4 +95,4 @@ class BuildFailed(Unprocessable):
 
     def public_details(self) -> dict[str, Any]:
         """With what was said."""
-        return {**self.details, "errors": build_excerpt(self.output)}
+        return {**self.details, "errors": cut_build_output(self.output)}

@@ -7,7 +7,7 @@ import orjson
 from msgspec import Struct, field
 
 from ductile.dispatch.build_request import PluginRequest, build_request
-from ductile.kit.errors import Unsendable
+from ductile.kit.errors import CannotWriteRequest
 from ductile.model.clock import Millis
 from ductile.model.encode import Unencodable, encode
 from ductile.model.event import API_TRIGGER, Event
@@ -16,7 +16,7 @@ from ductile.model.job import ClaimedJob, Job, State, SubmittedBy
 from ductile.model.snapshot import Plugin
 
 
-class Ask(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True):
     """One thing that a plugin is asked to do; a JSON object each."""
 
     command: str
@@ -54,17 +54,17 @@ def new_job(plugin: Plugin, command: str, now: Millis) -> Job:
     )
 
 
-def write(plugin: Plugin, ask: Ask, job: Job, now: Millis) -> PluginRequest:
+def write_request(plugin: Plugin, request: Request, job: Job, now: Millis) -> PluginRequest:
     """The request, and the command's own deadline. Raises Unsendable."""
     try:
-        payload, context, state = encode(ask.payload), encode(ask.context), encode(ask.state)
+        payload, context, state = encode(request.payload), encode(request.context), encode(request.state)
     except Unencodable as error:
-        raise Unsendable(reason=error) from None
+        raise CannotWriteRequest(reason=error) from None
     event = Event(id=new_id(), type=API_TRIGGER, payload=payload, source="api", timestamp=now)
     claimed = ClaimedJob(job=job, event=event, context=context, plugin_state=state)
     return build_request(claimed, plugin, None, now)
 
 
-def changed(stdin: bytes, **members: Any) -> bytes:
+def change_members(stdin: bytes, **members: Any) -> bytes:
     """The same request with other or more members."""
     return orjson.dumps(orjson.loads(stdin) | members, option=orjson.OPT_APPEND_NEWLINE)

@@ -12,24 +12,24 @@ from ductile.plugin.discovery import MANIFEST_FILE
 from ductile.plugin.manifest_schema import manifest_schema
 from ductile.plugin.trust import BUILD_SCRIPT
 
-SCHEMA = "manifest.schema.json"
-_HOW_TO_BUILD = "`./{script}` builds `{entrypoint}`, which the manifest names: run it first, and after each change.\n\n"
-_WRONG = (
+SCHEMA_FILE = "manifest.schema.json"
+_BUILD_TEXT = "`./{script}` builds `{entrypoint}`, which the manifest names: run it first, and after each change.\n\n"
+_ERRORS_TEXT = (
     "A blank name is a permanent error (`retry: false`); a `greeting` that is no text ends with exit code 78, "
     "which is never retried."
 )
-_WRONG_WHERE_IT_STAYS = "A blank name and a `greeting` that is no text are permanent errors (`retry: false`)."
-_SPOKEN = """\
+_WORKER_ERRORS_TEXT = "A blank name and a `greeting` that is no text are permanent errors (`retry: false`)."
+_PROTOCOL_TEXT = """\
 - A request comes on stdin, one JSON object: `command`, `payload`, `config`, `state`, and for `handle` the `event`.
 - The response goes to stdout: `status`, `result`, and if you like `events`, `state_updates`, `logs`, `error`, `retry`.
   What you print on stderr is kept for people.
 """
-_SPOKEN_BY = """\
+_LIBRARY_TEXT = """\
 - `{library}` reads requests and writes responses, in workers and in single runs. It is yours to keep, and begins with
   how it is used. What you print is kept for people.
 """
 _SUFFIX = ".tmpl"
-_DOTTED = {"gitignore": ".gitignore"}
+_DOT_FILES = {"gitignore": ".gitignore"}
 """Names that packaging and linters would take for their own."""
 
 
@@ -43,7 +43,7 @@ class Language(StrEnum):
     RUST = "rust"
 
 
-class Trade(Struct, frozen=True, kw_only=True):
+class Toolchain(Struct, frozen=True, kw_only=True):
     """What a language needs and how it is worked with."""
 
     entrypoint: str
@@ -64,16 +64,18 @@ class Trade(Struct, frozen=True, kw_only=True):
         return bool(self.build_files)
 
 
-TRADES: Mapping[Language, Trade] = {
-    Language.PYTHON: Trade(
+TOOLCHAINS: Mapping[Language, Toolchain] = {
+    Language.PYTHON: Toolchain(
         entrypoint="run.py", test="python3 -m unittest", programs=("python3",), library="ductile_plugin.py"
     ),
-    Language.NODE: Trade(entrypoint="run.mjs", test="node --test", programs=("node",), library="ductile_plugin.mjs"),
-    Language.BASH: Trade(entrypoint="run.sh", test="./test.sh", programs=("bash",), json_programs=("python3",)),
-    Language.GO: Trade(
+    Language.NODE: Toolchain(
+        entrypoint="run.mjs", test="node --test", programs=("node",), library="ductile_plugin.mjs"
+    ),
+    Language.BASH: Toolchain(entrypoint="run.sh", test="./test.sh", programs=("bash",), json_programs=("python3",)),
+    Language.GO: Toolchain(
         entrypoint="run", test="go test ./...", programs=("go",), build_files=("build.sh", "go.mod", ".gitignore")
     ),
-    Language.RUST: Trade(
+    Language.RUST: Toolchain(
         entrypoint="run",
         test="cargo test",
         programs=("cargo",),
@@ -82,7 +84,7 @@ TRADES: Mapping[Language, Trade] = {
 }
 
 
-class File(Struct, frozen=True, kw_only=True):
+class PluginFile(Struct, frozen=True, kw_only=True):
     """One file to be written."""
 
     text: str
@@ -93,32 +95,39 @@ class File(Struct, frozen=True, kw_only=True):
         return self.text.startswith("#!")
 
 
-def plugin_files(name: str, language: Language, *, persistent: bool = False, small: bool = False) -> dict[str, File]:
+def plugin_files(
+    name: str, language: Language, *, persistent: bool = False, small: bool = False
+) -> dict[str, PluginFile]:
     """Path below the plugin's folder → file.
 
     `persistent`: with its author library, which the language must have. `small`: a manifest, an executable, and what a
     compiler needs.
     """
-    trade = TRADES[language]
+    toolchain = TOOLCHAINS[language]
     words = {
         "@NAME@": name,
-        "@ENTRYPOINT@": trade.entrypoint,
-        "@TEST@": f"{trade.test:<54} # the tests in {language}",
+        "@ENTRYPOINT@": toolchain.entrypoint,
+        "@TEST@": f"{toolchain.test:<54} # the tests in {language}",
         "@LIFECYCLE@\n": "lifecycle: persistent # its workers stay up and answer request after request\n"
         if persistent
         else "",
-        "@WRONG@": _WRONG_WHERE_IT_STAYS if persistent else _WRONG,
-        "@SPOKEN@\n": _SPOKEN_BY.format(library=trade.library) if persistent else _SPOKEN,
-        "@BUILD@\n": _HOW_TO_BUILD.format(script=BUILD_SCRIPT, entrypoint=trade.entrypoint) if trade.builds else "",
+        "@WRONG@": _WORKER_ERRORS_TEXT if persistent else _ERRORS_TEXT,
+        "@SPOKEN@\n": _LIBRARY_TEXT.format(library=toolchain.library) if persistent else _PROTOCOL_TEXT,
+        "@BUILD@\n": _BUILD_TEXT.format(script=BUILD_SCRIPT, entrypoint=toolchain.entrypoint)
+        if toolchain.builds
+        else "",
     }
-    made = {
-        path: File(text=_filled(text, words)) for path, text in _templates(language, persistent=persistent, small=small)
+    rendered = {
+        path: PluginFile(text=_fill(text, words))
+        for path, text in _templates(language, persistent=persistent, small=small)
     }
-    if persistent and trade.library is not None:
-        made[trade.library] = File(text=(files("ductile.author") / trade.library).read_text(encoding="utf-8"))
+    if persistent and toolchain.library is not None:
+        rendered[toolchain.library] = PluginFile(
+            text=(files("ductile.author") / toolchain.library).read_text(encoding="utf-8")
+        )
     if not small:
-        made[SCHEMA] = File(text=json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n")
-    return {MANIFEST_FILE: made.pop(MANIFEST_FILE), **dict(sorted(made.items()))}
+        rendered[SCHEMA_FILE] = PluginFile(text=json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n")
+    return {MANIFEST_FILE: rendered.pop(MANIFEST_FILE), **dict(sorted(rendered.items()))}
 
 
 def _templates(language: Language, *, persistent: bool, small: bool) -> Iterator[tuple[str, str]]:
@@ -129,7 +138,7 @@ def _templates(language: Language, *, persistent: bool, small: bool) -> Iterator
         for source in sources:
             yield from _texts(root / source)
         return
-    needed = TRADES[language].build_files
+    needed = TOOLCHAINS[language].build_files
     yield from ((path, text) for path, text in _texts(root / language) if path in needed)
     for source in sources:
         yield from _texts(root / "small" / source)
@@ -141,10 +150,10 @@ def _texts(folder: Traversable, below: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(entry, f"{below}{entry.name}/")
         elif entry.name.endswith(_SUFFIX):
             name = entry.name.removesuffix(_SUFFIX)
-            yield below + _DOTTED.get(name, name), entry.read_text(encoding="utf-8")
+            yield below + _DOT_FILES.get(name, name), entry.read_text(encoding="utf-8")
 
 
-def _filled(text: str, words: Mapping[str, str]) -> str:
+def _fill(text: str, words: Mapping[str, str]) -> str:
     for word, value in words.items():
         text = text.replace(word, value)
     return text

@@ -6,8 +6,8 @@ import sys
 
 from support.pages import ROOT
 
-from ductile.kit.settings import Case, Expect, Settings
-from ductile.kit.suite import RULES
+from ductile.kit.conformance import RULES
+from ductile.kit.kit_settings import Case, Expectation, Settings
 
 
 def test_the_reference_is_generated_from_the_code() -> None:
@@ -24,6 +24,6 @@ def test_the_reference_is_generated_from_the_code() -> None:
 
 def test_the_page_on_testing_plugins_names_every_case_and_key() -> None:
     page = (ROOT / "docs/how-to/test-plugins.md").read_text()
-    expected = {f"expect.{name}" for name in Expect.model_fields}
+    expected = {f"expect.{name}" for name in Expectation.model_fields}
     names = {*RULES, *Settings.model_fields, *Case.model_fields, *expected} - {"expect"}
     assert {name for name in names if f"`{name}`" not in page and f"\n{name}:" not in page} == set()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ductile.kit import show
-from ductile.kit.build import build, needs_build
-from ductile.kit.finding import Verdict
-from ductile.kit.suite import Options, Report, examine
-from ductile.kit.template import TRADES, Language
+from ductile.kit import text_report
+from ductile.kit.build import build_plugin, needs_build
+from ductile.kit.case_result import Verdict
+from ductile.kit.conformance import Options, Report, examine_plugin
+from ductile.kit.template import TOOLCHAINS, Language
 
 
 class Fresh(Protocol):
@@ -21,7 +21,7 @@ class Fresh(Protocol):
 def built(folder: Path) -> Path:
     """The folder, with its entrypoint built where that is needed."""
     if needs_build(folder):
-        asyncio.run(build(folder))
+        asyncio.run(build_plugin(folder))
     return folder
 
 
@@ -33,17 +33,19 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def examined(folder: Path, **options: object) -> Report:
-    return asyncio.run(examine(folder, Options(**options)))  # type: ignore[arg-type]  # given by name
+    return asyncio.run(examine_plugin(folder, Options(**options)))  # type: ignore[arg-type]  # given by name
 
 
 def failed(report: Report) -> set[str]:
     """The cases that failed."""
-    return {finding.case for finding in report.findings if finding.seen.verdict is Verdict.FAILED}
+    return {
+        case_result.case for case_result in report.case_results if case_result.observation.verdict is Verdict.FAILED
+    }
 
 
 def text(report: Report) -> str:
     """The report, however its lines are filled."""
-    return " ".join(" ".join(show.lines(report)).split())
+    return " ".join(" ".join(text_report.report_lines(report)).split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ class Break:
     @property
     def file(self) -> str:
         """The program."""
-        return {"go": "main.go", "rust": "src/main.rs"}.get(self.language, TRADES[Language(self.language)].entrypoint)
+        return {"go": "main.go", "rust": "src/main.rs"}.get(
+            self.language, TOOLCHAINS[Language(self.language)].entrypoint
+        )
 
 
 _PY_HANDLE = "    word, name = greeting_word(request), name_of(request)\n"

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ductile.cli.commands import plugin_dev
 from ductile.cli.core.command import command, new_group
 from ductile.cli.core.completers import Plugin, PluginCommand
 from ductile.cli.core.errors import UsageError
 from ductile.cli.core.jobs.waiting import Follow, print_job, run_job
 from ductile.cli.core.json_input import read_payload
+from ductile.cli.core.local_run import plugin_folder, run_folder
 from ductile.cli.core.options import DedupeKey, Payload, Priority, RunAt, read_submit_options
 from ductile.cli.core.output import Output
 from ductile.cli.core.payload_fields import read_fields
@@ -162,13 +162,13 @@ def run(
     takes KEY=VALUE or a JSON object as the plugin's configuration.
     """
     base, options = read_payload(payload), read_submit_options(run_at, dedupe_key, priority)
-    folder = plugin_dev.plugin_folder(plugin)
+    folder = plugin_folder(plugin)
     if folder is not None:
         if options:
             raise UsageError(
                 reason=f"--{next(iter(options)).replace('_', '-')} is for a gateway's queue, not for a folder"
             )
-        plugin_dev.run_folder(out, folder, name, base, fields=ctx.args, pairs=field or (), state=state)
+        run_folder(out, folder, name, base, fields=ctx.args, pairs=field or (), state=state)
         return
     if state is not None:
         raise UsageError(reason="--state is for a plugin's folder; a gateway keeps the state of its plugins itself")

@@ -1,12 +1,7 @@
-"""`ductile plugin new | test | dev`, and `plugin run` of a folder: an author's work, which needs no gateway."""
+"""`ductile plugin new`, `test` and `dev`: the work of a plugin's author, which needs no gateway."""
 
-import logging
-import signal
-import sys
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -14,12 +9,11 @@ from ductile.cli.core.command import command, new_group
 from ductile.cli.core.completers import complete_languages
 from ductile.cli.core.errors import UsageError
 from ductile.cli.core.exit_code import ExitCode
-from ductile.cli.core.json_input import read_json_argument, read_payload
+from ductile.cli.core.json_input import read_json_object, read_payload
+from ductile.cli.core.local_run import run_to_end
 from ductile.cli.core.options import Payload
 from ductile.cli.core.output import Output, check_output_path, save_output
-from ductile.model.json_reader import read_json as read_exact
-
-Result = TypeVar("Result")
+from ductile.cli.core.plugin_arguments import read_duration, read_pairs, read_plugin_config
 
 app = new_group("Make, test and watch a plugin of your own.")
 
@@ -70,30 +64,34 @@ def new(
 ) -> None:
     """Make a working plugin: manifest, code, README, tests and a schema for the editor; or, with --small, the least."""
     from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.new import check_name, check_place, make, missing_programs  # noqa: PLC0415
-    from ductile.kit.template import TRADES, Language, plugin_files  # noqa: PLC0415
+    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder, missing_programs  # noqa: PLC0415
+    from ductile.kit.template import TOOLCHAINS, Language, plugin_files  # noqa: PLC0415
     from ductile.plugin.trust import BUILD_SCRIPT  # noqa: PLC0415
 
     if lang not in tuple(Language):
         raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
     language = Language(lang)
-    check_name(name)
-    if persistent and TRADES[language].library is None:
-        known = " and ".join(one for one, trade in TRADES.items() if trade.library is not None)
+    check_plugin_name(name)
+    if persistent and TOOLCHAINS[language].library is None:
+        known = " and ".join(one for one, toolchain in TOOLCHAINS.items() if toolchain.library is not None)
         raise UsageError(reason=f"--persistent needs an author library, which there is for {known}, not for {language}")
     files = plugin_files(name, language, persistent=persistent, small=small)
-    folder = check_place(name, directory) if out.dry_run else make(name, directory, files)
+    folder = check_new_folder(name, directory) if out.dry_run else make_folder(name, directory, files)
     missing = missing_programs(language, small=small)
     out.print_fields({"plugin": name, "folder": str(folder), "files": list(files), "missing": list(missing) or None})
     if out.dry_run:
         return
     if missing:
-        then = f", then run {folder / BUILD_SCRIPT}" if TRADES[language].builds else ""
-        out.tell(f"{name} needs {', '.join(missing)}, which the PATH lacks: install it{then}.")
-    elif TRADES[language].builds and build:
+        needed = f"needs {', '.join(missing)}, which the PATH lacks: install it"
+        out.tell(
+            f"{name} {needed}, then run {folder / BUILD_SCRIPT}."
+            if TOOLCHAINS[language].builds
+            else f"{name} {needed}."
+        )
+    elif TOOLCHAINS[language].builds and build:
         out.tell(f"Building it: {folder / BUILD_SCRIPT}")
-        run_to_end(builder.build(folder))
-    elif TRADES[language].builds:
+        run_to_end(builder.build_plugin(folder))
+    elif TOOLCHAINS[language].builds:
         out.tell(f"Build it: {folder / BUILD_SCRIPT}")
     out.tell(f"Test it: ductile plugin test {folder}")
 
@@ -140,31 +138,32 @@ def conform(
     with few variables. `tests/kit.yaml` says what all runs need (config, env, files) and what is skipped;
     `tests/*.json` are requests with what must come back, and `examples` in an input_schema are payloads that work.
     """
-    from ductile.kit import show, suite  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.junit import junit as as_junit  # noqa: PLC0415
-    from ductile.kit.run import KILL_GRACE  # noqa: PLC0415
+    from ductile.kit import conformance, text_report  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.junit_report import junit_xml as as_junit  # noqa: PLC0415
+    from ductile.kit.single_run import KILL_GRACE  # noqa: PLC0415
     from ductile.model.clock import system_clock  # noqa: PLC0415
 
     target = None if junit is None else check_output_path(junit)
-    options = suite.Options(
+    options = conformance.Options(
         only=frozenset(only or ()),
         skip=dict.fromkeys(skip or (), "--skip was given"),
         read_only=read_only,
         payloads={
-            name: _read_command_payload(name, text) for name, text in _read_pairs(payload, "--payload", "COMMAND=JSON")
+            name: read_json_object(text, f"--payload {name}=…")
+            for name, text in read_pairs(payload, "--payload", "COMMAND=JSON")
         },
         config=read_plugin_config(config),
-        env=dict(_read_pairs(env, "--env", "NAME=VALUE")),
-        timeout=read_duration("--timeout", timeout) or suite.TIMEOUT,
+        env=dict(read_pairs(env, "--env", "NAME=VALUE")),
+        timeout=read_duration("--timeout", timeout) or conformance.DEFAULT_TIMEOUT,
         kill_grace=read_duration("--grace", grace) or KILL_GRACE,
         at_once=at_once,
         build=build,
     )
-    report = run_to_end(suite.examine(folder, options))
+    report = run_to_end(conformance.examine_plugin(folder, options))
     if target is not None:
         save_output(target, as_junit(report, system_clock()).decode())
-    text = "\n".join(show.lines(report, all_skips=out.verbose))
-    out.print_text(text, document=show.document(report))
+    text = "\n".join(text_report.report_lines(report, all_skips=out.verbose))
+    out.print_text(text, document=text_report.report_document(report))
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -188,20 +187,24 @@ def dev(
     send. A `build.sh` runs first. Each run starts in a scratch folder, with what `tests/kit.yaml` says; state is kept
     from run to run, as the gateway does.
     """
-    from ductile.kit import dev as development  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.run import Given  # noqa: PLC0415
+    from ductile.kit import dev_loop as development  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.single_run import RunInput  # noqa: PLC0415
 
-    given = Given(
+    given = RunInput(
         payload=None if payload is None else read_payload(payload),
         config=read_plugin_config(config),
-        state=_read_state(state),
-        env=dict(_read_pairs(env, "--env", "NAME=VALUE")),
+        state=read_json_object(state, "--state"),
+        env=dict(read_pairs(env, "--env", "NAME=VALUE")),
         timeout=read_duration("--timeout", timeout),
     )
     show = _RoundPrinter(out)
     if not once:
         out.tell(f"Watching {folder}; Ctrl-C ends it.")
-    work = development.once(folder, name, given, show) if once else development.watch(folder, name, given, show)
+    work = (
+        development.run_one_round(folder, name, given, show)
+        if once
+        else development.run_at_changes(folder, name, given, show)
+    )
     if not run_to_end(work):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -214,137 +217,3 @@ class _RoundPrinter:
 
     def __call__(self, document: dict[str, Any], text: str) -> None:
         self._out.print_item(document, text)
-
-
-def run_folder(
-    out: Output,
-    folder: Path,
-    name: str,
-    payload: Mapping[str, Any],
-    *,
-    fields: Sequence[str] = (),
-    pairs: Sequence[str] = (),
-    state: str | None = None,
-) -> None:
-    """Run a command of the plugin in this folder once, with `--config KEY=VALUE|JSON` as its configuration.
-
-    Exits with 1 if it fails.
-    """
-    from ductile.cli.core.plugin_commands import read_field_arguments  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.run import Given, run_once  # noqa: PLC0415
-    from ductile.kit.subject import as_document, open_folder  # noqa: PLC0415
-
-    body = payload
-    if fields or pairs:
-        body = read_field_arguments(as_document(open_folder(folder)), name, fields, pairs, payload)
-    given = Given(
-        payload=body,
-        config=read_plugin_config([out.config] if out.config else None),
-        state=_read_state(state),
-        timeout=None if out.timeout is None else round(out.timeout * 1000),
-    )
-    ran = run_to_end(run_once(folder, name, given))
-    out.print_fields(ran.document())
-    if not ran.succeeded:
-        raise typer.Exit(ExitCode.FAILED)
-
-
-def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
-    import asyncio  # noqa: PLC0415 - takes longer to import than a listing of plugins to run
-
-    async def run_until_signal() -> Result:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if task is not None and signal.getsignal(number) is signal.SIG_DFL:  # under nohup it goes on
-                loop.add_signal_handler(number, task.cancel)
-        return await work
-
-    try:
-        with log_warnings_to_stderr():
-            return asyncio.run(run_until_signal())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-
-
-@contextmanager
-def log_warnings_to_stderr() -> Iterator[None]:
-    """Log lines go to stderr from warnings on: stdout is for data, and an author runs no gateway."""
-    import structlog  # noqa: PLC0415 - --help needs none
-
-    before = structlog.get_config()
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
-def plugin_folder(text: str) -> Path | None:
-    """The folder that a word names, `.` or one with a `/`, instead of a gateway's plugin."""
-    return Path(text) if "/" in text or text in (".", "..") else None
-
-
-def read_plugin_config(given: Iterable[str] | None) -> dict[str, Any]:
-    """`KEY=VALUE` (a JSON value, else text), a JSON object, or `@FILE` with one; later ones win. Raises UsageError."""
-    config: dict[str, Any] = {}
-    for text in given or ():
-        if text[:1] in ("{", "@"):
-            value = read_json_argument(text, "--config")
-            if not isinstance(value, dict):
-                raise UsageError(reason=f"--config must be KEY=VALUE or a JSON object, not {text}")
-            config |= value
-        else:
-            [(key, word)] = _read_pairs([text], "--config", "KEY=VALUE or a JSON object")
-            config[key] = _read_json_or_text(word)
-    return config
-
-
-def read_duration(option: str, text: str | None) -> int | None:
-    """Milliseconds. Raises UsageError."""
-    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
-
-    if text is None:
-        return None
-    try:
-        millis = duration(text)
-    except ValueError as error:
-        raise UsageError(reason=f"{option} {text}: {error}") from None
-    if millis == 0:
-        raise UsageError(reason=f"{option} must be longer than 0")
-    return millis
-
-
-def _read_state(text: str | None) -> dict[str, Any]:
-    value = {} if text is None else read_json_argument(text, "--state")
-    if not isinstance(value, dict):
-        raise UsageError(reason="--state must be a JSON object")
-    return value
-
-
-def _read_command_payload(name: str, text: str) -> dict[str, Any]:
-    value = read_json_argument(text, f"--payload {name}=…")
-    if not isinstance(value, dict):
-        raise UsageError(reason=f"--payload {name}=… must be a JSON object")
-    return value
-
-
-def _read_pairs(given: Iterable[str] | None, option: str, form: str) -> list[tuple[str, str]]:
-    """The words of `KEY=VALUE`. Raises UsageError."""
-    pairs = []
-    for text in given or ():
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise UsageError(reason=f"{option} must be {form}, not {text!r}")
-        pairs.append((key, value))
-    return pairs
-
-
-def _read_json_or_text(word: str) -> Any:
-    try:
-        return read_exact(word)
-    except ValueError:
-        return word

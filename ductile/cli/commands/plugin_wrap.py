@@ -42,15 +42,15 @@ def wrap(
 
     The program stays where it is; the plugin's `run.sh` runs it. `manifest.yaml` says the rest, in a few lines.
     """
-    from ductile.kit.new import check_name, check_place, make  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.wrap import Wrapping, find_program, name_of, wrapped_files  # noqa: PLC0415
+    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder  # noqa: PLC0415 - --help needs none of this
+    from ductile.kit.program_wrapper import Wrapping, find_program, plugin_name_of, wrapper_files  # noqa: PLC0415
 
     found = find_program(program)
-    plugin = name or name_of(found)
-    check_name(plugin)
+    plugin = name or plugin_name_of(found)
+    check_plugin_name(plugin)
     wrapping = Wrapping(name=plugin, args=tuple(args or ()), command=verb, type=kind, nagios=nagios)
-    files = wrapped_files(found, wrapping)
-    folder = check_place(plugin, directory) if out.dry_run else make(plugin, directory, files)
+    files = wrapper_files(found, wrapping)
+    folder = check_new_folder(plugin, directory) if out.dry_run else make_folder(plugin, directory, files)
     out.print_fields({"plugin": plugin, "folder": str(folder), "files": list(files), "program": str(found)})
     if not out.dry_run:
         out.tell(f"Run it: ductile plugin run {folder if folder.is_absolute() else f'./{folder}'} {verb}")

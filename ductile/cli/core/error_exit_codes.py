@@ -5,7 +5,7 @@ from ductile.cli.core.exit_code import ExitCode
 from ductile.client import AuthFailed, NotFoundError, Refused, Unreachable
 from ductile.config.errors import BadPath, ConfigNotFound, EditRefused, InvalidConfiguration
 from ductile.errors import DuctileError, NotFound
-from ductile.kit.errors import BadNewName, BadPayload, BadSettings, Unsendable
+from ductile.kit.errors import BadNewName, BadPayload, BadSettings, CannotWriteRequest
 
 EXIT_CODES: tuple[tuple[type[DuctileError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
@@ -13,7 +13,7 @@ EXIT_CODES: tuple[tuple[type[DuctileError], ExitCode], ...] = (
     (BadNewName, ExitCode.USAGE),
     (BadPayload, ExitCode.USAGE),
     (BadSettings, ExitCode.USAGE),
-    (Unsendable, ExitCode.USAGE),
+    (CannotWriteRequest, ExitCode.USAGE),
     (WaitedTooLong, ExitCode.TIMED_OUT),
     (BadPath, ExitCode.USAGE),
     (ConfigNotFound, ExitCode.CONFIGURATION),

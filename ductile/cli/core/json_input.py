@@ -33,3 +33,11 @@ def read_argument(text: str, title: str) -> bytes:
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(reason=f"{title} {text} cannot be read: {reason}") from None
+
+
+def read_json_object(text: str | None, title: str) -> dict[str, Any]:
+    """The same of a JSON object; an empty one where none is given. Raises UsageError."""
+    value = {} if text is None else read_json_argument(text, title)
+    if not isinstance(value, dict):
+        raise UsageError(reason=f"{title} must be a JSON object")
+    return value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.kit import Fresh
 
-from ductile.kit.new import make, missing_programs
+from ductile.kit.plugin_folder import make_folder, missing_programs
 from ductile.kit.template import Language, plugin_files
 
 ROOT = Path(__file__).parents[3]
@@ -44,6 +44,6 @@ def fresh(tmp_path: Path) -> Fresh:
         missing = missing_programs(Language(language), small=small)
         if missing:
             pytest.skip(f"{', '.join(missing)} is not on the PATH")
-        return make(name, tmp_path, plugin_files(name, Language(language), persistent=persistent, small=small))
+        return make_folder(name, tmp_path, plugin_files(name, Language(language), persistent=persistent, small=small))
 
     return made

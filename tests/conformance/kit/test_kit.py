@@ -12,10 +12,10 @@ import pytest
 from support.gateway import write_plugin
 from support.kit import BREAKS, Break, Fresh, built, examined, failed, replace, text
 
-from ductile.kit.dev import once
-from ductile.kit.finding import Verdict
-from ductile.kit.run import Given, run_once
-from ductile.kit.template import TRADES, Language
+from ductile.kit.case_result import Verdict
+from ductile.kit.dev_loop import run_one_round
+from ductile.kit.single_run import RunInput, run_once
+from ductile.kit.template import TOOLCHAINS, Language
 
 ROOT = Path(__file__).parents[3]
 BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/manifest.yaml"))
@@ -25,7 +25,9 @@ BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/manifest.yaml"))
 def test_each_bundled_plugin_keeps_every_rule(folder: Path) -> None:
     report = examined(folder, at_once=3)
     assert report.ok, text(report)
-    untested = [one.name for one in report.findings if one.case == "answers" and one.seen.verdict is Verdict.SKIPPED]
+    untested = [
+        one.name for one in report.case_results if one.case == "answers" and one.observation.verdict is Verdict.SKIPPED
+    ]
     assert untested == []
 
 
@@ -34,27 +36,30 @@ def test_a_fresh_plugin_keeps_every_rule_and_its_own_tests_pass(fresh: Fresh, la
     folder = built(fresh(language, "greeter"))
     report = examined(folder)
     assert report.ok, text(report)
-    assert report.count(Verdict.PASSED) == 46 + TRADES[Language(language)].builds
+    assert report.count(Verdict.PASSED) == 46 + TOOLCHAINS[Language(language)].builds
     ran = subprocess.run(
-        TRADES[Language(language)].test, shell=True, cwd=folder, capture_output=True, text=True, check=False
+        TOOLCHAINS[Language(language)].test, shell=True, cwd=folder, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("language", [one for one, trade in TRADES.items() if trade.library is not None])
+@pytest.mark.parametrize("language", [one for one, toolchain in TOOLCHAINS.items() if toolchain.library is not None])
 def test_a_fresh_plugin_that_stays_up_keeps_every_rule_as_a_worker_too(fresh: Fresh, language: Language) -> None:
     folder = fresh(language, "greeter", persistent=True)
     report = examined(folder)
     assert report.ok, text(report)
     assert "beside an answer" not in text(report), "it ends as one that has answered"
-    assert [(one.of, one.seen.verdict) for one in report.findings if one.case == "worker"] == [
+    assert [(one.target, one.observation.verdict) for one in report.case_results if one.case == "worker"] == [
         (command, Verdict.PASSED) for command in ("greet", "handle", "health")
     ]
-    ran = subprocess.run(TRADES[language].test, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run(TOOLCHAINS[language].test, shell=True, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-SMALL = [*((one, False) for one in TRADES), *((one, True) for one, trade in TRADES.items() if trade.library)]
+SMALL = [
+    *((one, False) for one in TOOLCHAINS),
+    *((one, True) for one, toolchain in TOOLCHAINS.items() if toolchain.library),
+]
 
 
 @pytest.mark.parametrize(("language", "persistent"), SMALL)
@@ -65,7 +70,7 @@ def test_a_small_plugin_keeps_every_rule_and_greets(fresh: Fresh, language: Lang
     assert "note: to `" not in text(report), "a payload that does not fit is answered"
     assert report.count(Verdict.PASSED) >= 12
     payloads: list[dict[str, Any]] = [{}, {"name": 'Ada "Countess" Lovelace ☃'}]
-    answers = [asyncio.run(run_once(folder, "greet", Given(payload=payload))) for payload in payloads]
+    answers = [asyncio.run(run_once(folder, "greet", RunInput(payload=payload))) for payload in payloads]
     assert [one.document()["result"] for one in answers] == ["Hello, world!", 'Hello, Ada "Countess" Lovelace ☃!']
 
 
@@ -236,9 +241,9 @@ def test_an_old_program_is_never_passed_when_the_build_fails(tmp_path: Path, scr
     report = examined(folder)
     assert failed(report) == {"build"}
     assert says in text(report)
-    assert {one.case for one in report.findings} == {"manifest", "build"}
+    assert {one.case for one in report.case_results} == {"manifest", "build"}
     shown: list[str] = []
-    assert not asyncio.run(once(folder, None, Given(), lambda _, told: shown.append(told)))
+    assert not asyncio.run(run_one_round(folder, None, RunInput(), lambda _, told: shown.append(told)))
     assert says.partition(": ")[2] in " ".join(shown[0].split())
 
 

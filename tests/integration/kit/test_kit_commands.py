@@ -15,9 +15,9 @@ from support.kit import replace
 from support.terminal import CTRL_C, terminal
 
 from ductile.cli.main import main
-from ductile.kit.build import build as run_build
+from ductile.kit.build import build_plugin as run_build
 from ductile.kit.errors import BuildFailed
-from ductile.kit.new import make
+from ductile.kit.plugin_folder import make_folder
 from ductile.kit.template import Language, plugin_files
 
 PYTHON = str(Path(os.path.realpath(sys.executable)).parent)
@@ -39,7 +39,7 @@ def ductile(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def hello(tmp_path: Path) -> Path:
     """A new plugin in Python."""
-    return make("hello", tmp_path, plugin_files("hello", Language.PYTHON))
+    return make_folder("hello", tmp_path, plugin_files("hello", Language.PYTHON))
 
 
 def test_new_makes_a_plugin_and_says_how_to_go_on(tmp_path: Path) -> None:

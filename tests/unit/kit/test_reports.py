@@ -5,30 +5,32 @@ from xml.etree import ElementTree as ET
 
 from ductile.dispatch.outcome import read_outcome
 from ductile.document.redactor import Redactor
-from ductile.kit import show
-from ductile.kit.bench import Exchange
-from ductile.kit.finding import Finding, Seen, failed, passed, skipped
-from ductile.kit.junit import junit
-from ductile.kit.suite import Report
+from ductile.kit import text_report
+from ductile.kit.case_result import CaseResult, Observation, fail_case, pass_case, skip_case
+from ductile.kit.conformance import Report
+from ductile.kit.exchange import Exchange
+from ductile.kit.junit_report import junit_xml
 from ductile.plugin.runner.interface import Execution
 
 EXECUTION = Execution(exit_code=3, stdout=b"\x1b[1mhello\0 s3cr3t-value", stderr=b"bad \xff", stop=None, duration=12)
 EXCHANGE = Exchange(
-    stdin=b'{"config":{"token":"s3cr3t-value"}}' + b" " * 2000, execution=EXECUTION, judged=read_outcome(EXECUTION, str)
+    stdin=b'{"config":{"token":"s3cr3t-value"}}' + b" " * 2000,
+    execution=EXECUTION,
+    outcome=read_outcome(EXECUTION, str),
 )
 
 
-def finding(case: str, seen: Seen) -> Finding:
-    return Finding(case=case, of="greet", rule=f"The rule of {case}.", seen=seen, seconds=0.25)
+def case_result(case: str, observation: Observation) -> CaseResult:
+    return CaseResult(case=case, target="greet", rule=f"The rule of {case}.", observation=observation, seconds=0.25)
 
 
 REPORT = Report(
     plugin="demo",
     folder=Path("demo"),
-    findings=(
-        finding("answers", failed("It says s3cr3t-value <&> \x00.", "Mend it.", EXCHANGE)),
-        finding("state", skipped("it keeps no state")),
-        finding("timing", passed("a run takes 3 ms")),
+    case_results=(
+        case_result("answers", fail_case("It says s3cr3t-value <&> \x00.", "Mend it.", EXCHANGE)),
+        case_result("state", skip_case("it keeps no state")),
+        case_result("timing", pass_case("a run takes 3 ms")),
     ),
     seconds=1.5,
     redactor=Redactor(["s3cr3t-value"]),
@@ -36,7 +38,7 @@ REPORT = Report(
 
 
 def test_the_text_says_what_was_sent_what_came_back_which_rule_and_what_to_do() -> None:
-    text = "\n".join(show.lines(REPORT, all_skips=True))
+    text = "\n".join(text_report.report_lines(REPORT, all_skips=True))
     for piece in (
         "FAIL  answers[greet]",
         'sent:   {"config":{"token":"[REDACTED]"}}',
@@ -55,18 +57,21 @@ def test_the_text_says_what_was_sent_what_came_back_which_rule_and_what_to_do() 
 
 
 def test_what_was_skipped_is_named_with_its_reason_without_asking() -> None:
-    more = [finding("concurrency", skipped("it keeps no state")), finding("deadline", skipped("it reads nothing"))]
+    more = [
+        case_result("concurrency", skip_case("it keeps no state")),
+        case_result("deadline", skip_case("it reads nothing")),
+    ]
     report = Report(
-        plugin="demo", folder=Path("demo"), findings=(*REPORT.findings, *more), seconds=1.5, redactor=Redactor()
+        plugin="demo", folder=Path("demo"), case_results=(*REPORT.case_results, *more), seconds=1.5, redactor=Redactor()
     )
-    *_, first, second, summary = show.lines(report)
+    *_, first, second, summary = text_report.report_lines(report)
     assert first == "  skip  state[greet], concurrency[greet]: it keeps no state"
     assert second == "  skip  deadline[greet]: it reads nothing"
     assert summary == "1 passed, 1 failed, 3 skipped in 1.5 s"
 
 
 def test_the_document_has_the_same() -> None:
-    document = show.document(REPORT)
+    document = text_report.report_document(REPORT)
     assert (document["ok"], document["passed"], document["failed"], document["skipped"]) == (False, 1, 1, 1)
     [first, *_] = document["cases"]
     assert (first["name"], first["verdict"], first["fix"]) == ("answers[greet]", "failed", "Mend it.")
@@ -78,7 +83,7 @@ SUITE = {"id", "package", "name", "timestamp", "hostname", "tests", "failures", 
 
 
 def test_the_junit_xml_is_as_its_readers_want_it() -> None:
-    written = junit(REPORT, 1_893_456_000_123)
+    written = junit_xml(REPORT, 1_893_456_000_123)
     assert b"s3cr3t-value" not in written
     root = ET.fromstring(written)
     assert root.tag == "testsuites"

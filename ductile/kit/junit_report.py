@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from socket import gethostname
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ductile.kit.finding import Finding, Verdict
-from ductile.kit.show import shown
-from ductile.kit.suite import Report
+from ductile.kit.case_result import CaseResult, Verdict
+from ductile.kit.conformance import Report
+from ductile.kit.text_report import exchange_fields
 from ductile.model.clock import Millis
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, escaped or not."""
 
 
-def junit(report: Report, now: Millis) -> bytes:
+def junit_xml(report: Report, now: Millis) -> bytes:
     """The document; each case is a test case of the class `ductile.<plugin>`."""
     root = Element("testsuites")
     at = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -26,15 +26,15 @@ def junit(report: Report, now: Millis) -> bytes:
         name=f"ductile.{_clean(report.plugin)}",
         timestamp=at,
         hostname=_clean(gethostname()) or "localhost",
-        tests=str(len(report.findings)),
+        tests=str(len(report.case_results)),
         failures=str(report.count(Verdict.FAILED)),
         errors="0",
         skipped=str(report.count(Verdict.SKIPPED)),
         time=f"{report.seconds:.3f}",
     )
     SubElement(suite, "properties")
-    for finding in report.findings:
-        _case(suite, report, finding)
+    for case_result in report.case_results:
+        _add_case(suite, report, case_result)
     SubElement(suite, "system-out")
     SubElement(suite, "system-err")
     indent(root)
@@ -42,22 +42,24 @@ def junit(report: Report, now: Millis) -> bytes:
     return written
 
 
-def _case(suite: Element, report: Report, finding: Finding) -> None:
-    seen, text = finding.seen, report.redactor.text
+def _add_case(suite: Element, report: Report, case_result: CaseResult) -> None:
+    observation, text = case_result.observation, report.redactor.text
     case = SubElement(
         suite,
         "testcase",
-        name=_clean(finding.name),
+        name=_clean(case_result.name),
         classname=f"ductile.{_clean(report.plugin)}",
-        time=f"{finding.seconds:.3f}",
+        time=f"{case_result.seconds:.3f}",
     )
-    if seen.verdict is Verdict.SKIPPED:
-        SubElement(case, "skipped", message=_clean(text(seen.said)))
-    elif seen.verdict is Verdict.FAILED:
-        failure = SubElement(case, "failure", message=_clean(text(seen.said)), type=finding.case)
-        parts = shown(seen.exchange) if seen.exchange else {}
+    if observation.verdict is Verdict.SKIPPED:
+        SubElement(case, "skipped", message=_clean(text(observation.message)))
+    elif observation.verdict is Verdict.FAILED:
+        failure = SubElement(case, "failure", message=_clean(text(observation.message)), type=case_result.case)
+        parts = exchange_fields(observation.exchange) if observation.exchange else {}
         body = [f"{name}: {text(value)}" for name, value in parts.items()]
-        failure.text = _clean("\n".join([text(seen.said), *body, f"rule: {finding.rule}", f"fix: {seen.fix}"]))
+        failure.text = _clean(
+            "\n".join([text(observation.message), *body, f"rule: {case_result.rule}", f"fix: {observation.fix}"])
+        )
 
 
 def _clean(text: str) -> str:

@@ -7,73 +7,75 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ductile.kit.errors import BadNewName, FolderTaken, NotMade
-from ductile.kit.template import TRADES, File, Language
+from ductile.kit.errors import BadNewName, CannotMakeFolder, FolderTaken
+from ductile.kit.template import TOOLCHAINS, Language, PluginFile
 from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 
-_LONGEST = 100
+_MAX_NAME_CHARS = 100
 """Characters of a name: it is also that of a folder, and the beginning of events' names."""
-_FILE, _PROGRAM = 0o644, 0o755
+_FILE_MODE, _PROGRAM_MODE = 0o644, 0o755
 """Never writable by everybody, whatever the umask is: such a plugin would not be trusted."""
 
 
-def check_name(name: str) -> None:
+def check_plugin_name(name: str) -> None:
     """Raises BadNewName."""
     if name in RESERVED_NAMES:
         raise BadNewName(name=name, reason="it is reserved for the gateway's own")
     if not NAME_PATTERN.fullmatch(name):
         reason = "names start with a-z or 0-9 and go on with a-z, 0-9, `_` and `-`"
         raise BadNewName(name=name, reason=reason)
-    if len(name) > _LONGEST:
-        raise BadNewName(name=f"{name[:20]}…", reason=f"it has {len(name)} characters, and {_LONGEST} is the most")
+    if len(name) > _MAX_NAME_CHARS:
+        raise BadNewName(
+            name=f"{name[:20]}…", reason=f"it has {len(name)} characters, and {_MAX_NAME_CHARS} is the most"
+        )
 
 
-def check_place(name: str, parent: Path) -> Path:
+def check_new_folder(name: str, parent: Path) -> Path:
     """The folder that can be made. Raises FolderTaken, NotMade."""
     folder = parent / name
     if os.path.lexists(folder):
         raise FolderTaken(folder=folder)
     if not parent.is_dir():
         reason = "it is no folder" if parent.exists() else "there is no such folder"
-        raise NotMade(parent=parent, reason=reason)
+        raise CannotMakeFolder(parent=parent, reason=reason)
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise NotMade(parent=parent, reason="it may not be written to")
+        raise CannotMakeFolder(parent=parent, reason="it may not be written to")
     return folder
 
 
-def make(name: str, parent: Path, files: Mapping[str, File]) -> Path:
+def make_folder(name: str, parent: Path, files: Mapping[str, PluginFile]) -> Path:
     """Make the folder `name` in the parent, under another name first. Raises BadNewName, FolderTaken, NotMade."""
-    check_name(name)
-    folder = check_place(name, parent)
+    check_plugin_name(name)
+    folder = check_new_folder(name, parent)
     try:
         unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
     except OSError as error:
-        raise NotMade(parent=parent, reason=error.strerror) from None
+        raise CannotMakeFolder(parent=parent, reason=error.strerror) from None
     try:
-        _write(unfinished, files)
-        _put(unfinished, folder)
+        _write_files(unfinished, files)
+        _move_into_place(unfinished, folder)
     except OSError as error:
-        raise NotMade(parent=parent, reason=error.strerror) from None
+        raise CannotMakeFolder(parent=parent, reason=error.strerror) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def _write(folder: Path, files: Mapping[str, File]) -> None:
+def _write_files(folder: Path, files: Mapping[str, PluginFile]) -> None:
     umask = os.umask(0)
     os.umask(umask)
-    folder.chmod(_PROGRAM & ~umask)
+    folder.chmod(_PROGRAM_MODE & ~umask)
     for path, file in files.items():
         target = folder / path
         for below in reversed(target.relative_to(folder).parents[:-1]):
             if not (folder / below).exists():
                 (folder / below).mkdir()
-                (folder / below).chmod(_PROGRAM & ~umask)
+                (folder / below).chmod(_PROGRAM_MODE & ~umask)
         target.write_text(file.text, encoding="utf-8")
-        target.chmod((_PROGRAM if file.executable else _FILE) & ~umask)
+        target.chmod((_PROGRAM_MODE if file.executable else _FILE_MODE) & ~umask)
 
 
-def _put(unfinished: Path, folder: Path) -> None:
+def _move_into_place(unfinished: Path, folder: Path) -> None:
     """Give the folder its name, which must be free: an empty one is made first, and only that is replaced."""
     try:
         folder.mkdir()
@@ -89,6 +91,6 @@ def _put(unfinished: Path, folder: Path) -> None:
 
 def missing_programs(language: Language, *, small: bool = False) -> tuple[str, ...]:
     """What the plugin needs and the PATH lacks."""
-    trade = TRADES[language]
-    needed = trade.programs if small else (*trade.programs, *trade.json_programs)
+    toolchain = TOOLCHAINS[language]
+    needed = toolchain.programs if small else (*toolchain.programs, *toolchain.json_programs)
     return tuple(program for program in needed if shutil.which(program) is None)

@@ -18,11 +18,11 @@ from ductile.plugin.discovery import MANIFEST_FILE, PluginFolder
 from ductile.plugin.json_schema import compile_validator
 from ductile.plugin.loader import COMMAND_TIMEOUTS_MILLISECONDS, DEFAULT_TIMEOUT_MILLISECONDS, LoadedPlugin, load_plugin
 
-_BACKOFF = 1_000
+_BACKOFF_MILLIS = 1_000
 """Milliseconds. Nothing is retried here."""
 
 
-class Opened(Struct, frozen=True, kw_only=True):
+class PluginUnderTest(Struct, frozen=True, kw_only=True):
     """A folder that was looked into."""
 
     folder: Path
@@ -40,7 +40,7 @@ class Opened(Struct, frozen=True, kw_only=True):
         return tuple(problem for problem in self.loaded.problems if problem.severity != "error")
 
 
-def open_folder(folder: Path) -> Opened:
+def open_plugin(folder: Path) -> PluginUnderTest:
     """Looks into a folder; whether it can run is told by `errors`. Raises NoPluginFolder."""
     if folder.name == MANIFEST_FILE and folder.is_file():
         folder = folder.parent
@@ -50,18 +50,18 @@ def open_folder(folder: Path) -> Opened:
     if not manifest_path.exists() and not manifest_path.is_symlink():
         raise NoPluginFolder(folder=folder, reason=f"it holds no {MANIFEST_FILE}")
     found = PluginFolder(folder=folder, manifest_path=manifest_path, root=folder)
-    return Opened(folder=folder, manifest_path=manifest_path, loaded=load_plugin(found, allow_symlinks=False))
+    return PluginUnderTest(folder=folder, manifest_path=manifest_path, loaded=load_plugin(found, allow_symlinks=False))
 
 
-def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str]) -> Plugin:
+def build_instance(subject: PluginUnderTest, *, config: Mapping[str, Any], env: Mapping[str, str]) -> Plugin:
     """The plugin as an instance of its own name. Raises BadPlugin."""
-    manifest, executable = opened.loaded.manifest, opened.loaded.executable
-    if manifest is None or executable is None or opened.errors:
-        raise BadPlugin(folder=opened.folder, problems=opened.errors)
+    manifest, executable = subject.loaded.manifest, subject.loaded.executable
+    if manifest is None or executable is None or subject.errors:
+        raise BadPlugin(folder=subject.folder, problems=subject.errors)
     return Plugin(
         name=manifest.name,
         manifest=manifest,
-        folder=opened.folder,
+        folder=subject.folder,
         executable=executable,
         config=config,
         env=env,
@@ -71,7 +71,7 @@ def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str
             for name, command in manifest.commands.items()
         },
         max_attempts=DEFAULT_MAX_ATTEMPTS,
-        backoff_base=_BACKOFF,
+        backoff_base=_BACKOFF_MILLIS,
         parallelism=1,
         notify_on_complete=False,
         runner="spawn",
@@ -83,11 +83,11 @@ def instance(opened: Opened, *, config: Mapping[str, Any], env: Mapping[str, str
     )
 
 
-def as_document(opened: Opened) -> dict[str, Any]:
+def plugin_document(subject: PluginUnderTest) -> dict[str, Any]:
     """`{name, commands: [{name, input_schema}]}`, as the gateway tells of a plugin. Raises BadPlugin."""
-    manifest = opened.loaded.manifest
+    manifest = subject.loaded.manifest
     if manifest is None:
-        raise BadPlugin(folder=opened.folder, problems=opened.errors)
+        raise BadPlugin(folder=subject.folder, problems=subject.errors)
     commands = [{"name": one.name, "input_schema": one.input_schema} for one in manifest.commands.values()]
     return {"name": manifest.name, "commands": commands}
 
@@ -116,7 +116,7 @@ def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str,
     return tuple(f"`config{one.path}` does not fit config_schema: {one.message}" for one in invalid)
 
 
-def redactor(manifest: Manifest | None, config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
+def build_redactor(manifest: Manifest | None, config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
     """Hides what a gateway would hide of a configuration."""
     marked = write_only(manifest.config_schema, config) if manifest and manifest.config_schema else ()
     return Redactor([*_secrets({"config": config, "env": env}), *marked])

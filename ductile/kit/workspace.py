@@ -6,14 +6,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ductile.kit.bench import Place
+from msgspec import Struct
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL")
+_INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL")
 """Variables of whoever runs the kit that say nothing of their files and accounts."""
 
 
+class Workspace(Struct, frozen=True, kw_only=True):
+    """The working directory and the environment in which a plugin starts."""
+
+    cwd: Path
+    environ: Mapping[str, str]
+    """The variables of the caller; the plugin gets those that the gateway passes on."""
+
+
 @contextmanager
-def scratch(files: Mapping[str, str]) -> Iterator[Place]:
+def scratch_workspace(files: Mapping[str, str]) -> Iterator[Workspace]:
     """A new working directory that holds the files, with HOME and TMPDIR beside it; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ductile-kit-", ignore_cleanup_errors=True) as name:
         root = Path(name)
@@ -24,8 +32,8 @@ def scratch(files: Mapping[str, str]) -> Iterator[Place]:
             file = work / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        yield Place(cwd=work, environ={**_own(), "HOME": str(home), "TMPDIR": str(temporary)})
+        yield Workspace(cwd=work, environ={**_inherited_variables(), "HOME": str(home), "TMPDIR": str(temporary)})
 
 
-def _own() -> dict[str, str]:
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def _inherited_variables() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}

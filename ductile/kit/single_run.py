@@ -9,10 +9,11 @@ from msgspec import Struct, field
 
 from ductile.document.problem import Mark, Problem
 from ductile.document.redactor import Redactor
-from ductile.kit.bench import Bench, Exchange, Limits, Place
 from ductile.kit.errors import BadPayload, BadPlugin
-from ductile.kit.request import Ask
-from ductile.kit.subject import config_problems, instance, open_folder, redactor, require_command
+from ductile.kit.exchange import Exchange, Limits, RequestSender
+from ductile.kit.plugin_under_test import build_instance, build_redactor, config_problems, open_plugin, require_command
+from ductile.kit.request import Request
+from ductile.kit.workspace import Workspace
 from ductile.model.clock import Millis, system_clock
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome
@@ -23,31 +24,31 @@ KILL_GRACE: Millis = 5_000
 """As `service.kill_grace` is where nobody sets it."""
 
 
-class Ran(Struct, frozen=True, kw_only=True):
+class RunResult(Struct, frozen=True, kw_only=True):
     """One execution, and what it means."""
 
     plugin: Plugin
-    ask: Ask
+    request: Request
     exchange: Exchange
 
     @property
     def succeeded(self) -> bool:
         """Whether the gateway would count it as a success."""
-        return self.exchange.judged.kind is Outcome.SUCCEEDED
+        return self.exchange.outcome.kind is Outcome.SUCCEEDED
 
     def document(self) -> dict[str, Any]:
         """The answer as a job's document has it, with what only the kit can show."""
-        judged, execution = self.exchange.judged, self.exchange.execution
+        outcome, execution = self.exchange.outcome, self.exchange.execution
         shown: dict[str, Any] = {
             "plugin": self.plugin.name,
-            "command": self.ask.command,
-            "status": judged.kind.value,
-            "error": judged.error,
-            "retry": None if self.succeeded else judged.retry,
+            "command": self.request.command,
+            "status": outcome.kind.value,
+            "error": outcome.error,
+            "retry": None if self.succeeded else outcome.retry,
             "duration_ms": execution.duration,
             "exit_code": execution.exit_code,
         }
-        response = judged.response
+        response = outcome.response
         if response is not None:
             shown |= {
                 "result": response.result,
@@ -56,10 +57,10 @@ class Ran(Struct, frozen=True, kw_only=True):
                     for event in response.events
                 ],
                 "state_updates": response.state_updates,
-                "logs": [*judged.logs, *response.logs],
+                "logs": [*outcome.logs, *response.logs],
             }
         else:
-            shown["stdout"] = judged.stdout
+            shown["stdout"] = outcome.stdout
         shown["stderr"] = execution.stderr.decode(errors="replace") or None
         redacted: dict[str, Any] = self.redactor.value(shown)
         return redacted
@@ -67,10 +68,10 @@ class Ran(Struct, frozen=True, kw_only=True):
     @property
     def redactor(self) -> Redactor:
         """Hides the secrets of the configuration that it was run with."""
-        return redactor(self.plugin.manifest, self.plugin.config, self.plugin.env)
+        return build_redactor(self.plugin.manifest, self.plugin.config, self.plugin.env)
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class RunInput(Struct, frozen=True, kw_only=True):
     """What a run is given besides its command."""
 
     payload: Mapping[str, Any] | None = None
@@ -81,32 +82,35 @@ class Given(Struct, frozen=True, kw_only=True):
     kill_grace: Millis = KILL_GRACE
 
 
-async def run_once(folder: Path, command: str, given: Given, *, cwd: Path | None = None) -> Ran:
+async def run_once(folder: Path, command: str, run_input: RunInput, *, cwd: Path | None = None) -> RunResult:
     """Run a command of the plugin in this folder, as the gateway does, in the working directory.
 
     Raises NoPluginFolder, BadPlugin (also for a configuration that would quarantine it), NoSuchCommand, BadPayload,
     SpawnFailed.
     """
-    opened = open_folder(folder)
-    plugin = instance(opened, config=given.config, env=given.env)
+    subject = open_plugin(folder)
+    plugin = build_instance(subject, config=run_input.config, env=run_input.env)
     require_command(plugin.manifest, command)
-    if wrong := config_problems(plugin.manifest, given.config):
-        mark = Mark(str(opened.manifest_path), 1, 1)
+    if wrong := config_problems(plugin.manifest, run_input.config):
+        mark = Mark(str(subject.manifest_path), 1, 1)
         raise BadPlugin(folder=folder, problems=[Problem(code="bad_config", message=one, mark=mark) for one in wrong])
-    payload = given.payload or {}
+    payload = run_input.payload or {}
     validator = plugin.validators.get(command)
     if validator is not None and (invalid := validator(dict(payload))):
-        raise BadPayload(command=command, errors=[_error(one.path, one.message) for one in invalid])
-    bench = Bench(
-        SpawnRunner(), system_clock, Limits(timeout=given.timeout, kill_grace=given.kill_grace), instance=new_id()
+        raise BadPayload(command=command, errors=[_payload_error(one.path, one.message) for one in invalid])
+    sender = RequestSender(
+        SpawnRunner(),
+        system_clock,
+        Limits(timeout=run_input.timeout, kill_grace=run_input.kill_grace),
+        instance=new_id(),
     )
-    ask = Ask(command=command, payload=payload, state=given.state)
+    request = Request(command=command, payload=payload, state=run_input.state)
     try:
-        exchange = await bench.ask(plugin, ask, Place(cwd=cwd or Path.cwd(), environ=os.environ))
+        exchange = await sender.send_request(plugin, request, Workspace(cwd=cwd or Path.cwd(), environ=os.environ))
     finally:
-        await bench.close()
-    return Ran(plugin=plugin, ask=ask, exchange=exchange)
+        await sender.close()
+    return RunResult(plugin=plugin, request=request, exchange=exchange)
 
 
-def _error(path: str, message: str) -> dict[str, str]:
+def _payload_error(path: str, message: str) -> dict[str, str]:
     return {"path": path or "/", "message": message}

@@ -9,7 +9,7 @@ from ductile.plugin.json_schema import compile_validator
 
 Schema = Mapping[str, Any]
 
-FORMATS: Mapping[str, str] = {
+FORMAT_SAMPLES: Mapping[str, str] = {
     "date-time": "2030-01-31T09:00:00Z",
     "date": "2030-01-31",
     "time": "09:00:00Z",
@@ -24,81 +24,93 @@ FORMATS: Mapping[str, str] = {
     "regex": "a+",
     "json-pointer": "/a",
 }
-_TEXTS = ("text", "a", "A", "1", "1.0.0", "a-b", "abc@example.org", "https://example.org/", "0" * 32, "2030-01-31", "")
+_PATTERN_SAMPLES = (
+    "text",
+    "a",
+    "A",
+    "1",
+    "1.0.0",
+    "a-b",
+    "abc@example.org",
+    "https://example.org/",
+    "0" * 32,
+    "2030-01-31",
+    "",
+)
 """What a `pattern` is tried with."""
-_DEEPEST = 12
+_MAX_LEVELS = 12
 """Levels; a schema may refer to itself for ever."""
-_LONGEST = 100_000
+_MAX_LENGTH = 100_000
 """Characters and items that a minimum is followed to."""
-_MOST = 64
+_MAX_TRIES = 64
 """Values that are tried for one place."""
 
 
-def payloads(schema: Schema) -> Iterator[dict[str, Any]]:
+def sample_payloads(schema: Schema) -> Iterator[dict[str, Any]]:
     """Objects that are valid, the fullest first."""
     validator = compile_validator(schema)
-    for whole in (True, False):
-        for value in _Maker(schema, whole=whole).values(schema, 0):
+    for all_members in (True, False):
+        for value in _ValueMaker(schema, all_members=all_members).values(schema, 0):
             if isinstance(value, dict) and not validator(value):
                 yield value
                 break
 
 
-class _Maker:
+class _ValueMaker:
     """Makes values of the parts of one schema; `whole` with members that need not be there."""
 
-    def __init__(self, root: Schema, *, whole: bool) -> None:
+    def __init__(self, root: Schema, *, all_members: bool) -> None:
         self._root = root
-        self._whole = whole
+        self._all_members = all_members
 
-    def first(self, schema: Any, level: int) -> Any:
+    def first_valid(self, schema: Any, level: int) -> Any:
         """A value that is valid, else one that may be."""
         tried: list[Any] = []
         for value in self.values(schema, level):
             if _is_valid(schema, self._root, value):
                 return value
             tried.append(value)
-            if len(tried) == _MOST:
+            if len(tried) == _MAX_TRIES:
                 break
         return tried[0] if tried else None
 
     def values(self, schema: Any, level: int) -> Iterator[Any]:
         """Values that are likely valid, the likeliest first."""
-        if not isinstance(schema, Mapping) or level > _DEEPEST:
+        if not isinstance(schema, Mapping) or level > _MAX_LEVELS:
             if schema is True:
                 yield "text"
             return
-        yield from _said(schema)
+        yield from _declared_values(schema)
         if isinstance(schema.get("$ref"), str):
-            target = _resolved(schema["$ref"], self._root)
+            target = _resolve(schema["$ref"], self._root)
             yield from self.values({**target, **_without(schema, "$ref")} if target else {}, level + 1)
             return
         for key in ("oneOf", "anyOf"):
-            for part in _list(schema.get(key)):
-                yield from self.values(_joined(_without(schema, key), part), level + 1)
-        parts = _list(schema.get("allOf"))
+            for part in _as_list(schema.get(key)):
+                yield from self.values(_merge(_without(schema, key), part), level + 1)
+        parts = _as_list(schema.get("allOf"))
         if parts:
-            whole = _without(schema, "allOf")
+            all_members = _without(schema, "allOf")
             for part in parts:
-                whole = _joined(whole, self._followed(part))
-            yield from self.values(whole, level + 1)
+                all_members = _merge(all_members, self._follow(part))
+            yield from self.values(all_members, level + 1)
             return
-        for kind in _kinds(schema):
-            yield from self._of(kind, schema, level)
+        for kind in _types(schema):
+            yield from self._values_of_type(kind, schema, level)
 
-    def _followed(self, schema: Any) -> Any:
+    def _follow(self, schema: Any) -> Any:
         reference = schema.get("$ref") if isinstance(schema, Mapping) else None
-        return _resolved(reference, self._root) if isinstance(reference, str) else schema
+        return _resolve(reference, self._root) if isinstance(reference, str) else schema
 
-    def _of(self, kind: str, schema: Schema, level: int) -> Iterator[Any]:
+    def _values_of_type(self, kind: str, schema: Schema, level: int) -> Iterator[Any]:
         if kind == "object":
             yield self._object(schema, level)
         elif kind == "array":
             yield self._array(schema, level)
         elif kind == "string":
-            yield from _strings(schema)
+            yield from _string_values(schema)
         elif kind in ("integer", "number"):
-            yield from _numbers(schema)
+            yield from _number_values(schema)
         elif kind == "boolean":
             yield from (True, False)
         else:
@@ -107,23 +119,23 @@ class _Maker:
     def _object(self, schema: Schema, level: int) -> dict[str, Any]:
         properties = schema.get("properties")
         properties = properties if isinstance(properties, Mapping) else {}
-        required = [name for name in _list(schema.get("required")) if isinstance(name, str)]
-        names = list(dict.fromkeys([*required, *(properties if self._whole else ())]))
+        required = [name for name in _as_list(schema.get("required")) if isinstance(name, str)]
+        names = list(dict.fromkeys([*required, *(properties if self._all_members else ())]))
         other = schema.get("additionalProperties", True)
         return {
-            name: self.first(properties.get(name, other), level + 1)
+            name: self.first_valid(properties.get(name, other), level + 1)
             for name in names
             if name in required or properties.get(name) is not False
         }
 
     def _array(self, schema: Schema, level: int) -> list[Any]:
-        fixed = [self.first(one, level + 1) for one in _list(schema.get("prefixItems"))]
-        least, most = schema.get("minItems", 1), schema.get("maxItems", _LONGEST)
-        count = int(min(max(least, 1), most, _LONGEST))
+        fixed = [self.first_valid(one, level + 1) for one in _as_list(schema.get("prefixItems"))]
+        least, most = schema.get("minItems", 1), schema.get("maxItems", _MAX_LENGTH)
+        count = int(min(max(least, 1), most, _MAX_LENGTH))
         items = schema.get("items", True)
         if schema.get("uniqueItems") is True and count > len(fixed):
             return [*fixed, *self._unique(items, count - len(fixed), level)]
-        return [*fixed, *([self.first(items, level + 1)] * (count - len(fixed)))][: int(most)]
+        return [*fixed, *([self.first_valid(items, level + 1)] * (count - len(fixed)))][: int(most)]
 
     def _unique(self, items: Any, count: int, level: int) -> list[Any]:
         found: list[Any] = []
@@ -138,17 +150,17 @@ class _Maker:
         return found
 
 
-def _said(schema: Schema) -> Iterator[Any]:
+def _declared_values(schema: Schema) -> Iterator[Any]:
     """What the schema itself says."""
     if "const" in schema:
         yield schema["const"]
-    yield from _list(schema.get("examples"))
+    yield from _as_list(schema.get("examples"))
     if "default" in schema and schema["default"] is not None:
         yield schema["default"]
-    yield from _list(schema.get("enum"))
+    yield from _as_list(schema.get("enum"))
 
 
-def _kinds(schema: Schema) -> Sequence[str]:
+def _types(schema: Schema) -> Sequence[str]:
     """The types it may have; null last."""
     kinds = schema.get("type")
     if isinstance(kinds, str):
@@ -164,16 +176,16 @@ def _kinds(schema: Schema) -> Sequence[str]:
     return ("string", "object")
 
 
-def _strings(schema: Schema) -> Iterator[str]:
-    known = FORMATS.get(str(schema.get("format")))
+def _string_values(schema: Schema) -> Iterator[str]:
+    known = FORMAT_SAMPLES.get(str(schema.get("format")))
     if known is not None:
         yield known
-    least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _LONGEST))
-    for text in _TEXTS:
-        yield (text * (1 + min(least, _LONGEST) // max(len(text), 1)))[: max(least, len(text))][:most]
+    least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _MAX_LENGTH))
+    for text in _PATTERN_SAMPLES:
+        yield (text * (1 + min(least, _MAX_LENGTH) // max(len(text), 1)))[: max(least, len(text))][:most]
 
 
-def _numbers(schema: Schema) -> Iterator[int | float]:
+def _number_values(schema: Schema) -> Iterator[int | float]:
     step = schema.get("multipleOf", 1)
     least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     most, below = schema.get("maximum"), schema.get("exclusiveMaximum")
@@ -181,8 +193,8 @@ def _numbers(schema: Schema) -> Iterator[int | float]:
         yield 1
     for bound in (least, above):
         if bound is not None:
-            first = math.ceil(bound / step) * step
-            yield from (first, first + step, bound)
+            first_valid = math.ceil(bound / step) * step
+            yield from (first_valid, first_valid + step, bound)
     for bound in (most, below):
         if bound is not None:
             last = math.floor(bound / step) * step
@@ -203,7 +215,7 @@ def _is_valid(schema: Any, root: Schema, value: Any) -> bool:
         return True
 
 
-def _resolved(reference: str, root: Schema) -> Schema:
+def _resolve(reference: str, root: Schema) -> Schema:
     target: Any = root
     for part in reference.removeprefix("#").split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -211,7 +223,7 @@ def _resolved(reference: str, root: Schema) -> Schema:
     return target if isinstance(target, Mapping) and reference.startswith("#") else {}
 
 
-def _joined(one: Schema, other: Any) -> Schema:
+def _merge(one: Schema, other: Any) -> Schema:
     """Both schemas in one, as far as that can be told: properties and required names of both."""
     if not isinstance(other, Mapping):
         return one
@@ -219,7 +231,7 @@ def _joined(one: Schema, other: Any) -> Schema:
     if isinstance(one.get("properties"), Mapping) and isinstance(other.get("properties"), Mapping):
         joined["properties"] = {**one["properties"], **other["properties"]}
     if one.get("required") and other.get("required"):
-        joined["required"] = [*_list(one["required"]), *_list(other["required"])]
+        joined["required"] = [*_as_list(one["required"]), *_as_list(other["required"])]
     return joined
 
 
@@ -227,5 +239,5 @@ def _without(schema: Schema, key: str) -> Schema:
     return {name: value for name, value in schema.items() if name != key}
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ductile.kit.errors import BadSettings
-from ductile.kit.settings import read_cases, read_settings
+from ductile.kit.kit_settings import read_cases, read_settings
 
 
 @pytest.fixture

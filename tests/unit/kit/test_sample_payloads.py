@@ -5,12 +5,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from ductile.kit.payload import payloads
+from ductile.kit.sample_payloads import sample_payloads
 from ductile.plugin.json_schema import expand_schema
 
 
 def made(**schema: Any) -> dict[str, Any]:
-    first = next(payloads(schema))
+    first = next(sample_payloads(schema))
     assert jsonschema_rs.validator_for(schema).is_valid(first)
     return first
 
@@ -71,7 +71,10 @@ def test_a_value_fits_its_schema(schema: Any) -> None:
 
 
 def test_the_compact_form_is_a_schema_too() -> None:
-    assert next(payloads(expand_schema({"message": "string", "n": ["integer", "null"]}))) == {"message": "text", "n": 1}
+    assert next(sample_payloads(expand_schema({"message": "string", "n": ["integer", "null"]}))) == {
+        "message": "text",
+        "n": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_the_compact_form_is_a_schema_too() -> None:
     ],
 )
 def test_what_cannot_be_made_is_not_made(schema: Any) -> None:
-    assert list(payloads(schema)) == []
+    assert list(sample_payloads(schema)) == []
 
 
 def test_a_schema_of_itself_ends() -> None:

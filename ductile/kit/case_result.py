@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from ductile.kit.bench import Exchange
+from ductile.kit.exchange import Exchange
 
 
 class Verdict(StrEnum):
@@ -15,11 +15,11 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Observation(Struct, frozen=True, kw_only=True):
     """What one look at a plugin showed."""
 
     verdict: Verdict
-    said: str = ""
+    message: str = ""
     """Of a failure what was seen, of a skip why: a sentence."""
     fix: str = ""
     exchange: Exchange | None = None
@@ -27,32 +27,32 @@ class Seen(Struct, frozen=True, kw_only=True):
     """What is worth knowing, and no failure."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class CaseResult(Struct, frozen=True, kw_only=True):
     """One case, as it was seen."""
 
     case: str
-    of: str | None
+    target: str | None
     """The command, or the kind of request; None where the case is of the whole plugin."""
     rule: str
-    seen: Seen
+    observation: Observation
     seconds: float
 
     @property
     def name(self) -> str:
         """`answers[greet]`."""
-        return self.case if self.of is None else f"{self.case}[{self.of}]"
+        return self.case if self.target is None else f"{self.case}[{self.target}]"
 
 
-def passed(*remarks: str) -> Seen:
+def pass_case(*remarks: str) -> Observation:
     """It is as it must be."""
-    return Seen(verdict=Verdict.PASSED, remarks=remarks)
+    return Observation(verdict=Verdict.PASSED, remarks=remarks)
 
 
-def failed(said: str, fix: str, exchange: Exchange | None = None) -> Seen:
+def fail_case(message: str, fix: str, exchange: Exchange | None = None) -> Observation:
     """It is not."""
-    return Seen(verdict=Verdict.FAILED, said=said, fix=fix, exchange=exchange)
+    return Observation(verdict=Verdict.FAILED, message=message, fix=fix, exchange=exchange)
 
 
-def skipped(why: str) -> Seen:
+def skip_case(why: str) -> Observation:
     """It was not looked at."""
-    return Seen(verdict=Verdict.SKIPPED, said=why)
+    return Observation(verdict=Verdict.SKIPPED, message=why)

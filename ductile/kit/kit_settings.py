@@ -12,13 +12,13 @@ from ductile.document.problem import did_you_mean
 from ductile.document.read import read_document
 from ductile.kit.errors import BadSettings
 
-FOLDER = "tests"
-SETTINGS = "kit.yaml"
+TESTS_FOLDER = "tests"
+SETTINGS_FILE = "kit.yaml"
 
 Json = dict[str, Any]
 
 
-def _inside(path: str) -> str:
+def _check_inside(path: str) -> str:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
         message = f"must be a path inside the scratch folder, without `..`, not {path!r}"
@@ -26,27 +26,27 @@ def _inside(path: str) -> str:
     return path
 
 
-Inside = Annotated[str, AfterValidator(_inside)]
+PathInside = Annotated[str, AfterValidator(_check_inside)]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A map of known keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Settings(Part):
+class Settings(Section):
     """`tests/kit.yaml`: what all runs have in common."""
 
     config: Json = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
-    files: dict[Inside, str] = Field(default_factory=dict)
+    files: dict[PathInside, str] = Field(default_factory=dict)
     """Path below the working directory → text."""
     skip: dict[str, str] = Field(default_factory=dict)
     """Command → why it is not run."""
 
 
-class Expect(Part):
+class Expectation(Section):
     """What a case must answer; what is not said is not compared."""
 
     status: str = Field(default="ok", pattern="^(ok|error)$")
@@ -59,7 +59,7 @@ class Expect(Part):
     state_updates: Json | None = None
 
 
-class Case(Part):
+class Case(Section):
     """`tests/<name>.json`: one request and what must come back."""
 
     command: str
@@ -68,15 +68,15 @@ class Case(Part):
     """Over the one of `tests/kit.yaml`."""
     state: Json = Field(default_factory=dict)
     context: Json = Field(default_factory=dict)
-    expect: Expect = Expect()
+    expect: Expectation = Expectation()
 
 
-_Model = TypeVar("_Model", bound=Part)
+_Model = TypeVar("_Model", bound=Section)
 
 
 def read_settings(folder: Path) -> Settings:
     """`tests/kit.yaml`, or nothing said where there is none. Raises BadSettings."""
-    path = folder / FOLDER / SETTINGS
+    path = folder / TESTS_FOLDER / SETTINGS_FILE
     if not path.exists():
         return Settings()
     document = read_document(path)
@@ -87,12 +87,12 @@ def read_settings(folder: Path) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         mark = document.marks.of(first["loc"])
-        raise BadSettings(what=mark, reason=_reason(Settings, error)) from None
+        raise BadSettings(what=mark, reason=_first_mistake(Settings, error)) from None
 
 
 def read_cases(folder: Path) -> dict[str, Case]:
     """File name → the case in it, in name order. Raises BadSettings."""
-    return {path.name: _read_case(path) for path in sorted((folder / FOLDER).glob("*.json"))}
+    return {path.name: _read_case(path) for path in sorted((folder / TESTS_FOLDER).glob("*.json"))}
 
 
 def _read_case(path: Path) -> Case:
@@ -105,19 +105,19 @@ def _read_case(path: Path) -> Case:
     try:
         return Case.model_validate(value)
     except ValidationError as error:
-        raise BadSettings(what=path, reason=_reason(Case, error)) from None
+        raise BadSettings(what=path, reason=_first_mistake(Case, error)) from None
 
 
-def _reason(model: type[_Model], error: ValidationError) -> str:
+def _first_mistake(model: type[_Model], error: ValidationError) -> str:
     """The first mistake in a sentence."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known: Mapping[str, Any] = Expect.model_fields if first["loc"][:1] == ("expect",) else model.model_fields
+        known: Mapping[str, Any] = Expectation.model_fields if first["loc"][:1] == ("expect",) else model.model_fields
         name = str(first["loc"][-1])
         hint = did_you_mean(name, known) or f"; the keys are {', '.join(known)}"
         return f"`{where}` is no key of it{hint}"
     if first["type"] == "missing":
         return f"it needs `{where}`"
-    said = first.get("ctx", {}).get("message") or first["msg"]
-    return f"`{where}` {said}" if where else f"it must be a map of keys ({said})"
+    message = first.get("ctx", {}).get("message") or first["msg"]
+    return f"`{where}` {message}" if where else f"it must be a map of keys ({message})"

@@ -1,7 +1,6 @@
 """Runs a plugin through the gateway's own runner, one execution at a time or several."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,7 +8,8 @@ from msgspec import Struct
 from ductile.dispatch.build_request import PluginRequest
 from ductile.dispatch.outcome import AttemptOutcome
 from ductile.dispatch.program_outcome import outcome_reader
-from ductile.kit.request import Ask, new_job, write
+from ductile.kit.request import Request, new_job, write_request
+from ductile.kit.workspace import Workspace
 from ductile.model.clock import Clock, Millis
 from ductile.model.program import Program
 from ductile.model.snapshot import Plugin
@@ -25,15 +25,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     args: tuple[str, ...] = ()
     """Those of a plain program."""
     execution: Execution
-    judged: AttemptOutcome
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """Where and with what a plugin starts."""
-
-    cwd: Path
-    environ: Mapping[str, str]
-    """The variables of whoever starts it; the plugin gets what the gateway passes on of them."""
+    outcome: AttemptOutcome
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -45,7 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """From SIGTERM to SIGKILL."""
 
 
-class Bench:
+class RequestSender:
     """Sends requests to plugins. `instance` is what the processes of this bench carry, so that all can be found."""
 
     def __init__(self, runner: Runner, clock: Clock, limits: Limits, *, instance: str) -> None:
@@ -58,27 +50,29 @@ class Bench:
         """The time by this bench's clock."""
         return self._clock()
 
-    async def ask(self, plugin: Plugin, ask: Ask, place: Place) -> Exchange:
+    async def send_request(self, plugin: Plugin, request: Request, workspace: Workspace) -> Exchange:
         """Send a request as the gateway writes it. Raises SpawnFailed."""
         now = self._clock()
-        job = new_job(plugin, ask.command, now)
-        prepared = write(plugin, ask, job, now)
-        return await self.send(plugin, prepared.stdin, place, ask.command, job_id=job.id, args=prepared.args)
+        job = new_job(plugin, request.command, now)
+        plugin_request = write_request(plugin, request, job, now)
+        return await self.send_stdin(
+            plugin, plugin_request.stdin, workspace, request.command, job_id=job.id, args=plugin_request.args
+        )
 
-    def prepared(self, plugin: Plugin, ask: Ask) -> PluginRequest:
+    def build_request(self, plugin: Plugin, request: Request) -> PluginRequest:
         """What the plugin is given, for a test that starts it in a way of its own."""
         now = self._clock()
-        return write(plugin, ask, new_job(plugin, ask.command, now), now)
+        return write_request(plugin, request, new_job(plugin, request.command, now), now)
 
-    def written(self, plugin: Plugin, ask: Ask) -> bytes:
+    def build_stdin(self, plugin: Plugin, request: Request) -> bytes:
         """The request, for a test that changes it before it is sent."""
-        return self.prepared(plugin, ask).stdin
+        return self.build_request(plugin, request).stdin
 
-    async def send(
+    async def send_stdin(
         self,
         plugin: Plugin,
         stdin: bytes,
-        place: Place,
+        workspace: Workspace,
         command: str,
         *,
         job_id: str | None = None,
@@ -86,14 +80,14 @@ class Bench:
     ) -> Exchange:
         """Send these bytes; the command says the deadline. Raises SpawnFailed."""
         job_id = job_id or new_job(plugin, command, self._clock()).id
-        running = self.start(plugin, stdin, place, command, job_id=job_id, args=args)
-        return understood(plugin, command, stdin, await ended(running), args=args)
+        running = self.start(plugin, stdin, workspace, command, job_id=job_id, args=args)
+        return read_exchange(plugin, command, stdin, await wait_until_ended(running), args=args)
 
     def start(
         self,
         plugin: Plugin,
         stdin: bytes,
-        place: Place,
+        workspace: Workspace,
         command: str | None = None,
         *,
         job_id: str,
@@ -107,8 +101,8 @@ class Bench:
                 attempt=1,
                 executable=executable or plugin.executable,
                 args=args,
-                cwd=place.cwd,
-                env=plugin_environment(plugin, (), instance=self.instance, own=place.environ),
+                cwd=workspace.cwd,
+                env=plugin_environment(plugin, (), instance=self.instance, own=workspace.environ),
                 stdin=stdin,
                 timeout=self._timeout(plugin, command),
                 kill_grace=self.limits.kill_grace,
@@ -120,16 +114,16 @@ class Bench:
         own = plugin.timeouts.get(command or "") or max(plugin.timeouts.values())
         return own if self.limits.timeout is None else min(own, self.limits.timeout)
 
-    def over(self, runner: Runner) -> "Bench":
+    def with_runner(self, runner: Runner) -> "RequestSender":
         """The same over another runner."""
-        return Bench(runner, self._clock, self.limits, instance=self.instance)
+        return RequestSender(runner, self._clock, self.limits, instance=self.instance)
 
     async def close(self) -> None:
         """Kill what still carries this bench's instance."""
         await asyncio.to_thread(sweep.kill_instance, self.instance)
 
 
-async def ended(running: RunningCall) -> Execution:
+async def wait_until_ended(running: RunningCall) -> Execution:
     """How it ended. Whoever gives up waiting ends it, too."""
     try:
         return await running.wait()
@@ -139,15 +133,15 @@ async def ended(running: RunningCall) -> Execution:
         raise
 
 
-def understood(
+def read_exchange(
     plugin: Plugin, command: str, stdin: bytes, execution: Execution, *, args: tuple[str, ...] = ()
 ) -> Exchange:
     """The exchange, as the gateway understands it."""
-    judged = outcome_reader(plugin, command)(execution, str)
-    return Exchange(stdin=stdin, args=args, execution=execution, judged=judged)
+    outcome = outcome_reader(plugin, command)(execution, str)
+    return Exchange(stdin=stdin, args=args, execution=execution, outcome=outcome)
 
 
-def program_of(plugin: Plugin, command: str) -> Program | None:
+def program_of_command(plugin: Plugin, command: str) -> Program | None:
     """The plain program that the command is, if it is one."""
     found = plugin.manifest.commands.get(command)
     return found.program if found else None

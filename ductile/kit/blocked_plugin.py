@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_PIPE = 4_096
+_PIPE_BYTES = 4_096
 """Bytes that the pipe holds: what is written beyond them was made room for by a reader."""
 
 _SCRIPT = """\
@@ -18,7 +18,7 @@ exec {executable} <{request}
 """
 
 
-class Held:
+class BlockedPlugin:
     """Starts the plugin behind a pipe that never ends. `executable` is what a runner starts instead of it.
 
     Spaces go ahead of the request, more than the pipe holds: once all of it is written, somebody reads.
@@ -31,18 +31,18 @@ class Held:
         quoted = shlex.quote(str(executable))
         self.executable.write_text(_SCRIPT.format(executable=quoted, request=shlex.quote(str(self._fifo))))
         self.executable.chmod(0o700)
-        self._unwritten = memoryview(b" " * (4 * _PIPE) + request.rstrip()[:-1])
+        self._unwritten = memoryview(b" " * (4 * _PIPE_BYTES) + request.rstrip()[:-1])
         self._fd = -1
 
     def __enter__(self) -> Self:
         self._fd = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
-        fcntl(self._fd, F_SETPIPE_SZ, _PIPE)
+        fcntl(self._fd, F_SETPIPE_SZ, _PIPE_BYTES)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         os.close(self._fd)
 
-    async def read(self) -> None:
+    async def wait_until_read(self) -> None:
         """Ends when the plugin has read almost all of the request, and waits for more."""
         loop = asyncio.get_running_loop()
         while self._unwritten:
@@ -50,13 +50,13 @@ class Held:
                 self._unwritten = self._unwritten[os.write(self._fd, self._unwritten) :]
                 continue
             writable = loop.create_future()
-            loop.add_writer(self._fd, _done, writable)
+            loop.add_writer(self._fd, _resolve, writable)
             try:
                 await writable
             finally:
                 loop.remove_writer(self._fd)
 
 
-def _done(future: asyncio.Future[None]) -> None:
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

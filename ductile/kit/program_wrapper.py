@@ -11,42 +11,42 @@ from pathlib import Path
 from msgspec import Struct
 
 from ductile.document.read import read_text
-from ductile.kit.errors import NotWrapped
-from ductile.kit.template import File
+from ductile.kit.errors import CannotWrap
+from ductile.kit.template import PluginFile
 from ductile.plugin.discovery import MANIFEST_FILE
 from ductile.plugin.manifest_parser import parse_manifest
 from ductile.plugin.trusted_path import Untrusted, check_way, gateway_owners
 
 ENTRYPOINT = "run.sh"
-COMMAND = "run"
-TYPE = "write"
+DEFAULT_COMMAND = "run"
+DEFAULT_TYPE = "write"
 
-_HEAD = """\
+_HEAD_TEMPLATE = """\
 manifest_spec: ductile.plugin
 manifest_version: 1
 name: {name}
 entrypoint: {entrypoint} # runs {program}
 output: text # stdout is the result, and the exit code the verdict: 0 is a success, each other an error
 """
-_HINT = """\
+_ARGS_COMMENT = """\
 
 # Arguments from the payload, each as one argument and through no shell; [brackets] are left out without a value:
 # commands:
 #   - name: run
 #     args: [--verbose, "--host={payload.host}", [--, "{payload.file}"]]
 """
-_COMMAND = """\
+_COMMAND_TEMPLATE = """\
 commands:
   - name: {command}
     type: {type}
 """
-_NAGIOS = """\
+_NAGIOS_EXIT_CODES = """\
 exit_codes: # those of monitoring checks
   1: {status: ok, name: warning}
   2: {status: error, name: critical}
   3: {status: error, name: unknown}
 """
-_NOT_IN_NAMES = re.compile(r"[^a-z0-9_]+")
+_NON_NAME_CHARS = re.compile(r"[^a-z0-9_]+")
 
 
 class Wrapping(Struct, frozen=True, kw_only=True):
@@ -55,8 +55,8 @@ class Wrapping(Struct, frozen=True, kw_only=True):
     name: str
     args: tuple[str, ...] = ()
     """Templates, as `args` of a manifest has them."""
-    command: str = COMMAND
-    type: str = TYPE
+    command: str = DEFAULT_COMMAND
+    type: str = DEFAULT_TYPE
     nagios: bool = False
     """Whether its exit codes are those of monitoring checks."""
 
@@ -66,41 +66,41 @@ def find_program(program: str) -> Path:
     found = program if "/" in program else shutil.which(program)
     if found is None:
         hint = f"; there is ./{program} here" if Path(program).exists() else ""
-        raise NotWrapped(program=program, reason=f"it is not on the PATH; give its path{hint}")
+        raise CannotWrap(program=program, reason=f"it is not on the PATH; give its path{hint}")
     path = Path(os.path.normpath(Path(found).absolute()))
     if not path.is_file():
-        raise NotWrapped(program=path, reason="it is no file" if path.exists() else "it does not exist")
+        raise CannotWrap(program=path, reason="it is no file" if path.exists() else "it does not exist")
     if not os.access(path, os.X_OK):
-        raise NotWrapped(program=path, reason=f"it is not executable; run `chmod +x {shlex.quote(str(path))}`")
+        raise CannotWrap(program=path, reason=f"it is not executable; run `chmod +x {shlex.quote(str(path))}`")
     try:
         check_way(str(path), gateway_owners())
     except Untrusted as error:
-        raise NotWrapped(program=path, reason=f"somebody else could change what runs: {error}") from None
+        raise CannotWrap(program=path, reason=f"somebody else could change what runs: {error}") from None
     return path
 
 
-def name_of(program: Path) -> str:
+def plugin_name_of(program: Path) -> str:
     """A plugin's name from that of the program: `check_disk.sh` is `check_disk`."""
-    return _NOT_IN_NAMES.sub("-", program.name.partition(".")[0].lower()).strip("-_")
+    return _NON_NAME_CHARS.sub("-", program.name.partition(".")[0].lower()).strip("-_")
 
 
-def wrapped_files(program: Path, wrapping: Wrapping) -> dict[str, File]:
+def wrapper_files(program: Path, wrapping: Wrapping) -> dict[str, PluginFile]:
     """Path below the plugin's folder → file. Raises NotWrapped where the manifest would be wrong."""
     text = _manifest(program, wrapping)
     _, problems = parse_manifest(read_text(text, file=MANIFEST_FILE))
     for problem in problems:
-        raise NotWrapped(program=program, reason=problem.message)
+        raise CannotWrap(program=program, reason=problem.message)
     script = f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n'
-    return {MANIFEST_FILE: File(text=text), ENTRYPOINT: File(text=script)}
+    return {MANIFEST_FILE: PluginFile(text=text), ENTRYPOINT: PluginFile(text=script)}
 
 
 def _manifest(program: Path, wrapping: Wrapping) -> str:
     shown = json.dumps(str(program), ensure_ascii=False).strip('"')
-    text = _HEAD.format(name=wrapping.name, entrypoint=ENTRYPOINT, program=shown)
-    text += _NAGIOS if wrapping.nagios else ""
-    if (wrapping.args, wrapping.command, wrapping.type) == ((), COMMAND, TYPE):
-        return text + _HINT
-    text += _COMMAND.format(command=wrapping.command, type=wrapping.type)
+    text = _HEAD_TEMPLATE.format(name=wrapping.name, entrypoint=ENTRYPOINT, program=shown)
+    text += _NAGIOS_EXIT_CODES if wrapping.nagios else ""
+    if (wrapping.args, wrapping.command, wrapping.type) == ((), DEFAULT_COMMAND, DEFAULT_TYPE):
+        return text + _ARGS_COMMENT
+    text += _COMMAND_TEMPLATE.format(command=wrapping.command, type=wrapping.type)
     return text + (f"    args: {_flow_list(wrapping.args)}\n" if wrapping.args else "")
 
 
