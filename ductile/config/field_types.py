@@ -1,6 +1,7 @@
 """The kinds of value a configuration key may hold, each with its own sentence for what is wrong."""
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -12,6 +13,17 @@ from ductile.model.clock import Millis, from_rfc3339
 
 DURATION = {"type": ["string", "integer"], "examples": ["500ms", "30s", "5m", "1h30m", "2d", "1w", "daily"]}
 SIZE = {"type": ["integer", "string"], "examples": [1024, "64KB", "1MB", "1GB"]}
+
+
+class FieldMark(Enum):
+    """What a setting is besides its type; a mark stands in the annotation of its field."""
+
+    SECRET = auto()
+    """Redacted wherever it stands, however short it is."""
+    PATH = auto()
+    """Relative to the file that holds it; absolute in the validated section."""
+    ADDRESS = auto()
+    """`host:port`, or `unix:` and such a path; a list of them too."""
 
 
 def _checked(check: Callable[[Any], Any], schema: dict[str, Any]) -> BeforeValidator:
@@ -108,6 +120,8 @@ def _not_yet(value: Any) -> Any:
 
 Text = Annotated[str, _checked(_text, {"type": "string"})]
 Name = Annotated[str, _checked(_name, {"type": "string", "minLength": 1})]
+Secret = Annotated[Text, FieldMark.SECRET]
+FilePath = Annotated[Name, FieldMark.PATH]
 Duration = Annotated[Millis, _checked(_span, DURATION)]
 """A length of time, zero allowed."""
 Span = Annotated[Millis, _checked(_positive, DURATION)]

@@ -11,9 +11,18 @@ from msgspec.structs import replace
 from ductile.config.config_section import AnySection
 from ductile.config.configuration_model import configuration_model
 from ductile.config.dotenv import Variable
+from ductile.config.field_types import FieldMark
 from ductile.config.location import absolute
+from ductile.config.marked_values import marked_values
 from ductile.config.old_spellings import modernize
-from ductile.config.read_files import UNREAD, FileReader, read_environment, resolved_paths
+from ductile.config.read_files import (
+    UNREAD,
+    FileReader,
+    read_environment,
+    resolved_addresses,
+    resolved_path,
+    resolved_paths,
+)
 from ductile.config.schema.configuration import Configuration
 from ductile.config.setting_types import type_at
 from ductile.document.expand import expand
@@ -21,6 +30,7 @@ from ductile.document.locations import Marks
 from ductile.document.memoize import memoize_by_document
 from ductile.document.merge import merge
 from ductile.document.override_names import is_override
+from ductile.document.paths import with_value
 from ductile.document.problem import Mark, Problem
 from ductile.document.read import Document
 
@@ -87,7 +97,7 @@ def load_layers(
         if old_spellings:
             value, marks, more = modernize(value, marks, old_spellings)
             problems += more
-        layers.append(replace(document, value=resolved_paths(value, path.parent), marks=marks))
+        layers.append(replace(document, value=_resolved(value, path.parent, model), marks=marks))
         problems += [*document.problems, *expanded.problems, *warnings]
     whole = reduce(merge, layers)
     given = _settings(variables, environ, location.parent)
@@ -108,6 +118,19 @@ def load_layers(
         folders=tuple(reader.folders),
         used=used,
     )
+
+
+def _resolved(value: dict[str, Any], folder: Path, model: type[Configuration]) -> dict[str, Any]:
+    """The document with its paths absolute, those of features too."""
+    value = resolved_paths(value, folder)
+    if model is Configuration:
+        return value
+    for path, mark, written in marked_values(model, value):
+        if mark is FieldMark.PATH:
+            value = with_value(value, path, resolved_path(written, folder))
+        elif mark is FieldMark.ADDRESS:
+            value = with_value(value, path, resolved_addresses(written, folder))
+    return value
 
 
 @memoize_by_document
@@ -131,6 +154,6 @@ def _overridden(
     whole = not any(problem.code in UNREAD for problem in problems)
     read = read_overrides(files.value, given, model, whole=whole)
     for layer in read.layers:
-        document = replace(layer.document, value=resolved_paths(layer.document.value, layer.folder))
+        document = replace(layer.document, value=_resolved(layer.document.value, layer.folder, model))
         files = merge(files, document, append=False)
     return files, read.problems, read.secrets

@@ -137,7 +137,7 @@ def modernize(value: Any, marks: Marks, table: Sequence[Old] = TABLE) -> tuple[A
     problems: list[Problem] = []
     place = marks.root
     for row in table:
-        for path in list(_matches(value, row.at)):
+        for path in list(matching_paths(value, row.at)):
             old = _get(value, path)
             if not row.when(old):
                 continue
@@ -149,20 +149,21 @@ def modernize(value: Any, marks: Marks, table: Sequence[Old] = TABLE) -> tuple[A
     return value, Marks(place), problems
 
 
-def _matches(value: Any, pattern: Path, at: Path = ()) -> Iterator[Path]:
+def matching_paths(value: Any, pattern: Path, at: Path = ()) -> Iterator[Path]:
+    """The paths in a value that a pattern stands for."""
     if not pattern:
         yield at
         return
     head, rest = pattern[0], pattern[1:]
     if head == STEPS:
         for path, step in _steps(value, at):
-            yield from _matches(step, rest, path)
+            yield from matching_paths(step, rest, path)
     elif head == ANY:
         members = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
         for key, member in members:
-            yield from _matches(member, rest, (*at, key))
+            yield from matching_paths(member, rest, (*at, key))
     elif isinstance(value, Mapping) and head in value:
-        yield from _matches(value[head], rest, (*at, head))
+        yield from matching_paths(value[head], rest, (*at, head))
 
 
 def _steps(value: Any, at: Path) -> Iterator[tuple[Path, Any]]:

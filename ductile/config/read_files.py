@@ -124,20 +124,24 @@ def resolved_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     result = dict(value)
     roots = value.get("plugin_roots")
     if isinstance(roots, list):
-        result["plugin_roots"] = [root if root == BUNDLED_ROOT else _path(root, folder) for root in roots]
+        result["plugin_roots"] = [root if root == BUNDLED_ROOT else resolved_path(root, folder) for root in roots]
     state = value.get("state")
     if isinstance(state, dict) and "path" in state:
-        result["state"] = {**state, "path": _path(state["path"], folder)}
+        result["state"] = {**state, "path": resolved_path(state["path"], folder)}
     api = value.get("api")
     if isinstance(api, dict) and "listen" in api:
-        listen = api["listen"]
-        addresses = [_address(one, folder) for one in listen] if isinstance(listen, list) else _address(listen, folder)
-        result["api"] = {**api, "listen": addresses}
+        result["api"] = {**api, "listen": resolved_addresses(api["listen"], folder)}
     return result
 
 
-def _path(value: Any, folder: Path) -> Any:
+def resolved_path(value: Any, folder: Path) -> Any:
+    """The path, absolute; anything else as it is."""
     return str(named_path(value, folder)) if isinstance(value, str) and value.strip() else value
+
+
+def resolved_addresses(value: Any, folder: Path) -> Any:
+    """An address or a list of them, with the paths of sockets absolute."""
+    return [_address(one, folder) for one in value] if isinstance(value, list) else _address(value, folder)
 
 
 def _address(value: Any, folder: Path) -> Any:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ductile.config.field_types import FieldMark
 from ductile.config.load import Layers
+from ductile.config.marked_values import marked_values
 from ductile.document.paths import value_at
 from ductile.document.redactor import is_secret_name
 from ductile.document.secret_spellings import MIN_SECRET_CHARACTERS
@@ -17,9 +19,10 @@ _PARTS = ("allOf", "anyOf", "oneOf")
 def collect_secrets(layers: Layers, plugins: Mapping[str, LoadedPlugin], environ: Mapping[str, str]) -> frozenset[str]:
     """All secrets of a configuration, also of one that is refused: what is wrong in it is as secret as the rest.
 
-    All tokens, what a plugin's `config_schema` marks `writeOnly`, and the secret variables that `inherit_env` names.
+    Tokens and other settings that are marked as secret, what a plugin's `config_schema` marks `writeOnly`, and the
+    secret variables that `inherit_env` names.
     """
-    secrets = {*layers.secrets, *token_values(layers.value)}
+    secrets = {*layers.secrets, *_marked_secrets(layers)}
     entries = value_at(layers.value, ("plugins",))
     for name, entry in entries.items() if isinstance(entries, Mapping) else ():
         if not isinstance(entry, Mapping):
@@ -32,12 +35,11 @@ def collect_secrets(layers: Layers, plugins: Mapping[str, LoadedPlugin], environ
     return frozenset(secrets)
 
 
-def token_values(value: Any) -> Iterator[str]:
-    """The tokens as they are written, of any length and type."""
-    tokens = value_at(value, ("api", "auth", "tokens"))
-    for token in tokens if isinstance(tokens, list) else ():
-        if isinstance(token, Mapping):
-            yield from (text for text in texts_of(token.get("token")) if text.strip())
+def _marked_secrets(layers: Layers) -> Iterator[str]:
+    """The settings that are marked as secret, as they are written, of any length and type."""
+    for _, mark, value in marked_values(layers.model, layers.value):
+        if mark is FieldMark.SECRET:
+            yield from (text for text in texts_of(value) if text.strip())
 
 
 def _inherited(names: Any, environ: Mapping[str, str]) -> Iterator[str]:

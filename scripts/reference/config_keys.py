@@ -2,36 +2,25 @@
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from markdown import code, kind, table
 
+from ductile.config.configuration_model import configuration_model
 from ductile.config.json_schema import config_schema
 from ductile.config.old_spellings import TABLE
+from ductile.config.schema.section import Section
+from ductile.config.setting_types import bare_type
 from ductile.document.units import format_duration
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import RESERVED_KEYS, STEP_FORMS
 from ductile.plugin.loader import COMMAND_TIMEOUTS_MILLISECONDS, DEFAULT_TIMEOUT_MILLISECONDS
 from ductile.plugin.manifest_schema import manifest_schema
+from ductile.sections import SECTIONS
 
 HEAD = ("key", "type", "default", "meaning")
 NOT_YET = {"not": {}}
 
-SECTIONS: Mapping[str, str] = {
-    "EnvironmentVars": "environment_vars",
-    "ServiceSection": "service",
-    "OutputSection": "service.output",
-    "StateSection": "state",
-    "ApiSection": "api",
-    "Auth": "api.auth",
-    "Token": "api.auth.tokens[]",
-    "PluginEntry": "plugins.NAME",
-    "Retry": "plugins.NAME.retry",
-    "ScheduleEntry": "plugins.NAME.schedules[]",
-    "WorkersSection": "plugins.NAME.workers",
-    "PluginOutputSection": "plugins.NAME.output",
-    "RouteEntry": "routes[]",
-}
 ELSEWHERE = {"PipelineModel", "StepModel", "Condition"}
 MANIFEST: Mapping[str, str] = {
     "CommandEntry": "commands[]",
@@ -46,12 +35,25 @@ MANIFEST: Mapping[str, str] = {
 
 def configuration() -> str:
     """Every section with its keys."""
-    schema = config_schema()
+    schema = config_schema(SECTIONS)
     known = schema["$defs"]
-    complete(known, {*SECTIONS, *ELSEWHERE})
+    places = dict(_places(configuration_model(tuple(SECTIONS))))
+    complete(known, {*places, *ELSEWHERE})
     parts = [_section("Top level", schema)]
-    parts += [_section(f"`{path}`", known[name]) for name, path in SECTIONS.items()]
+    parts += [_section(f"`{path}`", known[name]) for name, path in places.items()]
     return "\n".join(parts)
+
+
+def _places(model: type[Section], at: str = "") -> Iterator[tuple[str, str]]:
+    """Name of a section's model → where it stands, such as `plugins.NAME.schedules[]`."""
+    for name, field in model.model_fields.items():
+        path, type_ = f"{at}{field.alias or name}", bare_type(field.annotation)
+        while get_origin(type_) in (list, dict):
+            path += "[]" if get_origin(type_) is list else ".NAME"
+            type_ = bare_type(get_args(type_)[-1])
+        if isinstance(type_, type) and issubclass(type_, Section):
+            yield type_.__name__, path
+            yield from _places(type_, f"{path}.")
 
 
 def pipelines() -> str:

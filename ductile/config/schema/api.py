@@ -1,6 +1,6 @@
 """`api:`."""
 
-from ductile.config.field_types import Count, Moment, Name, NotYet, Size, Span, Text
+from ductile.config.field_types import Count, Moment, Name, NotYet, Secret, Size, Span
 from ductile.config.schema.section import Entries, Section
 from ductile.config.schema.units import MEGABYTE, MINUTE, SECOND
 from ductile.config.schema.value_types import Listen, Names, Origins, ProxyList, PublicUrl
@@ -12,7 +12,7 @@ class Token(Section):
     """A bearer token."""
 
     noun = "a token"
-    token: Text
+    token: Secret
     """The secret itself; best as `${NAME}` or `${file:/path}`."""
     scopes: Names = []
     """What it may do: `*`, `plugin:ro`, `jobs:rw`, `plugin:<name>:rw`, `pipeline:<name>`…"""

@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from ductile.config.address_checks import check_origin, check_proxy, check_unique, read_address, read_public_url
-from ductile.config.field_types import Name, Text, one_of
+from ductile.config.field_types import FieldMark, Name, Text, one_of
 from ductile.config.schema.section import list_without_gone, map_or_empty
 from ductile.document.field_errors import quote_value, value_error
 
@@ -74,6 +74,7 @@ Names = Annotated[list[Name], BeforeValidator(list_without_gone)]
 
 Listen = Annotated[
     tuple[Annotated[str, BeforeValidator(read_address)], ...],
+    FieldMark.ADDRESS,
     AfterValidator(check_unique),
     BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
 ]

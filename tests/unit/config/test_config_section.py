@@ -14,7 +14,7 @@ from ductile.cli.main import main
 from ductile.config.compile import Compiled, compile_config
 from ductile.config.config_section import ConfigSection
 from ductile.config.configuration_model import configuration_model
-from ductile.config.field_types import Name, Span, Text
+from ductile.config.field_types import FilePath, Name, Secret, Span, Text
 from ductile.config.json_schema import config_schema
 from ductile.config.load import load_layers
 from ductile.config.old_spellings import Old
@@ -43,6 +43,10 @@ class EndpointSection(Section):
     """Whose `handle` gets the body."""
     secret: Text | None = None
     """What signs the body."""
+    word: Secret | None = None
+    """What the caller says."""
+    pages: FilePath | None = None
+    """What is shown to people."""
 
 
 class WebhooksSection(Section):
@@ -55,6 +59,8 @@ class WebhooksSection(Section):
     """How long a call may take."""
     endpoints: Entries[EndpointSection] = Field(default_factory=list)
     """What may be called."""
+    keys: list[FilePath] = Field(default_factory=list)
+    """Who may call."""
 
 
 class Webhooks(Struct, frozen=True, kw_only=True):
@@ -154,9 +160,10 @@ def test_without_the_section_the_key_is_one_of_a_later_version(compile_yaml: Com
 
 
 def test_all_mistakes_are_told_at_once(compile_text: Compile) -> None:
-    text = "webhooks: {wait: 0, endpoints: [{plugin: nobody}, {plugin: 5}]}\nservice: {max_hops: 0}"
+    text = "webhooks: {listen: [x], wait: 0, endpoints: [{plugin: nobody}, {plugin: 5}]}\nservice: {max_hops: 0}"
     codes = [problem.path for problem in compile_text(text).errors]
     assert codes == [
+        ("webhooks", "listen", 0),
         ("webhooks", "wait"),
         ("webhooks", "endpoints", 0, "plugin"),
         ("webhooks", "endpoints", 1, "plugin"),
@@ -177,8 +184,8 @@ def test_a_variable_that_names_no_key_of_it_is_told_which_was_meant(compile_text
 
 def test_a_number_stays_text_where_the_model_wants_text(compile_text: Compile) -> None:
     text = "webhooks:\n  endpoints:\n    - plugin: ${NAME}\n"
-    (problem,) = compile_text(text, {"NAME": "007"}).errors
-    assert problem.message == "there is no plugin `007`"
+    (problem,) = compile_text(text, {"NAME": "7"}).errors
+    assert problem.message == "there is no plugin `7`"
 
 
 def test_an_old_spelling_is_read_and_warned_of(compile_text: Compile) -> None:
@@ -205,9 +212,31 @@ def test_the_view_shows_it_as_a_file_has_it_without_secrets(compile_text: Compil
     assert config_view(compiled.snapshot)["webhooks"] == {
         "listen": [],
         "wait": "3s",
-        "endpoints": [{"plugin": "worker", "secret": "[REDACTED]"}],
+        "endpoints": [{"plugin": "worker", "secret": "[REDACTED]", "word": None, "pages": None}],
+        "keys": "[REDACTED]",
     }
     assert "a-long-enough-secret" in compiled.snapshot.redactor.secrets
+
+
+def test_a_secret_is_one_however_short_and_whatever_its_key_is_called(compile_text: Compile) -> None:
+    compiled = compile_text(f"{TEXT}    - {{plugin: worker, word: s3c}}\n")
+    assert compiled.snapshot is not None
+    assert "s3c" in compiled.snapshot.redactor.secrets
+
+
+def test_a_path_and_the_socket_of_an_address_count_from_the_file_that_holds_them(
+    compile_text: Compile, tmp_path: Path
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/hooks.yaml").write_text(
+        "webhooks: {listen: ['127.0.0.1:1', 'unix:a.sock'], endpoints: [{plugin: worker, pages: www}]}"
+    )
+    compiled = compile_text("plugin_roots: [plugins]\ninclude: [more]", {"DUCTILE_WEBHOOKS__KEYS": '["own.pem"]'})
+    assert compiled.snapshot is not None
+    settings = compiled.snapshot.section_settings["webhooks"]
+    assert settings["listen"] == ["127.0.0.1:1", f"unix:{tmp_path}/more/a.sock"]
+    assert settings["endpoints"][0]["pages"] == f"{tmp_path}/more/www"
+    assert settings["keys"] == [f"{tmp_path}/own.pem"]
 
 
 def test_its_settings_are_listed_with_their_defaults(compile_text: Compile, tmp_path: Path) -> None:
@@ -218,6 +247,7 @@ def test_its_settings_are_listed_with_their_defaults(compile_text: Compile, tmp_
         (("wait",), "3s", "config.yaml:3:9"),
         (("endpoints", 0, "plugin"), "worker", "config.yaml:5:16"),
         (("endpoints", 0, "secret"), "a-long-enough-secret", "config.yaml:5:32"),
+        (("keys",), [], "default"),
     ]
 
 
