@@ -7,8 +7,8 @@ from ductile.config.schema.plugins import RouteEntry
 from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
-from ductile.flow.plan_starts import DEFAULT_COMMAND
 from ductile.model.event import API_SOURCE
+from ductile.model.names import DEFAULT_COMMAND
 from ductile.model.snapshot import EventRoute
 
 Routes = dict[tuple[str, str], tuple[EventRoute, ...]]

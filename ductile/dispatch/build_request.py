@@ -7,10 +7,10 @@ import orjson
 from msgspec import Struct
 
 from ductile.flow.payload import routed_payload, step_context, step_payload
-from ductile.flow.plan_starts import DEFAULT_COMMAND
 from ductile.model.clock import Millis, rfc3339
 from ductile.model.graph import Graph
 from ductile.model.job import ClaimedJob, SubmittedBy
+from ductile.model.names import DEFAULT_COMMAND
 from ductile.model.snapshot import Plugin
 from ductile.plugin.messages import write_request
 from ductile.plugin.program_input import program_arguments, program_stdin

@@ -1,17 +1,14 @@
 """References from a pipeline to plugins and their commands."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final
 
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.flow.dsl import PipelineModel
 from ductile.model.event import API_SOURCE
+from ductile.model.names import DEFAULT_COMMAND
 
 PluginCommands = Mapping[str, Collection[str] | None]
 """Plugin instance → its command names; None for a quarantined plugin, whose commands are unknown."""
-
-DEFAULT_COMMAND: Final = "handle"
-"""The command of a `uses` that names a plugin alone."""
 
 
 def split_uses(uses: str) -> tuple[str, str]:

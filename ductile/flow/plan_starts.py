@@ -15,6 +15,7 @@ from ductile.model.graph import Graph
 from ductile.model.health import CHECK_COMMANDS
 from ductile.model.job import PIPELINE_PLUGIN, SubmittedBy
 from ductile.model.journal import EntryKind
+from ductile.model.names import DEFAULT_COMMAND
 from ductile.model.snapshot import Snapshot
 from ductile.model.writes import Child, Idempotency, NewContext, Note, Skip, Start
 
@@ -22,8 +23,6 @@ NewId = Callable[[], str]
 
 DEFAULT_MAX_ATTEMPTS = 4
 """Attempts of a job without a configured number, and of a job whose plugin does not exist now."""
-
-DEFAULT_COMMAND = "handle"
 
 
 class Lineage(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from ductile.model.principal import ALL_SCOPES, Principal
 from ductile.observe.errors import TooManyWaiters, TooManyWaits
 
 OPERATOR_SHARE_DIVISOR = 5
-"""One in so many waiting callers must be a principal with the scope `*`."""
+"""One in so many waits is reserved for principals with the scope `*`."""
 
 
 class Waiters:

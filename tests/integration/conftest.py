@@ -9,8 +9,8 @@ from support.sample_gateway import add_sample_plugins
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A furnished gateway that the tests of a module share."""
-    gateway = Gateway(tmp_path_factory.mktemp("world"))
+    """A sample gateway that the tests of a module share."""
+    gateway = Gateway(tmp_path_factory.mktemp("sample"))
     try:
         yield add_sample_plugins(gateway).start()
     finally:

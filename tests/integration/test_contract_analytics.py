@@ -29,7 +29,7 @@ def later(gateway: Gateway, plugin: str = "shell", command: str = "handle", n: i
 
 
 def purged(gateway: Gateway, **body: Any) -> int:
-    """Purge, after a rehearsal that must say the same and change nothing."""
+    """Purge, after a dry run that must say the same and change nothing."""
     tried = gateway.post("/queue/purge?dry_run=true", body)
     assert (tried.status, tried.body["dry_run"]) == (200, True)
     done = gateway.post("/queue/purge", body)

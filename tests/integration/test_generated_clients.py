@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests/clients"
 CACHE = ROOT / ".cache/clients"
 """Generators that were installed once; named by what was locked."""
-PATIENCE = 240
+TIMEOUT_SECONDS = 240
 """Seconds; an installation comes over the network."""
 
 pytestmark = pytest.mark.timeout(300)
@@ -32,7 +32,7 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, f"{' '.join(map(str, command))}\n{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"

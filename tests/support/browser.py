@@ -9,7 +9,7 @@ import pytest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SPELLING = "escaping deep link whitespace with `_`"
 """The page's library on every operation id with `_`, where somebody opens the page at one."""
-PATIENCE = 90
+TIMEOUT_SECONDS = 90
 """Seconds that a browser may take on a busy machine."""
 
 
@@ -38,7 +38,7 @@ def opened(browser: str, host: str, url: str, folder: Path) -> tuple[str, list[s
         ],
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
     )
     return ended.stdout, [line for line in ended.stderr.splitlines() if "CONSOLE" in line and SPELLING not in line]

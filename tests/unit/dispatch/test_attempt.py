@@ -1,20 +1,11 @@
 """The report of each settled attempt."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from support.dispatch import OK, Clock, DispatcherHarness, open_dispatcher
+from support.dispatch import OK, Clock, DispatcherHarness
 
 from ductile.dispatch import attempt
 from ductile.model.job import State
 from ductile.plugin.runner.interface import StopReason
-
-
-@pytest.fixture
-async def harness(tmp_path: Path) -> AsyncIterator[DispatcherHarness]:
-    async with open_dispatcher(tmp_path) as made:
-        yield made
 
 
 async def test_an_attempt_is_reported_with_its_outcome_its_time_and_how_long_its_job_waited(

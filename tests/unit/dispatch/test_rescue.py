@@ -1,21 +1,12 @@
 """What a gateway does for the attempts that the last one left running."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
-from support.dispatch import DispatcherHarness, open_dispatcher
+from support.dispatch import DispatcherHarness
 from support.store import run
 
 from ductile.dispatch.rescue import rescue
 from ductile.model.job import Outcome, State
-
-
-@pytest.fixture
-async def harness(tmp_path: Path) -> AsyncIterator[DispatcherHarness]:
-    async with open_dispatcher(tmp_path) as made:
-        yield made
 
 
 async def leave_running(harness: DispatcherHarness, n: int = 1) -> None:
