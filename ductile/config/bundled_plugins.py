@@ -6,8 +6,8 @@ from typing import Any
 from ductile.config.load import Layers
 from ductile.config.location import named_path
 from ductile.config.schema.configuration import Configuration
-from ductile.config.validation import problem_at
 from ductile.document.problem import Problem
+from ductile.document.validation import problem_at
 from ductile.plugin.bundled import BUNDLED_ROOT, is_bundled
 from ductile.plugin.loader import LoadedPlugin
 from ductile.plugin.trust import MissingProgram

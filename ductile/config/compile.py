@@ -23,11 +23,12 @@ from ductile.config.schema.configuration import Configuration
 from ductile.config.secrets import collect_secrets
 from ductile.config.section_context import SectionContext
 from ductile.config.tokens import compile_principals
-from ductile.config.validation import problem_at, validate, with_mark
+from ductile.config.validation import validate
 from ductile.config.variable_values import convert_by_schemas, notes
 from ductile.document.locations import Marks, start_of_file
 from ductile.document.problem import Problem
 from ductile.document.redactor import Redactor
+from ductile.document.validation import problem_at, with_mark
 from ductile.flow.compile import compile_pipelines
 from ductile.flow.json_value import json_faults
 from ductile.flow.parse import parse_pipelines

@@ -12,9 +12,9 @@ from ductile.config.digest import digest
 from ductile.config.field_types import as_written
 from ductile.config.schema.section import Section
 from ductile.config.section_context import SectionContext
-from ductile.config.validation import with_mark
 from ductile.document.paths import value_at
 from ductile.document.problem import Problem
+from ductile.document.validation import with_mark
 
 
 class CompiledSections(Struct, frozen=True, kw_only=True):

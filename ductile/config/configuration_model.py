@@ -9,7 +9,7 @@ from pydantic import Field, create_model
 from ductile.config.config_section import AnySection
 from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.field_descriptions import MADE
-from ductile.config.setting_types import bare_type, member_type
+from ductile.document.model_types import bare_type, type_at
 
 
 @cache
@@ -32,14 +32,8 @@ def _check(section: AnySection, taken: dict[str, Any]) -> None:
         message = f"the section `{key}` is there twice"
     elif required := [name for name, field in model.model_fields.items() if field.is_required()]:
         message = f"`{key}` requires `{required[0]}`, and nothing may be required of a section that may be absent"
-    elif missing := [name for name in section.restart_keys if not _has_key(model, name)]:
+    elif missing := [name for name in section.restart_keys if not type_at(model, tuple(name.split("."))) is not None]:
         message = f"`{key}` has no key `{missing[0]}`, whose change would need a restart"
     else:
         return
     raise ValueError(message)
-
-
-def _has_key(model: Any, name: str) -> bool:
-    for part in name.split("."):
-        model = member_type(model, part)
-    return model is not None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from ductile.document.field_errors import quote_value, value_error
+from ductile.document.field_errors import quote_value, refuse_later_key, value_error
 from ductile.document.units import duration, format_duration, size
 from ductile.model.clock import Millis, from_rfc3339
 
@@ -112,12 +112,6 @@ def one_of(*choices: str, **aliases: str) -> BeforeValidator:
     return _checked(check, {"enum": [*choices, *aliases]})
 
 
-def _not_yet(value: Any) -> Any:
-    del value
-    message = "is not in this version"
-    raise value_error(message, "not_in_this_version")
-
-
 Text = Annotated[str, _checked(_text, {"type": "string"})]
 Name = Annotated[str, _checked(_name, {"type": "string", "minLength": 1})]
 Secret = Annotated[Text, FieldMark.SECRET]
@@ -130,7 +124,7 @@ Size = Annotated[int, _checked(_size, SIZE)]
 """Bytes."""
 Moment = Annotated[Millis, _checked(_moment, {"type": "string", "format": "date-time"})]
 Count = Annotated[int, whole(1)]
-NotYet = Annotated[Any, _checked(_not_yet, {"not": {}})]
+NotYet = Annotated[Any, _checked(refuse_later_key, {"not": {}})]
 """A documented key whose feature a later version brings."""
 
 

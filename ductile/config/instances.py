@@ -13,10 +13,10 @@ from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.plugins import PluginEntry
 from ductile.config.schema.service import ServiceSection
 from ductile.config.secret_arguments import secret_arguments
-from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Mark, Path, Problem, did_you_mean
 from ductile.document.read import read_document
+from ductile.document.validation import problem_at
 from ductile.flow.plan_starts import DEFAULT_MAX_ATTEMPTS
 from ductile.model.clock import Millis
 from ductile.model.manifest import Manifest

@@ -17,7 +17,7 @@ from ductile.config.old_spellings import ANY, TABLE, Old
 from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.field_descriptions import field_descriptions
 from ductile.config.schema.section import Section
-from ductile.config.validation import section_at
+from ductile.document.model_types import model_at
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import TRIGGER_KEYS, PipelineModel, StepModel
 
@@ -178,7 +178,7 @@ def _section_of(old: Old, whole: Json, definitions: Json, model: type[Configurat
     at = old.at[:-1]
     if not at:
         return whole
-    section = section_at(model, at)
+    section = model_at(model, at)
     return definitions.get(section.__name__) if section is not None else None
 
 

@@ -24,7 +24,7 @@ from ductile.config.read_files import (
     resolved_paths,
 )
 from ductile.config.schema.configuration import Configuration
-from ductile.config.setting_types import type_at
+from ductile.config.setting_types import single_type_at
 from ductile.document.expand import expand
 from ductile.document.locations import Marks
 from ductile.document.memoize import memoize_by_document
@@ -76,7 +76,7 @@ def load_layers(
     sections = tuple(sections)
     model = configuration_model(sections)
     old_spellings = [row for section in sections for row in section.old_spellings]
-    kind = partial(type_at, model)
+    kind = partial(single_type_at, model)
     reader = FileReader(location.parent, texts)
     reader.read(location)
     problems = [*reader.problems]

@@ -18,9 +18,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from ductile.config.dotenv import Variable
 from ductile.config.schema.configuration import Configuration
-from ductile.config.setting_types import type_at
-from ductile.config.validation import keys_of, kind_at, section_at
+from ductile.config.setting_types import single_type_at
 from ductile.document.locations import Location, Marks, VariableText
+from ductile.document.model_types import keys_of, model_at, type_at
 from ductile.document.override_names import OVERRIDE_DELIMITER, OVERRIDE_PREFIX
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
@@ -184,7 +184,7 @@ def _plain(key: str) -> str:
 
 def _known(at: YamlPath, files: _Files) -> list[str]:
     """The keys below a path: those of the schema, else those that the files define there."""
-    section = section_at(files.model, at)
+    section = model_at(files.model, at)
     if section is not None:
         return keys_of(section)
     value = _get(files.value, at)
@@ -200,13 +200,13 @@ def _get(value: Any, at: YamlPath) -> Any:
 def _unmatched(at: YamlPath, left: tuple[str, ...], files: _Files) -> _Refused:
     """What to say of a variable whose first keys lead to `at`, where the next is not known."""
     there = _get(files.value, at)
-    if isinstance(there, list) or str(kind_at(files.model, at)).startswith(("list", "tuple")):
+    if isinstance(there, list) or str(type_at(files.model, at)).startswith(("list", "tuple")):
         return _Refused(code="bad_value", message=_into_list(at))
     if not left[0]:
         return _Refused(
             code="unknown_key", message=f"sets nothing: it has no key where `{OVERRIDE_DELIMITER}` wants one"
         )
-    if kind_at(files.model, at) is Any and section_at(files.model, at[:-1]) is not None:
+    if type_at(files.model, at) is Any and model_at(files.model, at[:-1]) is not None:
         return _Refused(code="not_in_this_version", message=f"sets nothing: {_named(at)} is not in this version")
     known = _known(at, files)
     near = did_you_mean(_plain(left[0]), {_plain(key) for key in known})
@@ -214,10 +214,10 @@ def _unmatched(at: YamlPath, left: tuple[str, ...], files: _Files) -> _Refused:
     if near:
         meant = near.split("`")[1]
         hint = f"; did you mean `{_variable((*at, meant, *left[1:]))}`?"
-    if section_at(files.model, at) is not None:
+    if model_at(files.model, at) is not None:
         where = _named(at) if at else "the configuration"
         return _Refused(code="unknown_key", message=f"sets nothing: {where} has no key `{left[0]}`{hint}")
-    single = kind_at(files.model, at) in _SINGLE or not (there is None or isinstance(there, Mapping))
+    single = type_at(files.model, at) in _SINGLE or not (there is None or isinstance(there, Mapping))
     if not single:
         path = _named((*at, left[0]))
         advice = hint or "; a variable changes a key that a file defines, so write it there first"
@@ -243,12 +243,12 @@ def _value(text: str, path: YamlPath, mark: Mark, files: _Files) -> Any:
     """What the text means as the value of this path."""
     if has_surrogates(text):
         raise _Refused(code="bad_value", message="is not UTF-8")
-    if kind_at(files.model, path) is str:
+    if type_at(files.model, path) is str:
         return text
     start = text.strip()
     value = _quoted(start, path, mark) if start[:1] in _QUOTED else _scalar(text, path, files)
     if value is None and (
-        isinstance(_get(files.value, path), Mapping | list) or section_at(files.model, path) is not None
+        isinstance(_get(files.value, path), Mapping | list) or model_at(files.model, path) is not None
     ):
         message = f"is empty, and {_named(path)} is no single value; unset it, or write `{{}}` or `[]`"
         raise _Refused(code="bad_value", message=message)
@@ -256,7 +256,7 @@ def _value(text: str, path: YamlPath, mark: Mark, files: _Files) -> Any:
 
 
 def _scalar(text: str, path: YamlPath, files: _Files) -> Any:
-    if type_at(files.model, path) is None:
+    if single_type_at(files.model, path) is None:
         plain = text.strip()
         if plain in NOTHING:
             return None

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ductile.config.instances import Instances, manifest_of
 from ductile.config.schema.plugins import RouteEntry
-from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.validation import problem_at
 from ductile.model.event import API_SOURCE
 from ductile.model.names import DEFAULT_COMMAND
 from ductile.model.snapshot import EventRoute

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from ductile.config.instances import QUARANTINED, Instances, manifest_of, path_of_pointer
 from ductile.config.schema.plugins import PluginEntry, ScheduleEntry
 from ductile.config.schema.units import SECOND
-from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.validation import problem_at
 from ductile.model.snapshot import Plugin, Schedule
 
 

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from ductile.config.instances import Instances
 from ductile.config.schema.configuration import Configuration
-from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Problem
+from ductile.document.validation import problem_at
 from ductile.model.graph import Graph
 from ductile.model.principal import Principal
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ductile.config.field_types import as_written
 from ductile.config.load import Layers
 from ductile.config.schema.section import Section
-from ductile.config.validation import section_at
+from ductile.document.model_types import model_at
 from ductile.document.problem import Mark, Path
 
 DEFAULT_SOURCE = "default"
@@ -44,7 +45,7 @@ def settings_below(settings: list[Setting], path: Path) -> list[Setting]:
 
 
 def _walk_settings(path: Path, value: Any, layers: Layers) -> Iterator[Setting]:
-    section = section_at(layers.model, path)
+    section = model_at(layers.model, path)
     if section is not None and (value is None or isinstance(value, Mapping)):
         yield from _walk_section(path, section, value or {}, layers)
     elif isinstance(value, Mapping) and value:
@@ -57,7 +58,7 @@ def _walk_settings(path: Path, value: Any, layers: Layers) -> Iterator[Setting]:
         yield Setting(path=path, value=value, mark=layers.marks.of(path))
 
 
-def _walk_section(path: Path, section: type[Section], value: Mapping[str, Any], layers: Layers) -> Iterator[Setting]:
+def _walk_section(path: Path, section: type[BaseModel], value: Mapping[str, Any], layers: Layers) -> Iterator[Setting]:
     fields = {field.alias or name: field for name, field in section.model_fields.items()}
     for key in (*fields, *(key for key in value if key not in fields)):
         if key in value:

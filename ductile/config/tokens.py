@@ -7,9 +7,9 @@ from blake3 import blake3
 
 from ductile.config.old_spellings import MEANINGLESS_SCOPES
 from ductile.config.schema.api import Token
-from ductile.config.validation import problem_at
 from ductile.document.locations import Marks
 from ductile.document.problem import Path, Problem, did_you_mean
+from ductile.document.validation import problem_at
 from ductile.model.principal import BASE_SCOPES, Principal
 
 MIN_TOKEN_CHARACTERS = 8

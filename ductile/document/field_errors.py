@@ -25,6 +25,13 @@ def quote_value(value: Any) -> str:
     return f"`{text[:57]}…`" if len(text) > 60 else f"`{text}`"  # noqa: PLR2004  # what fits in one line of a terminal
 
 
+def refuse_later_key(value: Any) -> Any:
+    """Refuses a documented key whose feature a later version brings."""
+    del value
+    message = "is not in this version"
+    raise value_error(message, "not_in_this_version")
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value

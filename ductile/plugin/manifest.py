@@ -5,8 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ductile.document.field_errors import Flag
-from ductile.document.problem import Path
+from ductile.document.field_errors import Flag, refuse_later_key
 from ductile.model.manifest import CommandType
 from ductile.model.program import TEXT_OUTPUT
 from ductile.plugin.manifest_values import (
@@ -21,11 +20,8 @@ from ductile.plugin.manifest_values import (
     Timeout,
     ValueName,
     Version,
-    command_type,
+    either,
     exactly,
-    lifecycle_of,
-    not_yet,
-    status_of,
 )
 
 
@@ -66,7 +62,7 @@ class ExitCodeEntry(ManifestPart):
     """What an exit code of a plain program means."""
 
     noun: ClassVar[str] = "an exit code"
-    status: Annotated[str, BeforeValidator(status_of)] = Field(
+    status: Annotated[str, either("ok", "error")] = Field(
         description="Whether it is a success.", json_schema_extra={"enum": ["ok", "error"]}
     )
     name: Name | None = Field(
@@ -90,7 +86,7 @@ class CommandEntry(ManifestPart):
 
     noun: ClassVar[str] = "a command"
     name: Name = Field(description="`handle` is what events are sent to, and `health` says how the plugin is.")
-    type: Annotated[CommandType, BeforeValidator(command_type)] = Field(
+    type: Annotated[CommandType, either("read", "write")] = Field(
         default=CommandType.WRITE, description="Whether it changes the world outside; decides the scope it needs."
     )
     description: Description = Field(default="", description="One sentence, for people and for agents.")
@@ -173,7 +169,7 @@ class ManifestFile(ManifestPart):
     )
     description: Description = Field(default="", description="One sentence, for people and for agents.")
     concurrency_safe: Flag = Field(default=True, description="`false`: never two of it at once.")
-    lifecycle: Annotated[str, BeforeValidator(lifecycle_of)] = Field(
+    lifecycle: Annotated[str, either("spawn", "persistent")] = Field(
         default="spawn",
         description="`spawn`: one process for each job; `persistent`: one that answers many, a line each.",
         json_schema_extra={"enum": ["spawn", "persistent"]},
@@ -192,8 +188,8 @@ class ManifestFile(ManifestPart):
     fact_outputs: list[FactEntry] = Field(
         default_factory=list, description="Which results are recorded as facts, each beside the last."
     )
-    stopwatch: Any = Field(default=None, description="Means nothing here.", json_schema_extra={"deprecated": True})
-    secrets: Annotated[Any, BeforeValidator(not_yet)] = None
+    stopwatch: Any = Field(default=None, description="Means nothing here.", deprecated=True)
+    secrets: Annotated[Any, BeforeValidator(refuse_later_key)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -202,22 +198,3 @@ class ManifestFile(ManifestPart):
         if isinstance(value, Mapping) and value.get("output") == TEXT_OUTPUT:
             return {**PROGRAM_DEFAULTS, **{key: member for key, member in value.items() if member is not None}}
         return value
-
-
-_PARTS: dict[Path, type[ManifestPart]] = {
-    (): ManifestFile,
-    ("commands",): CommandEntry,
-    ("commands", "exit_codes"): ExitCodeEntry,
-    ("commands", "values"): Values,
-    ("commands", "values", "emit"): Emitted,
-    ("config_keys",): ConfigKeys,
-    ("exit_codes",): ExitCodeEntry,
-    ("fact_outputs",): FactEntry,
-    ("fact_outputs", "when"): When,
-}
-
-
-def part_at(path: Path) -> type[ManifestPart]:
-    """The model of the map at a path."""
-    names = tuple(key for key in path if isinstance(key, str) and not key.isdecimal())  # numbers are exit codes
-    return _PARTS.get(names, ManifestFile)

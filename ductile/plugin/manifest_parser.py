@@ -4,22 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from ductile.document.field_errors import quote_value
 from ductile.document.locations import Marks
 from ductile.document.memoize import memoize_by_document
 from ductile.document.problem import Path, Problem, did_you_mean
 from ductile.document.read import Document
+from ductile.document.validation import explain_error, problem_at
 from ductile.model.manifest import Command, FactOutput, Manifest
 from ductile.model.program import EXIT_EVENT_PAYLOAD, TEXT_OUTPUT, exit_events
 from ductile.plugin.errors import BadSchema
 from ductile.plugin.json_schema import compile_validator, expand_schema, is_compact
-from ductile.plugin.manifest import CommandEntry, ManifestFile, part_at
+from ductile.plugin.manifest import CommandEntry, ManifestFile
 from ductile.plugin.program_check import program_problems
 from ductile.plugin.program_manifest import argument_references, program_schema, read_program, with_defaults
 
-_AT_KEY = frozenset({"unknown_key", "not_in_this_version", "legacy"})
 MEANINGLESS = ("stopwatch",)
 """Published manifest keys without a meaning here: each a warning, not an error."""
 
@@ -40,7 +39,9 @@ def parse_manifest(document: Document) -> tuple[Manifest | None, tuple[Problem, 
     try:
         file = ManifestFile.model_validate(value)
     except ValidationError as error:
-        problems += [_problem(one, marks) for one in error.errors(include_url=False)]
+        problems += [
+            explain_error(one, ManifestFile, marks, root="a manifest") for one in error.errors(include_url=False)
+        ]
         return None, tuple(sorted(problems, key=lambda problem: problem.mark or marks.of(())))
     if any(problem.severity == "error" for problem in problems):
         return None, tuple(problems)
@@ -118,60 +119,30 @@ def _expand(schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return None if schema is None else expand_schema(schema)
 
 
-def _problem(error: ErrorDetails, marks: Marks) -> Problem:
-    path: Path = error["loc"]
-    kind, name = error["type"], str(path[-1]) if path else ""
-    part = part_at(path[:-1])
-    if kind == "extra_forbidden":
-        keys = [field.alias or key for key, field in part.model_fields.items() if key not in MEANINGLESS]
-        message = f"`{name}` is no key of {part.noun}{did_you_mean(name, keys)}"
-        return _with_mark("unknown_key", message, path, marks)
-    if kind == "missing":
-        return _with_mark("missing", f"{part.noun} needs `{name}`", path, marks)
-    if kind in ("model_type", "list_type", "dict_type"):
-        wanted = "a list" if kind == "list_type" else "a map of keys"
-        return _with_mark(
-            "bad_value", f"{_name_of(path)} must be {wanted}, not {quote_value(error['input'])}", path, marks
-        )
-    message = error.get("ctx", {}).get("message", error["msg"])
-    return _with_mark(kind, f"{_name_of(path)} {message}", path, marks)
-
-
-def _name_of(path: Path) -> str:
-    if len(path) > 1 and isinstance(path[-1], int):
-        return f"`{path[-2]}[{path[-1]}]`"
-    return f"`{path[-1]}`" if path else "a manifest"
-
-
-def _with_mark(code: str, message: str, path: Path, marks: Marks, severity: str = "error") -> Problem:
-    mark = marks.key(path) if code in _AT_KEY else marks.of(path)
-    return Problem(code=code, message=message, path=path, mark=mark, severity=severity)
-
-
 def _across(value: Mapping[str, Any], marks: Marks) -> Iterator[Problem]:
     """What one key alone cannot tell; `value` need not be sound otherwise."""
     commands = _maps(value, "commands")
     if value.get("commands") == []:
-        yield _with_mark("bad_value", "`commands` must list at least one command", ("commands",), marks)
+        yield problem_at("bad_value", "`commands` must list at least one command", ("commands",), marks)
     if isinstance(value.get("version"), float):
         message = f"`version` is read as the number {value['version']}; put quotes around it"
-        yield _with_mark("unquoted_version", message, ("version",), marks, "warning")
+        yield problem_at("unquoted_version", message, ("version",), marks, severity="warning")
     for key in MEANINGLESS:
         if key in value:
-            yield _with_mark("legacy", f"`{key}` means nothing here and is left out", (key,), marks, "warning")
+            yield problem_at("legacy", f"`{key}` means nothing here and is left out", (key,), marks, severity="warning")
     names: dict[str, int] = {}
     for index, command in commands:
         name = str(command.get("name"))
         if name in names:
             message = f"the command `{name}` stands twice; the first is `commands[{names[name]}]`"
-            yield _with_mark("duplicate", message, ("commands", index, "name"), marks)
+            yield problem_at("duplicate", message, ("commands", index, "name"), marks)
         names.setdefault(name, index)
         for key in ("input_schema", "output_schema"):
             yield from _check_schema(command.get(key), ("commands", index, key), marks)
     yield from _check_schema(value.get("config_schema"), ("config_schema",), marks)
     yield from _check_facts(value, names, marks)
     for problem in program_problems(value):
-        yield _with_mark(problem.code, problem.message, problem.path, marks)
+        yield problem_at(problem.code, problem.message, problem.path, marks)
 
 
 def _maps(value: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -188,7 +159,7 @@ def _check_schema(schema: Any, path: Path, marks: Marks) -> Iterator[Problem]:
         compile_validator(expand_schema(schema))
     except BadSchema as error:
         at = error.at[1:] if is_compact(schema) and error.at[:1] == ("properties",) else error.at
-        yield _with_mark(
+        yield problem_at(
             "bad_schema", f"`{path[-1]}` is no valid JSON Schema: {error.details['reason']}", path + at, marks
         )
 
@@ -203,9 +174,9 @@ def _check_facts(value: Mapping[str, Any], commands: Mapping[str, int], marks: M
         path: Path = ("fact_outputs", index, "when", "command")
         if command not in commands:
             hint = did_you_mean(command, commands)
-            yield _with_mark("unknown_command", f"the plugin has no command `{command}`{hint}", path, marks)
+            yield problem_at("unknown_command", f"the plugin has no command `{command}`{hint}", path, marks)
         elif command in seen:
-            yield _with_mark(
+            yield problem_at(
                 "duplicate", f"a second rule for the command `{command}`; one makes its facts", path, marks
             )
         seen.add(command)

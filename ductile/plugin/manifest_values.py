@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, WithJsonSchema
 from ductile.document.field_errors import quote_value, value_error
 from ductile.document.units import duration
 from ductile.model.clock import Millis
-from ductile.model.manifest import CommandType
 from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 from ductile.model.program import OUTPUT_KINDS
 
@@ -57,35 +56,16 @@ def exactly(wanted: str | int, hint: str = "") -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def command_type(value: Any) -> CommandType:
-    """`read` or `write`."""
-    if value in tuple(CommandType):
-        return CommandType(value)
-    message = f"must be `read` or `write`, not {quote_value(value)}"
-    raise value_error(message)
+def either(first: str, second: str) -> BeforeValidator:
+    """A check that the value is one of these two words."""
 
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in (first, second):
+            return value
+        message = f"must be `{first}` or `{second}`, not {quote_value(value)}"
+        raise value_error(message)
 
-def lifecycle_of(value: Any) -> str:
-    """`spawn` or `persistent`."""
-    if value in ("spawn", "persistent"):
-        return str(value)
-    message = f"must be `spawn` or `persistent`, not {quote_value(value)}"
-    raise value_error(message)
-
-
-def _output(value: Any) -> str:
-    if value in OUTPUT_KINDS:
-        return str(value)
-    message = f"must be `json` or `text`, not {quote_value(value)}"
-    raise value_error(message)
-
-
-def status_of(value: Any) -> str:
-    """`ok` or `error`."""
-    if value in ("ok", "error"):
-        return str(value)
-    message = f"must be `ok` or `error`, not {quote_value(value)}"
-    raise value_error(message)
+    return BeforeValidator(check)
 
 
 def _stdin(value: Any) -> str:
@@ -105,13 +85,6 @@ def _duration(value: Any) -> Millis:
         message = "must be longer than 0"
         raise value_error(message)
     return millis
-
-
-def not_yet(value: Any) -> Any:
-    """Refuses a key of a later version."""
-    del value
-    message = "is not in this version"
-    raise value_error(message, "not_in_this_version")
 
 
 def _value_name(value: Any) -> str:
@@ -177,7 +150,7 @@ Timeout = Annotated[
 ]
 
 
-Output = Annotated[str | None, BeforeValidator(_output), WithJsonSchema({"enum": list(OUTPUT_KINDS)})]
+Output = Annotated[str | None, either(*OUTPUT_KINDS), WithJsonSchema({"enum": list(OUTPUT_KINDS)})]
 Arguments = Annotated[list[Any], WithJsonSchema(_ARGUMENTS)]
 """Told apart by `program_problems`, which knows the place of each."""
 Stdin = Annotated[str | None, BeforeValidator(_stdin), WithJsonSchema({"type": "string"})]

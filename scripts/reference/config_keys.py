@@ -10,7 +10,7 @@ from ductile.config.configuration_model import configuration_model
 from ductile.config.json_schema import config_schema
 from ductile.config.old_spellings import TABLE
 from ductile.config.schema.section import Section
-from ductile.config.setting_types import bare_type
+from ductile.document.model_types import bare_type
 from ductile.document.units import format_duration
 from ductile.flow.condition import OPERATORS
 from ductile.flow.dsl import RESERVED_KEYS, STEP_FORMS

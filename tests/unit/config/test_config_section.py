@@ -25,8 +25,8 @@ from ductile.config.schema.section import Entries, Section
 from ductile.config.schema.value_types import Listen
 from ductile.config.section_context import SectionContext
 from ductile.config.settings import effective_settings
-from ductile.config.validation import kind_at
 from ductile.describe.config_view import config_view
+from ductile.document.model_types import type_at
 from ductile.document.problem import Problem
 from ductile.model.clock import Millis
 from ductile.sections import SECTIONS
@@ -269,7 +269,7 @@ def test_the_core_keys_keep_their_descriptions_beside_it() -> None:
         **field_descriptions(Configuration),
         "webhooks": "Calls that come from outside.",
     }
-    assert kind_at(model, ("service", "max_hops")) is int
+    assert type_at(model, ("service", "max_hops")) is int
 
 
 async def test_a_reload_follows_it_but_for_the_keys_that_need_a_restart(compile_text: Compile, tmp_path: Path) -> None:

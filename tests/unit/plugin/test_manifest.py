@@ -290,6 +290,11 @@ def test_everything_that_is_wrong_is_listed_in_the_order_of_the_file() -> None:
     assert lines == sorted(lines)
 
 
+def test_an_exit_code_that_is_no_number_is_told_in_plain_words() -> None:
+    found = problems_of(HEAD + COMMANDS + "exit_codes: {x: {status: ok}}\n")
+    assert [problem for problem in found if problem.endswith("error[bad_value]: `x` must be a whole number, not `x`")]
+
+
 @pytest.mark.parametrize("text", ["- a\n", "text\n", "5\n"])
 def test_a_manifest_that_is_no_map_is_refused(text: str) -> None:
     assert "a manifest is a map of keys" in only(text)
