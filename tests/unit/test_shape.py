@@ -99,6 +99,27 @@ def test_an_operation_of_the_store_knows_no_database() -> None:
     assert found == []
 
 
+def test_the_suite_of_the_store_speaks_the_contract_alone() -> None:
+    suite = sorted((ROOT / "tests/conformance/store").glob("*.py"))
+    assert len(suite) > 10
+    inner = [
+        (path.name, name)
+        for path in suite
+        for name, _ in imported_modules(path)
+        if is_database(name) or (name.startswith("ductile.store") and name not in STORE_CONTRACT)
+    ]
+    assert inner == []
+
+
+def test_only_the_tests_of_a_database_stand_beside_the_suite_of_the_store() -> None:
+    folder = ROOT / "tests/unit/store"
+    assert {path.name for path in folder.glob("*.py")} == {"conftest.py"}
+    assert {path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"} == {
+        "sqlite",
+        "installation",
+    }
+
+
 def test_an_import_of_a_store_operation_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)

@@ -5,12 +5,10 @@ from msgspec.structs import replace
 from support.store import Bench, child, event, run, start
 
 from ductile.model.ids import new_id
-from ductile.model.job import PIPELINE_PLUGIN, EndedRoot, State
+from ductile.model.job import PIPELINE_PLUGIN, State
 from ductile.model.journal import EntryKind
-from ductile.model.notification import JobDue, JobEnded, LaneReady
-from ductile.model.writes import Idempotency, NewContext, Note, Skip, Start
-from ductile.store.errors import IdempotencyConflict
-from ductile.store.lane_moves import promote
+from ductile.model.notification import LaneReady
+from ductile.model.writes import Idempotency, NewContext, Note, Skip
 from ductile.store.steps import insert_event
 
 
@@ -42,48 +40,6 @@ def test_a_plain_submit_touches_at_most_five_indexes(bench: Bench) -> None:
     assert touched == 5
 
 
-def test_a_later_start_waits_for_its_time(bench: Bench) -> None:
-    job_id = bench.insert(start(run_at=bench.now + 5)).job_id
-    assert bench.row(job_id)["due"] == 0
-    assert bench.signals == [JobDue(bench.now + 5)]
-
-
-def test_a_refused_start_fails_without_an_attempt(bench: Bench) -> None:
-    accepted = bench.insert(start(error="events go round in circles: a → b → a"))
-    row = bench.row(accepted.job_id)
-    assert (row["state"], row["attempt"], row["ended_at"]) == ("failed", 0, bench.now)
-    assert row["error"] == "events go round in circles: a → b → a"
-    assert bench.signals == [JobEnded(accepted.job_id, State.FAILED)]
-
-
-def test_a_refused_run_gets_no_steps(bench: Bench) -> None:
-    accepted = bench.insert(run("one", error="too many hops"))
-    assert accepted.status is State.FAILED
-    assert bench.all("SELECT count(*) FROM jobs") == [(1,)]
-
-
-def test_the_same_idempotency_key_and_body_give_the_same_job_with_its_state_now(bench: Bench) -> None:
-    first = bench.insert(start(idempotency=idempotency()))
-    bench.claim_one("echo")
-    again = bench.insert(start(idempotency=idempotency()))
-    assert (again.job_id, again.status, again.replayed) == (first.job_id, State.RUNNING, True)
-    assert bench.all("SELECT count(*) FROM jobs") == [(1,)]
-
-
-def test_a_replayed_run_says_that_it_runs(bench: Bench) -> None:
-    first = bench.insert(run("one", idempotency=idempotency()))
-    assert first.status is State.QUEUED
-    again = bench.insert(run("one", idempotency=idempotency()))
-    assert (again.job_id, again.status) == (first.job_id, State.RUNNING)
-
-
-def test_the_same_idempotency_key_with_another_body_conflicts(bench: Bench) -> None:
-    first = bench.insert(start(idempotency=idempotency()))
-    with pytest.raises(IdempotencyConflict, match=first.job_id):
-        bench.insert(start(idempotency=idempotency(body="c")))
-    assert bench.all("SELECT count(*) FROM jobs") == [(1,)]
-
-
 def test_an_expired_idempotency_key_is_free_again(bench: Bench) -> None:
     first = bench.insert(start(idempotency=idempotency()))
     bench.now += 100
@@ -107,24 +63,6 @@ def test_a_start_with_the_key_of_a_live_one_is_answered_with_that(bench: Bench, 
     assert bench.all("SELECT count(*) FROM events") == [(1,)]
 
 
-def test_a_key_is_free_after_its_time_and_after_a_failure(bench: Bench) -> None:
-    bench.insert(start(dedupe_key="k"))
-    bench.settle(bench.claim_one("echo").job)
-    bench.now += 11
-    second = bench.insert(start(dedupe_key="k", dedupe_ttl=10))
-    assert not second.deduplicated
-    bench.settle(bench.claim_one("echo").job, State.FAILED)
-    assert not bench.insert(start(dedupe_key="k", dedupe_ttl=10)).deduplicated
-
-
-def test_a_dedupe_key_belongs_to_one_command(bench: Bench) -> None:
-    bench.insert(start(dedupe_key="k"))
-    assert not bench.insert(start(command="handle", dedupe_key="k")).deduplicated
-    assert not bench.insert(run("one", dedupe_key="k")).deduplicated
-    assert bench.insert(run("one", dedupe_key="k")).deduplicated
-    assert not bench.insert(run("one", name="other", dedupe_key="k")).deduplicated
-
-
 def test_a_run_stands_with_its_definition_its_steps_and_what_it_passed_by(bench: Bench) -> None:
     given = event()
     baggage = NewContext(id=new_id(), parent_id=None, values=b'{"a":1}')
@@ -144,66 +82,10 @@ def test_a_run_stands_with_its_definition_its_steps_and_what_it_passed_by(bench:
     assert bench.counts_are_true()
 
 
-def test_an_empty_run_succeeds_at_once(bench: Bench) -> None:
-    accepted = bench.insert(run())
-    assert accepted.status is State.SUCCEEDED
-    assert bench.row(accepted.job_id)["ended_at"] == bench.now
-    assert bench.signals == [JobEnded(accepted.job_id, State.SUCCEEDED)]
-
-
-def test_a_run_whose_entry_steps_all_fail_has_failed(bench: Bench) -> None:
-    given = event()
-    steps = (child("one", given.id, error="no such path"), child("two", given.id, error="second"))
-    accepted = bench.insert(run(event=given, event_id=given.id, children=steps))
-    assert accepted.status is State.FAILED
-    assert bench.row(accepted.job_id)["error"] == "no such path"
-    assert bench.state(steps[0].id) == "failed"
-    assert bench.counts_are_true()
-
-
-def test_hooks_hear_of_a_run_that_ends_as_it_starts(bench: Bench) -> None:
-    heard: list[EndedRoot] = []
-
-    def hooks(ended: EndedRoot) -> list[Start]:
-        heard.append(ended)
-        return []
-
-    bench.tx.hooks = hooks
-    given = event()
-    accepted = bench.insert(run(event=given, event_id=given.id, children=(child("one", given.id, error="bad"),)))
-    (ended,) = heard
-    assert (ended.root.id, ended.state, ended.plugin, ended.error) == (
-        accepted.job_id,
-        "failed",
-        PIPELINE_PLUGIN,
-        "bad",
-    )
-    assert [(step.plugin, step.error) for step in ended.candidates] == [("echo", "bad")]
-
-
 def test_what_hooks_note_stands_in_the_journal(bench: Bench) -> None:
     bench.tx.hooks = lambda ended: [Note(kind=EntryKind.HOOKS_FAILED, job_id=ended.root.id, data={"reason": "odd"})]
     job_id = bench.insert(start(error="refused")).job_id
     assert ("hooks.failed", job_id, b'{"reason":"odd"}') in bench.all("SELECT kind, job_id, data FROM journal")
-
-
-def test_the_entry_steps_of_a_later_run_wait_for_its_time(bench: Bench) -> None:
-    later = bench.now + 50
-    root = bench.insert(run("one", "two", run_at=later)).job_id
-    assert bench.signals == [JobDue(later)]
-    assert bench.claim({"echo": 2}).claimed == ()
-    assert bench.do(promote) == later
-    bench.now = later
-    assert bench.do(promote) is None
-    for claimed in bench.claim({"echo": 2}).claimed:
-        bench.settle(claimed.job)
-    assert bench.state(root) == "succeeded"
-
-
-def test_a_time_that_has_passed_keeps_no_run_waiting(bench: Bench) -> None:
-    bench.insert(run("one", run_at=bench.now - 1))
-    assert bench.signals == [LaneReady("echo")]
-    assert bench.claim_one("echo")
 
 
 def test_a_refused_start_names_the_loop_that_led_to_it(bench: Bench) -> None:

@@ -11,7 +11,6 @@ from ductile.model.event import Event
 from ductile.model.job import AcceptedEvent
 from ductile.model.journal import EntryKind
 from ductile.model.writes import Idempotency, Note, Start
-from ductile.store.errors import EventKeyConflict
 from ductile.store.post_event import insert_posted_event
 
 
@@ -65,12 +64,6 @@ def test_it_is_journalled_with_the_ids_of_what_it_started(bench: Bench) -> None:
     assert note == ("pipeline.condition_undecided", b'{"reason":"odd"}')
 
 
-def test_one_that_starts_nothing_is_journalled_and_not_stored(bench: Bench) -> None:
-    assert take(bench, given()).started == ()
-    assert bench.all("SELECT count(*) FROM events") == [(0,)]
-    assert bench.all("SELECT kind FROM journal") == [("event.received",)]
-
-
 def test_where_one_start_cannot_be_inserted_none_is(bench: Bench) -> None:
     what = given()
     first = job(what)
@@ -88,34 +81,6 @@ def test_the_dedupe_key_counts_for_each_start_by_itself(bench: Bench) -> None:
     third = given(dedupe_key="k")
     assert [one.deduplicated for one in take(bench, third, caused(third), job(third)).started] == [True, True]
     assert bench.all("SELECT id FROM events ORDER BY id") == [(first.id,), (second.id,)]
-
-
-def test_the_same_idempotency_key_answers_the_same_and_starts_nothing(bench: Bench) -> None:
-    first, second = given(dedupe_key="d"), given()
-    take(bench, first, job(first))
-    received = take(bench, second, caused(second), replace(job(second), dedupe_key="d"), idempotency=key())
-    third = given()
-    again = take(bench, third, caused(third), job(third), idempotency=key())
-    assert again == replace(received, replayed=True)
-    assert [one.deduplicated for one in again.started] == [False, True]
-    assert bench.all("SELECT count(*) FROM journal") == [(2,)]
-
-
-def test_it_answers_the_same_where_nothing_was_started(bench: Bench) -> None:
-    received = take(bench, given(), idempotency=key())
-    assert take(bench, given(), idempotency=key()) == replace(received, replayed=True)
-
-
-def test_the_same_key_with_another_body_conflicts(bench: Bench) -> None:
-    received = take(bench, given(), idempotency=key())
-    with pytest.raises(EventKeyConflict, match=received.event_id):
-        take(bench, given(), idempotency=key("c"))
-
-
-def test_a_key_that_has_expired_is_free_again(bench: Bench) -> None:
-    received = take(bench, given(), idempotency=key(ttl=5))
-    bench.now += 5
-    assert take(bench, given(), idempotency=key("c")).event_id != received.event_id
 
 
 def test_the_event_stays_while_one_of_its_jobs_does(bench: Bench) -> None:
