@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path as Folder
 from typing import Any
 
+from ductile.config.field_types import FieldMark
 from ductile.config.load import Layers
+from ductile.config.marked_values import mark_at
 from ductile.config.masked_settings import MaskedSettings
+from ductile.config.schema.section import Section
 from ductile.config.setting_path import format_path
 from ductile.config.settings import Setting
 from ductile.document.paths import same_json
@@ -22,7 +24,7 @@ def compare_snapshots(now: Layers, then: Layers) -> list[dict[str, Any]]:
     rows = []
     for path in [*before, *(path for path in after if path not in before)]:
         old, new = before.get(path), after.get(path)
-        if old and new and same_json(_without_hashes(old, now.root), _without_hashes(new, then.root)):
+        if old and new and same_json(_portable(old, now), _portable(new, then)):
             continue
         if old is None or new is None:
             lone = old or new
@@ -39,11 +41,16 @@ def compare_snapshots(now: Layers, then: Layers) -> list[dict[str, Any]]:
     return rows
 
 
-def _without_hashes(setting: Setting, root: Folder) -> Any:
+def _portable(setting: Setting, layers: Layers) -> Any:
     """The value; a path as it is seen from the configuration's folder, so that a copy of the folder is the same."""
     value = setting.value
-    is_path = setting.path[0] == "plugin_roots" or setting.path == ("state", "path")
-    return os.path.relpath(value, root) if is_path and isinstance(value, str) and value != BUNDLED_ROOT else value
+    if not isinstance(value, str) or value == BUNDLED_ROOT or not _is_path(setting.path, layers.model):
+        return value
+    return os.path.relpath(value, layers.root)
+
+
+def _is_path(path: Path, model: type[Section]) -> bool:
+    return path[0] == "plugin_roots" or path == ("state", "path") or mark_at(model, path) is FieldMark.PATH
 
 
 def differences(now: Any, then: Any) -> list[dict[str, Any]]:

@@ -108,12 +108,15 @@ def _pipelines() -> Json:
 
 
 def sections_of(model: type[BaseModel]) -> dict[str, type[Section]]:
-    """Name of a model → the model, for each section that a model holds at any depth."""
+    """Name of a model → the model, for each section at any depth. Raises ValueError where two have one name."""
     found: dict[str, type[Section]] = {}
     waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
     while waiting:
         kind = waiting.pop()
-        if isinstance(kind, type) and issubclass(kind, Section) and kind.__name__ not in found:
+        if isinstance(kind, type) and issubclass(kind, Section) and found.get(kind.__name__) is not kind:
+            if kind.__name__ in found:
+                message = f"two models of the configuration are called `{kind.__name__}`"
+                raise ValueError(message)
             found[kind.__name__] = kind
             waiting += [field.annotation for field in kind.model_fields.values()]
         waiting += get_args(kind)

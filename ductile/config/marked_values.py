@@ -19,6 +19,15 @@ def marked_values(model: type[Section], value: Any) -> Iterator[tuple[Path, Fiel
             yield path, mark, value_at(value, path)
 
 
+def mark_at(model: type[Section], path: Path) -> FieldMark | None:
+    """The mark of the field at a path."""
+    return next((mark for pattern, mark in _marked_paths(model) if _fits(path, pattern)), None)
+
+
+def _fits(path: Path, pattern: Path) -> bool:
+    return len(path) == len(pattern) and all(wanted in (ANY, part) for part, wanted in zip(path, pattern, strict=True))
+
+
 @cache
 def _marked_paths(model: type[Section]) -> tuple[tuple[Path, FieldMark], ...]:
     return tuple(_marks_below(model, ()))

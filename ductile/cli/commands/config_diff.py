@@ -51,7 +51,8 @@ def compare_with_files(out: Output, other: str) -> dict[str, Any]:
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
     now, then = compile_or_raise(here, os.environ), compile_or_raise(there, os.environ)
     values = compare_snapshots(read_layers(here), read_layers(there))
-    moved = {"state": "state.path", "plugin_roots": "plugin_roots"}  # absolute, so that every copy has others
+    # Their paths are absolute, so that every copy has others.
+    moved = {"state": "state.path", "plugin_roots": "plugin_roots", **{key: key for key in now.sections}}
     parts = [
         part
         for part in changed_sections(now, then)

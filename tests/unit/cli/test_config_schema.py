@@ -7,6 +7,7 @@ import yaml
 
 from ductile.cli.main import main
 from ductile.config.json_schema import config_schema
+from ductile.sections import SECTIONS
 
 Captured = pytest.CaptureFixture[str]
 
@@ -24,7 +25,7 @@ def test_each_kind_of_file_has_a_schema(kind: str, capsys: Captured) -> None:
 
 def test_without_a_kind_it_is_the_configuration(capsys: Captured) -> None:
     assert main(["config", "schema"]) == 0
-    assert json.loads(capsys.readouterr().out) == config_schema()
+    assert json.loads(capsys.readouterr().out) == config_schema(SECTIONS)
 
 
 def test_another_kind_is_a_usage_error(capsys: Captured) -> None:

@@ -323,6 +323,26 @@ def test_the_command_line_refuses_a_value_that_a_gateway_would_refuse(
     assert (tmp_path / "config.yaml").read_text() == TEXT
 
 
+@pytest.mark.usefixtures("plugged_in")
+def test_a_copy_of_the_folder_is_no_difference(compile_text: Compile, tmp_path: Path, capsys: Captured) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    compile_text()
+    text = TEXT.replace("plugins]", f"{tmp_path}/plugins]") + "  keys: [own.pem]\n  listen: ['127.0.0.1:1']\n"
+    for folder in (home, copy):
+        folder.mkdir()
+        (folder / "config.yaml").write_text(text)
+
+    def difference() -> Any:
+        assert main(["config", "diff", str(copy), "--config-dir", str(home), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert not difference()["changed"]
+    (copy / "config.yaml").write_text(text.replace("own.pem", "other.pem").replace(":1'", ":2'"))
+    found = difference()
+    assert (found["changes"], found["restart_required"]) == (["webhooks"], ["webhooks.listen"])
+    assert [row["path"] for row in found["values"]] == ["webhooks.listen[0]", "webhooks.keys[0]"]
+
+
 class RequiringSection(Section):
     """One that cannot be absent."""
 

@@ -12,16 +12,20 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
+from ductile.config.configuration_model import configuration_model
 from ductile.config.json_schema import config_schema, pipelines_schema, sections_of
 from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.field_descriptions import field_descriptions
+from ductile.config.schema.section import Section
 from ductile.document.read import read_text
 from ductile.flow.dsl import PipelineModel, StepModel
+from ductile.sections import SECTIONS
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/golden/schema"
 CASES = sorted((ROOT / "tests/golden/config").glob("*.txt"))
-MADE = {"config": config_schema, "pipelines": pipelines_schema}
+MODEL = configuration_model(tuple(SECTIONS))
+MADE = {"config": lambda: config_schema(SECTIONS), "pipelines": pipelines_schema}
 
 
 @cache
@@ -124,7 +128,7 @@ def test_what_may_be_written_is_not_marked(value: Any) -> None:
 
 
 def test_every_key_is_described_and_none_that_is_gone() -> None:
-    sections = [Configuration, *sections_of(Configuration).values()]
+    sections = [MODEL, *sections_of(MODEL).values()]
     assert {"ApiSection", "Token", "ScheduleEntry", "PluginOutputSection"} <= {model.__name__ for model in sections}
     for model in (*sections, PipelineModel, StepModel):
         later = {key for key, field in model.model_fields.items() if field.annotation is Any and model in sections}
@@ -134,3 +138,14 @@ def test_every_key_is_described_and_none_that_is_gone() -> None:
         for sentence in sentences.values():
             assert sentence[0].isupper() or sentence[0] == "`"
             assert sentence.endswith((".", "…"))
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    class Token(Section):
+        """Another one."""
+
+    class Twice(Configuration):
+        other: Token = Token()
+
+    with pytest.raises(ValueError, match="two models of the configuration are called `Token`"):
+        sections_of(Twice)
