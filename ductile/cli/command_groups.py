@@ -1,7 +1,7 @@
-"""The nouns of the command line: what each is about, and the modules that hold its commands.
+"""The groups of commands: a sentence about each, and the modules that hold its commands.
 
-A module is imported when its noun is used, so that `ductile --help` does not grow slower with every command. Each has
-an `app` made by `ductile.cli.core.command.new_group`; of several, the commands are listed in order.
+A module is imported when its group is used, so that `ductile --help` does not grow slower with every command. Each has
+an `app` made by `ductile.cli.core.command.new_group`; the commands of several modules are listed in order.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from ductile.cli.core.plain_values import PlainGroup
 
 
 class CommandGroup(NamedTuple):
-    """A noun's sentence in `ductile --help`, and its modules in `ductile.cli.commands`."""
+    """The group's sentence in `ductile --help`, and its modules in `ductile.cli.commands`."""
 
     help: str
     modules: tuple[str, ...]
@@ -40,21 +40,21 @@ COMMAND_GROUPS: Mapping[str, CommandGroup] = {
 
 
 def load_group(name: str) -> Any:
-    """The noun with all its commands; or the command that it is itself, where its only one has its name."""
-    known = COMMAND_GROUPS[name]
-    whole = typer.Typer(
+    """The group with all its commands; where its only command has the group's name, that command."""
+    definition = COMMAND_GROUPS[name]
+    app = typer.Typer(
         cls=PlainGroup,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
-        help=known.help,
+        help=definition.help,
         suggest_commands=True,
     )
-    for module in known.modules:
-        whole.registered_commands += import_module(f"ductile.cli.commands.{module}").app.registered_commands
-    if [one.name for one in whole.registered_commands] == [name]:
-        return typer.main.get_command(whole)
-    whole.callback()(lambda: None)  # Typer makes the only command of an app the app itself
-    group = typer.main.get_group(whole)
+    for module in definition.modules:
+        app.registered_commands += import_module(f"ductile.cli.commands.{module}").app.registered_commands
+    if [registered_command.name for registered_command in app.registered_commands] == [name]:
+        return typer.main.get_command(app)
+    app.callback()(lambda: None)  # Typer makes the only command of an app the app itself
+    group = typer.main.get_group(app)
     group.name = name
     return group

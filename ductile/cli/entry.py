@@ -1,4 +1,4 @@
-"""Where the `ductile` command begins: it ends quietly by Ctrl-C while the rest of it is imported, too."""
+"""The entry point of `ductile`: Ctrl-C ends the command quietly also while its other modules are imported."""
 
 INTERRUPTED_EXIT_CODE = 130
 """The exit code; `ExitCode` has the same number, and takes longer to import."""

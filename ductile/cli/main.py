@@ -31,11 +31,11 @@ app = typer.Typer(
     "78 configuration, 130 interrupted.",
 )
 DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""There is no place for what is written."""
+"""Errors of a write that finds no space."""
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - how Typer calls it
-    if wanted:
+def _version(is_requested: bool) -> None:  # noqa: FBT001 - how Typer calls it
+    if is_requested:
         sys.stdout.write(f"ductile {__version__}\n")
         raise typer.Exit
 
@@ -53,17 +53,17 @@ def ductile(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     if "_DUCTILE_COMPLETE" in os.environ:
         from ductile.cli.core import shell_completion  # noqa: PLC0415 - only a shell that completes needs it
 
-        return shell_completion.answer_shell(lambda: run_command(given))
-    as_json = wants_json(given)
+        return shell_completion.answer_shell(lambda: run_command(words))
+    as_json = wants_json(words)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = run_command(given)
+        code = run_command(words)
         flush_stdout()
     except typer.exceptions.TyperException as error:
         return _print_usage_error(error, as_json=as_json)
@@ -80,11 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def run_command(given: list[str]) -> int:
-    """The exit code that the command itself says. Raises what it raises."""
+def run_command(words: list[str]) -> int:
+    """Run the command; its own exit code. Raises what the command raises."""
     command = typer.main.get_command(app)
     try:
-        code: Any = command.main(args=given, prog_name="ductile", standalone_mode=False)
+        code: Any = command.main(args=words, prog_name="ductile", standalone_mode=False)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -97,7 +97,7 @@ def run_command(given: list[str]) -> int:
 
 
 def flush_stdout() -> None:
-    """Write out what stands in stdout's buffer, while there is someone to tell of a full disk. Raises OutputFailed."""
+    """Write out the buffer of stdout while a full disk can still be reported. Raises OutputFailed."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -108,19 +108,19 @@ def flush_stdout() -> None:
 
 
 def discard_stdout() -> None:
-    """The reader went, or there is no place left: Python must not flush into nothing at the end."""
+    """Point stdout at /dev/null: its reader is gone or the disk is full, and Python would fail to flush at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def wants_json(given: Sequence[str]) -> bool:
-    """Whether the command line asks for JSON, which errors of reading it are then told in."""
-    options = [*(given[: given.index("--")] if "--" in given else given), ""]
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether the command line asks for JSON; errors in the command line are then JSON, too."""
+    options = [*(words[: words.index("--")] if "--" in words else words), ""]
     pairs = pairwise(options)
     return any(one in ("--json", "--format=json") or (one, two) == ("--format", "json") for one, two in pairs)
 
 
 def _print_usage_error(error: typer.exceptions.TyperException, *, as_json: bool) -> int:
-    """A command line that makes no sense; without arguments at all, the help."""
+    """Print what is wrong with the command line; without any arguments, the help."""
     show_itself = getattr(error, "show", None)
     if as_json or show_itself is None:
         print_error(UsageError(reason=error.format_message().rstrip(".?")), as_json=as_json)

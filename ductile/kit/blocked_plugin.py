@@ -1,4 +1,4 @@
-"""A plugin that is kept waiting for the last bytes of its request, so that it can be ended at work."""
+"""Keeps a plugin waiting for the last bytes of its request, so that the kit can end it at work."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 _PIPE_BYTES = 4_096
-"""Bytes that the pipe holds: what is written beyond them was made room for by a reader."""
+"""Bytes that the pipe holds; more can be written only after a read."""
 
 _SCRIPT = """\
 #!/bin/sh
@@ -19,9 +19,9 @@ exec {executable} <{request}
 
 
 class BlockedPlugin:
-    """Starts the plugin behind a pipe that never ends. `executable` is what a runner starts instead of it.
+    """Puts the plugin behind a pipe that never ends. A runner starts `executable` in its place.
 
-    Spaces go ahead of the request, more than the pipe holds: once all of it is written, somebody reads.
+    More spaces than the pipe holds go ahead of the request: once all is written, the plugin has read.
     """
 
     def __init__(self, folder: Path, executable: Path, request: bytes) -> None:
@@ -43,7 +43,7 @@ class BlockedPlugin:
         os.close(self._fd)
 
     async def wait_until_read(self) -> None:
-        """Ends when the plugin has read almost all of the request, and waits for more."""
+        """Return when the plugin has read almost all of the request and waits for more."""
         loop = asyncio.get_running_loop()
         while self._unwritten:
             with suppress(BlockingIOError):

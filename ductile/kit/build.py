@@ -17,7 +17,7 @@ from ductile.plugin.trust import BUILD_SCRIPT
 _SOURCE_SUFFIXES = frozenset({".go", ".mod", ".sum", ".rs", ".toml", ".lock", ".c", ".h", ".cc", ".cpp", ".zig", ".ts"})
 _SKIPPED_FOLDERS = frozenset({"target", "node_modules", "tests"})
 MAX_OUTPUT_CHARS = 1024 * 1024
-"""Characters of what a compiler says that are kept."""
+"""Characters of a compiler's output that are kept."""
 
 
 def needs_build(folder: Path) -> bool:
@@ -26,7 +26,7 @@ def needs_build(folder: Path) -> bool:
 
 
 def newer_source(folder: Path, product: Path) -> Path | None:
-    """A source that was changed after the last build; None where there is none, or nothing is built."""
+    """A source that changed after the last build; None where there is none, or where nothing is built."""
     if not needs_build(folder) and not is_program(product):
         return None
     built_at = product.stat().st_mtime_ns
@@ -40,7 +40,7 @@ def newer_source(folder: Path, product: Path) -> Path | None:
 
 
 async def build_plugin(folder: Path) -> None:
-    """Run `build.sh` in the folder. Raises BuildFailed with what it said, also where it made nothing of the sources."""
+    """Run `build.sh` in the folder. Raises BuildFailed with its output, also where it built nothing."""
     began = time.time_ns()
     await _run_script(folder)
     subject = open_plugin(folder)

@@ -1,10 +1,10 @@
-"""What is shown of a build's output."""
+"""Cuts the output of a build to its first and last lines."""
 
 MAX_LINES = 40
 
 
 def cut_build_output(output: str) -> list[str]:
-    """The lines of the output, or the first and the last of them with how many stood between them."""
+    """All lines of the output, or the first and the last with the number of lines cut between them."""
     lines = output.rstrip().splitlines()
     if len(lines) <= MAX_LINES:
         return lines

@@ -1,4 +1,4 @@
-"""What a test of a plugin found."""
+"""Results of the cases that a plugin is tested with."""
 
 from enum import StrEnum
 
@@ -16,19 +16,19 @@ class Verdict(StrEnum):
 
 
 class Observation(Struct, frozen=True, kw_only=True):
-    """What one look at a plugin showed."""
+    """What a case observed of a plugin."""
 
     verdict: Verdict
     message: str = ""
-    """Of a failure what was seen, of a skip why: a sentence."""
+    """What failed, or why the case was skipped: a sentence."""
     fix: str = ""
     exchange: Exchange | None = None
     remarks: tuple[str, ...] = ()
-    """What is worth knowing, and no failure."""
+    """Notes that are no failures."""
 
 
 class CaseResult(Struct, frozen=True, kw_only=True):
-    """One case, as it was seen."""
+    """One case with its observation."""
 
     case: str
     target: str | None
@@ -44,15 +44,15 @@ class CaseResult(Struct, frozen=True, kw_only=True):
 
 
 def pass_case(*remarks: str) -> Observation:
-    """It is as it must be."""
+    """The observation of a case that passed."""
     return Observation(verdict=Verdict.PASSED, remarks=remarks)
 
 
 def fail_case(message: str, fix: str, exchange: Exchange | None = None) -> Observation:
-    """It is not."""
+    """The observation of a case that failed."""
     return Observation(verdict=Verdict.FAILED, message=message, fix=fix, exchange=exchange)
 
 
 def skip_case(why: str) -> Observation:
-    """It was not looked at."""
+    """The observation of a case that was not run."""
     return Observation(verdict=Verdict.SKIPPED, message=why)

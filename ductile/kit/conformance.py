@@ -59,13 +59,13 @@ PLUGIN_CASES: Mapping[str, str] = {
     "timing": plugin_cases.TIMING_RULE,
 }
 RULES: Mapping[str, str] = {**PLUGIN_CASES, **{name: rule for name, (rule, _) in COMMAND_CASES.items()}}
-"""Every case, with what it asks of a plugin."""
+"""Every case with its rule."""
 WORKER_CASES = frozenset({"worker"})
-"""Cases of what the manifest calls `lifecycle: persistent`."""
+"""Cases of plugins with `lifecycle: persistent`."""
 REQUEST_CASES = frozenset({"unknown_fields", "wrong_payload", "large_payload", "state", "deadline"})
-"""Cases of the request that a plain program (`output: text`) does not read."""
+"""Cases about the request, which a plain program (`output: text`) does not read."""
 NO_ANSWER_CASES = frozenset({"answers", "output"})
-"""Cases that look at a command which has not answered."""
+"""Cases that also examine a command that has not answered."""
 
 _SPAWN_FIX = "Mend what the system refused; `plugin run` shows the same."
 _NO_REQUEST = "a plain program (`output: text`) reads no request"
@@ -95,7 +95,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """All that was found, in order."""
+    """All case results, in order."""
 
     plugin: str
     folder: Path
@@ -105,7 +105,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """Hides the secrets of the configuration wherever an exchange is shown."""
 
     def count(self, verdict: Verdict) -> int:
-        """How many cases ended so."""
+        """The number of cases with this verdict."""
         return sum(case_result.observation.verdict is verdict for case_result in self.case_results)
 
     @property
@@ -161,7 +161,7 @@ def check_case_names(only: Iterable[str]) -> None:
 
 
 class _Examination:
-    """One plugin's findings, as they are made."""
+    """Runs the cases of one plugin, and collects their results."""
 
     def __init__(self, case_context: CaseContext, options: Options) -> None:
         self._case_context = case_context
@@ -169,11 +169,13 @@ class _Examination:
         self.case_results: list[CaseResult] = []
 
     async def run(self, subject: PluginUnderTest, config: Mapping[str, Any], env: Mapping[str, str]) -> None:
-        """All cases: files first, then commands, then what is no command."""
+        """Run all cases: files first, then commands, then the plugin as a whole."""
         self._record("manifest", None, plugin_cases.check_manifest(subject))
-        made, seconds = await _measure(partial(plugin_cases.check_build, subject, build_it=self._options.build))
-        self._record("build", None, made, seconds)
-        if made.verdict is Verdict.FAILED:
+        build_observation, seconds = await _measure(
+            partial(plugin_cases.check_build, subject, build_it=self._options.build)
+        )
+        self._record("build", None, build_observation, seconds)
+        if build_observation.verdict is Verdict.FAILED:
             return
         subject = open_plugin(subject.folder)  # with what was built
         self._record("trust", None, plugin_cases.check_trust(subject))
@@ -246,9 +248,9 @@ class _Examination:
             )
             silent = read_response(context.first) is None
             cases = [case for case in COMMAND_CASES if manifest.lifecycle == "persistent" or case not in WORKER_CASES]
-            wanted = [case for case in cases if self._is_selected(case, command.name)]
-            observation = await asyncio.gather(*(_run_case(context, case, slots, silent=silent) for case in wanted))
-        for case, (one, seconds) in zip(wanted, observation, strict=True):
+            selected = [case for case in cases if self._is_selected(case, command.name)]
+            observation = await asyncio.gather(*(_run_case(context, case, slots, silent=silent) for case in selected))
+        for case, (one, seconds) in zip(selected, observation, strict=True):
             self._record(case, command.name, one, seconds)
         return context
 

@@ -1,4 +1,4 @@
-"""Runs a plugin's command again at each save, and shows what happens."""
+"""Runs a plugin's command again at each save, and prints each round."""
 
 import asyncio
 import os
@@ -28,15 +28,15 @@ RoundPrinter = Callable[[dict[str, Any], str], None]
 _IGNORED_FOLDERS = frozenset(
     {"target", "node_modules", "__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
-"""Folders in which nobody writes the plugin."""
+"""Folders that hold no sources of the plugin."""
 _MAX_NAMED_FILES = 3
-"""Changed files that are named."""
+"""Changed files that a round names."""
 _QUIET_MILLIS = 50
 """Milliseconds without a change that end a burst: an editor saves in several steps."""
 
 
 class _SourceFilter(watchfiles.DefaultFilter):
-    """What a plugin is made of: not what a build makes of it."""
+    """Lets changes of sources pass, not those of build products."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(ignore_dirs=[*watchfiles.DefaultFilter.ignore_dirs, *_IGNORED_FOLDERS])
@@ -47,7 +47,7 @@ class _SourceFilter(watchfiles.DefaultFilter):
 
 
 def _build_products(folder: Path) -> Iterator[str]:
-    """What `build.sh` writes."""
+    """The files that `build.sh` writes."""
     if needs_build(folder):
         with suppress(DuctileError):
             manifest = open_plugin(folder).loaded.manifest
@@ -56,7 +56,7 @@ def _build_products(folder: Path) -> Iterator[str]:
 
 
 async def run_one_round(folder: Path, command: str | None, run_input: RunInput, show: RoundPrinter) -> bool:
-    """One round: build, run, show. Whether it succeeded."""
+    """One round: build, run, print. Returns whether the run succeeded."""
     succeeded, _ = await _run_round(folder, command, run_input, show)
     return succeeded
 
@@ -64,7 +64,7 @@ async def run_one_round(folder: Path, command: str | None, run_input: RunInput, 
 async def run_at_changes(folder: Path, command: str | None, run_input: RunInput, show: RoundPrinter) -> bool:
     """Rounds until it is cancelled (Ctrl-C): one now, and one after each change. A change ends the round under way.
 
-    Raises NoPluginFolder if there is nothing to watch from the start, and Unwatched.
+    Raises NoPluginFolder if there is nothing to watch from the start, and CannotWatch.
     """
     folder = open_plugin(folder).folder.absolute()
     stop = asyncio.Event()
@@ -96,18 +96,18 @@ async def run_at_changes(folder: Path, command: str | None, run_input: RunInput,
 def _print_changes(
     folder: Path, following: "asyncio.Future[set[tuple[watchfiles.Change, str]]]", show: RoundPrinter
 ) -> None:
-    """Shows what has changed. Raises Unwatched."""
+    """Print the names of changed files. Raises CannotWatch."""
     try:
         changes = following.result()
     except (OSError, RuntimeError) as error:  # the latter is what watchfiles makes of errors it does not know
         raise CannotWatch(folder=folder, reason=error) from None
-    named = sorted({path.removeprefix(f"{folder}{os.sep}") for _, path in changes})
-    more = f" and {len(named) - _MAX_NAMED_FILES} more" if len(named) > _MAX_NAMED_FILES else ""
-    show({"changed": named}, f"\n— {', '.join(named[:_MAX_NAMED_FILES])}{more} changed —")
+    changed_names = sorted({path.removeprefix(f"{folder}{os.sep}") for _, path in changes})
+    more = f" and {len(changed_names) - _MAX_NAMED_FILES} more" if len(changed_names) > _MAX_NAMED_FILES else ""
+    show({"changed": changed_names}, f"\n— {', '.join(changed_names[:_MAX_NAMED_FILES])}{more} changed —")
 
 
 async def _discard(task: "asyncio.Future[Any]") -> None:
-    """The end of a task, whose outcome nobody asks for any more."""
+    """Cancel a task whose result nobody needs any more, and wait for its end."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():
@@ -117,7 +117,7 @@ async def _discard(task: "asyncio.Future[Any]") -> None:
 async def _run_round(
     folder: Path, command: str | None, run_input: RunInput, show: RoundPrinter
 ) -> tuple[bool, dict[str, Any]]:
-    """Whether it succeeded, and the state that it leaves."""
+    """Run one round: whether the run succeeded, and the state that it leaves."""
     state = dict(run_input.state)
     try:
         if needs_build(folder):
@@ -140,7 +140,7 @@ async def _run_round(
 
 
 async def _run_command(folder: Path, command: str | None, run_input: RunInput) -> RunResult:
-    """Run the command with what was given, and else with what the plugin's own tests say."""
+    """Run the command with the given input, else with that of the plugin's own tests."""
     settings = read_settings(folder)
     config, env = {**settings.config, **run_input.config}, {**settings.env, **run_input.env}
     plugin = build_instance(open_plugin(folder), config=config, env=env)
@@ -168,7 +168,7 @@ def _problem_line(problem: Any) -> str:
 
 
 def _request_document(run_result: RunResult) -> dict[str, Any]:
-    """What the plugin was given."""
+    """The request that the plugin got."""
     exchange = run_result.exchange
     if program_of_command(run_result.plugin, run_result.request.command) is None:
         request: dict[str, Any] = orjson.loads(exchange.stdin)
@@ -203,5 +203,5 @@ def _indent(text: str) -> str:
 
 
 def first_error_line(error: str) -> str:
-    """Why it failed, without the stderr that is shown already."""
+    """The first line of an error, without the stderr that is shown already."""
     return next(iter(error.partition(": Traceback")[0].splitlines()), "")

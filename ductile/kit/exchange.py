@@ -1,4 +1,4 @@
-"""Runs a plugin through the gateway's own runner, one execution at a time or several."""
+"""Sends requests to a plugin through the gateway's own runner."""
 
 import asyncio
 from pathlib import Path
@@ -19,11 +19,11 @@ from ductile.plugin.runner.interface import Execution, Runner, RunnerCall, Runni
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """What a plugin was sent, and what came back."""
+    """A request and the execution that answered it."""
 
     stdin: bytes
     args: tuple[str, ...] = ()
-    """Those of a plain program."""
+    """The arguments of a plain program."""
     execution: Execution
     outcome: AttemptOutcome
 
@@ -38,7 +38,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class RequestSender:
-    """Sends requests to plugins. `instance` is what the processes of this bench carry, so that all can be found."""
+    """Sends requests to plugins. `instance` marks all processes of this sender, so that each can be found."""
 
     def __init__(self, runner: Runner, clock: Clock, limits: Limits, *, instance: str) -> None:
         self._runner = runner
@@ -47,7 +47,7 @@ class RequestSender:
         self.instance = instance
 
     def now(self) -> Millis:
-        """The time by this bench's clock."""
+        """The time by this sender's clock."""
         return self._clock()
 
     async def send_request(self, plugin: Plugin, request: Request, workspace: Workspace) -> Exchange:
@@ -60,12 +60,12 @@ class RequestSender:
         )
 
     def build_request(self, plugin: Plugin, request: Request) -> PluginRequest:
-        """What the plugin is given, for a test that starts it in a way of its own."""
+        """The request as the gateway writes it, for a test that starts the plugin itself."""
         now = self._clock()
         return write_request(plugin, request, new_job(plugin, request.command, now), now)
 
     def build_stdin(self, plugin: Plugin, request: Request) -> bytes:
-        """The request, for a test that changes it before it is sent."""
+        """The stdin of a request, for a test that changes it before sending."""
         return self.build_request(plugin, request).stdin
 
     async def send_stdin(
@@ -78,7 +78,7 @@ class RequestSender:
         job_id: str | None = None,
         args: tuple[str, ...] = (),
     ) -> Exchange:
-        """Send these bytes; the command says the deadline. Raises SpawnFailed."""
+        """Send these bytes, with the deadline of the command. Raises SpawnFailed."""
         job_id = job_id or new_job(plugin, command, self._clock()).id
         running = self.start(plugin, stdin, workspace, command, job_id=job_id, args=args)
         return read_exchange(plugin, command, stdin, await wait_until_ended(running), args=args)
@@ -115,16 +115,16 @@ class RequestSender:
         return own if self.limits.timeout is None else min(own, self.limits.timeout)
 
     def with_runner(self, runner: Runner) -> "RequestSender":
-        """The same over another runner."""
+        """The same sender with another runner."""
         return RequestSender(runner, self._clock, self.limits, instance=self.instance)
 
     async def close(self) -> None:
-        """Kill what still carries this bench's instance."""
+        """Kill all processes that still carry this sender's mark."""
         await asyncio.to_thread(sweep.kill_instance, self.instance)
 
 
 async def wait_until_ended(running: RunningCall) -> Execution:
-    """How it ended. Whoever gives up waiting ends it, too."""
+    """The ended execution. A cancelled wait ends the plugin."""
     try:
         return await running.wait()
     except asyncio.CancelledError:
@@ -142,6 +142,6 @@ def read_exchange(
 
 
 def program_of_command(plugin: Plugin, command: str) -> Program | None:
-    """The plain program that the command is, if it is one."""
+    """The command's plain program, or None."""
     found = plugin.manifest.commands.get(command)
     return found.program if found else None

@@ -38,8 +38,8 @@ def junit_xml(report: Report, now: Millis) -> bytes:
     SubElement(suite, "system-out")
     SubElement(suite, "system-err")
     indent(root)
-    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
 
 
 def _add_case(suite: Element, report: Report, case_result: CaseResult) -> None:

@@ -1,4 +1,4 @@
-"""What a plugin says about how it is to be tested: `tests/kit.yaml`, and a case in each `tests/*.json`."""
+"""How a plugin wants to be tested: `tests/kit.yaml`, and a case in each `tests/*.json`."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -75,7 +75,7 @@ _Model = TypeVar("_Model", bound=Section)
 
 
 def read_settings(folder: Path) -> Settings:
-    """`tests/kit.yaml`, or nothing said where there is none. Raises BadSettings."""
+    """The settings of `tests/kit.yaml`, or defaults where there is none. Raises BadSettings."""
     path = folder / TESTS_FOLDER / SETTINGS_FILE
     if not path.exists():
         return Settings()
@@ -113,9 +113,11 @@ def _first_mistake(model: type[_Model], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known: Mapping[str, Any] = Expectation.model_fields if first["loc"][:1] == ("expect",) else model.model_fields
+        known_keys: Mapping[str, Any] = (
+            Expectation.model_fields if first["loc"][:1] == ("expect",) else model.model_fields
+        )
         name = str(first["loc"][-1])
-        hint = did_you_mean(name, known) or f"; the keys are {', '.join(known)}"
+        hint = did_you_mean(name, known_keys) or f"; the keys are {', '.join(known_keys)}"
         return f"`{where}` is no key of it{hint}"
     if first["type"] == "missing":
         return f"it needs `{where}`"

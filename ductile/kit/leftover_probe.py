@@ -1,4 +1,4 @@
-"""A run of a plugin that is looked at between its end and the gateway's own clearing up."""
+"""Finds processes that outlive a plugin, before the gateway would kill them."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.interface import Execution
 
 _HELPER_GRACE_SECONDS = 0.5
-"""Seconds that a helper of the plugin may take to end after it."""
+"""Seconds in which a helper of the plugin may end after the plugin."""
 
 _SCRIPT = """\
 #!/bin/sh
@@ -41,7 +41,7 @@ class Leftover(Struct, frozen=True, kw_only=True):
 async def run_and_find_leftovers(
     sender: RequestSender, plugin: Plugin, plugin_request: PluginRequest, workspace: Workspace, command: str
 ) -> tuple[Execution, Sequence[Leftover]]:
-    """How the run ended, and what of it still ran when a moment had passed."""
+    """The execution, and the processes that still ran after the grace."""
     job_id, folder = new_id(), workspace.cwd.parent
     script, end_path, go_on_path = folder / "watched", folder / "ended", folder / "go-on"
     names = {"executable": plugin.executable, "ended": end_path, "go_on": go_on_path}
@@ -84,14 +84,14 @@ async def _wait_readable(fd: int) -> None:
 
 
 def _find_leftovers(job_id: str, script: Path) -> Sequence[Leftover]:
-    """The processes of the job, but for the script: those that do not end within the patience."""
-    found = []
+    """The processes of the job, the script aside, that do not end within the grace."""
+    leftovers_found = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is wanted
         if name.isdecimal() and _has_job_mark(name, job_id):
             command = _command_line(name)
             if str(script) not in command and _outlives_grace(int(name)):
-                found.append(Leftover(pid=int(name), command=command))
-    return found
+                leftovers_found.append(Leftover(pid=int(name), command=command))
+    return leftovers_found
 
 
 def _has_job_mark(pid: str, job_id: str) -> bool:
@@ -107,7 +107,7 @@ def _command_line(pid: str) -> str:
 
 
 def _outlives_grace(pid: int) -> bool:
-    """Whether the process outlives the patience."""
+    """Whether the process outlives the grace."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Makes the folder of a new plugin: whole, or not at all."""
+"""Makes the folder of a new plugin, in one step."""
 
 import os
 import shutil
@@ -12,9 +12,9 @@ from ductile.kit.template import TOOLCHAINS, Language, PluginFile
 from ductile.model.names import NAME_PATTERN, RESERVED_NAMES
 
 _MAX_NAME_CHARS = 100
-"""Characters of a name: it is also that of a folder, and the beginning of events' names."""
+"""A plugin's name is also the name of a folder, and the beginning of the names of events."""
 _FILE_MODE, _PROGRAM_MODE = 0o644, 0o755
-"""Never writable by everybody, whatever the umask is: such a plugin would not be trusted."""
+"""Never writable by everybody, whatever the umask: the gateway would not trust such a plugin."""
 
 
 def check_plugin_name(name: str) -> None:
@@ -90,7 +90,7 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
 
 
 def missing_programs(language: Language, *, small: bool = False) -> tuple[str, ...]:
-    """What the plugin needs and the PATH lacks."""
+    """The programs that the plugin needs and the PATH lacks."""
     toolchain = TOOLCHAINS[language]
     needed = toolchain.programs if small else (*toolchain.programs, *toolchain.json_programs)
     return tuple(program for program in needed if shutil.which(program) is None)

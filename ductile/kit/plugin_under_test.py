@@ -23,7 +23,7 @@ _BACKOFF_MILLIS = 1_000
 
 
 class PluginUnderTest(Struct, frozen=True, kw_only=True):
-    """A folder that was looked into."""
+    """A plugin's folder with the manifest that was loaded from it."""
 
     folder: Path
     manifest_path: Path
@@ -31,17 +31,17 @@ class PluginUnderTest(Struct, frozen=True, kw_only=True):
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """Why it cannot run."""
+        """The problems that keep the plugin from running."""
         return tuple(problem for problem in self.loaded.problems if problem.severity == "error")
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What is odd, and keeps it from nothing."""
+        """The problems with which the plugin runs."""
         return tuple(problem for problem in self.loaded.problems if problem.severity != "error")
 
 
 def open_plugin(folder: Path) -> PluginUnderTest:
-    """Looks into a folder; whether it can run is told by `errors`. Raises NoPluginFolder."""
+    """Load the plugin of a folder; `errors` says whether it can run. Raises NoPluginFolder."""
     if folder.name == MANIFEST_FILE and folder.is_file():
         folder = folder.parent
     if not folder.is_dir():
@@ -49,8 +49,10 @@ def open_plugin(folder: Path) -> PluginUnderTest:
     manifest_path = folder / MANIFEST_FILE
     if not manifest_path.exists() and not manifest_path.is_symlink():
         raise NoPluginFolder(folder=folder, reason=f"it holds no {MANIFEST_FILE}")
-    found = PluginFolder(folder=folder, manifest_path=manifest_path, root=folder)
-    return PluginUnderTest(folder=folder, manifest_path=manifest_path, loaded=load_plugin(found, allow_symlinks=False))
+    plugin_folder = PluginFolder(folder=folder, manifest_path=manifest_path, root=folder)
+    return PluginUnderTest(
+        folder=folder, manifest_path=manifest_path, loaded=load_plugin(plugin_folder, allow_symlinks=False)
+    )
 
 
 def build_instance(subject: PluginUnderTest, *, config: Mapping[str, Any], env: Mapping[str, str]) -> Plugin:
@@ -104,7 +106,7 @@ def require_command(manifest: Manifest, command: str) -> None:
 
 
 def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a gateway would quarantine the plugin for."""
+    """The reasons for which a gateway would quarantine the plugin."""
     missing = [
         f"`config.{key}` is required (config_keys.required in {MANIFEST_FILE}) and not given"
         for key in manifest.required_config
@@ -117,7 +119,7 @@ def config_problems(manifest: Manifest, config: Mapping[str, Any]) -> tuple[str,
 
 
 def build_redactor(manifest: Manifest | None, config: Mapping[str, Any], env: Mapping[str, str]) -> Redactor:
-    """Hides what a gateway would hide of a configuration."""
+    """A redactor that hides what a gateway would hide of a configuration."""
     marked = write_only(manifest.config_schema, config) if manifest and manifest.config_schema else ()
     return Redactor([*_secrets({"config": config, "env": env}), *marked])
 

@@ -1,4 +1,4 @@
-"""The files of a plugin that runs a program which is there already: nothing is written."""
+"""The files of a plugin that runs an existing program. Nothing is written."""
 
 import json
 import os
@@ -58,16 +58,16 @@ class Wrapping(Struct, frozen=True, kw_only=True):
     command: str = DEFAULT_COMMAND
     type: str = DEFAULT_TYPE
     nagios: bool = False
-    """Whether its exit codes are those of monitoring checks."""
+    """Whether the program has the exit codes of monitoring checks."""
 
 
 def find_program(program: str) -> Path:
     """The program that a word names: a path, or a name on the PATH. Raises NotWrapped."""
-    found = program if "/" in program else shutil.which(program)
-    if found is None:
+    program_path = program if "/" in program else shutil.which(program)
+    if program_path is None:
         hint = f"; there is ./{program} here" if Path(program).exists() else ""
         raise CannotWrap(program=program, reason=f"it is not on the PATH; give its path{hint}")
-    path = Path(os.path.normpath(Path(found).absolute()))
+    path = Path(os.path.normpath(Path(program_path).absolute()))
     if not path.is_file():
         raise CannotWrap(program=path, reason="it is no file" if path.exists() else "it does not exist")
     if not os.access(path, os.X_OK):
@@ -95,8 +95,8 @@ def wrapper_files(program: Path, wrapping: Wrapping) -> dict[str, PluginFile]:
 
 
 def _manifest(program: Path, wrapping: Wrapping) -> str:
-    shown = json.dumps(str(program), ensure_ascii=False).strip('"')
-    text = _HEAD_TEMPLATE.format(name=wrapping.name, entrypoint=ENTRYPOINT, program=shown)
+    quoted_program = json.dumps(str(program), ensure_ascii=False).strip('"')
+    text = _HEAD_TEMPLATE.format(name=wrapping.name, entrypoint=ENTRYPOINT, program=quoted_program)
     text += _NAGIOS_EXIT_CODES if wrapping.nagios else ""
     if (wrapping.args, wrapping.command, wrapping.type) == ((), DEFAULT_COMMAND, DEFAULT_TYPE):
         return text + _ARGS_COMMENT

@@ -1,4 +1,4 @@
-"""Requests as the gateway writes them, for jobs that no queue has seen."""
+"""Requests as the gateway writes them, for jobs that are in no queue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from ductile.model.snapshot import Plugin
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One thing that a plugin is asked to do; a JSON object each."""
+    """A command with payload, state and context, each a JSON object."""
 
     command: str
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def new_job(plugin: Plugin, command: str, now: Millis) -> Job:
-    """A job of its own, in its first attempt."""
+    """A root job in its first attempt."""
     job_id = new_id()
     return Job(
         id=job_id,

@@ -1,4 +1,4 @@
-"""A payload that an input schema allows, made from the schema alone. Pure, and the same every time."""
+"""Makes payloads that an input schema allows, from the schema alone. Pure and deterministic."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,13 +37,13 @@ _PATTERN_SAMPLES = (
     "2030-01-31",
     "",
 )
-"""What a `pattern` is tried with."""
+"""Texts that a `pattern` is tried with."""
 _MAX_LEVELS = 12
-"""Levels; a schema may refer to itself for ever."""
+"""A schema may refer to itself without end."""
 _MAX_LENGTH = 100_000
-"""Characters and items that a minimum is followed to."""
+"""Characters or items up to which a minimum is satisfied."""
 _MAX_TRIES = 64
-"""Values that are tried for one place."""
+"""Values that are tried for one part of a schema."""
 
 
 def sample_payloads(schema: Schema) -> Iterator[dict[str, Any]]:
@@ -65,14 +65,14 @@ class _ValueMaker:
 
     def first_valid(self, schema: Any, level: int) -> Any:
         """A value that is valid, else one that may be."""
-        tried: list[Any] = []
+        candidates: list[Any] = []
         for value in self.values(schema, level):
             if _is_valid(schema, self._root, value):
                 return value
-            tried.append(value)
-            if len(tried) == _MAX_TRIES:
+            candidates.append(value)
+            if len(candidates) == _MAX_TRIES:
                 break
-        return tried[0] if tried else None
+        return candidates[0] if candidates else None
 
     def values(self, schema: Any, level: int) -> Iterator[Any]:
         """Values that are likely valid, the likeliest first."""
@@ -138,20 +138,20 @@ class _ValueMaker:
         return [*fixed, *([self.first_valid(items, level + 1)] * (count - len(fixed)))][: int(most)]
 
     def _unique(self, items: Any, count: int, level: int) -> list[Any]:
-        found: list[Any] = []
+        items_found: list[Any] = []
         for index in range(count * 4):
             for value in self.values(items, level + 1):
-                other = f"{value} {index}" if isinstance(value, str) and index and value in found else value
-                if other not in found and _is_valid(items, self._root, other):
-                    found.append(other)
+                other = f"{value} {index}" if isinstance(value, str) and index and value in items_found else value
+                if other not in items_found and _is_valid(items, self._root, other):
+                    items_found.append(other)
                     break
-            if len(found) == count:
+            if len(items_found) == count:
                 break
-        return found
+        return items_found
 
 
 def _declared_values(schema: Schema) -> Iterator[Any]:
-    """What the schema itself says."""
+    """The values that the schema itself names."""
     if "const" in schema:
         yield schema["const"]
     yield from _as_list(schema.get("examples"))
@@ -161,7 +161,7 @@ def _declared_values(schema: Schema) -> Iterator[Any]:
 
 
 def _types(schema: Schema) -> Sequence[str]:
-    """The types it may have; null last."""
+    """The types of the schema; null last."""
     kinds = schema.get("type")
     if isinstance(kinds, str):
         return (kinds,)
@@ -177,9 +177,9 @@ def _types(schema: Schema) -> Sequence[str]:
 
 
 def _string_values(schema: Schema) -> Iterator[str]:
-    known = FORMAT_SAMPLES.get(str(schema.get("format")))
-    if known is not None:
-        yield known
+    sample = FORMAT_SAMPLES.get(str(schema.get("format")))
+    if sample is not None:
+        yield sample
     least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _MAX_LENGTH))
     for text in _PATTERN_SAMPLES:
         yield (text * (1 + min(least, _MAX_LENGTH) // max(len(text), 1)))[: max(least, len(text))][:most]
@@ -224,7 +224,7 @@ def _resolve(reference: str, root: Schema) -> Schema:
 
 
 def _merge(one: Schema, other: Any) -> Schema:
-    """Both schemas in one, as far as that can be told: properties and required names of both."""
+    """Both schemas in one: the keywords of both, with the properties and required names of both."""
     if not isinstance(other, Mapping):
         return one
     joined: dict[str, Any] = {**one, **other}

@@ -1,4 +1,4 @@
-"""What each command is asked: cases of the plugin's own, else examples of its schema, else a payload made from it."""
+"""Sample requests of a command: the plugin's own cases, else examples of its schema, else payloads made from it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ EXPECT_OK = Expectation()
 
 
 class SampleRequest(Struct, frozen=True, kw_only=True):
-    """One request, where it comes from, and what must come back."""
+    """One request, its source, and the expected answer."""
 
     source: str
     """`tests/greets.json`, `--payload`, `the 1st example of input_schema`, …"""
@@ -26,21 +26,21 @@ class SampleRequest(Struct, frozen=True, kw_only=True):
     """With the configuration of this request."""
     expect: Expectation = EXPECT_OK
     from_schema: bool = False
-    """From the schema alone: nobody has said that it works."""
+    """Whether the payload was made from the schema alone, so that nobody has said that it works."""
 
 
 class NoSampleRequest(Struct, frozen=True, kw_only=True):
-    """Why no payload can be had for a command."""
+    """Why a command has no sample request."""
 
     reason: str
 
 
 def sample_requests(
-    plugin: Plugin, command: Command, cases: Mapping[str, Case], given: Mapping[str, Any] | None
+    plugin: Plugin, command: Command, cases: Mapping[str, Case], payload_given: Mapping[str, Any] | None
 ) -> tuple[SampleRequest, ...] | NoSampleRequest:
-    """All requests for a command, those first that must be answered `ok`."""
-    if given is not None:
-        return _check_samples(plugin, command, [_sample(plugin, command, "--payload", given)])
+    """All requests for a command, those with the expected status `ok` first."""
+    if payload_given is not None:
+        return _check_samples(plugin, command, [_sample(plugin, command, "--payload", payload_given)])
     own = [
         SampleRequest(
             source=f"tests/{name}",
@@ -58,11 +58,11 @@ def sample_requests(
         return (_sample(plugin, command, "an empty payload", {}, from_schema=True),)
     examples = schema.get("examples")
     if isinstance(examples, Sequence) and not isinstance(examples, str) and examples:
-        given_there = [
+        examples_given = [
             _sample(plugin, command, f"input_schema.examples[{index}]", example)
             for index, example in enumerate(examples)
         ]
-        return _check_samples(plugin, command, given_there)
+        return _check_samples(plugin, command, examples_given)
     return _samples_from_schema(plugin, command, schema)
 
 
@@ -75,7 +75,7 @@ def _sample(plugin: Plugin, command: Command, source: str, payload: Any, *, from
 def _check_samples(
     plugin: Plugin, command: Command, samples: Sequence[SampleRequest]
 ) -> tuple[SampleRequest, ...] | NoSampleRequest:
-    """The probes, unless one does not fit the schema it is for."""
+    """The samples, unless one does not fit the input schema."""
     validator = plugin.validators.get(command.name)
     for sample in samples:
         if not isinstance(sample.request.payload, dict):
@@ -96,7 +96,7 @@ def _samples_from_schema(
 
 
 def vary_texts(sample: SampleRequest) -> SampleRequest:
-    """The same request with other texts, where the schema lets them be; for telling answers apart."""
+    """The same request with other texts where the schema allows them, so that answers can be told apart."""
     validator = sample.plugin.validators.get(sample.request.command)
     payload = sample.request.payload
     for name, value in sample.request.payload.items():
@@ -116,7 +116,7 @@ def wrong_payloads(sample: SampleRequest) -> tuple[Mapping[str, Any], ...]:
 
 
 def enlarge(sample: SampleRequest, characters: int) -> Request | None:
-    """The request with one text so long; None where the schema has no place for it."""
+    """The request with one text of so many characters; None where the schema allows none."""
     validator = sample.plugin.validators.get(sample.request.command)
     for name, value in sample.request.payload.items():
         if isinstance(value, str):

@@ -21,11 +21,11 @@ from ductile.model.snapshot import Plugin
 from ductile.plugin.runner.spawn_runner import SpawnRunner
 
 KILL_GRACE: Millis = 5_000
-"""As `service.kill_grace` is where nobody sets it."""
+"""The default of `service.kill_grace`."""
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One execution, and what it means."""
+    """One execution and its outcome."""
 
     plugin: Plugin
     request: Request
@@ -37,9 +37,9 @@ class RunResult(Struct, frozen=True, kw_only=True):
         return self.exchange.outcome.kind is Outcome.SUCCEEDED
 
     def document(self) -> dict[str, Any]:
-        """The answer as a job's document has it, with what only the kit can show."""
+        """The answer as in a job's document, with what only the kit shows."""
         outcome, execution = self.exchange.outcome, self.exchange.execution
-        shown: dict[str, Any] = {
+        document: dict[str, Any] = {
             "plugin": self.plugin.name,
             "command": self.request.command,
             "status": outcome.kind.value,
@@ -50,7 +50,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
         }
         response = outcome.response
         if response is not None:
-            shown |= {
+            document |= {
                 "result": response.result,
                 "events": [
                     {"type": event.type, "payload": dict(event.payload), "dedupe_key": event.dedupe_key}
@@ -60,9 +60,9 @@ class RunResult(Struct, frozen=True, kw_only=True):
                 "logs": [*outcome.logs, *response.logs],
             }
         else:
-            shown["stdout"] = outcome.stdout
-        shown["stderr"] = execution.stderr.decode(errors="replace") or None
-        redacted: dict[str, Any] = self.redactor.value(shown)
+            document["stdout"] = outcome.stdout
+        document["stderr"] = execution.stderr.decode(errors="replace") or None
+        redacted: dict[str, Any] = self.redactor.value(document)
         return redacted
 
     @property
@@ -72,7 +72,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
 
 class RunInput(Struct, frozen=True, kw_only=True):
-    """What a run is given besides its command."""
+    """The input of a run beside its command."""
 
     payload: Mapping[str, Any] | None = None
     config: Mapping[str, Any] = field(default_factory=dict)

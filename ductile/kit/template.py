@@ -30,7 +30,7 @@ _LIBRARY_TEXT = """\
 """
 _SUFFIX = ".tmpl"
 _DOT_FILES = {"gitignore": ".gitignore"}
-"""Names that packaging and linters would take for their own."""
+"""Names of templates for files whose names packaging and linters would act on."""
 
 
 class Language(StrEnum):
@@ -44,19 +44,19 @@ class Language(StrEnum):
 
 
 class Toolchain(Struct, frozen=True, kw_only=True):
-    """What a language needs and how it is worked with."""
+    """What plugins of a language need, and how their tests are run."""
 
     entrypoint: str
     test: str
-    """How its own tests are run, in the plugin's folder."""
+    """The command that runs the plugin's own tests, in the plugin's folder."""
     programs: tuple[str, ...]
-    """What must be on the PATH to build it, or to run it where nothing is built."""
+    """Programs that must be on the PATH to build the plugin, or to run it where nothing is built."""
     json_programs: tuple[str, ...] = ()
-    """What reads and writes JSON for it; a small plugin goes without."""
+    """Programs that read and write JSON for the plugin; a small plugin needs none."""
     build_files: tuple[str, ...] = ()
-    """What a compiler needs besides the source; none where nothing is built."""
+    """Files that a compiler needs beside the source; none where nothing is built."""
     library: str | None = None
-    """The author library for plugins that stay up; None where there is none."""
+    """The author library for persistent plugins, or None."""
 
     @property
     def builds(self) -> bool:
@@ -91,7 +91,7 @@ class PluginFile(Struct, frozen=True, kw_only=True):
 
     @property
     def executable(self) -> bool:
-        """A script is."""
+        """Whether the file is a script."""
         return self.text.startswith("#!")
 
 

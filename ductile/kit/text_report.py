@@ -1,4 +1,4 @@
-"""A report for people: what was sent, what came back, which rule it breaks and how to mend it."""
+"""Formats a report as text: request, answer, broken rule and fix of each failure."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from ductile.kit.conformance import Report
 from ductile.kit.exchange import Exchange
 
 WIDTH_COLUMNS = 100
-"""Columns of what is explained."""
+"""Columns of explanations."""
 EXCERPT_CHARS = 600
 """Characters that are shown of what was sent and what came back: the beginning and the end."""
 
@@ -19,7 +19,7 @@ _STATUS_MARKS = {Verdict.PASSED: "ok  ", Verdict.FAILED: "FAIL", Verdict.SKIPPED
 
 
 def report_lines(report: Report, *, all_skips: bool = False) -> Iterator[str]:
-    """The report, line by line. Skipped cases stand at its end by their reasons, or where they were met."""
+    """The report, line by line. Skipped cases stand at its end by their reasons, or all in order (`all_skips`)."""
     yield f"{report.plugin}  {report.folder}"
     for case_result in report.case_results:
         verdict = case_result.observation.verdict
@@ -37,7 +37,7 @@ def report_lines(report: Report, *, all_skips: bool = False) -> Iterator[str]:
 
 
 def _skip_lines(report: Report) -> Iterator[str]:
-    """What was not tried, and why: the cases of one reason on one line."""
+    """The skipped cases, those of one reason on one line."""
     reasons: dict[str, list[str]] = {}
     for case_result in report.case_results:
         if case_result.observation.verdict is Verdict.SKIPPED and case_result.case != "answers":

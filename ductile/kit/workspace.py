@@ -1,4 +1,4 @@
-"""A folder of their own for plugins under test: what they read and write stays in it."""
+"""Scratch folders in which plugins under test read and write."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 _INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL")
-"""Variables of whoever runs the kit that say nothing of their files and accounts."""
+"""Variables that a plugin under test inherits: they reveal no files and no accounts."""
 
 
 class Workspace(Struct, frozen=True, kw_only=True):

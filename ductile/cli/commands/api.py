@@ -36,7 +36,7 @@ EXIT_CODE_OF_STATUS: Mapping[int, ExitCode] = {
 }
 FIRST_ERROR_STATUS = 400
 UNENCODED_CHARACTERS = "/?&=%:@!$'()*+,;~#[]-._"
-"""What a path and its query may hold as it is; anything else is percent-encoded."""
+"""Characters of a path and its query that are not percent-encoded."""
 
 
 @command(app, "api", gateway=True)
@@ -66,26 +66,26 @@ def api(
         raise typer.Exit(EXIT_CODE_OF_STATUS.get(answer.status, ExitCode.FAILED))
 
 
-def read_headers(given: Sequence[str]) -> dict[str, str]:
+def read_headers(lines: Sequence[str]) -> dict[str, str]:
     """`Name: value` pairs. Raises UsageError."""
-    found = {}
-    for one in given:
-        name, colon, value = one.partition(":")
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise UsageError(reason=f"--header takes NAME: VALUE, not {one!r}")
-        found[name.strip()] = value.strip()
-    return found
+            raise UsageError(reason=f"--header takes NAME: VALUE, not {line!r}")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def print_answer(out: Output, answer: "Answer", *, include: bool) -> None:
-    """The body; with `include` below the status and the headers."""
-    shown: Any = answer.body
+    """Print the body; with `include` below the status and the headers."""
+    body_value: Any = answer.body
     if not include:
-        out.print_text(shown) if isinstance(shown, str) else out.print_value(shown)
+        out.print_text(body_value) if isinstance(body_value, str) else out.print_value(body_value)
         return
-    document = {"status": answer.status, "headers": answer.headers, "body": shown}
+    document = {"status": answer.status, "headers": answer.headers, "body": body_value}
     if not out.for_people:
         out.print_value(document)
         return
     out.print_lines([f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.items()), ""])
-    out.print_text(shown) if isinstance(shown, str) else out.print_value(shown)
+    out.print_text(body_value) if isinstance(body_value, str) else out.print_value(body_value)

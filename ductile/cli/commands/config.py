@@ -26,8 +26,8 @@ def check(out: Output) -> None:
 
     found = check_config(find_config(out.config, os.environ), os.environ)
     lines = found.pop("lines")
-    last = summary_line(found["errors"], found["warnings"], found["plugins"], found["pipelines"])
-    out.print_lines([*lines, last], document=found)
+    last_line = summary_line(found["errors"], found["warnings"], found["plugins"], found["pipelines"])
+    out.print_lines([*lines, last_line], document=found)
     if found["errors"]:
         raise typer.Exit(ExitCode.CONFIGURATION)
 
@@ -48,9 +48,9 @@ def show(
 
     Secrets are not shown.
     """
-    shown, found = read_settings(out, path)
+    masked, found = read_settings(out, path)
     settings = [setting for setting in found if setting.mark is not None or not written]
-    rows = [setting_row(shown, setting) for setting in settings]
+    rows = [setting_row(masked, setting) for setting in settings]
     out.print_rows({"SETTING": "path", "VALUE": "value", "FROM": "source"}, rows, document={"settings": rows})
 
 
@@ -67,13 +67,13 @@ def get(
     from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
     from ductile.config.setting_path import parse_path  # noqa: PLC0415 - --help does not need it
 
-    shown, found = read_settings(out, path)
-    at = parse_path(path, settings_tree(shown.settings))
+    masked, found = read_settings(out, path)
+    at = parse_path(path, settings_tree(masked.settings))
     for setting in found:
         out.tell_detail(f"{named(setting.path)} is from {setting.source}")
-        if shown.is_secret(setting):
+        if masked.is_secret(setting):
             out.tell(f"{named(setting.path)} is a secret, so it is not shown; it is from {setting.source}")
-    out.print_value(nest_settings([(setting.path, shown.value(setting)) for setting in found], len(at)))
+    out.print_value(nest_settings([(setting.path, masked.value(setting)) for setting in found], len(at)))
 
 
 def read_settings(out: Output, path: str | None) -> "tuple[MaskedSettings, list[Setting]]":
@@ -87,22 +87,22 @@ def read_settings(out: Output, path: str | None) -> "tuple[MaskedSettings, list[
 
     location = find_config(out.config, os.environ)
     layers = read_layers(location)
-    shown = MaskedSettings(layers)
-    if any(problem.severity == "error" for problem in (*layers.problems, *shown.problems)):
+    masked = MaskedSettings(layers)
+    if any(problem.severity == "error" for problem in (*layers.problems, *masked.problems)):
         out.tell("The configuration has errors, so a gateway would not take it. See: ductile config check")
     for problem in unreadable_file_errors(layers.problems):
         out.tell(str(problem))
     if path is None:
-        return shown, shown.settings
-    known = settings_tree(shown.settings)
-    found = shown.below(parse_path(path, known))
+        return masked, masked.settings
+    tree = settings_tree(masked.settings)
+    found = masked.below(parse_path(path, tree))
     if not found:
         raise_if_any(location, unreadable_file_errors(layers.problems))
-        raise no_such_setting(path, known)
-    return shown, found
+        raise no_such_setting(path, tree)
+    return masked, found
 
 
-def setting_row(shown: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
+def setting_row(masked: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
     """A setting as a row."""
     from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
 
@@ -110,7 +110,7 @@ def setting_row(shown: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
     in_file = mark is not None and mark.line > 0
     return {
         "path": named(setting.path),
-        "value": shown.value(setting),
+        "value": masked.value(setting),
         "source": setting.source,
         "file": mark.file if mark and in_file else None,
         "line": mark.line if mark and in_file else None,
@@ -119,9 +119,9 @@ def setting_row(shown: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
 
 
 def summary_line(errors: int, warnings: int, plugins: list[str] | None, pipelines: list[str] | None) -> str:
-    """The last line: how it stands."""
-    told = f"{format_count(errors, 'error')}, {format_count(warnings, 'warning')}"
+    """The last line: the numbers of errors, warnings, plugins and pipelines."""
+    counts = f"{format_count(errors, 'error')}, {format_count(warnings, 'warning')}"
     if plugins is None or pipelines is None:
-        return told
+        return counts
     ready = f"{format_count(len(plugins), 'plugin')} and {format_count(len(pipelines), 'pipeline')}"
-    return f"{told}; {ready} are ready to run"
+    return f"{counts}; {ready} are ready to run"

@@ -26,22 +26,22 @@ def diff(
 
     Exits with 78 if the files are invalid. Secrets are not shown, only that they differ.
     """
-    found = compare_with_files(out, other) if other is not None else compare_with_gateway(out)
+    comparison = compare_with_files(out, other) if other is not None else compare_with_gateway(out)
     columns = {"SETTING": "path", "NOW": "now", "THEN": "then"}
     if out.for_people:
-        for part in found["changes"]:
+        for part in comparison["changes"]:
             out.tell(f"{part} changes")
-        for key in found["restart_required"]:
+        for key in comparison["restart_required"]:
             out.tell(f"{key} cannot change without a restart: a reload would be refused")
-        if not found["changed"]:
+        if not comparison["changed"]:
             out.tell("There is no difference.")
-    out.print_rows(columns, found["values"], document=found)
-    if exit_code and found["changed"]:
+    out.print_rows(columns, comparison["values"], document=comparison)
+    if exit_code and comparison["changed"]:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def compare_with_files(out: Output, other: str) -> dict[str, Any]:
-    """The configuration's files against another's."""
+    """The difference between the files of two configurations."""
     from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
     from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - the whole compiler, which --help does not need
     from ductile.config.diff import compare_snapshots  # noqa: PLC0415 - as above
@@ -67,7 +67,7 @@ def compare_with_files(out: Output, other: str) -> dict[str, Any]:
 
 
 def compare_with_gateway(out: Output) -> dict[str, Any]:
-    """What serves against the files, as the gateway itself finds them."""
+    """The difference between the serving configuration and the files, as the gateway itself reads them."""
     from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - as above
     from ductile.client import Client, Refused  # noqa: PLC0415 - as above
     from ductile.config.diff import differences  # noqa: PLC0415 - as above

@@ -17,7 +17,7 @@ from ductile.cli.core.output import Output
 app = new_group("Make a configuration.")
 
 PRIVATE_MODE, SCRIPT_MODE, PLAIN_MODE = 0o600, 0o755, 0o644
-"""Modes; the umask takes more away. No file of a plugin may be writable by everybody."""
+"""Modes before the umask. No file of a plugin may be writable by everybody."""
 TOKEN_BYTES = 24
 
 
@@ -36,14 +36,14 @@ def init(
     """
     path = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link that is to stay one
     refuse_unless_empty(path)
-    made = starter_files(read_listen_address(listen))
+    files_by_path = starter_files(read_listen_address(listen))
     if not out.dry_run:
-        write_files(path, made)
+        write_files(path, files_by_path)
         out.tell(f"The administrator's token is in {path / '.env'}. Start the gateway with:")
         out.tell(f"  ductile system start --config-dir {path}")
     out.print_lines(
-        [str(path / name) for name in made],
-        document={"folder": str(path), "files": list(made), "dry_run": out.dry_run},
+        [str(path / name) for name in files_by_path],
+        document={"folder": str(path), "files": list(files_by_path), "dry_run": out.dry_run},
     )
 
 
@@ -92,11 +92,11 @@ def refuse_unless_empty(path: Path) -> None:
         raise FolderNotEmpty(folder=path, entry=there[0])
 
 
-def write_files(path: Path, made: Mapping[str, str]) -> None:
-    """The files, none over one that is there; after a failure nothing is left. Raises FolderNotMade."""
+def write_files(path: Path, files_by_path: Mapping[str, str]) -> None:
+    """Write the files, never over an existing one; after a failure none is left. Raises FolderNotMade."""
     new: list[Path] = []
     try:
-        for name, text in made.items():
+        for name, text in files_by_path.items():
             target = path / name
             for folder in reversed(target.parents):
                 if not folder.exists():
@@ -108,6 +108,6 @@ def write_files(path: Path, made: Mapping[str, str]) -> None:
             with os.fdopen(number, "w", encoding="utf-8") as stream:
                 stream.write(text)
     except OSError as error:
-        for one in reversed(new):
-            one.rmdir() if one.is_dir() else one.unlink()
+        for created in reversed(new):
+            created.rmdir() if created.is_dir() else created.unlink()
         raise FolderNotMade(folder=path, reason=error.strerror) from None

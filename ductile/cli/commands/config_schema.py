@@ -29,5 +29,5 @@ def schema(
     from ductile.plugin.manifest_schema import manifest_schema  # noqa: PLC0415 - as above
     from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
 
-    made = {"config": lambda: config_schema(SECTIONS), "pipelines": pipelines_schema, "manifest": manifest_schema}
-    out.print_document(made[kind]())
+    builders = {"config": lambda: config_schema(SECTIONS), "pipelines": pipelines_schema, "manifest": manifest_schema}
+    out.print_document(builders[kind]())

@@ -21,7 +21,7 @@ app = new_group("Look at what was run.")
 
 Json = dict[str, Any]
 CANCELLING_STATUS: Final = "cancelling"
-"""What the command line says of a job that is being stopped."""
+"""The status that the command line shows for a job that is being stopped."""
 PAGE_ROWS = 1000
 """Jobs that a gateway lists at once, at most."""
 
@@ -50,26 +50,26 @@ def list_(
     """List jobs, the newest first, and why those wait that do. With --follow, print what happens to them instead."""
     statuses = read_statuses(status, exact=exact, bad_ends=BAD_JOB_ENDS, known=JOB_STATUSES)
     filters = {"plugin": plugin, "command": command_, "status": statuses or None}
-    given = {name: value for name, value in filters.items() if value is not None}
+    chosen_filters = {name: value for name, value in filters.items() if value is not None}
     if follow:
         if since is not None:
             raise UsageError(reason="--follow tells what happens from now on; leave --since out")
-        print_events(out, given)
+        print_events(out, chosen_filters)
         return
     if since is not None:
-        given["from_"] = read_time(since, "--since")
-    page = out.call_gateway(lambda client: read_pages(client, given, None if all_ else limit))
+        chosen_filters["from_"] = read_time(since, "--since")
+    page = out.call_gateway(lambda client: read_pages(client, chosen_filters, None if all_ else limit))
     out.print_rows(job_columns(out, page["jobs"]), page["jobs"], document=page)
     left = page["total"] - len(page["jobs"])
     if left > 0 and out.for_people:
         more = "more than " if page.get("total_capped") else ""
         out.tell(f"{len(page['jobs'])} of {more}{page['total']} jobs; --all lists all, --limit N more.")
     if not page["jobs"] and out.for_people:
-        out.tell("There is no such job." if given else "There is no job yet.")
+        out.tell("There is no such job." if chosen_filters else "There is no job yet.")
 
 
 def job_columns(out: Output, rows: Sequence[Json]) -> Mapping[str, Column]:
-    """The columns of a list of jobs; what they wait for and until when stands there if one waits."""
+    """The columns of a list of jobs; if one waits, also its reason and the time until when."""
     columns: dict[str, Column] = {
         "JOB": "job_id",
         "PLUGIN": "plugin",
@@ -87,7 +87,7 @@ def job_columns(out: Output, rows: Sequence[Json]) -> Mapping[str, Column]:
 
 
 def job_status(row: Mapping[str, Any]) -> Any:
-    """How a job stands; `cancelling` while what runs of it is stopped."""
+    """The status of a job; `cancelling` while its running attempt is stopped."""
     return (
         CANCELLING_STATUS
         if row.get("cancel_requested_at") and row.get("status") not in ENDED_STATES
@@ -96,7 +96,7 @@ def job_status(row: Mapping[str, Any]) -> Any:
 
 
 def print_events(out: Output, wanted: Mapping[str, Any]) -> None:
-    """Print what happens to such jobs. Ends with an error, or interrupted."""
+    """Print the events of these jobs until an error or Ctrl-C."""
     from ductile.cli.core.jobs.events import event_printer, follow_jobs  # noqa: PLC0415 - imports aiohttp
     from ductile.cli.core.jobs.outage_notices import OutageNotices  # noqa: PLC0415 - as above
 
@@ -106,7 +106,7 @@ def print_events(out: Output, wanted: Mapping[str, Any]) -> None:
 
 
 async def read_pages(client: "Client", filters: Mapping[str, Any], wanted: int | None) -> Json:
-    """`{jobs, total}`: so many jobs, page by page, or all."""
+    """`{jobs, total}`: the wanted number of jobs, or all, read page by page."""
     rows: list[Json] = []
     cursor: dict[str, Any] = {}
     while True:
@@ -142,7 +142,7 @@ def tree_(out: Output, job_id: Job = None, *, last: Last = False) -> None:
 
 
 def print_tree(out: Output, rows: list[Json]) -> None:
-    """The rows of a tree, each step indented below the one it followed."""
+    """Print the rows of a tree, each step indented below its predecessor."""
     names = indented_names(rows)
     columns: dict[str, Column] = {
         "STEP": lambda row: names[id(row)],
@@ -156,12 +156,12 @@ def print_tree(out: Output, rows: list[Json]) -> None:
 
 
 def order_by_tree(rows: list[Json]) -> list[Json]:
-    """The rows as a walk through the tree meets them: each one's branches before its next sibling."""
-    known = {row["job_id"] for row in rows}
+    """The rows in depth-first order: the branches of a row before its next sibling."""
+    job_ids = {row["job_id"] for row in rows}
     children: dict[Any, list[Json]] = {}
     for row in rows:
         parent = row.get("parent_job_id")
-        children.setdefault(parent if parent in known else None, []).append(row)
+        children.setdefault(parent if parent in job_ids else None, []).append(row)
     walked: list[Json] = []
     waiting = list(reversed(children.get(None, [])))
     while waiting:
@@ -173,7 +173,7 @@ def order_by_tree(rows: list[Json]) -> list[Json]:
 
 
 def indented_names(rows: list[Json]) -> dict[int, str]:
-    """The name of each row (by identity), indented below the one it followed."""
+    """The name of each row (by identity), indented below its predecessor."""
     depth: dict[str | None, int] = {}
     names = {}
     for row in order_by_tree(rows):
@@ -185,7 +185,7 @@ def indented_names(rows: list[Json]) -> dict[int, str]:
 
 
 def job_result(row: Mapping[str, Any]) -> Any:
-    """What a job answered, or why it did not or was passed by."""
+    """The result of a job, or the reason why there is none."""
     result = row.get("result")
     answer = result.get("result", result.get("error")) if isinstance(result, dict) else result
     return answer if answer is not None else row.get("last_error") or row.get("reason")

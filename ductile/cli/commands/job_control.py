@@ -37,11 +37,11 @@ def cancel(out: Output, job_ids: OpenJobs = None, *, last: Last = False) -> None
             return answer
         return await wait_for_job(out, client, answer) if out.wait else {**answer, "status": CANCELLING_STATUS}
 
-    done, failures = call_for_each(out, job_ids, order, last=last)
-    if any(job.get("status") == CANCELLING_STATUS for job in done):
+    jobs, failures = call_for_each(out, job_ids, order, last=last)
+    if any(job.get("status") == CANCELLING_STATUS for job in jobs):
         out.tell("What runs is being stopped; --wait waits until it has.")
     raise_first_refusal(out, failures)
-    for job in [] if out.dry_run else done:
+    for job in [] if out.dry_run else jobs:
         if out.wait and job["status"] not in ENDED_STATES:
             raise WaitedTooLong(
                 what="The job is not cancelled", waited=f"{out.timeout or 0:g} seconds", then=inspect_hint(job)
@@ -59,41 +59,41 @@ def retry(out: Output, job_ids: EndedJobs = None, *, last: Last = False) -> None
         started = await client.retry(job_id, dry_run=out.dry_run)
         return await wait_for_job(out, client, started) if out.wait and not out.dry_run else started
 
-    done, failures = call_for_each(out, job_ids, order, last=last)
+    jobs, failures = call_for_each(out, job_ids, order, last=last)
     raise_first_refusal(out, failures)
-    for job in done if out.wait and not out.dry_run else []:
+    for job in jobs if out.wait and not out.dry_run else []:
         exit_as_job(out, job)
 
 
 def call_for_each(
     out: Output, given: list[str] | None, order: "Callable[[Client, str], Awaitable[Json]]", *, last: bool
 ) -> "tuple[list[Json], list[Refused]]":
-    """Do it to every job, whatever becomes of the others; print and return what each has become, and the refusals."""
+    """Apply the order to every job, also after a refusal; print and return the jobs, and the refusals."""
     require_job(given, last=last)
     from ductile.client import Refused  # noqa: PLC0415 - aiohttp, which --help does not need
 
     failures: list[Refused] = []
 
     async def work(client: "Client") -> list[Json]:
-        done = []
+        jobs = []
         for job_id in await find_ids(client, given, last=last):
             try:
-                done.append(await order(client, job_id))
+                jobs.append(await order(client, job_id))
             except Refused as error:
                 failures.append(error)
-        return done
+        return jobs
 
-    done = out.call_gateway(work, loop=out.wait)
+    jobs = out.call_gateway(work, loop=out.wait)
     if len(given or ()) > 1:
         columns: dict[str, Column] = {"JOB": "job_id", "STATUS": "status", "PLUGIN": "plugin", "COMMAND": "command"}
-        out.print_rows({"JOB": "job_id", "WOULD": "would"} if out.dry_run else columns, done)
-    elif done:
-        out.print_fields(done[0])
-    return done, failures
+        out.print_rows({"JOB": "job_id", "WOULD": "would"} if out.dry_run else columns, jobs)
+    elif jobs:
+        out.print_fields(jobs[0])
+    return jobs, failures
 
 
 def raise_first_refusal(out: Output, failures: "list[Refused]") -> None:
-    """Raises the first refusal; the others are told."""
+    """Raises the first refusal; prints the others."""
     for error in failures[1:]:
         out.tell(f"ductile: {error.message}")
     if failures:

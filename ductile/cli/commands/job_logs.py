@@ -1,4 +1,4 @@
-"""`ductile job logs`: what attempts said, of a job or of all."""
+"""`ductile job logs`: the logs of attempts, of a job or of all jobs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,14 +93,14 @@ def logs(
     elif follow:
         print_live_logs(out, job_id, last=last)
     else:
-        whole = out.call_gateway(
+        page = out.call_gateway(
             lambda client: call_with_job_id(client, job_id, lambda one: read_job_logs(client, one), last=last)
         )
-        out.print_lines((line for one in whole["logs"] for line in attempt_lines(one)), document=whole)
+        out.print_lines((line for one in page["logs"] for line in attempt_lines(one)), document=page)
 
 
 def print_search(out: Output, filters: Mapping[str, Any], limit: int) -> None:
-    """The attempts that the filters choose."""
+    """Print the attempts that match the filters."""
     page = out.call_gateway(lambda client: read_pages(client, filters, limit))
     out.print_lines((line for one in page["logs"] for line in attempt_lines(one)), document=page)
     left = page["total"] - len(page["logs"])
@@ -110,7 +110,7 @@ def print_search(out: Output, filters: Mapping[str, Any], limit: int) -> None:
 
 
 async def read_pages(client: "Client", filters: Mapping[str, Any], limit: int) -> Json:
-    """`{logs, total}`: so many attempts, page by page."""
+    """`{logs, total}`: at most so many attempts, read page by page."""
     rows: list[Json] = []
     cursor: str | None = None
     while True:
@@ -123,20 +123,20 @@ async def read_pages(client: "Client", filters: Mapping[str, Any], limit: int) -
 
 async def read_job_logs(client: "Client", job_id: str) -> Json:
     """`{job_id, logs}` of a job; of a run the attempts of its steps, by their end, each with its job and step."""
-    whole = await client.job_logs(job_id)
-    if whole["logs"] or not await is_run(client, job_id):
-        return whole
+    page = await client.job_logs(job_id)
+    if page["logs"] or not await is_run(client, job_id):
+        return page
     steps = [row for row in await client.tree(job_id) if row["job_id"] not in {None, job_id}]
-    found = [
+    attempts = [
         {"job_id": row["job_id"], "step": row["step"], **one}
         for row in steps
         for one in (await client.job_logs(row["job_id"]))["logs"]
     ]
-    return {"job_id": job_id, "logs": sorted(found, key=lambda one: str(one["completed_at"]))}
+    return {"job_id": job_id, "logs": sorted(attempts, key=lambda one: str(one["completed_at"]))}
 
 
 async def is_run(client: "Client", job_id: str) -> bool:
-    """Whether the job is a run, which has no attempts of its own. One whose row is gone is none."""
+    """Whether the job is a run, which has no attempts of its own. A deleted job counts as none."""
     from ductile.client.errors import NotFoundError  # noqa: PLC0415 - aiohttp, which --help does not need
 
     try:
@@ -146,7 +146,7 @@ async def is_run(client: "Client", job_id: str) -> bool:
 
 
 def print_live_logs(out: Output, given: str | None, *, last: bool) -> None:
-    """Print what a job says, as it does. Raises Exit (1) where the job failed."""
+    """Print the logs of a job as they come. Raises Exit (1) if the job failed."""
     from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
 
     from ductile.cli.core.jobs.live_logs import LiveLogs  # noqa: PLC0415 - imports aiohttp

@@ -139,16 +139,16 @@ def dry_run(
     What a plugin answers is not known before: --answer assumes an event of a step, and goes on behind it.
     """
     body, answers = read_payload(payload), read_answers(answer or [])
-    told = ask_or_read(
+    plan = ask_or_read(
         out,
         lambda client: client.rehearse(name, body, answers),
         lambda snapshot: dry_run_from_config(snapshot, name, body, answers),
         offline=offline,
     )
     if not out.for_people:
-        out.print_fields(told)
+        out.print_fields(plan)
         return
-    if not told["starts"]:
+    if not plan["starts"]:
         out.tell(f"Note: no event with this payload would start {name}, for its own `if` does not hold.")
     columns: dict[str, Column] = {
         "STEP": "step",
@@ -158,7 +158,7 @@ def dry_run(
         "AFTER": "after",
         "WHY": status_reason,
     }
-    out.print_rows(columns, told["steps"])
+    out.print_rows(columns, plan["steps"])
 
 
 def read_answers(given: list[str]) -> dict[str, list[Json]]:
@@ -176,17 +176,17 @@ def read_answers(given: list[str]) -> dict[str, list[Json]]:
 
 
 def status_reason(row: Mapping[str, Any]) -> str | None:
-    """What led to a step's status."""
+    """The reasons for a step's status, in one text."""
     reasons = list(status_reasons(row))
     return "; ".join(reasons) or None
 
 
 def status_reasons(row: Mapping[str, Any]) -> Iterator[str]:
-    """The sentences of it."""
+    """The reasons for a step's status."""
     condition = step_condition(row)
     if row["status"] == "skipped":
-        seen = row.get("values")
-        saw = f" (saw {pipeline_graph.to_json_line(seen)})" if seen else ""
+        values = row.get("values")
+        saw = f" (saw {pipeline_graph.to_json_line(values)})" if values else ""
         yield f"if {condition}{saw}" if condition else "max_depth ends the branch"
         return
     if row.get("reason"):
@@ -209,7 +209,7 @@ def read_definition(out: Output, name: str, *, offline: bool) -> Json:
 
 
 def ask_or_read(out: Output, ask: Any, read: Any, *, offline: bool) -> Json:
-    """The gateway's answer; the configuration's where none answers, or none is wanted."""
+    """The gateway's answer; that of the configuration where no gateway answers, or with --offline."""
     from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - the client and the compiler, which --help does not need
 
     options = {"url": out.url, "token": out.token, "config": out.config}
@@ -225,14 +225,16 @@ def definition_from_config(snapshot: "Snapshot", name: str) -> Json:
     from ductile.describe.pipeline_document import pipeline_document  # noqa: PLC0415 - as above
     from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
 
-    shown: Json = snapshot.redactor.value(pipeline_document(find_pipeline(snapshot, name)))
-    return shown
+    document: Json = snapshot.redactor.value(pipeline_document(find_pipeline(snapshot, name)))
+    return document
 
 
 def dry_run_from_config(snapshot: "Snapshot", name: str, payload: Json, answers: Mapping[str, list[Json]]) -> Json:
-    """What a run would do by the configuration. Raises UnknownPipeline, UnknownStep, TooManySteps."""
+    """The dry run of a pipeline of the configuration. Raises UnknownPipeline, UnknownStep, TooManySteps."""
     from ductile.dry_run import dry_run_pipeline  # noqa: PLC0415 - as above
     from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
 
-    shown: Json = snapshot.redactor.value(dry_run_pipeline(snapshot, find_pipeline(snapshot, name), payload, answers))
-    return shown
+    document: Json = snapshot.redactor.value(
+        dry_run_pipeline(snapshot, find_pipeline(snapshot, name), payload, answers)
+    )
+    return document

@@ -55,7 +55,7 @@ def usable_rows(plugins: Sequence[Json], health: Mapping[str, Any]) -> Iterator[
 
 
 def quarantined_rows(quarantined: Sequence[Mapping[str, Any]]) -> Iterator[Json]:
-    """The rows of plugins that cannot run; what keeps them from it stands for their description."""
+    """The rows of plugins that cannot run, with the reason in place of the description."""
     for one in quarantined:
         yield {
             "name": one["name"],
@@ -72,18 +72,18 @@ def show(out: Output, name: Plugin) -> None:
         return await read_plugin(client, name), await client.health()
 
     plugin, health = out.call_gateway(work)
-    whole = {"name": name, **plugin_state(name, health), **plugin, **plugin_runner(out, name, health)}
+    document = {"name": name, **plugin_state(name, health), **plugin, **plugin_runner(out, name, health)}
     if not out.for_people or "commands" not in plugin:
-        out.print_fields(whole)
+        out.print_fields(document)
         return
-    out.print_fields({key: value for key, value in whole.items() if key != "commands"})
+    out.print_fields({key: value for key, value in document.items() if key != "commands"})
     out.print_lines([""])
     columns = {"COMMAND": "command", "TYPE": "type", "TAKES": "takes", "DESCRIPTION": "about"}
     out.print_rows(columns, [row for one in plugin["commands"] for row in command_rows(one)])
 
 
 async def read_plugin(client: "Client", name: str) -> Json:
-    """The plugin's document; of one that cannot run its name alone."""
+    """The plugin's document; name, state and reason of a plugin that cannot run."""
     from ductile.client import Refused  # noqa: PLC0415 - as above
 
     try:
@@ -106,9 +106,9 @@ def plugin_state(name: str, health: Mapping[str, Any]) -> Json:
 
 
 def plugin_runner(out: Output, name: str, health: Mapping[str, Any]) -> Json:
-    """`{runner, runner_reason}`: how its attempts are run, and why so.
+    """`{runner, runner_reason}`: how its attempts are run, and why.
 
-    Only the configuration tells, so it is told where the one at hand is what the gateway serves.
+    Only the configuration knows; empty unless the configuration found here is the one that the gateway serves.
     """
     from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
     from ductile.config.installation import keyed_hash  # noqa: PLC0415 - as above
@@ -116,8 +116,8 @@ def plugin_runner(out: Output, name: str, health: Mapping[str, Any]) -> Json:
     snapshot = plugin_lookup.compile_if_valid(out.config)
     if snapshot is None or name not in snapshot.plugins or keyed_hash(snapshot) != health.get("config_hash"):
         return {}
-    found = snapshot.plugins[name]
-    return {"runner": found.runner, "runner_reason": found.runner_reason}
+    instance = snapshot.plugins[name]
+    return {"runner": instance.runner, "runner_reason": instance.runner_reason}
 
 
 def command_rows(one: Mapping[str, Any]) -> Iterator[Json]:

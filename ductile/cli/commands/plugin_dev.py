@@ -73,8 +73,10 @@ def new(
     language = Language(lang)
     check_plugin_name(name)
     if persistent and TOOLCHAINS[language].library is None:
-        known = " and ".join(one for one, toolchain in TOOLCHAINS.items() if toolchain.library is not None)
-        raise UsageError(reason=f"--persistent needs an author library, which there is for {known}, not for {language}")
+        languages = " and ".join(one for one, toolchain in TOOLCHAINS.items() if toolchain.library is not None)
+        raise UsageError(
+            reason=f"--persistent needs an author library, which there is for {languages}, not for {language}"
+        )
     files = plugin_files(name, language, persistent=persistent, small=small)
     folder = check_new_folder(name, directory) if out.dry_run else make_folder(name, directory, files)
     missing = missing_programs(language, small=small)
@@ -190,7 +192,7 @@ def dev(
     from ductile.kit import dev_loop as development  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.single_run import RunInput  # noqa: PLC0415
 
-    given = RunInput(
+    run_input = RunInput(
         payload=None if payload is None else read_payload(payload),
         config=read_plugin_config(config),
         state=read_json_object(state, "--state"),
@@ -201,16 +203,16 @@ def dev(
     if not once:
         out.tell(f"Watching {folder}; Ctrl-C ends it.")
     work = (
-        development.run_one_round(folder, name, given, show)
+        development.run_one_round(folder, name, run_input, show)
         if once
-        else development.run_at_changes(folder, name, given, show)
+        else development.run_at_changes(folder, name, run_input, show)
     )
     if not run_to_end(work):
         raise typer.Exit(ExitCode.FAILED)
 
 
 class _RoundPrinter:
-    """Shows each round as it ends."""
+    """Prints each round as it ends."""
 
     def __init__(self, out: Output) -> None:
         self._out = out

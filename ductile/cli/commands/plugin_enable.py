@@ -62,8 +62,8 @@ def is_enabled(out: Output, name: str) -> bool:
     if name in configuration.plugins:
         return configuration.plugins[name].enabled
     roots = root_folders(configuration.plugin_roots)
-    found = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
-    if name not in found:
+    names = {one.name for one in load_plugins(roots, allow_symlinks=configuration.service.allow_symlinks).loaded}
+    if name not in names:
         raise_if_any(location, unreadable_file_errors(layers.problems))
-        raise NoSuchPlugin(name=name, hint=did_you_mean(name, {*configuration.plugins, *found}))
+        raise NoSuchPlugin(name=name, hint=did_you_mean(name, {*configuration.plugins, *names}))
     return True

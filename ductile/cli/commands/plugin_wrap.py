@@ -45,12 +45,12 @@ def wrap(
     from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder  # noqa: PLC0415 - --help needs none of this
     from ductile.kit.program_wrapper import Wrapping, find_program, plugin_name_of, wrapper_files  # noqa: PLC0415
 
-    found = find_program(program)
-    plugin = name or plugin_name_of(found)
+    program_path = find_program(program)
+    plugin = name or plugin_name_of(program_path)
     check_plugin_name(plugin)
     wrapping = Wrapping(name=plugin, args=tuple(args or ()), command=verb, type=kind, nagios=nagios)
-    files = wrapper_files(found, wrapping)
+    files = wrapper_files(program_path, wrapping)
     folder = check_new_folder(plugin, directory) if out.dry_run else make_folder(plugin, directory, files)
-    out.print_fields({"plugin": plugin, "folder": str(folder), "files": list(files), "program": str(found)})
+    out.print_fields({"plugin": plugin, "folder": str(folder), "files": list(files), "program": str(program_path)})
     if not out.dry_run:
         out.tell(f"Run it: ductile plugin run {folder if folder.is_absolute() else f'./{folder}'} {verb}")

@@ -53,7 +53,7 @@ def stats(out: Output) -> None:
 
 
 def total_fields(queue: Json, summary: Json) -> Json:
-    """What there is in all, as lines for people."""
+    """The totals of queue and last day, as fields for people."""
     workers, durations = queue.get("workers") or {}, summary.get("duration_ms") or {}
     oldest = queue.get("oldest_queued_seconds")
     return {
@@ -68,7 +68,7 @@ def total_fields(queue: Json, summary: Json) -> Json:
 
 
 def plugin_rows(queue: Json, summary: Json) -> list[Json]:
-    """A row of each plugin: what of it waits and runs now, and how the jobs of the last day ended."""
+    """A row for each plugin: its waiting and running jobs, and the ends of the last day's jobs."""
     now, day = queue.get("by_plugin") or {}, summary.get("by_plugin") or {}
     return [
         {
@@ -98,10 +98,10 @@ def purge(
     yes: Yes = False,
 ) -> None:
     """Cancel what waits: all of it, or what the options choose. Asks before it does; --dry-run counts."""
-    chosen = {"plugin": plugin, "command": command_, "pipeline": pipeline, "state": state}
+    selection = {"plugin": plugin, "command": command_, "pipeline": pipeline, "state": state}
     if not (out.dry_run or yes):
-        confirm_purge(out, lambda: out.call_gateway(lambda client: client.purge(**chosen, dry_run=True)))
-    out.print_fields(out.call_gateway(lambda client: client.purge(**chosen, dry_run=out.dry_run)))
+        confirm_purge(out, lambda: out.call_gateway(lambda client: client.purge(**selection, dry_run=True)))
+    out.print_fields(out.call_gateway(lambda client: client.purge(**selection, dry_run=out.dry_run)))
 
 
 def confirm_purge(out: Output, count: Callable[[], Json]) -> None:

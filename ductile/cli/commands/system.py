@@ -21,7 +21,7 @@ Listen = Annotated[
 ]
 UNIX_SCHEME = "unix:"
 LISTEN_VARIABLE = "DUCTILE_API__LISTEN"
-"""The variable of the setting that --listen stands for, over reloads too."""
+"""The variable that carries --listen into the settings, also over reloads."""
 
 
 @command(app, config=True)
@@ -45,7 +45,7 @@ def start(out: Output, *, listen: Listen = None) -> None:
 
 
 def listen_setting(addresses: list[str]) -> str:
-    """The addresses as the variable of the setting has them. Raises UsageError."""
+    """The addresses in the form of that variable. Raises UsageError."""
     import json  # noqa: PLC0415 - only this option needs it
 
     from ductile.config.address_checks import read_address  # noqa: PLC0415 - as above
@@ -83,8 +83,8 @@ def reload(
     ] = False,
 ) -> None:
     """Put the edited configuration into force. Exits with 78 if it is refused; the old one then serves on."""
-    done = out.call_gateway(lambda client: client.reload(dry_run=out.dry_run, force=force))
-    out.print_fields({name: value for name, value in done.items() if name != "warnings" or value}, document=done)
+    report = out.call_gateway(lambda client: client.reload(dry_run=out.dry_run, force=force))
+    out.print_fields({name: value for name, value in report.items() if name != "warnings" or value}, document=report)
 
 
 @command(app, gateway=True, changes=True)

@@ -1,4 +1,4 @@
-"""How the command line changes a configuration: plan, compile, write, and say what was done."""
+"""Changes a configuration: plans, compiles and writes the edit, and prints the difference."""
 
 import os
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def apply_edit(out: Output, plan: EditPlan, *, reload: bool) -> None:
         out.tell(f"The configuration has errors besides: {older} older than this change. See: ductile config check")
     if diff and not out.dry_run:
         edit.write()
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "path": format_path(edit.path),
         "file": str(edit.file),
         "line": edit.line,
@@ -41,22 +41,22 @@ def apply_edit(out: Output, plan: EditPlan, *, reload: bool) -> None:
         "diff": diff,
     }
     if reload:
-        told["reload"] = reload_gateway(out)
+        document["reload"] = reload_gateway(out)
     elif diff and not out.dry_run:
         out.tell(f"{edit.file} is written; `ductile system reload` puts it into force.")
     if not diff:
         out.tell(UNCHANGED_MESSAGE.format(format_path(edit.path)))
-    out.print_lines(diff, document=told)
+    out.print_lines(diff, document=document)
 
 
 def tell_unchanged(out: Output, setting: str) -> None:
-    """Say that there is nothing to do."""
+    """Say that the setting has the value already."""
     out.tell(UNCHANGED_MESSAGE.format(setting))
     out.print_lines([], document={"path": setting, "changed": False, "dry_run": out.dry_run, "diff": []})
 
 
 def reload_gateway(out: Output) -> Any:
-    """The gateway's answer to the reload; a dry run asks it for nothing."""
+    """The gateway's answer to a reload; None in a dry run, which asks for none."""
     if out.dry_run:
         return None
     answer = out.call_gateway(lambda client: client.reload())

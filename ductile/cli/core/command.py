@@ -1,4 +1,4 @@
-"""Commands: a function of an `Output` becomes one, with the options that all commands share.
+"""Makes commands of functions: each takes an `Output`, and gets the options that all commands share.
 
     app = noun("List the plugins, and run a command of one.")
 
@@ -14,11 +14,11 @@
 
 Every command has --format, --json, --output, --quiet and --verbose. What it does adds the others: `gateway` --url,
 --token and --config-dir; `config` --config-dir alone; `changes` --dry-run; `waits` --wait and --timeout. Their values
-are read from `out` (see output.py). A noun is registered in nouns.py, where several modules may share one.
+are read from `out` (see output.py). Groups of commands are listed in command_groups.py; several modules may share one.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -44,7 +44,10 @@ def command(
     waits: bool = False,
     **settings: Any,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make the function a command of the app; it takes an `Output` first. Settings are as `typer.Typer.command` has."""
+    """Make the function, whose first parameter is an `Output`, a command of the app.
+
+    `settings` are those of `typer.Typer.command`.
+    """
     shared: Mapping[str, Any] = {
         **(options.DRY_RUN_OPTIONS if changes else {}),
         **(options.WAIT_OPTIONS if waits else {}),
@@ -61,23 +64,34 @@ def command(
 
 
 def add_shared_options(function: Callable[..., None], shared: Mapping[str, Any]) -> Callable[..., None]:
-    """The function of its own parameters and of the shared options, which make its `Output`."""
+    """The function with the shared options beside its own parameters; the options become its `Output`."""
 
     @wraps(function)
-    def run(**given: Any) -> None:
-        with Output(**{name: given.pop(name) for name in shared}) as out:
-            function(out, **given)
+    def run(**values: Any) -> None:
+        with Output(**{name: values.pop(name) for name in shared}) as out:
+            function(out, **values)
 
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    added = [
+    return set_parameters(run, own_parameters(function)[1:], shared)
+
+
+def own_parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
+    """The parameters that the function declares."""
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def set_parameters(
+    function: Callable[..., None], own: Sequence[inspect.Parameter], options: Mapping[str, Any]
+) -> Callable[..., None]:
+    """Declare the parameters from which Typer builds a command: the function's own, then a keyword for each option."""
+    keywords = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default_value(kind), annotation=kind)
-        for name, kind in shared.items()
+        for name, kind in options.items()
     ]
-    run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]  # what inspect.signature() asks
-    run.__annotations__ = {one.name: one.annotation for one in (*own, *added)}
-    return run
+    function.__signature__ = inspect.Signature([*own, *keywords])  # type: ignore[attr-defined]  # inspect.signature() reads it
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *keywords)}
+    return function
 
 
 def default_value(kind: Any) -> bool | None:
-    """A flag is off and an option is not given."""
+    """The value of an option that is absent: False for a flag, else None."""
     return False if kind.__origin__ is bool else None

@@ -1,4 +1,4 @@
-"""Arguments that the shell completes: names that the gateway knows, or else the configuration. Errors are not told."""
+"""Completes arguments in the shell with names from the gateway, or else from the configuration. Errors stay silent."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,10 +12,10 @@ if TYPE_CHECKING:  # aiohttp and the compiler take longer to import than `--help
     from ductile.model.snapshot import Snapshot
 
 Completion = tuple[str, str]
-"""A name and what it is."""
+"""A name and its description."""
 
 ANSWER_TIMEOUT_SECONDS: Final = 1.0
-"""Seconds that a gateway has to answer, before the shell goes on without it."""
+"""Seconds that the shell waits for a gateway."""
 MAX_JOBS: Final = 50
 """Jobs that are offered, the newest first."""
 
@@ -23,21 +23,21 @@ MAX_JOBS: Final = 50
 def find_completions(
     options: Mapping[str, Any],
     work: "Callable[[Client], Awaitable[list[Completion]]]",
-    look: "Callable[[Snapshot], list[Completion]]" = lambda _: [],
+    read: "Callable[[Snapshot], list[Completion]]" = lambda _: [],
 ) -> list[Completion]:
-    """The gateway's answer, or the configuration's; nothing where neither has one."""
-    return ask_quietly(options, work, look) or []
+    """Names from the gateway, or from the configuration; none where neither can be asked."""
+    return ask_quietly(options, work, read) or []
 
 
 def ask_quietly(
-    options: Mapping[str, Any], work: "Callable[[Client], Awaitable[Any]]", look: "Callable[[Snapshot], Any]"
+    options: Mapping[str, Any], work: "Callable[[Client], Awaitable[Any]]", read: "Callable[[Snapshot], Any]"
 ) -> Any:
-    """What the gateway answers soon, or the configuration says; None where neither does."""
+    """The answer of a gateway that is quick, or of the configuration; None where neither can be asked."""
     from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
     from ductile.errors import DuctileError  # noqa: PLC0415 - as above
 
     try:
-        return plugin_lookup.ask_gateway_or_config(options, work, look, lambda _: None, limit=ANSWER_TIMEOUT_SECONDS)
+        return plugin_lookup.ask_gateway_or_config(options, work, read, lambda _: None, limit=ANSWER_TIMEOUT_SECONDS)
     except (DuctileError, OSError, LookupError, TypeError, ValueError):  # an error at the prompt helps nobody
         return None
 
@@ -69,7 +69,7 @@ def plugin_completions(options: Mapping[str, Any]) -> list[Completion]:
 
 
 def complete_plugin_commands(ctx: typer.Context, incomplete: str) -> list[Completion]:
-    """The commands of the plugin that is named already."""
+    """The commands of the plugin that the command line names."""
     del incomplete
     return command_completions(ctx.params, str(ctx.params.get("plugin") or ""))
 
@@ -81,10 +81,10 @@ def command_completions(options: Mapping[str, Any], plugin: str) -> list[Complet
         skills = [one for one in await client.skills() if one.get("plugin") == plugin]
         return [(one["command"], one.get("description") or "") for one in skills]
 
-    def look(found: "Snapshot") -> list[Completion]:
+    def read(found: "Snapshot") -> list[Completion]:
         return [(name, one.description) for name, one in found.plugins[plugin].manifest.commands.items()]
 
-    return find_completions(options, work, look)
+    return find_completions(options, work, read)
 
 
 def complete_pipelines(ctx: typer.Context, incomplete: str) -> list[Completion]:
@@ -115,15 +115,15 @@ def complete_ended_jobs(ctx: typer.Context, incomplete: str) -> list[Completion]
     return job_completions(ctx.params, lambda status: status in ENDED_STATES)
 
 
-def job_completions(options: Mapping[str, Any], wanted: Callable[[str], bool]) -> list[Completion]:
-    """Jobs whose status is wanted, with what they run."""
+def job_completions(options: Mapping[str, Any], is_offered: Callable[[str], bool]) -> list[Completion]:
+    """Jobs whose status `is_offered`, with their plugin, command and status."""
 
     async def work(client: "Client") -> list[Completion]:
         rows = (await client.jobs(limit=MAX_JOBS))["jobs"]
         return [
             (one["job_id"], f"{one['plugin']}.{one['command']} {one['status']}")
             for one in rows
-            if wanted(one["status"])
+            if is_offered(one["status"])
         ]
 
     return find_completions(options, work)
@@ -142,7 +142,7 @@ def complete_languages(incomplete: str) -> list[str]:
 
 
 def complete_settings(ctx: typer.Context, incomplete: str) -> list[Completion]:
-    """The paths of settings and sections that begin so, one part further than what stands there."""
+    """The paths of settings and sections that begin with this text, up to their next part."""
     import os  # noqa: PLC0415 - as above
 
     from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
@@ -155,10 +155,10 @@ def complete_settings(ctx: typer.Context, incomplete: str) -> list[Completion]:
         found = MaskedSettings(read_layers(find_config(ctx.params.get("config"), os.environ))).settings
     except (DuctileError, OSError, ValueError):  # an error at the prompt helps nobody
         return []
-    named = {format_path(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
+    setting_by_path = {format_path(one.path[:size]): one for one in found for size in range(1, len(one.path) + 1)}
     return [
         (name, one.source if format_path(one.path) == name else "a section")
-        for name, one in named.items()
+        for name, one in setting_by_path.items()
         if name.startswith(incomplete) and not {".", "["} & set(name[len(incomplete) + 1 :])
     ]
 
@@ -184,7 +184,7 @@ Plugin = Annotated[str, typer.Argument(metavar="PLUGIN", autocompletion=complete
 PluginCommand = Annotated[str, typer.Argument(metavar="COMMAND", autocompletion=complete_plugin_commands)]
 Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE", autocompletion=complete_pipelines)]
 Job = Annotated[str | None, typer.Argument(metavar="ID", autocompletion=complete_jobs, show_default=False)]
-"""An id, or how the only id begins that does; none with --last."""
+"""An id or the beginning of exactly one id; none with --last."""
 OpenJobs = Annotated[
     list[str] | None, typer.Argument(metavar="ID…", autocompletion=complete_open_jobs, show_default=False)
 ]

@@ -1,4 +1,4 @@
-"""Errors of a configuration that keep what it sets from being known."""
+"""Errors that hide the settings of a configuration."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,12 +10,12 @@ from ductile.document.problem import Problem
 
 
 def unreadable_file_errors(problems: Iterable[Problem]) -> list[Problem]:
-    """The errors of files that cannot be read, or are no map of keys."""
+    """The errors of files that cannot be read or hold no map of keys."""
     return [one for one in problems if one.severity == "error" and (one.code in UNREAD or not one.path)]
 
 
 def errors_at(problems: Iterable[Problem], setting: YamlPath) -> list[Problem]:
-    """The errors of a setting, and of the sections around it as a whole."""
+    """The errors of a setting and of the sections around it."""
     return [
         one
         for one in problems
@@ -24,7 +24,7 @@ def errors_at(problems: Iterable[Problem], setting: YamlPath) -> list[Problem]:
 
 
 def raise_if_any(location: Path, problems: Iterable[Problem]) -> None:
-    """Raises ConfigurationBroken with these errors, where there is one."""
+    """Raises ConfigurationBroken with these errors unless there are none."""
     errors = [one.public() for one in problems]
     if errors:
         raise ConfigurationBroken(path=str(location), count=len(errors), errors=errors)

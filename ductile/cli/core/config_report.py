@@ -1,4 +1,4 @@
-"""What `config check` finds."""
+"""The report of `ductile config check`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +15,9 @@ def compile_or_raise(location: Path, environ: Mapping[str, str]) -> Snapshot:
     """The snapshot of a configuration. Raises InvalidConfiguration with every problem of it."""
     result = compile_config(location, environ, generation=1, surfaces=parts.SURFACES, sections=parts.SECTIONS)
     if result.snapshot is None:
-        found = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
+        summary = f"{len(result.errors)} errors" if len(result.errors) > 1 else "an error"
         errors = [problem.public() for problem in result.errors]
-        raise InvalidConfiguration(path=location, found=found, errors=errors)
+        raise InvalidConfiguration(path=location, found=summary, errors=errors)
     return result.snapshot
 
 

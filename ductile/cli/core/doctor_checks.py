@@ -1,6 +1,6 @@
-"""The checks of `ductile config doctor`: what of this machine keeps a gateway of this configuration from working well.
+"""The checks of `ductile config doctor`: whether this machine lets a gateway of this configuration work well.
 
-Each is a function of what it looks at, and gives the findings it has.
+Each check is a function of what it examines, and yields its findings.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 MEGABYTE_BYTES = 1 << 20
 MIN_FREE_BYTES, LOW_FREE_BYTES = 64 * MEGABYTE_BYTES, 1024 * MEGABYTE_BYTES
 FILES_PER_ATTEMPT = 8
-"""Descriptors that a running attempt takes: its pipes, its pidfd, and what the loop needs for them."""
+"""Descriptors that a running attempt takes: its pipes, its pidfd, and those of the event loop."""
 BASE_FILES = 128
 """Descriptors for the listener, the database, and some clients."""
 ALL_CAN_READ, GROUP_CAN_READ, ALL_CAN_WRITE = stat.S_IROTH, stat.S_IRGRP, stat.S_IWOTH
@@ -45,7 +45,7 @@ EARLIEST_CLOCK_SECONDS = 1_735_689_600
 
 
 class Finding(Struct, frozen=True):
-    """What a check found, and what to do about it."""
+    """The finding of a check, and what to do about it."""
 
     check: str
     status: str
@@ -58,17 +58,17 @@ class Finding(Struct, frozen=True):
 
 
 def check_configuration(compiled: Compiled) -> Iterator[Finding]:
-    """Whether a gateway would take it."""
+    """Whether a gateway would accept the configuration."""
     snapshot = compiled.snapshot
     if snapshot is None:
         errors = len(compiled.errors)
-        told = f"{errors} errors, the first: {compiled.errors[0]}" if errors > 1 else str(compiled.errors[0])
-        yield Finding("configuration", FAIL, told, "Mend it; `ductile config check` says everything that is wrong.")
+        message = f"{errors} errors, the first: {compiled.errors[0]}" if errors > 1 else str(compiled.errors[0])
+        yield Finding("configuration", FAIL, message, "Mend it; `ductile config check` says everything that is wrong.")
         return
     warnings = [str(one) for one in compiled.problems if " is quarantined: " not in one.message]  # see plugins()
     if warnings:
-        told = warnings[0] if len(warnings) == 1 else f"{len(warnings)} warnings, the first: {warnings[0]}"
-        yield Finding("configuration", WARN, told, "`ductile config check` lists them.")
+        message = warnings[0] if len(warnings) == 1 else f"{len(warnings)} warnings, the first: {warnings[0]}"
+        yield Finding("configuration", WARN, message, "`ductile config check` lists them.")
     else:
         ready = (
             f"{format_count(len(snapshot.plugins), 'plugin')} and {format_count(len(snapshot.pipelines), 'pipeline')}"
@@ -77,7 +77,7 @@ def check_configuration(compiled: Compiled) -> Iterator[Finding]:
 
 
 def check_plugins(compiled: Compiled, configured: Iterable[str]) -> Iterator[Finding]:
-    """Whether each can run: manifest, executable bit, interpreter. One that nobody configured only warns."""
+    """Whether each plugin can run: manifest, executable bit, interpreter. An unconfigured plugin only warns."""
     snapshot = compiled.snapshot
     if snapshot is None:
         return
@@ -90,7 +90,7 @@ def check_plugins(compiled: Compiled, configured: Iterable[str]) -> Iterator[Fin
 
 
 def check_secrets(layers: Layers) -> Iterator[Finding]:
-    """Whether others may read or change what is secret."""
+    """Whether others may read or change secrets."""
     found = False
     yaml = set(layers.files[: len(layers.names)])
     for path in dict.fromkeys(layers.files):
@@ -118,7 +118,7 @@ def check_secrets(layers: Layers) -> Iterator[Finding]:
 
 
 def _has_secrets(path: Path) -> bool:
-    """Whether the YAML file itself holds a secret, not only its name; what is no YAML may hold one."""
+    """Whether the YAML file holds a secret itself, not only its name; a file that is no YAML may hold one."""
     try:
         text = path.read_text("utf-8")
         return mask_secrets(text) != text
@@ -173,10 +173,10 @@ async def check_address(address: str, root: Path, database: Path) -> Finding:
         )
     folder = health.get("config_path")
     if folder == str(root) or (folder is None and lock_holder(lock_path(database)) is not None):
-        told = f"the gateway of this configuration answers at {address} (generation {health.get('generation')})"
+        message = f"the gateway of this configuration answers at {address} (generation {health.get('generation')})"
         sound = health.get("status") == "ok"
         return Finding(
-            "listen", OK if sound else WARN, told, None if sound else "It is degraded: ductile system status"
+            "listen", OK if sound else WARN, message, None if sound else "It is degraded: ductile system status"
         )
     advice = "Stop that one, or set `api.listen`."
     return Finding(
@@ -212,7 +212,7 @@ def _check_bindable(address: str) -> Finding:
 
 
 def port_holder_advice(host: str, port: int) -> str:
-    """What to do about who listens at a port and does not answer."""
+    """Advice about the process that listens at a port and does not answer."""
     holder = tcp_holder(host, port)
     return f"{holder or 'Something'} listens there and does not answer: stop it, or set `api.listen`."
 
@@ -220,17 +220,17 @@ def port_holder_advice(host: str, port: int) -> str:
 def check_open_files(workers: int) -> Finding:
     """Whether the gateway may open as many files as its attempts need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = BASE_FILES + FILES_PER_ATTEMPT * workers
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        told = f"{soft} files may be open, and {workers} attempts at once want {wanted}"
-        enough = hard == resource.RLIM_INFINITY or hard >= wanted
-        how = f"`ulimit -n {wanted}`" if enough else "as root, or by `LimitNOFILE=` of the service"
-        return Finding("files", FAIL, told, f"Raise the limit ({how}), or lower `service.max_workers`.")
+    needed_files = BASE_FILES + FILES_PER_ATTEMPT * workers
+    if soft != resource.RLIM_INFINITY and soft < needed_files:
+        message = f"{soft} files may be open, and {workers} attempts at once want {needed_files}"
+        enough = hard == resource.RLIM_INFINITY or hard >= needed_files
+        how = f"`ulimit -n {needed_files}`" if enough else "as root, or by `LimitNOFILE=` of the service"
+        return Finding("files", FAIL, message, f"Raise the limit ({how}), or lower `service.max_workers`.")
     return Finding("files", OK, f"{'any number of' if soft == resource.RLIM_INFINITY else soft} files may be open")
 
 
 def check_clock(layers: Layers, database: Path, *, now: float | None = None) -> Finding:
-    """Whether the clock was set: it is not before the files it wrote."""
+    """Whether the clock is set: its time is not before that of the files."""
     seconds = time.time() if now is None else now
     if seconds < EARLIEST_CLOCK_SECONDS:
         return Finding("clock", FAIL, f"it is {rfc3339(int(seconds * 1000))}, which cannot be", "Set the clock (NTP).")
@@ -239,6 +239,6 @@ def check_clock(layers: Layers, database: Path, *, now: float | None = None) -> 
         if path.exists() and path.stat().st_mtime > newest:
             newest, name = path.stat().st_mtime, str(path)
     if newest > seconds + 60:
-        told = f"{name} was changed in the future ({rfc3339(int(newest * 1000))})"
-        return Finding("clock", WARN, told, "Check the clock (NTP): schedules and retention go by it.")
+        message = f"{name} was changed in the future ({rfc3339(int(newest * 1000))})"
+        return Finding("clock", WARN, message, "Check the clock (NTP): schedules and retention go by it.")
     return Finding("clock", OK, f"it is {rfc3339(int(seconds * 1000))}")

@@ -1,4 +1,4 @@
-"""The exit code for each error. Imported when there is one: it knows the client's and the configuration's errors."""
+"""The exit code for each error. Imported only after an error, for it imports the errors of client, config and kit."""
 
 from ductile.cli.core.errors import AmbiguousId, ConfigurationBroken, PluginLookupFailed, UsageError, WaitedTooLong
 from ductile.cli.core.exit_code import ExitCode

@@ -1,4 +1,4 @@
-"""What the command's exit code says, and the command line's own errors."""
+"""The command line's own errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ class AmbiguousId(DuctileError):
         super().__init__(text=text, found=f"{found}, …" if more else found)
 
     def public_details(self) -> dict[str, Any]:
-        """What was given, and the candidates."""
+        """The text and the candidates."""
         return {"text": self.details["text"], "jobs": self.jobs}
 
 
@@ -86,7 +86,7 @@ class PluginLookupFailed(DuctileError):
 
     def __init__(self, *, name: str, cause: DuctileError) -> None:
         self.cause = cause
-        """Why not; its exit code is this error's."""
+        """The error that kept the plugin from being looked up; its exit code is this error's."""
         super().__init__(name=name, reason=cause.message.rstrip("."))
 
     def public_details(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A word of the command line as a JSON value of the type that a schema wants. Pure but for `@file`."""
+"""Parses a word of the command line as a JSON value of the type that a schema asks for. Pure but for `@file`."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from ductile.cli.core.errors import UsageError
 from ductile.model.json_reader import read_json
 
 TYPE_ORDER: Final = ("null", "boolean", "integer", "number", "object", "array", "string")
-"""Where a value may be of several types, a word is of the first of these that it can be."""
+"""The order in which types are tried where a value may have several."""
 TYPE_DESCRIPTIONS: Final = {
     "null": "null",
     "boolean": "true or false",
@@ -24,20 +24,20 @@ TYPE_DESCRIPTIONS: Final = {
     "string": "text",
 }
 MAX_SHOWN_CHARS: Final = 60
-"""Characters of a word that an error repeats."""
+"""Characters of a word that an error quotes."""
 
 
 class ValueType(Struct, frozen=True, kw_only=True):
-    """What a word may be."""
+    """The types or values that a word may have."""
 
     types: tuple[str, ...] = ()
     """JSON types in `ORDER`; empty for any."""
     choices: tuple[Any, ...] = ()
-    """The values it may have; empty for any."""
+    """The allowed values; empty for any."""
 
 
 def parse_value(text: str, kind: ValueType, title: str) -> Any:
-    """The value. Raises UsageError, which calls it by this title."""
+    """The value of the word. Raises UsageError, which calls the value by this title."""
     if kind.choices:
         return _read_choice(text, kind.choices, title)
     types = kind.types or TYPE_ORDER
@@ -49,7 +49,7 @@ def parse_value(text: str, kind: ValueType, title: str) -> Any:
 
 
 def format_value(value: Any) -> str:
-    """A value as it is written on the command line."""
+    """The value as the command line takes it."""
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
@@ -59,7 +59,7 @@ def describe_types(types: Sequence[str]) -> str:
 
 
 def shorten(text: str) -> str:
-    """The word as an error repeats it."""
+    """The word as an error quotes it."""
     return repr(text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…")
 
 
@@ -98,8 +98,8 @@ def _read_integer(text: str, types: Sequence[str], title: str) -> ReadResult:
 
 
 def _read_number(text: str, types: Sequence[str], title: str) -> ReadResult:
-    whole, value = _read_integer(text, types, title)
-    if whole:
+    is_integer, value = _read_integer(text, types, title)
+    if is_integer:
         return True, value
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text, re.ASCII):
         return False, None

@@ -1,4 +1,4 @@
-"""The payload of a command: `--payload JSON|@FILE|-`."""
+"""Reads JSON from an argument, a file or stdin: `JSON|@FILE|-`."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ def read_payload(text: str | None) -> dict[str, Any]:
 
 
 def read_json_argument(text: str, title: str) -> Any:
-    """JSON that is given as it is, as `@file`, or as `-` on stdin. Raises UsageError, which calls it by this title."""
+    """The JSON of an argument, of `@file`, or of `-` (stdin). Raises UsageError with the title."""
     try:
         return read_exact(read_argument(text, title))
     except ValueError as error:
@@ -25,7 +25,7 @@ def read_json_argument(text: str, title: str) -> Any:
 
 
 def read_argument(text: str, title: str) -> bytes:
-    """What is given: the text itself, the content of `@file`, or stdin. Raises UsageError."""
+    """The bytes of the argument itself, of `@file`, or of `-` (stdin). Raises UsageError."""
     try:
         if text == "-":
             return sys.stdin.buffer.read()

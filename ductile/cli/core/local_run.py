@@ -39,20 +39,20 @@ def run_folder(
     body = payload
     if fields or pairs:
         body = read_field_arguments(plugin_document(open_plugin(folder)), name, fields, pairs, payload)
-    given = RunInput(
+    run_input = RunInput(
         payload=body,
         config=read_plugin_config([out.config] if out.config else None),
         state=read_json_object(state, "--state"),
         timeout=None if out.timeout is None else round(out.timeout * 1000),
     )
-    ran = run_to_end(run_once(folder, name, given))
-    out.print_fields(ran.document())
-    if not ran.succeeded:
+    run_result = run_to_end(run_once(folder, name, run_input))
+    out.print_fields(run_result.document())
+    if not run_result.succeeded:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """What the work comes to. SIGTERM and a closed terminal end it as Ctrl-C does: with its plugins."""
+    """The result of the work. SIGTERM and a closed terminal end the work and its plugins as Ctrl-C does."""
     import asyncio  # noqa: PLC0415 - takes longer to import than a listing of plugins to run
 
     async def run_until_signal() -> Result:
@@ -71,7 +71,7 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
 
 @contextmanager
 def log_warnings_to_stderr() -> Iterator[None]:
-    """Log lines go to stderr from warnings on: stdout is for data, and an author runs no gateway."""
+    """Meanwhile warnings and errors are logged to stderr, for stdout carries data."""
     import structlog  # noqa: PLC0415 - --help needs none
 
     before = structlog.get_config()
@@ -86,5 +86,5 @@ def log_warnings_to_stderr() -> Iterator[None]:
 
 
 def plugin_folder(text: str) -> Path | None:
-    """The folder that a word names, `.` or one with a `/`, instead of a gateway's plugin."""
+    """The folder that the word names (`.`, or a word with `/`); None for the name of a gateway's plugin."""
     return Path(text) if "/" in text or text in (".", "..") else None

@@ -1,4 +1,4 @@
-"""The options that every command has, and those that come with what a command does: each declared here and once."""
+"""The options that commands share, each declared once."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -80,7 +80,7 @@ Priority = Annotated[
     typer.Option("--priority", metavar="N", min=-100, max=100, help="-100 to 100: what is higher starts first."),
 ]
 SUBMIT_OPTIONS: Mapping[str, Any] = {"run_at": RunAt, "dedupe_key": DedupeKey, "priority": Priority}
-"""When and how a job or run is started; `submit_options` reads them."""
+"""When and how a job or run is started; `read_submit_options` reads their values."""
 RESULT_OPTIONS: Mapping[str, Any] = {
     "no_wait": Annotated[
         bool, typer.Option("--no-wait", help="Only queue the job and print its id, instead of waiting for the result.")
@@ -97,15 +97,15 @@ PLUGIN_COMMAND_OPTIONS: Mapping[str, Any] = {
     **DRY_RUN_OPTIONS,
     **COMMON_OPTIONS,
 }
-"""What `ductile PLUGIN COMMAND` has beside the fields of its payload."""
+"""The options of `ductile PLUGIN COMMAND` beside the fields of its payload."""
 GATEWAY_CHOICE_OPTIONS: Mapping[str, Any] = {**GATEWAY_OPTIONS, **CONFIG_OPTIONS}
-"""What stands before PLUGIN alone: which gateway is asked for the fields must not depend on a field's name."""
+"""Options that stand only before PLUGIN: a field's name must not change which gateway is asked for the fields."""
 LEADING_OPTIONS: Mapping[str, Any] = {**PLUGIN_COMMAND_OPTIONS, **GATEWAY_CHOICE_OPTIONS}
-"""What may stand before PLUGIN."""
+"""Options that may stand before PLUGIN."""
 
 
 def read_submit_options(run_at: str | None, dedupe_key: str | None, priority: int | None) -> dict[str, Any]:
-    """What a trigger says beside its payload, as far as it was given. Raises BadTime."""
+    """The options of a submission that the command line set. Raises BadTime."""
     from ductile.cli.core.time_format import read_time  # noqa: PLC0415 - only where a time is given
 
     at = None if run_at is None else read_time(run_at, "--run-at", ahead=True)

@@ -48,13 +48,13 @@ if TYPE_CHECKING:  # aiohttp and pydantic take longer to import than `--help` to
 
 FORMATS = ("table", "list", "json", "yaml")
 Column = str | Callable[[Mapping[str, Any]], Any]
-"""What of a row stands in a column: the value of this key, or what the function makes of the row."""
+"""The cell of a row: the value of this key, or the result of the function of the row."""
 
 
 class Output:
-    """The output of one command, and the options it was called with. Used as `with Output(…) as out`.
+    """The output of one command, and the values of its options. Used as `with Output(…) as out`.
 
-    With `output`, data is kept until the command has ended well and then replaces the file at once.
+    With `output`, the data replaces the file in one step once the command has succeeded.
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class Output:
         if self.requested_format in ("json", "yaml"):
             self._write_value(text if document is None else document)
         else:
-            shown = render.escape_controls(text) if self.is_terminal else text
-            self._write(shown if shown.endswith("\n") or not shown else shown + "\n")
+            printable = render.escape_controls(text) if self.is_terminal else text
+            self._write(printable if printable.endswith("\n") or not printable else printable + "\n")
 
     def print_document(self, document: Any) -> None:
         """A JSON document that means nothing as a table: JSON, or YAML where that was asked for."""
@@ -184,14 +184,14 @@ class Output:
             tell(sentence)
 
     def tell_detail(self, sentence: str) -> None:
-        """What only --verbose tells."""
+        """Print a sentence that only --verbose shows."""
         if self.verbose:
             self._hide_spinner()
             tell(sentence)
 
     @contextmanager
     def show_spinner(self, text: str) -> Iterator[None]:
-        """Meanwhile a sign turns on stderr, from the first second on, where a person waits there."""
+        """Show a spinner on stderr after the first second, where a person waits."""
         outer = self._spinner
         if outer is not None:
             before, outer.text = outer.text, text
@@ -217,9 +217,9 @@ class Output:
         *,
         loop: bool = False,
     ) -> Any:
-        """What the gateway answers. `waits_for` is what a person sees meanwhile; None where what comes is printed.
+        """The gateway's answer. `waits_for` is what the spinner says; None where the answers are printed as they come.
 
-        `loop` is for what waits or streams, beside calls: it needs an event loop, which takes its time to start.
+        `loop` is for work that waits or streams: it needs an event loop, whose start takes time.
         Raises the client's errors, and those of finding out which gateway it is.
         """
         from ductile.cli.core.gateway.target import call_gateway  # noqa: PLC0415 - imports the client
@@ -252,7 +252,7 @@ class Output:
 
 
 def column_value(column: Column, row: Mapping[str, Any]) -> Any:
-    """What a row has for a column."""
+    """The value of a row in a column."""
     return row.get(column) if isinstance(column, str) else column(row)
 
 

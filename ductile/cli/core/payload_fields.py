@@ -1,4 +1,4 @@
-"""An input schema as options of the command line. Pure."""
+"""Reads the fields of an input schema, each an option of the command line. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,33 +40,33 @@ class Field(Struct, frozen=True, kw_only=True):
 
     name: str
     flags: tuple[str, ...]
-    """`--name`, and `--no-name` for one that is true or false; none where `--payload` alone can give it."""
+    """`--name`, and `--no-name` for a boolean; none where only `--payload` can set the field."""
     kind: ValueType
-    """What its word may be; of a repeatable one, each word."""
+    """The type of the value; of a repeatable field, of each value."""
     repeatable: bool
-    """Whether it is a list, and the option given once for each item."""
+    """Whether the field is a list, so that its option is given once for each item."""
     required: bool
     help: str
 
     @property
     def is_switch(self) -> bool:
-        """Whether it takes no word: `--force`, `--no-force`."""
+        """Whether the option takes no value: `--force`, `--no-force`."""
         return is_switch(self.kind, repeatable=self.repeatable)
 
     @property
     def title(self) -> str:
-        """What an error calls it."""
+        """The name of the field in errors."""
         return self.flags[0] if self.flags else f"field `{self.name}`"
 
     @property
     def metavar(self) -> str:
-        """What the help calls its word."""
+        """The name of the value in the help."""
         if self.kind.choices:
             return "|".join(format_value(choice) for choice in self.kind.choices)
         return "|".join(dict.fromkeys(METAVARS[one] for one in self.kind.types if one in METAVARS)) or "JSON"
 
     def value(self, given: Any) -> Any:
-        """The JSON value of what was given: a word, a list of words, or true and false. Raises UsageError."""
+        """The JSON value of a word, a list of words, or a boolean of the command line. Raises UsageError."""
         if isinstance(given, bool):
             return given
         if self.repeatable:
@@ -74,22 +74,22 @@ class Field(Struct, frozen=True, kw_only=True):
         return parse_value(given, self.kind, self.title)
 
 
-def read_fields(schema: Schema | None, taken: Sequence[str] = ()) -> tuple[Field, ...]:
-    """The fields of a payload, in the schema's order. Where two would have the same flag, the first one has it.
+def read_fields(schema: Schema | None, reserved_flags: Sequence[str] = ()) -> tuple[Field, ...]:
+    """The fields of a payload, in the schema's order. Of two fields with the same flag the first has it.
 
-    No field has a flag that is `taken`.
+    No field has one of `reserved_flags`.
     """
-    whole = schema or {}
+    root = schema or {}
     properties: dict[str, Any] = {}
     required: set[str] = set()
-    for found, needed in _walk_objects(whole, whole, 0, needed=True):
+    for found, needed in _walk_objects(root, root, 0, needed=True):
         required |= needed
         for name, one in found.items():
             properties.setdefault(name, one)
-    used = set(taken)
+    used = set(reserved_flags)
     fields = []
     for name, one in properties.items():
-        field = _read_field(name, one, whole, required=name in required, used=used)
+        field = _read_field(name, one, root, required=name in required, used=used)
         used.update(field.flags)
         fields.append(field)
     return tuple(fields)
@@ -101,12 +101,12 @@ def normalize_flag(flag: str) -> str:
 
 
 def build_payload(fields: Sequence[Field], given: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload: what was given by field (as `Field.value` takes it) over what `--payload` says.
+    """The payload: the fields of the command line (as `Field.value` takes them) over the object of `--payload`.
 
     Raises UsageError where a word does not fit its field, a field that must be there is not, or JSON cannot carry it.
     """
-    known = {field.name: field for field in fields}
-    payload = {**base, **{name: known[name].value(value) for name, value in given.items()}}
+    field_by_name = {field.name: field for field in fields}
+    payload = {**base, **{name: field_by_name[name].value(value) for name, value in given.items()}}
     missing = [field.title for field in fields if field.required and field.name not in payload]
     if missing:
         noun = "option" if len(missing) == 1 else "options"
@@ -119,16 +119,16 @@ def build_payload(fields: Sequence[Field], given: Mapping[str, Any], base: Mappi
 
 
 def is_switch(kind: ValueType, *, repeatable: bool) -> bool:
-    """Whether a value is true or false, and nothing else but null."""
+    """Whether a value is a boolean, or null, and nothing else."""
     return not repeatable and not kind.choices and set(kind.types) - {"null"} == {"boolean"}
 
 
-def _read_field(name: str, schema: Any, whole: Schema, *, required: bool, used: set[str]) -> Field:
-    schema = _resolve(schema, whole)
-    kind, items = _value_type(schema, whole), schema.get("items")
+def _read_field(name: str, schema: Any, root: Schema, *, required: bool, used: set[str]) -> Field:
+    schema = _resolve(schema, root)
+    kind, items = _value_type(schema, root), schema.get("items")
     repeatable = not kind.choices and set(kind.types) - {"null"} == {"array"}
     if repeatable:
-        kind = _value_type(_resolve(items, whole), whole)
+        kind = _value_type(_resolve(items, root), root)
     return Field(
         name=name,
         flags=_field_flags(name, used, switch=is_switch(kind, repeatable=repeatable)),
@@ -154,15 +154,15 @@ def _help(schema: Schema, *, required: bool, repeatable: bool) -> str:
     if "default" in schema:
         notes.append(f"default: {format_value(schema['default'])}")
     notes += [words.format(format_value(schema[key])) for key, words in LIMIT_PHRASES.items() if key in schema]
-    said = " ".join(str(schema.get("description") or schema.get("title") or "").split())
-    return "  ".join(part for part in (said, f"[{'; '.join(notes)}]" if notes else "") if part)
+    description = " ".join(str(schema.get("description") or schema.get("title") or "").split())
+    return "  ".join(part for part in (description, f"[{'; '.join(notes)}]" if notes else "") if part)
 
 
 def _walk_objects(
-    schema: Any, whole: Schema, level: int, *, needed: bool
+    schema: Any, root: Schema, level: int, *, needed: bool
 ) -> Iterator[tuple[Mapping[str, Any], frozenset[str]]]:
-    """The properties of an object and of its branches, with the names that must be there (not in an alternative)."""
-    schema = _resolve(schema, whole)
+    """The properties of an object and of its branches, with the required names (those of alternatives left out)."""
+    schema = _resolve(schema, root)
     properties, required = schema.get("properties"), schema.get("required")
     if isinstance(properties, Mapping):
         yield (
@@ -171,7 +171,7 @@ def _walk_objects(
         )
     for key in COMBINATORS:
         for branch in _branches(schema, key, level):
-            yield from _walk_objects(branch, whole, level + 1, needed=needed and key == "allOf")
+            yield from _walk_objects(branch, root, level + 1, needed=needed and key == "allOf")
 
 
 def _branches(schema: Schema, key: str, level: int) -> Sequence[Any]:
@@ -179,15 +179,15 @@ def _branches(schema: Schema, key: str, level: int) -> Sequence[Any]:
     return branches if isinstance(branches, list | tuple) and level < MAX_LEVELS else ()
 
 
-def _resolve(schema: Any, whole: Schema) -> Schema:
-    """The schema with a `$ref` into the document followed; an empty one for what leads nowhere."""
+def _resolve(schema: Any, root: Schema) -> Schema:
+    """The schema behind a `$ref` into the document; an empty schema where the `$ref` leads nowhere."""
     for _ in range(MAX_LEVELS):
         if not isinstance(schema, Mapping):
             return {}
         reference = schema.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#"):
             return schema
-        target: Any = whole
+        target: Any = root
         for part in reference.split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
             target = target.get(key) if isinstance(target, Mapping) else None
@@ -196,14 +196,14 @@ def _resolve(schema: Any, whole: Schema) -> Schema:
     return {}
 
 
-def _value_type(schema: Schema, whole: Schema) -> ValueType:
-    listed = [schema["const"]] if "const" in schema else schema.get("enum")
-    choices = tuple(listed) if isinstance(listed, list | tuple) else ()
-    types = _types(schema, whole, 0)
+def _value_type(schema: Schema, root: Schema) -> ValueType:
+    allowed = [schema["const"]] if "const" in schema else schema.get("enum")
+    choices = tuple(allowed) if isinstance(allowed, list | tuple) else ()
+    types = _types(schema, root, 0)
     return ValueType(types=tuple(one for one in TYPE_ORDER if one in types), choices=choices)
 
 
-def _types(schema: Schema, whole: Schema, level: int) -> frozenset[str]:
+def _types(schema: Schema, root: Schema, level: int) -> frozenset[str]:
     """The types a value may have; empty for any."""
     declared = schema.get("type")
     if declared is not None:
@@ -213,7 +213,7 @@ def _types(schema: Schema, whole: Schema, level: int) -> frozenset[str]:
     if "items" in schema or "prefixItems" in schema:
         return frozenset({"array"})
     for key in COMBINATORS:
-        each = [_types(_resolve(one, whole), whole, level + 1) for one in _branches(schema, key, level)]
+        each = [_types(_resolve(one, root), root, level + 1) for one in _branches(schema, key, level)]
         if key == "allOf":
             each = [types for types in each if types]
         if each and all(each):

@@ -1,4 +1,4 @@
-"""A pipeline drawn from its document: for people, for Mermaid, for Graphviz. Pure."""
+"""Draws a pipeline from its document: as text, for Mermaid, for Graphviz. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -13,20 +13,20 @@ CONDITION_WORDS: Final = {"all": " and ", "any": " or "}
 
 
 def draw_text(document: Document) -> Iterator[str]:
-    """Lines: what starts it, then its steps; branches are indented, and what stands above is only named."""
+    """Lines: the trigger, then the steps; branches are indented, and a step that is drawn already is only named."""
     yield f"{document['name']}: {describe_trigger(document)}"
-    steps = {one["step"]: one for one in document["steps"]}
-    seen: set[str] = set()
+    steps = {node["step"]: node for node in document["steps"]}
+    drawn_steps: set[str] = set()
     waiting = [("", name, "") for name in reversed(document["entry"])]
     several = len(document["entry"]) > 1
     while waiting:
         indent, name, label = waiting.pop()
         step = steps[name]
         mark = "- " if several and not indent else ""
-        if name in seen:
+        if name in drawn_steps:
             yield f"{indent}{mark}{label}{name}, as above"
             continue
-        seen.add(name)
+        drawn_steps.add(name)
         yield f"{indent}{mark}{label}{name}: {step_target(step)}" if step["plugin"] else f"{indent}{mark}{label}{name}"
         below = indent + "  " * bool(mark)
         yield from (f"{below}    {line}" for line in step_details(step))
@@ -44,7 +44,7 @@ def _next_lines(step: Document, indent: str) -> Iterator[tuple[str, str, str]]:
 
 
 def step_details(step: Document) -> Iterator[str]:
-    """What a step says beside what it runs."""
+    """The condition, inputs and claims of a step."""
     if step["if"] is not None:
         yield f"if {describe_condition(step['if'])}"
     for key, value in (step["with"] or {}).items():
@@ -69,20 +69,20 @@ def describe_trigger(document: Document) -> str:
 
 
 def step_target(step: Document) -> str:
-    """`plugin.command`; of a gate nothing."""
+    """`plugin.command`; empty for a gate."""
     return f"{step['plugin']}.{step['command']}" if step.get("plugin") else ""
 
 
-def describe_condition(one: Mapping[str, Any]) -> str:
+def describe_condition(condition: Mapping[str, Any]) -> str:
     """A condition as a sentence: `payload.n gt 1 and not (payload.x exists)`."""
     for key, word in CONDITION_WORDS.items():
-        if key in one:
-            parts = [describe_condition(part) for part in one[key]]
+        if key in condition:
+            parts = [describe_condition(part) for part in condition[key]]
             return word.join(f"({part})" if " or " in part or " and " in part else part for part in parts)
-    if "not" in one:
-        return f"not ({describe_condition(one['not'])})"
-    value = f" {to_json_line(one['value'])}" if "value" in one else ""
-    return f"{one['path']} {one['op']}{value}"
+    if "not" in condition:
+        return f"not ({describe_condition(condition['not'])})"
+    value = f" {to_json_line(condition['value'])}" if "value" in condition else ""
+    return f"{condition['path']} {condition['op']}{value}"
 
 
 def to_json_line(value: Any) -> str:
@@ -91,31 +91,31 @@ def to_json_line(value: Any) -> str:
 
 
 class Drawing(Struct, frozen=True, kw_only=True):
-    """What is drawn: (id, label, kind: start, gate or step), and (from id, to id, label)."""
+    """Nodes (id, label, kind: start, gate or step) and edges (from id, to id, label)."""
 
     nodes: tuple[tuple[str, str, str], ...]
-    ways: tuple[tuple[str, str, str], ...]
+    edges: tuple[tuple[str, str, str], ...]
 
 
 def build_drawing(document: Document) -> Drawing:
-    """A box for each step, and before it a diamond where it has a condition."""
+    """A box for each step, and a diamond before the box of a step with a condition."""
     steps: Sequence[Document] = document["steps"]
-    boxes = {one["step"]: f"step{number}" for number, one in enumerate(steps, 1) if one["plugin"]}
-    gates = {one["step"]: f"if{number}" for number, one in enumerate(steps, 1) if one["if"] is not None}
+    boxes = {step["step"]: f"step{number}" for number, step in enumerate(steps, 1) if step["plugin"]}
+    gates = {step["step"]: f"if{number}" for number, step in enumerate(steps, 1) if step["if"] is not None}
     into = {**boxes, **gates}
     nodes = [("start", f"{document['name']}: {describe_trigger(document)}", "start")]
-    ways = [("start", into[name], "") for name in document["entry"]]
-    for one in steps:
-        name = one["step"]
-        onward = [into[far] for far in one["next"]]
+    edges = [("start", into[name], "") for name in document["entry"]]
+    for step in steps:
+        name = step["step"]
+        onward = [into[target] for target in step["next"]]
         if name in gates:
-            nodes.append((gates[name], describe_condition(one["if"]), "gate"))
-            ways += [(gates[name], held, "true") for held in ([boxes[name]] if name in boxes else onward)]
-            ways += [(gates[name], into[far], "else") for far in one["bypass"]]
+            nodes.append((gates[name], describe_condition(step["if"]), "gate"))
+            edges += [(gates[name], target_box, "true") for target_box in ([boxes[name]] if name in boxes else onward)]
+            edges += [(gates[name], into[target], "else") for target in step["bypass"]]
         if name in boxes:
-            nodes.append((boxes[name], f"{name}: {step_target(one)}", "step"))
-            ways += [(boxes[name], far, "") for far in onward]
-    return Drawing(nodes=tuple(nodes), ways=tuple(ways))
+            nodes.append((boxes[name], f"{name}: {step_target(step)}", "step"))
+            edges += [(boxes[name], target, "") for target in onward]
+    return Drawing(nodes=tuple(nodes), edges=tuple(edges))
 
 
 MERMAID_SHAPES: Final = {"start": '(["{}"])', "gate": '{{"{}"}}', "step": '["{}"]'}
@@ -128,7 +128,7 @@ def draw_mermaid(document: Document) -> Iterator[str]:
     yield "flowchart TD"
     for name, label, kind in drawn.nodes:
         yield f"  {name}{MERMAID_SHAPES[kind].format(_escape_mermaid(label))}"
-    for start, end, label in drawn.ways:
+    for start, end, label in drawn.edges:
         yield f"  {start} -->{f'|{label}|' if label else ''} {end}"
 
 
@@ -138,18 +138,18 @@ def draw_dot(document: Document) -> Iterator[str]:
     yield f"digraph {_quote_dot(document['name'])} {{"
     for name, label, kind in drawn.nodes:
         yield f"  {name} [shape={DOT_SHAPES[kind]}, label={_quote_dot(label)}];"
-    for start, end, label in drawn.ways:
+    for start, end, label in drawn.edges:
         yield f"  {start} -> {end}{f' [label={_quote_dot(label)}]' if label else ''};"
     yield "}"
 
 
 def _escape_mermaid(label: str) -> str:
-    """The label as Mermaid takes it between quotes: what it would read as markup is written by its number."""
-    return "".join(f"#{ord(one)};" if one in '"#<>&`\n\\' else one for one in label)
+    """The label between quotes of Mermaid: characters of markup are written by their numbers."""
+    return "".join(f"#{ord(character)};" if character in '"#<>&`\n\\' else character for character in label)
 
 
 def _quote_dot(label: str) -> str:
-    """The label as Graphviz takes it."""
+    """The label in quotes of Graphviz."""
     escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
@@ -159,4 +159,4 @@ DRAWINGS: Final[Mapping[str, Callable[[Document], Iterator[str]]]] = {
     "mermaid": draw_mermaid,
     "dot": draw_dot,
 }
-"""What `--as` may ask for."""
+"""The drawings by the name that `--as` takes."""

@@ -1,6 +1,6 @@
-"""Values of the command line that are text or whole numbers already: read without pydantic, which Typer has for all.
+"""Reads text and whole numbers of the command line without pydantic, with which Typer reads all values.
 
-Importing pydantic takes longer than most commands run. What is not plain, and each error, is Typer's as ever.
+Importing pydantic takes longer than most commands run. Typer still reads all other values, and reports all errors.
 """
 
 import re
@@ -15,7 +15,7 @@ _MISSING = object()
 
 
 class PlainValue:
-    """In place of what Typer reads a parameter's value with."""
+    """Reads a parameter's value in place of Typer's reader."""
 
     def __init__(self, typer_reader: Callable[[], Any]) -> None:
         self._typer_reader = typer_reader
@@ -51,7 +51,7 @@ def read_whole_number(value: Any, limits: Any) -> Any:
 
 
 class PlainParams:
-    """What a command or a group of Typer's becomes quick by: its parameters read plain values without pydantic."""
+    """Makes the parameters of a Typer command or group read plain values without pydantic."""
 
     def get_params(self, ctx: Any) -> Any:
         """All parameters, `--help` too."""

@@ -8,10 +8,10 @@ from ductile.cli.core.json_input import read_json_argument
 from ductile.model.json_reader import read_json
 
 
-def read_plugin_config(given: Iterable[str] | None) -> dict[str, Any]:
+def read_plugin_config(arguments: Iterable[str] | None) -> dict[str, Any]:
     """`KEY=VALUE` (a JSON value, else text), a JSON object, or `@FILE` with one; later ones win. Raises UsageError."""
     config: dict[str, Any] = {}
-    for text in given or ():
+    for text in arguments or ():
         if text[:1] in ("{", "@"):
             value = read_json_argument(text, "--config")
             if not isinstance(value, dict):
@@ -38,10 +38,10 @@ def read_duration(option: str, text: str | None) -> int | None:
     return millis
 
 
-def read_pairs(given: Iterable[str] | None, option: str, form: str) -> list[tuple[str, str]]:
+def read_pairs(arguments: Iterable[str] | None, option: str, form: str) -> list[tuple[str, str]]:
     """The words of `KEY=VALUE`. Raises UsageError."""
     pairs = []
-    for text in given or ():
+    for text in arguments or ():
         key, equals, value = text.partition("=")
         if not key or not equals:
             raise UsageError(reason=f"{option} must be {form}, not {text!r}")

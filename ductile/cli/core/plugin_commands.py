@@ -1,6 +1,5 @@
-"""`ductile PLUGIN COMMAND --field value`: commands of the command line that are made of plugins' input schemas."""
+"""`ductile PLUGIN COMMAND --field value`: commands built from the input schemas of plugins."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from ductile.cli.core.command import default_value
+from ductile.cli.core.command import default_value, set_parameters
 from ductile.cli.core.errors import JobFailed, NoSuchCommand, UsageError
 from ductile.cli.core.jobs.waiting import exit_as_job, inspect_hint, run_job
 from ductile.cli.core.json_args import ValueType
@@ -44,7 +43,7 @@ class PluginGroup(PlainGroup):
     """The commands of one plugin."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is named first. Raises NoSuchCommand."""
+        """The command that the first word names. Raises NoSuchCommand."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             if ctx.resilient_parsing:
                 return None, None, args
@@ -54,7 +53,7 @@ class PluginGroup(PlainGroup):
 
 
 def plugin_group(plugin: PluginDocument, before: Mapping[str, Any]) -> TyperGroup:
-    """A command group of the plugin; `before` is what the command line said before its name."""
+    """The commands of a plugin as a group; `before` holds the options that stood before the plugin's name."""
     name = plugin["name"]
     description = str(plugin.get("description") or f"Plugin {name}.")
     app = typer.Typer(cls=PluginGroup, no_args_is_help=True, rich_markup_mode=None, help=description)
@@ -75,14 +74,14 @@ def plugin_group(plugin: PluginDocument, before: Mapping[str, Any]) -> TyperGrou
             epilog=epilog,
             context_settings=dict(CONTEXT_SETTINGS),
         )(command_function(fields, own, run))
-    made = typer.main.get_group(app)
-    made.name = name
-    return made
+    group = typer.main.get_group(app)
+    group.name = name
+    return group
 
 
 def _command_help(plugin: str, command: Mapping[str, Any]) -> str:
-    said = str(command.get("description") or f"Run {plugin}.{command['name']}.").strip()
-    return said if said.endswith((".", "!", "?")) else f"{said}."
+    description = str(command.get("description") or f"Run {plugin}.{command['name']}.").strip()
+    return description if description.endswith((".", "!", "?")) else f"{description}."
 
 
 def _payload_only_note(fields: Sequence[Field]) -> str:
@@ -98,18 +97,15 @@ def field_flags(fields: Sequence[Field]) -> frozenset[str]:
 def command_function(
     fields: Sequence[Field], own: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], None]
 ) -> Callable[..., None]:
-    """A function with an option for each field and each own option: calls `run` with what was given for both."""
+    """A function with a parameter for each field and each own option, which calls `run` with the values of both."""
     by_parameter = {f"field_{index}": field for index, field in enumerate(fields) if field.flags}
 
     def verb(**given: Any) -> None:
         options_ = {name: given.pop(name) for name in own}
         run({by_parameter[name].name: value for name, value in given.items() if was_given(value)}, options_)
 
-    parameters = [_parameter(name, _field_annotation(field)) for name, field in by_parameter.items()]
-    parameters += [_parameter(name, kind) for name, kind in own.items()]
-    verb.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect.signature() asks
-    verb.__annotations__ = {one.name: one.annotation for one in parameters}
-    return verb
+    field_options = {name: _field_annotation(field) for name, field in by_parameter.items()}
+    return set_parameters(verb, (), {**field_options, **own})
 
 
 def read_field_arguments(
@@ -139,26 +135,22 @@ def read_field_arguments(
 def merge_field_pairs(
     fields: Sequence[Field], given: dict[str, Any], pairs: Sequence[str]
 ) -> tuple[Sequence[Field], dict[str, Any]]:
-    """The fields and what was given, with `NAME=VALUE` pairs; a name that the schema does not have takes anything."""
-    known = {field.name: field for field in fields}
+    """The fields and their values, with `NAME=VALUE` pairs; a name that the schema does not have takes any value."""
+    field_by_name = {field.name: field for field in fields}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise UsageError(reason=f"--field takes NAME=VALUE, not {pair!r}")
-        field = known.setdefault(
+        field = field_by_name.setdefault(
             name, Field(name=name, flags=(), kind=ValueType(), repeatable=False, required=False, help="")
         )
         given[name] = [*given.get(name, ()), text] if field.repeatable else text
-    return tuple(known.values()), given
+    return tuple(field_by_name.values()), given
 
 
 def was_given(value: Any) -> bool:
-    """Whether an option was given at all."""
+    """Whether the command line set the option."""
     return value is not None and value not in ((), [])
-
-
-def _parameter(name: str, kind: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default_value(kind), annotation=kind)
 
 
 def _field_annotation(field: Field) -> Any:
@@ -174,16 +166,16 @@ def _command_runner(
 ) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     def run(given: dict[str, Any], options_: dict[str, Any]) -> None:
         refuse_gateway_options(plugin, command, options_)
-        chosen: dict[str, Any] = {
+        settings: dict[str, Any] = {
             name: options_.get(name) or before.get(name) or default_value(kind)
             for name, kind in LEADING_OPTIONS.items()
         }
-        submits = {name: chosen.pop(name) for name in SUBMIT_OPTIONS}
-        body, wait = chosen.pop("payload"), not chosen.pop("no_wait") and submits["run_at"] is None
-        if chosen["timeout"] and not wait:
+        submits = {name: settings.pop(name) for name in SUBMIT_OPTIONS}
+        body, wait = settings.pop("payload"), not settings.pop("no_wait") and submits["run_at"] is None
+        if settings["timeout"] and not wait:
             other = "--run-at" if submits["run_at"] is not None else "--no-wait"
             raise UsageError(reason=f"--timeout and {other} exclude each other")
-        with Output(wait=wait, **chosen) as out:
+        with Output(wait=wait, **settings) as out:
             payload = build_payload(fields, given, read_payload(body))
             options = read_submit_options(**submits)
             job = run_job(out, lambda client: client.trigger(plugin, command, payload, dry_run=out.dry_run, **options))
@@ -193,7 +185,7 @@ def _command_runner(
 
 
 def refuse_gateway_options(plugin: str, command: str, given: Mapping[str, Any]) -> None:
-    """Raises UsageError for an option that has its place before the plugin's name."""
+    """Raises UsageError for an option that must stand before the plugin's name."""
     for name, kind in GATEWAY_CHOICE_OPTIONS.items():
         if given.get(name):
             flag = kind.__metadata__[0].default
@@ -201,7 +193,7 @@ def refuse_gateway_options(plugin: str, command: str, given: Mapping[str, Any]) 
 
 
 def print_result(out: Output, job: Mapping[str, Any]) -> None:
-    """Print what the job answered, alone. Raises JobFailed, WaitedTooLong."""
+    """Print the job's result alone. Raises JobFailed, WaitedTooLong."""
     status = job.get("status")
     if out.dry_run or not out.wait:
         out.print_fields(job)

@@ -1,4 +1,4 @@
-"""A value as text in each format. Pure: no terminal, no file."""
+"""Formats values as text, in each format. Pure: no terminal, no file."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from ductile.document.yaml_scalar import read_scalar
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
-"""What a terminal may obey instead of showing, or what reorders the text around it; newlines and tabs aside."""
+"""Characters that a terminal may obey instead of showing, or that reorder text; newlines and tabs aside."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -22,12 +22,12 @@ def escape_controls(text: str) -> str:
 
 
 def escape_to_line(text: str) -> str:
-    """The same on one line."""
+    """The text with escaped control characters, on one line."""
     return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return {13: "\\r"}.get(code) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")  # noqa: PLR2004
 
 
@@ -41,7 +41,7 @@ def to_json(value: Any, *, indent: bool = True) -> str:
         text = json.dumps(
             _make_encodable(value), default=lambda one: _make_encodable(str(one)), ensure_ascii=False, indent=spaces
         )
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _make_encodable(value: Any) -> Any:
@@ -64,23 +64,21 @@ def to_yaml(value: Any) -> str:
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the same value twice is written twice
             return True
 
-    def text(dumper: Dumper, written: str) -> yaml.ScalarNode:
-        doubtful = _UNSAFE.search(written) or not _is_text(written)
-        node: yaml.ScalarNode = dumper.represent_scalar(
-            "tag:yaml.org,2002:str", written, style='"' if doubtful else None
-        )
+    def represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
+        doubtful = _UNSAFE.search(text) or not _is_text(text)
+        node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if doubtful else None)
         return node
 
-    Dumper.add_representer(str, text)
+    Dumper.add_representer(str, represent_text)
     plain = json.loads(to_json(value, indent=False))
-    shown = yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100)
-    shown = shown.removesuffix("...\n") if not isinstance(plain, dict | list) else shown
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown).rstrip("\n")
+    document = yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100)
+    document = document.removesuffix("...\n") if not isinstance(plain, dict | list) else document
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", document).rstrip("\n")
 
 
-def _is_text(written: str) -> bool:
+def _is_text(text: str) -> bool:
     try:
-        return isinstance(read_scalar(written), str)
+        return isinstance(read_scalar(text), str)
     except ValueError:
         return False
 
@@ -98,9 +96,9 @@ def format_cell(value: Any) -> str:
 
 def format_fields(values: Mapping[str, Any]) -> Iterator[str]:
     """One `name: value` a line, aligned. Null is left out; text of several lines, maps and sentences stand below."""
-    shown = {escape_to_line(name): value for name, value in values.items() if value is not None}
-    width = max(map(len, shown), default=0) + 1
-    for name, value in shown.items():
+    members = {escape_to_line(name): value for name, value in values.items() if value is not None}
+    width = max(map(len, members), default=0) + 1
+    for name, value in members.items():
         if isinstance(value, str) and "\n" in value.strip("\n"):
             yield f"{name}:"
             yield from (f"  {line}" for line in escape_controls(value.strip("\n")).split("\n"))

@@ -30,11 +30,11 @@ def answer_shell(complete: Callable[[], int]) -> int:
 def rejoin_options(environ: MutableMapping[str, str]) -> None:
     """Bash tells `--status=s` as three words; put it together again."""
     words, at = environ["COMP_WORDS"].split("\n"), int(environ.get("COMP_CWORD", "0"))
-    whole: list[str] = []
+    joined_words: list[str] = []
     for index, word in enumerate(words):
-        if index > 1 and (word == "=" or words[index - 1] == "=") and whole[-1].startswith("--"):
-            whole[-1] += word
+        if index > 1 and (word == "=" or words[index - 1] == "=") and joined_words[-1].startswith("--"):
+            joined_words[-1] += word
             at -= index <= int(environ.get("COMP_CWORD", "0"))
         else:
-            whole.append(word)
-    environ["COMP_WORDS"], environ["COMP_CWORD"] = "\n".join(whole), str(at)
+            joined_words.append(word)
+    environ["COMP_WORDS"], environ["COMP_CWORD"] = "\n".join(joined_words), str(at)

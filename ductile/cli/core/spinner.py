@@ -1,4 +1,4 @@
-"""A turning sign on stderr for a person who waits longer than a second."""
+"""A spinner on stderr for a person who waits longer than a second."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ SPINNER_CHARS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 ASCII_SPINNER_CHARS: Final = "|/-\\"
 """For terminals whose encoding lacks the others."""
 DELAY_SECONDS: Final = 1.0
-"""Before it shows itself; and again after something else was printed."""
+"""Before the spinner appears, and before it appears again after other output."""
 TURN_SECONDS: Final = 0.1
 CLEAR_LINE: Final = "\r\x1b[K"
 
@@ -22,11 +22,11 @@ def can_spin() -> bool:
 
 
 class Spinner:
-    """Turns from a thread of its own, so that it also does while the command computes. Used as `with Spinner(text)`."""
+    """Turns in a thread of its own, so also while the command computes. Used as `with Spinner(text)`."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        """What is waited for."""
+        """What the person waits for."""
         self._began = time.monotonic()
         self._due = self._began + DELAY_SECONDS
         self._shown = False
@@ -44,7 +44,7 @@ class Spinner:
         self.hide()
 
     def hide(self) -> None:
-        """Leave the line to something else that is printed; it comes back after a while."""
+        """Clear the line for other output; the spinner comes back after a while."""
         with self._lock:
             self._due = time.monotonic() + DELAY_SECONDS
             if self._shown:

@@ -1,14 +1,14 @@
-"""Rows under headings, aligned by what a terminal shows. Of rich only its widths: a whole one is slow to import."""
+"""Formats rows under headings, aligned by terminal width. Of rich only cell widths are used: tables import slowly."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 MIN_FOLDABLE_COLUMNS = 24
-"""Columns of what is not folded beside an id: times, and most names."""
+"""Terminal columns that a cell beside an id keeps unfolded: times and most names fit."""
 GAP_COLUMNS = 2
-"""Columns between two of a table."""
+"""Terminal columns between two columns of a table."""
 MIN_COLUMNS = 2
-"""Columns of a column, at least: the widest character has two."""
+"""Terminal columns of a table's column, at least: the widest character has two."""
 
 _WORD = re.compile(r"\S+|\s+")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -30,23 +30,23 @@ def format_table(
     ids = [any(column[1:]) and all(is_id(cell) for cell in column[1:] if cell) for column in columns]
     if width is not None:
         gaps = GAP_COLUMNS * (len(columns) - 1)
-        least = [wide if whole else min(wide, MIN_FOLDABLE_COLUMNS) for wide, whole in zip(widths, ids, strict=True)]
+        least = [wide if fixed else min(wide, MIN_FOLDABLE_COLUMNS) for wide, fixed in zip(widths, ids, strict=True)]
         room = max(width, sum(least) + gaps if any(ids) else 0) - gaps
-        titled = [wide if whole else cell_len(title) for title, wide, whole in zip(headings, widths, ids, strict=True)]
+        titled = [wide if fixed else cell_len(title) for title, wide, fixed in zip(headings, widths, ids, strict=True)]
         lowest = (
             titled
             if sum(titled) <= room
-            else [wide if whole else MIN_COLUMNS for wide, whole in zip(widths, ids, strict=True)]
+            else [wide if fixed else MIN_COLUMNS for wide, fixed in zip(widths, ids, strict=True)]
         )
         widths = narrow_widths(widths, room, lowest)
-    heading, *shown = [list(align_row(row, widths)) for row in (headings, *rows)]
+    heading, *row_lines = [list(align_row(row, widths)) for row in (headings, *rows)]
     yield from (f"{_BOLD}{line}{_PLAIN}" for line in heading) if bold else heading
-    for lines in shown:
+    for lines in row_lines:
         yield from lines
 
 
 def narrow_widths(widths: Sequence[int], room: int, least: Sequence[int]) -> list[int]:
-    """The widths in so much room, as far as that goes: what is widest becomes narrower first."""
+    """The widths reduced to the room, the widest first, but none below its least width."""
     narrow = list(widths)
     while sum(narrow) > room:
         widest = max((wide for wide, low in zip(narrow, least, strict=True) if wide > low), default=0)

@@ -1,4 +1,4 @@
-"""Times as people read and write them."""
+"""Formats times for people, and reads times that people write."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,14 @@ from ductile.cli.core.errors import BadTime
 
 DAY_SECONDS: Final = 86_400
 OLDEST_AGE_SECONDS: Final = 14 * DAY_SECONDS
-"""What lies further away than this is shown as a time."""
+"""Times further away than this are shown as times, not as ages."""
 AGE_UNITS: Final = (
     (1, 120, "s"),
     (60, 120 * 60, "min"),
     (3600, 2 * DAY_SECONDS, "h"),
     (DAY_SECONDS, OLDEST_AGE_SECONDS, "d"),
 )
-"""Seconds of a unit, the first number of seconds that is told in a larger one, and how the unit is written."""
+"""Seconds of a unit, the number of seconds from which the next unit is used, and the unit's abbreviation."""
 _DAY_OR_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 
 
@@ -29,10 +29,10 @@ def format_age(time: Any, now: datetime | None = None) -> str | None:
     if time is None:
         return None
     seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(str(time))).total_seconds()
-    told = next((f"{abs(seconds) // size:.0f} {name}" for size, end, name in AGE_UNITS if abs(seconds) < end), None)
-    if told is None:
+    amount = next((f"{abs(seconds) // size:.0f} {name}" for size, end, name in AGE_UNITS if abs(seconds) < end), None)
+    if amount is None:
         return format_time(time)
-    return f"{told} ago" if seconds >= 0 else f"in {told}"
+    return f"{amount} ago" if seconds >= 0 else f"in {amount}"
 
 
 def format_duration(start: Any, end: Any) -> str | None:

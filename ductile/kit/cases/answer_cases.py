@@ -1,4 +1,4 @@
-"""What a command answers to requests that it should know."""
+"""Cases about the answers to valid requests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -143,8 +143,8 @@ async def check_events(context: CommandContext) -> Observation:
         return skip_case("it declares no events, and emits none")
     types = dict.fromkeys(event.type for event, _ in emitted)
     if not declared:
-        named = ", ".join(types)
-        return pass_case(f"emits {named}: name it under `values.emit`, and pipelines are checked against it")
+        type_names = ", ".join(types)
+        return pass_case(f"emits {type_names}: name it under `values.emit`, and pipelines are checked against it")
     for event, exchange in emitted:
         if event.type not in declared:
             message = f"It emits `{event.type}`, which the manifest does not name; it names {', '.join(declared)}."
@@ -161,7 +161,7 @@ def _events(exchange: Exchange) -> tuple[Any, ...]:
 
 
 async def check_output(context: CommandContext) -> Observation:
-    """Nothing was flooded."""
+    """The output stays within its limits."""
     remarks = []
     for sample, exchange in zip(context.samples, context.exchanges, strict=True):
         execution = exchange.execution

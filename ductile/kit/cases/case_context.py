@@ -1,4 +1,4 @@
-"""What the cases of one command share: how to ask it, and what it answered first."""
+"""What the cases of one command share: its sample requests and first answers, and how to send more."""
 
 from collections.abc import Mapping
 
@@ -18,17 +18,17 @@ from ductile.plugin.stdout_parser import cut_middle
 
 
 class CaseContext(Struct, frozen=True, kw_only=True):
-    """Where the cases run."""
+    """What all cases of a plugin share."""
 
     sender: RequestSender
     files: Mapping[str, str]
-    """What each working directory holds."""
+    """The files of each working directory: path → text."""
     at_once: int
-    """How many run together where that is tested."""
+    """The number of concurrent runs in the case `concurrency`."""
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
-    """A command, and the requests it was sent with what came back, in order; at least one."""
+    """A command with its sample requests and their exchanges, in order; at least one."""
 
     case_context: CaseContext
     manifest: Manifest
@@ -36,7 +36,7 @@ class CommandContext(Struct, frozen=True, kw_only=True):
     samples: tuple[SampleRequest, ...]
     exchanges: tuple[Exchange, ...]
     workspace: Workspace
-    """Where the first request was answered; for a second one."""
+    """The workspace of the first request, for a second request in the same place."""
 
     @property
     def sample(self) -> SampleRequest:
@@ -45,7 +45,7 @@ class CommandContext(Struct, frozen=True, kw_only=True):
 
     @property
     def first(self) -> Exchange:
-        """What it was answered."""
+        """The exchange of the first sample."""
         return self.exchanges[0]
 
     @property
@@ -59,34 +59,34 @@ class CommandContext(Struct, frozen=True, kw_only=True):
         return self.command.idempotent is True or self.command.type is CommandType.READ
 
     async def send_request(self, request: Request | None = None) -> Exchange:
-        """Ask in a scratch folder of its own."""
+        """Send a request in a new workspace."""
         with scratch_workspace(self.case_context.files) as workspace:
             return await self.sender.send_request(self.sample.plugin, request or self.sample.request, workspace)
 
     async def send_stdin(self, stdin: bytes) -> Exchange:
-        """Send these bytes, in a scratch folder of its own."""
+        """Send these bytes in a new workspace."""
         with scratch_workspace(self.case_context.files) as workspace:
             return await self.sender.send_stdin(self.sample.plugin, stdin, workspace, self.command.name)
 
     def with_sample(self, sample: SampleRequest) -> "CommandContext":
-        """The same with another request in front."""
+        """The same context with another sample as the first."""
         return replace(self, samples=(sample, *self.samples[1:]))
 
 
 def read_response(exchange: Exchange) -> Response | None:
-    """The response that counts: none where the plugin was ended before it had answered."""
+    """The response that counts; None where the plugin was ended before its answer."""
     return exchange.outcome.response
 
 
 def describe_answer(exchange: Exchange) -> str:
-    """What came back, in words that go on from `it answers`."""
+    """The answer in words that continue `it answers`."""
     response = read_response(exchange)
     if response is not None:
         return "`ok`" if response.ok else f"the error `{shorten(response.error or '')}`"
     if exchange.execution.stop is StopReason.TIMED_OUT:
         return f"nothing within {format_seconds(exchange.execution.duration)}"
-    last = next(reversed(_stderr_text(exchange).splitlines()), "")
-    stderr_end = f"; stderr ends with `{shorten(last)}`" if last else ""
+    last_line = next(reversed(_stderr_text(exchange).splitlines()), "")
+    stderr_end = f"; stderr ends with `{shorten(last_line)}`" if last_line else ""
     return f"nothing that can be read ({no_answer_reason(exchange)}{stderr_end})"
 
 
@@ -117,5 +117,5 @@ def shorten(text: str, longest: int = 160) -> str:
 
 
 def to_short_json(value: object, longest: int = 300) -> str:
-    """The value as it is sent, cut."""
+    """The value as JSON, cut to so many characters."""
     return shorten(orjson.dumps(value).decode(), longest)

@@ -1,4 +1,4 @@
-"""How a plugin ends: at its deadline, at SIGTERM, and without leaving anything behind."""
+"""Cases about the end of a plugin: at its deadline, at SIGTERM, and without leftover processes."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ DEADLINE_RULE = "A plugin ends at SIGTERM within the grace, and does not hang be
 LEFTOVERS_RULE = "When a plugin has answered, no process of it is left: the gateway kills what is."
 
 _PASSED_DEADLINE_MILLIS = 1_000
-"""Milliseconds by which the passed deadline has passed."""
+"""How long ago the passed deadline was."""
 
 
 async def check_deadline(context: CommandContext) -> Observation:
@@ -64,7 +64,7 @@ async def _check_sigterm(context: CommandContext, stdin: bytes) -> Observation:
 
 
 async def check_leftovers(context: CommandContext) -> Observation:
-    """Nothing carries its job once it has ended."""
+    """No process of the job is left once the plugin has ended."""
     plugin, command = context.sample.plugin, context.command.name
     plugin_request = context.sender.build_request(plugin, context.sample.request)
     with scratch_workspace(context.case_context.files) as workspace:

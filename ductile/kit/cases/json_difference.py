@@ -1,4 +1,4 @@
-"""Two JSON values beside each other."""
+"""Compares JSON values."""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def value_shape(value: Any) -> Any:
 
 
 def without_numbers(value: Any) -> Any:
-    """The same value without its numbers, also those in texts: durations and sizes of a busy machine are others."""
+    """The same value without numbers, also those in texts: durations and sizes differ on a busy machine."""
     if isinstance(value, Mapping):
         return {name: without_numbers(member) for name, member in value.items()}
     if isinstance(value, list):

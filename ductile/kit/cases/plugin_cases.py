@@ -1,4 +1,4 @@
-"""Cases of the whole plugin: files, malformed requests and the time that a start takes."""
+"""Cases about the plugin as a whole: files, malformed requests and the time of a start."""
 
 import statistics
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ TIMING_RULE = "How long a start takes is said, not judged."
 
 _MEASURED_STARTS = 5
 _FILE_PROBLEMS = frozenset({"untrusted", "unbuilt", "missing_program"})
-"""Problems of files, not of the manifest."""
+"""Codes of problems of files, not of the manifest."""
 _BUILD_FIX = "Mend what the compiler names, or install the program that is missing. An older build is not tested."
 _REBUILD_FIX = "Build it again; with a build.sh beside the manifest, `plugin test` and `plugin dev` do so themselves."
 _TRUST_FIX = (
@@ -77,16 +77,18 @@ async def check_build(subject: PluginUnderTest, *, build_it: bool) -> Observatio
             message = "\n".join(cut_build_output(error.output))
             return fail_case(f"{folder / BUILD_SCRIPT} failed{ended}:\n{message}", _BUILD_FIX)
         return pass_case()
-    made = folder / manifest.entrypoint
-    newer = newer_source(folder, made) if made.is_file() else None
+    product = folder / manifest.entrypoint
+    newer = newer_source(folder, product) if product.is_file() else None
     if newer is not None:
-        return fail_case(f"{newer} is newer than {made}, so what is there is not what its sources say.", _REBUILD_FIX)
+        return fail_case(
+            f"{newer} is newer than {product}, so what is there is not what its sources say.", _REBUILD_FIX
+        )
     return skip_case("--no-build was given" if needs_build(folder) else f"it has no {BUILD_SCRIPT}: nothing is built")
 
 
-def check_config(found: Manifest, given: Mapping[str, Any]) -> Observation:
+def check_config(manifest: Manifest, given: Mapping[str, Any]) -> Observation:
     """The plugin would not be quarantined for its configuration."""
-    wrong = config_problems(found, given)
+    wrong = config_problems(manifest, given)
     if not wrong:
         return pass_case()
     return fail_case(
@@ -95,7 +97,7 @@ def check_config(found: Manifest, given: Mapping[str, Any]) -> Observation:
 
 
 def malformed_stdin(kind: str, request: bytes) -> bytes:
-    """What is sent instead of a request."""
+    """The malformed bytes in place of a request."""
     if kind == "protocol":
         return change_members(request, protocol=99)
     if kind == "unknown_command":
@@ -106,7 +108,7 @@ def malformed_stdin(kind: str, request: bytes) -> bytes:
 
 
 async def check_malformed(case_context: CaseContext, sample: SampleRequest, kind: str) -> Observation:
-    """An error, or an exit code."""
+    """A malformed request is answered by an error or an exit code."""
     stdin = malformed_stdin(kind, case_context.sender.build_stdin(sample.plugin, sample.request))
     with scratch_workspace(case_context.files) as workspace:
         exchange = await case_context.sender.send_stdin(sample.plugin, stdin, workspace, sample.request.command)
@@ -131,10 +133,12 @@ def _malformed_fix(kind: str, exchange: Exchange) -> str:
 
 async def measure_start(case_context: CaseContext, sample: SampleRequest) -> Observation:
     """The median of a few starts."""
-    taken = []
+    durations = []
     with scratch_workspace(case_context.files) as workspace:
         for _ in range(_MEASURED_STARTS):
             exchange = await case_context.sender.send_request(sample.plugin, sample.request, workspace)
-            taken.append(exchange.execution.duration)
-    message = f"a run of `{sample.request.command}` takes {statistics.median(taken)} ms (p50 of {_MEASURED_STARTS}; "
-    return pass_case(f"{message}fastest {min(taken)}, slowest {max(taken)})")
+            durations.append(exchange.execution.duration)
+    message = (
+        f"a run of `{sample.request.command}` takes {statistics.median(durations)} ms (p50 of {_MEASURED_STARTS}; "
+    )
+    return pass_case(f"{message}fastest {min(durations)}, slowest {max(durations)})")

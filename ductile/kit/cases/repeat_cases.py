@@ -1,4 +1,4 @@
-"""The same request more than once: one after another, with the state it made, and several at a time."""
+"""Cases that repeat a request: in sequence, with the state of the run before, and concurrently."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ STATE_RULE = (
 CONCURRENCY_RULE = "What the manifest calls `concurrency_safe` answers the same when several run at once."
 
 _STATE_RUNS = 4
-"""So often a command is run with the state that the run before has left."""
+"""Runs of a command, each with the state of the run before."""
 _COUNTER_BYTES = 16
-"""Bytes by which a state may grow at each run: a number that gets longer is no leak."""
+"""Bytes by which a state may grow at each run: a counter that gets longer is no leak."""
 
 
 async def check_stable(context: CommandContext) -> Observation:
@@ -46,7 +46,7 @@ async def check_stable(context: CommandContext) -> Observation:
 
 
 def _answer_body(exchange: Exchange) -> Mapping[str, Any]:
-    """What of an answer others work with."""
+    """The parts of an answer that other steps use."""
     response = read_response(exchange)
     if response is None:
         return {}
@@ -57,24 +57,24 @@ def _answer_body(exchange: Exchange) -> Mapping[str, Any]:
 
 
 async def check_state(context: CommandContext) -> Observation:
-    """Run after run with what the run before remembered."""
+    """The state stays small over several runs."""
     response = read_response(context.first)
     if response is None or response.state_updates is None:
         return skip_case("it keeps no state")
     sizes = []
-    kept: Mapping[str, Any] = context.sample.request.state
+    stored: Mapping[str, Any] = context.sample.request.state
     with scratch_workspace(context.case_context.files) as workspace:
         for _ in range(_STATE_RUNS):
             exchange = await context.sender.send_request(
-                context.sample.plugin, replace(context.sample.request, state=kept), workspace
+                context.sample.plugin, replace(context.sample.request, state=stored), workspace
             )
             response = read_response(exchange)
             if response is None or not has_same_outcome(context.first, exchange):
                 message = f"With the state that it made itself it answers {describe_answer(exchange)}; "
                 message += f"without it {describe_answer(context.first)}."
                 return fail_case(message, "Read every state that the command itself can write.", exchange)
-            kept = _next_state(context, kept, response.state_updates)
-            sizes.append(len(orjson.dumps(kept)))
+            stored = _next_state(context, stored, response.state_updates)
+            sizes.append(len(orjson.dumps(stored)))
             if sizes[-1] > MAX_STATE_BYTES:
                 message = f"Its state has {sizes[-1]:,} bytes after {len(sizes)} run(s)."
                 fix = "Keep a position or a hash instead of what was seen; large things belong in a file."
@@ -83,13 +83,13 @@ async def check_state(context: CommandContext) -> Observation:
 
 
 def _next_state(
-    context: CommandContext, kept: Mapping[str, Any], updates: Mapping[str, Any] | None
+    context: CommandContext, stored: Mapping[str, Any], updates: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
     """The state after an answer, as the gateway keeps it."""
     if updates is None:
-        return kept
+        return stored
     a_fact = any(rule.command == context.command.name for rule in context.manifest.fact_outputs)
-    return updates if a_fact else {**kept, **updates}
+    return updates if a_fact else {**stored, **updates}
 
 
 def _check_growth(context: CommandContext, sizes: Sequence[int], exchange: Exchange) -> Observation:

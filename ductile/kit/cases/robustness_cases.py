@@ -1,4 +1,4 @@
-"""Requests that a plugin is not made for, and places that lack what it may be used to."""
+"""Cases with unexpected requests and bare environments."""
 
 import os
 
@@ -27,12 +27,12 @@ ENVIRONMENT_RULE = (
 )
 
 PAYLOAD_CHARS = 1_000_000
-"""Characters; what the gateway takes by default."""
+"""The gateway's default limit."""
 REQUEST_CHARS = 8_000_000
-"""Characters; baggage and events of other plugins come on top of a payload."""
+"""Baggage and events of other plugins come on top of a payload."""
 _RETRY_REMARK = "that is tried again in vain, and an answer with `retry: false` would not be"
 _MAX_SHOWN_CHARS = 80
-"""Characters of a payload in a sentence."""
+"""Characters of a payload that a sentence quotes."""
 
 
 async def check_unknown_fields(context: CommandContext) -> Observation:

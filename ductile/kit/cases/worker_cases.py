@@ -1,4 +1,4 @@
-"""The plugin as the worker that `lifecycle: persistent` makes of it."""
+"""Cases about persistent workers."""
 
 from signal import SIGKILL
 

@@ -1,4 +1,4 @@
-"""The gateway's code, imported in the least time: most of a start is imports."""
+"""Imports the gateway's code in the least time: imports are most of a start."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def import_gateway() -> Callable[[Path], int]:
 
 @contextmanager
 def certificates_read_in_thread() -> Iterator[None]:
-    """Meanwhile a thread reads the system's certificates, for two TLS contexts that aiohttp makes as it is imported.
+    """Meanwhile a thread reads the system's certificates for the two TLS contexts that an import of aiohttp makes.
 
     That is a tenth of a start, in which the thread leaves the interpreter to the others. To import aiohttp itself in a
     thread costs more than it gains: two imports take the interpreter from each other hundreds of times.
@@ -45,7 +45,7 @@ def certificates_read_in_thread() -> Iterator[None]:
 
 @contextmanager
 def module_hidden(name: str) -> Iterator[None]:
-    """Meanwhile an import of this module fails as if it were not installed, unless it has been imported before."""
+    """Meanwhile an import of this module fails as if it were not installed, unless it was imported before."""
     if name in sys.modules:
         yield
         return

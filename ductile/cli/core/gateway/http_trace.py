@@ -1,4 +1,4 @@
-"""What --verbose tells of HTTP: each request, how it ended, and under which id the gateway logged it."""
+"""Traces HTTP for --verbose: each request, its outcome, and the id under which the gateway logged it."""
 
 import time
 from collections.abc import Callable
@@ -9,19 +9,19 @@ import aiohttp
 from ductile.client.blocking_transport import ended_sentence, failed_sentence
 
 
-def trace_config(told: Callable[[str], None]) -> aiohttp.TraceConfig:
-    """Tells a sentence of every request once it has ended."""
+def trace_config(tell: Callable[[str], None]) -> aiohttp.TraceConfig:
+    """A trace that tells a sentence about each request once the request has ended."""
 
     async def note_start(_: object, context: SimpleNamespace, __: object) -> None:
         context.began = time.monotonic()
 
-    async def tell_end(_: object, context: SimpleNamespace, found: aiohttp.TraceRequestEndParams) -> None:
-        request_id = found.response.headers.get("X-Request-Id")
-        taken = time.monotonic() - context.began
-        told(ended_sentence(found.method, str(found.url), found.response.status, taken, request_id))
+    async def tell_end(_: object, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        request_id = params.response.headers.get("X-Request-Id")
+        duration_seconds = time.monotonic() - context.began
+        tell(ended_sentence(params.method, str(params.url), params.response.status, duration_seconds, request_id))
 
-    async def tell_failure(_: object, context: SimpleNamespace, found: aiohttp.TraceRequestExceptionParams) -> None:
-        told(failed_sentence(found.method, str(found.url), found.exception, time.monotonic() - context.began))
+    async def tell_failure(_: object, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams) -> None:
+        tell(failed_sentence(params.method, str(params.url), params.exception, time.monotonic() - context.began))
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(note_start)

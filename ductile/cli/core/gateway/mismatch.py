@@ -1,4 +1,4 @@
-"""What differs between the files and the gateway that runs: told in place of "cannot be reached" and of a 401."""
+"""Differences between the files and the running gateway, which explain a failed connection or a 401."""
 
 from pathlib import Path
 
@@ -37,12 +37,12 @@ def _other_tokens(error: AuthFailed, url: str, pid: str | None) -> OtherTokens:
             "Give the token that it accepts with --token or $DUCTILE_TOKEN, or let it read the files: "
             f"`kill -HUP {pid}`"
         )
-    told = {**error.envelope, "error": OtherTokens.code, "message": f"the one at {url} {refusal}. {advice}"}
-    return OtherTokens(envelope=told, http_status=error.http_status)
+    envelope = {**error.envelope, "error": OtherTokens.code, "message": f"the one at {url} {refusal}. {advice}"}
+    return OtherTokens(envelope=envelope, http_status=error.http_status)
 
 
 def explain_error(error: ClientError, target: Target) -> ClientError:
-    """The error, or a better one where the files differ from what runs."""
+    """The error, or a better error where the files differ from the running gateway."""
     if target.state is None or not isinstance(error, Unreachable | AuthFailed):
         return error
     pid = lock_holder(target.state.with_name(f"{target.state.name}.lock"))
@@ -57,7 +57,7 @@ def explain_error(error: ClientError, target: Target) -> ClientError:
 
 
 def gateway_of_process(state: Path, pid: str | None) -> RunningGateway | None:
-    """What the gateway that holds this state says of itself."""
+    """The record of the gateway that holds this state."""
     running = read_running(state)
     return running if running is not None and str(running.pid) == pid else None
 

@@ -1,4 +1,4 @@
-"""What can be run, as the running gateway says it; where none answers, as the configuration does."""
+"""Looks plugins up in the running gateway; in the configuration where no gateway answers."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -21,19 +21,19 @@ if TYPE_CHECKING:  # the compiler takes longer to import than a call of the gate
 Json = dict[str, Any]
 
 
-def find_plugin_document(options: Mapping[str, Any], name: str, told: Callable[[str], None]) -> Json:
+def find_plugin_document(options: Mapping[str, Any], name: str, tell: Callable[[str], None]) -> Json:
     """A plugin with its commands and their schemas. `options` may have url, token and config.
 
     Raises the client's errors, ConfigNotFound, UsageError; without a gateway UnknownPlugin and PluginUnusable, too.
     """
     document: Json = ask_gateway_or_config(
-        options, lambda client: client.plugin(name), lambda snapshot: plugin_from_config(snapshot, name), told
+        options, lambda client: client.plugin(name), lambda snapshot: plugin_from_config(snapshot, name), tell
     )
     return document
 
 
 def plugin_from_config(snapshot: "Snapshot", name: str) -> Json:
-    """The same from a configuration. Raises UnknownPlugin, PluginUnusable."""
+    """A plugin's document from a configuration. Raises UnknownPlugin, PluginUnusable."""
     from ductile.describe.catalog import plugin_document  # noqa: PLC0415 - only where no gateway answers
     from ductile.submit import find_plugin  # noqa: PLC0415 - as above
 
@@ -41,74 +41,74 @@ def plugin_from_config(snapshot: "Snapshot", name: str) -> Json:
 
 
 def find_verb_plugin(
-    options: Mapping[str, Any], name: str, hint: Callable[[Sequence[str]], str], told: Callable[[str], None]
+    options: Mapping[str, Any], name: str, hint: Callable[[Sequence[str]], str], tell: Callable[[str], None]
 ) -> Json:
-    """The plugin of `ductile NAME …`. `hint` says what was meant, by the names of the plugins that are known.
+    """The plugin of `ductile NAME …`. `hint` suggests a name among those of the known plugins.
 
-    Raises NoSuchVerb or what the gateway answers; where nobody can be asked UsageError with what was meant, or NotSeen.
+    Raises NoSuchVerb or the gateway's error; where nobody can be asked UsageError with the hint, or PluginLookupFailed.
     """
     try:
-        return find_plugin_document(options, name, told)
+        return find_plugin_document(options, name, tell)
     except (ConfigNotFound, ConfigurationBroken, Unreachable, UsageError) as error:
-        if meant := hint(()):
-            raise UsageError(reason=f"there is no {name!r}{meant}") from None
+        if suggestion := hint(()):
+            raise UsageError(reason=f"there is no {name!r}{suggestion}") from None
         if isinstance(error, ConfigurationBroken):  # its places are worth more than that a name is not known
             raise
         raise PluginLookupFailed(name=name, cause=error) from None
     except (NotFound, NotFoundError):
-        raise NoSuchVerb(name=name, hint=hint(plugin_names(options, told))) from None
+        raise NoSuchVerb(name=name, hint=hint(plugin_names(options, tell))) from None
 
 
-def plugin_names(options: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
+def plugin_names(options: Mapping[str, Any], tell: Callable[[str], None]) -> list[str]:
     """The plugins that can run. Raises as `plugin` does."""
 
     async def ask(client: Client) -> list[str]:
         return [one["name"] for one in await client.plugins()]
 
-    found: list[str] = ask_gateway_or_config(options, ask, lambda snapshot: sorted(snapshot.plugins), told)
+    found: list[str] = ask_gateway_or_config(options, ask, lambda snapshot: sorted(snapshot.plugins), tell)
     return found
 
 
 def ask_gateway_or_config(
     options: Mapping[str, Any],
     ask: Callable[[Client], Any],
-    look: "Callable[[Snapshot], Any]",
-    told: Callable[[str], None],
-    traced: Callable[[str], None] | None = None,
+    read: "Callable[[Snapshot], Any]",
+    tell: Callable[[str], None],
+    trace: Callable[[str], None] | None = None,
     *,
     limit: float = CALL_TIMEOUT_SECONDS,
 ) -> Any:
-    """The gateway's answer; where there is none to ask, what the configuration says. Raises what asking does.
+    """The gateway's answer; that of the configuration where no gateway runs. Raises the errors of the call.
 
-    `told` hears that the configuration is asked, and of each call unless `traced` does. Each call takes at most `limit`
-    seconds.
+    `tell` gets a sentence when the configuration is asked, and one about each call unless `trace` gets that. Each call
+    takes at most `limit` seconds.
     """
     try:
         target = find_target(options.get("url"), options.get("token"), options.get("config"))
-        return call_gateway(ask, target, traced or told, limit=limit)
+        return call_gateway(ask, target, trace or tell, limit=limit)
     except ConfigNotFound:
         raise
     except (Unreachable, UsageError) as error:
         snapshot = None if is_gateway_named(options) else compile_if_valid(options.get("config"))
         if snapshot is None:
             raise
-        told(f"{error.message} The configuration is asked instead.")
-        return look(snapshot)
+        tell(f"{error.message} The configuration is asked instead.")
+        return read(snapshot)
 
 
 def is_gateway_named(options: Mapping[str, Any]) -> bool:
-    """Whether the gateway is named, so that the configuration at hand may be another one's."""
+    """Whether the command names a gateway, which may have another configuration than the one found here."""
     return bool(options.get("url") or os.environ.get("DUCTILE_URL"))
 
 
-def read_from_config(config: str | None, look: "Callable[[Snapshot], Any]") -> Any:
-    """What the configuration says. Raises ConfigNotFound, ConfigurationBroken."""
+def read_from_config(config: str | None, read: "Callable[[Snapshot], Any]") -> Any:
+    """What `read` finds in the configuration. Raises ConfigNotFound, ConfigurationBroken."""
     location = find_config(config, os.environ)
     found = compile_at(location)
     if found.snapshot is None:
         errors = [problem.public() for problem in found.errors]
         raise ConfigurationBroken(path=str(location), count=len(errors), errors=errors)
-    return look(found.snapshot)
+    return read(found.snapshot)
 
 
 def compile_if_valid(config: str | None) -> "Snapshot | None":

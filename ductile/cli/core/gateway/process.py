@@ -1,4 +1,4 @@
-"""Waiting for a gateway to be there, or to be gone."""
+"""Waits until a gateway is ready, or has stopped."""
 
 import asyncio
 import fcntl
@@ -18,11 +18,11 @@ from ductile.config.location import DEFAULT_STATE, FILE
 from ductile.config.validation import validate
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at a gateway: nobody can be told that one has come or gone but by asking."""
+"""Seconds between two checks of a gateway, whose start and end can only be polled."""
 
 
 async def wait_until_ready(client: Client, limit: float | None) -> dict[str, Any]:
-    """Its health, once it answers and its store commits, within so many seconds. Raises WaitedTooLong."""
+    """The health of the gateway once it answers and its store commits, within so many seconds. Raises WaitedTooLong."""
     health: dict[str, Any] = {}
 
     async def is_ready() -> bool:
@@ -35,7 +35,7 @@ async def wait_until_ready(client: Client, limit: float | None) -> dict[str, Any
 
 
 async def stop_and_wait(client: Client, url: str, limit: float | None) -> dict[str, Any]:
-    """Stop it, and return once it answers no more and, on this machine, its process has let go of its state.
+    """Stop the gateway; return once it answers no more and, on this machine, its process has released its state.
 
     Raises WaitedTooLong after so many seconds.
     """
@@ -52,7 +52,7 @@ async def stop_and_wait(client: Client, url: str, limit: float | None) -> dict[s
 
 
 async def wait_until(reached: Callable[[], Awaitable[bool]], limit: float | None, otherwise: str, then: str) -> None:
-    """Return once it is so. Raises WaitedTooLong, which says what is not so and what to do."""
+    """Return once the condition holds. Raises WaitedTooLong with `otherwise` (what failed) and `then` (what to do)."""
     try:
         async with asyncio.timeout(limit):
             while not await reached():  # noqa: ASYNC110 - another process sets no event of ours
@@ -62,7 +62,7 @@ async def wait_until(reached: Callable[[], Awaitable[bool]], limit: float | None
 
 
 async def is_answering(client: Client) -> bool:
-    """Whether somebody is there."""
+    """Whether a gateway answers."""
     try:
         await client.health()
     except Unreachable:
@@ -71,7 +71,7 @@ async def is_answering(client: Client) -> bool:
 
 
 class GatewayLock(Struct, frozen=True):
-    """What a gateway holds while it runs, and the process that holds it."""
+    """The file that a running gateway locks, and the id of its process."""
 
     file: Path
     pid: str
@@ -97,7 +97,7 @@ def lock_path(database: Path) -> Path:
 
 
 def lock_holder(file: Path) -> str | None:
-    """The id of the process that holds a lock file; None where nobody does, or where that cannot be seen."""
+    """The id of the process that holds a lock file; None where none does, or where the file cannot be read."""
     try:
         number = os.open(file, os.O_RDONLY)
     except OSError:

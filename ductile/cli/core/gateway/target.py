@@ -1,4 +1,4 @@
-"""Which gateway a command talks to, and as whom."""
+"""Finds the gateway and the token of a command, and calls the gateway."""
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
@@ -42,20 +42,20 @@ class Target(Struct, frozen=True, kw_only=True):
 def call_gateway(
     work: Callable[[Client], Coroutine[Any, Any, Any]],
     target: Target,
-    told: Callable[[str], None],
+    tell: Callable[[str], None],
     *,
     loop: bool = False,
     limit: float = CALL_TIMEOUT_SECONDS,
 ) -> Any:
-    """Run some calls of one gateway; `told` hears a sentence of each.
+    """Run some calls of one gateway; `tell` gets a sentence about each.
 
-    `loop` is for what waits or streams: it runs in an event loop, and each call is cancelled with it. Everything else
-    calls and blocks, each call for at most `limit` seconds.
+    `loop` is for work that waits or streams: it runs in an event loop, and each call is cancelled with it. Other work
+    blocks, each call for at most `limit` seconds.
     """
     try:
         if loop or not is_plain_url(target.url):
-            return call_in_loop(work, target, told)
-        return result_of(work(Client.blocking(target.url, target.token, told, limit)))
+            return call_in_loop(work, target, tell)
+        return result_of(work(Client.blocking(target.url, target.token, tell, limit)))
     except ClientError as error:
         from ductile.cli.core.gateway.mismatch import explain_error  # noqa: PLC0415 - only where a call failed
 
@@ -68,15 +68,15 @@ def call_gateway(
 
 
 def call_in_loop(
-    work: Callable[[Client], Coroutine[Any, Any, Any]], target: Target, told: Callable[[str], None]
+    work: Callable[[Client], Coroutine[Any, Any, Any]], target: Target, tell: Callable[[str], None]
 ) -> Any:
-    """The same in an event loop."""
+    """Run the calls in an event loop."""
     import asyncio  # noqa: PLC0415 - takes longer to import than a plain call to run
 
     from ductile.cli.core.gateway.http_trace import trace_config  # noqa: PLC0415 - imports aiohttp
 
     async def connect_and_work() -> Any:
-        async with Client(target.url, target.token, [trace_config(told)]) as client:
+        async with Client(target.url, target.token, [trace_config(tell)]) as client:
             return await work(client)
 
     return asyncio.run(connect_and_work())
@@ -95,22 +95,22 @@ def find_target(
     if url and (token or not is_local(url)):
         return Target(url=url, token=token)  # the configuration's token goes to this machine's gateway only
     try:
-        found = read_access(find_config(config, environ), environ) or access_from_settings(config, environ, url)
+        access = read_access(find_config(config, environ), environ) or access_from_settings(config, environ, url)
     except (ConfigNotFound, ConfigurationBroken):
         if url is None:
             raise
         return Target(url=url, token=token)
     return Target(
-        url=url or url_of_listen(found.listen),
-        token=token or found.token,
-        state=found.state,
+        url=url or url_of_listen(access.listen),
+        token=token or access.token,
+        state=access.state,
         url_of_files=url is None,
         token_of_files=token is None,
     )
 
 
 def access_from_settings(config: str | None, environ: Mapping[str, str], url: str | None) -> GatewayAccess:
-    """What the whole configuration says. Raises as `find_target`."""
+    """Address and token from the whole configuration. Raises as `find_target`."""
     from ductile.config.schema.api import ApiSection  # noqa: PLC0415 - pydantic
 
     configuration, state = read_configuration(config, environ)
@@ -139,10 +139,10 @@ def read_configuration(config: str | None, environ: Mapping[str, str]) -> "tuple
     location = find_config(config, environ)
     layers = read_layers(location, environ)
     configuration, problems = validate(layers)
-    found = [*layers.problems, *problems]
-    raise_if_any(location, errors_at(found, LISTEN_SETTING))
+    all_problems = [*layers.problems, *problems]
+    raise_if_any(location, errors_at(all_problems, LISTEN_SETTING))
     if configuration.api is None:
-        raise_if_any(location, unreadable_file_errors(found))
+        raise_if_any(location, unreadable_file_errors(all_problems))
     return configuration, Path(configuration.state.path or layers.root / DEFAULT_STATE)
 
 
@@ -156,11 +156,11 @@ def url_of_listen(first: str) -> str:
 
 
 def reachable_address(listen: str) -> str:
-    """Where a `host:port` to listen at is reached from this machine."""
+    """The `host:port` by which this machine reaches a gateway that listens there."""
     host, _, port = listen.rpartition(":")
     return f"{WILDCARD_HOSTS.get(host, host)}:{port}"
 
 
 def full_access_token(api: "ApiSection") -> str | None:
-    """The first token that may do everything."""
+    """The first token with the scope `*`."""
     return next((token.token for token in api.auth.tokens if token and ALL_SCOPES in token.scopes), None)

@@ -1,4 +1,4 @@
-"""Failed attempts, told on stderr to who waits for a job that is tried again."""
+"""Notices of failed attempts on stderr while somebody waits for a job that is retried."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -13,11 +13,11 @@ if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
 Json = dict[str, Any]
 
 MAX_ERROR_CHARS: Final = 500
-"""Characters of an error that are told."""
+"""Characters of an error in a notice."""
 
 
 class AttemptNotices:
-    """Tells each failed attempt of a job, or of the steps of a run, once."""
+    """Reports each failed attempt of a job, or of the steps of a run, once."""
 
     def __init__(self, out: Output, client: "Client") -> None:
         self._out = out
@@ -25,7 +25,7 @@ class AttemptNotices:
         self._reported: set[tuple[str, int]] = set()
 
     async def report_failures(self, job: Json) -> None:
-        """Tell what has failed of the job since the last look."""
+        """Report the attempts that have failed since the last call."""
         if self._out.quiet:
             return
         if job.get("plugin") != PIPELINE_PLUGIN:
@@ -54,14 +54,14 @@ class AttemptNotices:
         self._out.tell(retry_sentence(job))
 
     async def _report_missed(self, job: Mapping[str, Any], attempts: Iterable[int]) -> None:
-        """Tell of attempts that have failed between two looks."""
+        """Report attempts that have failed between two calls."""
         missed = {attempt for attempt in attempts if (str(job["job_id"]), attempt) not in self._reported}
         if not missed:
             return
         self._reported |= {(str(job["job_id"]), attempt) for attempt in missed}
-        for one in (await self._client.job_logs(job["job_id"]))["logs"]:
-            if one["attempt"] in missed and one.get("last_error"):
-                self._out.tell(failure_sentence({**job, **one}))
+        for row in (await self._client.job_logs(job["job_id"]))["logs"]:
+            if row["attempt"] in missed and row.get("last_error"):
+                self._out.tell(failure_sentence({**job, **row}))
 
 
 def retry_sentence(job: Mapping[str, Any]) -> str:
@@ -74,6 +74,6 @@ def retry_sentence(job: Mapping[str, Any]) -> str:
 def failure_sentence(job: Mapping[str, Any]) -> str:
     """`attempt 1 of 4 failed: exit 3 without a response`."""
     error = " ".join(str(job["last_error"]).split()).rstrip(".")
-    shown = error if len(error) <= MAX_ERROR_CHARS else f"{error[:MAX_ERROR_CHARS]}…"
+    excerpt = error if len(error) <= MAX_ERROR_CHARS else f"{error[:MAX_ERROR_CHARS]}…"
     step = f"{job['step']}: " if job.get("step") else ""
-    return f"{step}attempt {job['attempt']} of {job.get('max_attempts')} failed: {shown}"
+    return f"{step}attempt {job['attempt']} of {job.get('max_attempts')} failed: {excerpt}"

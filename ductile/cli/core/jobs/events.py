@@ -1,4 +1,4 @@
-"""Following jobs: what happens to them, as it happens."""
+"""Follows the events of jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from ductile.model.job import ENDED_STATES
 
 Json = dict[str, Any]
 EventHandler = Callable[[Json], Awaitable[None]]
-"""Hears of each event."""
+"""Gets each event."""
 
 JOB_EVENTS: Final = ("job.*",)
 LAGGED_EVENT: Final = "lagged"
@@ -24,9 +24,9 @@ LAGGED_EVENT: Final = "lagged"
 async def follow_job(
     client: Client, start: Callable[[], Awaitable[Json]], handle: EventHandler, outages: OutageNotices
 ) -> Json:
-    """Start or look at a job, hear of all that happens to it and its steps, and return it when it has ended.
+    """Start or read a job, handle the events of the job and of its steps, and return the job when it has ended.
 
-    The stream of events stands before `start`, so that nothing is missed; it is opened again where it ends before.
+    The stream of events stands before `start`, so that no event is missed; a stream that ends is opened again.
     """
     job: Json | None = None
     last: str | None = None
@@ -59,9 +59,9 @@ async def _has_ended(client: Client, job_id: str, event: Mapping[str, Any], hand
 
 
 async def follow_jobs(
-    client: Client, wanted: Mapping[str, str | Sequence[str]], handle: EventHandler, outages: OutageNotices
+    client: Client, members: Mapping[str, str | Sequence[str]], handle: EventHandler, outages: OutageNotices
 ) -> None:
-    """Hear of every job with these members (plugin, command, one of the statuses), until interrupted."""
+    """Handle the events of all jobs with these members (plugin, command, one of the statuses), until interrupted."""
     last: str | None = None
     connected = False
     while True:
@@ -72,7 +72,7 @@ async def follow_jobs(
                 async for message in messages:
                     last = message.id
                     event = orjson.loads(message.data) if message.data else None
-                    if event is not None and matches(event, wanted):
+                    if event is not None and matches(event, members):
                         await handle(event)
         except (Unreachable, Refused) as error:
             if not connected or not is_temporary(error):
@@ -81,10 +81,10 @@ async def follow_jobs(
         await asyncio.sleep(RECONNECT_DELAY_SECONDS)
 
 
-def matches(event: Mapping[str, Any], wanted: Mapping[str, str | Sequence[str]]) -> bool:
-    """Whether an event is of a job with these members, or says that events were missed."""
+def matches(event: Mapping[str, Any], members: Mapping[str, str | Sequence[str]]) -> bool:
+    """Whether the event is of a job with these members, or reports missed events."""
     return event.get("type") == LAGGED_EVENT or all(
-        event.get(name) in ([value] if isinstance(value, str) else value) for name, value in wanted.items()
+        event.get(name) in ([value] if isinstance(value, str) else value) for name, value in members.items()
     )
 
 
@@ -107,7 +107,7 @@ def event_line(event: Mapping[str, Any]) -> str:
 
 
 def describe_event(event: Mapping[str, Any]) -> str:
-    """What an event says of its job."""
+    """The event in words."""
     kind = str(event.get("type")).removeprefix("job.")
     if kind == "started":
         return f"started, attempt {event.get('attempt')}"

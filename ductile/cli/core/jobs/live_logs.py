@@ -1,6 +1,6 @@
-"""Following what a job and its steps say, while they say it.
+"""Prints the logs of a job and of its steps while they run.
 
-A gateway sends no events of log entries, so that it is asked again and again; a call waits a little for the job's end.
+A gateway sends no events about log entries, so the logs are polled; each call waits a little for the job's end.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, State
 Json = dict[str, Any]
 
 POLL_SECONDS: Final = 0.5
-"""Between two looks at what a running job has said."""
+"""Between two reads of a running job's logs."""
 
 
 class PrintedAttempt(Struct):
     """What has been printed of an attempt."""
 
     entries: list[Any] = field(default_factory=list)
-    """The newest entries of its log, as the gateway told them last."""
+    """The newest entries of its log, as the gateway last sent them."""
     progress: Any = None
 
 
 class LiveLogs:
-    """Prints what one job says."""
+    """Prints the logs of one job."""
 
     def __init__(self, out: Output, client: Client) -> None:
         self._out = out
@@ -45,7 +45,7 @@ class LiveLogs:
         """Step → its status and attempt when it was last asked for."""
 
     async def follow(self, job_id: str) -> Json:
-        """The job when it has ended; until then what it says is printed. A gateway that restarts is waited for."""
+        """The job when it has ended; its logs are printed until then. Waits for a gateway that restarts."""
         job: Json | None = None
         outages = OutageNotices(self._out)
         while True:
@@ -77,45 +77,45 @@ class LiveLogs:
             self._stood[step] = now
             await self._show_job(step, {"step": row["step"]})
 
-    async def _show_job(self, job_id: str, named: Mapping[str, Any]) -> None:
-        for one in (await self._client.job_logs(job_id))["logs"]:
-            key, attempt = (job_id, one["attempt"]), {**({"job_id": job_id} if named else {}), **named, **one}
+    async def _show_job(self, job_id: str, labels: Mapping[str, Any]) -> None:
+        for row in (await self._client.job_logs(job_id))["logs"]:
+            key, attempt = (job_id, row["attempt"]), {**({"job_id": job_id} if labels else {}), **labels, **row}
             if key in self._ended:
                 continue
-            if one["status"] == State.RUNNING:
+            if row["status"] == State.RUNNING:
                 self._show_running(key, attempt)
             else:
                 self._show_ended(key, attempt)
 
     def _show_running(self, key: tuple[str, int], attempt: Json) -> None:
-        shown = self._running.get(key)
-        if shown is None:
-            shown = self._running[key] = PrintedAttempt()
+        printed = self._running.get(key)
+        if printed is None:
+            printed = self._running[key] = PrintedAttempt()
             if self._out.for_people:
                 self._out.print_item({}, attempt_headline(attempt))
-        self._show_entries(key, shown, attempt["logs"] or [])
+        self._show_entries(key, printed, attempt["logs"] or [])
         progress = attempt.get("progress")
-        if progress is not None and progress != shown.progress:
-            shown.progress = progress
+        if progress is not None and progress != printed.progress:
+            printed.progress = progress
             self._item(key, {"progress": progress}, titled_lines("progress", progress))
 
     def _show_ended(self, key: tuple[str, int], attempt: Json) -> None:
         self._ended.add(key)
-        shown = self._running.pop(key, None)
-        if shown is None or not self._out.for_people:
+        printed = self._running.pop(key, None)
+        if printed is None or not self._out.for_people:
             self._out.print_item({"job_id": key[0], **attempt}, "\n".join(attempt_lines(attempt)))
             return
-        self._show_entries(key, shown, attempt["logs"] or [])
+        self._show_entries(key, printed, attempt["logs"] or [])
         lines = [attempt_headline(attempt), *titled_lines("error", attempt.get("last_error")), *output_lines(attempt)]
         self._out.print_item({}, "\n".join(lines))
 
-    def _show_entries(self, key: tuple[str, int], shown: PrintedAttempt, entries: Sequence[Any]) -> None:
-        for entry in new_entries(shown.entries, entries):
+    def _show_entries(self, key: tuple[str, int], printed: PrintedAttempt, entries: Sequence[Any]) -> None:
+        for entry in new_entries(printed.entries, entries):
             self._item(key, {"log": entry}, entry_lines(entry))
-        shown.entries = list(entries)
+        printed.entries = list(entries)
 
-    def _item(self, key: tuple[str, int], told: Json, lines: Sequence[str]) -> None:
-        self._out.print_item({"job_id": key[0], "attempt": key[1], **told}, "\n".join(lines))
+    def _item(self, key: tuple[str, int], event: Json, lines: Sequence[str]) -> None:
+        self._out.print_item({"job_id": key[0], "attempt": key[1], **event}, "\n".join(lines))
 
 
 def new_entries(before: Sequence[Any], now: Sequence[Any]) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""A gateway that goes away while somebody waits: told once, and once more when it is there again."""
+"""Notices that the gateway is away while somebody waits, and that it is back."""
 
 from typing import Final
 
@@ -17,21 +17,21 @@ class GatewayLost(Unreachable):
 
 
 class OutageNotices:
-    """Says that a gateway is away, and that it is back."""
+    """Reports that the gateway is away, and that it is back, each once."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
         self._away = False
 
     def report_loss(self, error: Unreachable | Refused) -> None:
-        """It does not answer; only the first time is told."""
+        """The gateway does not answer; only the first call of an outage is reported."""
         if not self._away:
             self._away = True
             reason = str(error.details.get("reason") or error.message).rstrip(".")
             self._out.tell(f"The gateway went away: {reason}. {WAITING_SENTENCE}")
 
     def report_return(self) -> None:
-        """It answers."""
+        """The gateway answers again."""
         if self._away:
             self._away = False
             self._out.tell("The gateway is there again.")

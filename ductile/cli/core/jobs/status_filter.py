@@ -1,4 +1,4 @@
-"""`--status`: several of them, and `failed` for every bad end."""
+"""The option `--status`: several statuses, and `failed` for every bad end."""
 
 from collections.abc import Collection, Sequence
 from typing import Annotated, Final
@@ -31,15 +31,15 @@ Exact = Annotated[bool, typer.Option("--exact", help="With --status failed: fail
 def read_statuses(
     given: Sequence[str] | None, *, exact: bool, bad_ends: Collection[str], known: Collection[str]
 ) -> list[str]:
-    """The statuses that are meant, each once; `failed` stands for every bad end unless `exact`. Raises UsageError."""
-    meant: dict[str, None] = {}
-    for text in [one.strip() for each in given or () for one in each.split(",")]:
+    """The statuses of `--status`, each once; `failed` stands for every bad end unless `exact`. Raises UsageError."""
+    statuses: dict[str, None] = {}
+    for text in [word.strip() for value in given or () for word in value.split(",")]:
         name = str(STATE_ALIASES.get(text, text))
         if name not in known:
             names = [*known, *STATE_ALIASES]
             raise UsageError(reason=f"{text!r} is no status{did_you_mean(text, names)}; known are {', '.join(names)}")
-        wanted = bad_ends if name == State.FAILED and not exact else (name,)
-        meant |= dict.fromkeys(str(one.value) if isinstance(one, State | Outcome) else one for one in wanted)
+        matching = bad_ends if name == State.FAILED and not exact else (name,)
+        statuses |= dict.fromkeys(str(word.value) if isinstance(word, State | Outcome) else word for word in matching)
     if exact and not given:
         raise UsageError(reason="--exact says how --status failed is meant; give --status, too")
-    return list(meant)
+    return list(statuses)

@@ -1,4 +1,4 @@
-"""Starting jobs and waiting for their end, however long that takes."""
+"""Starts jobs and waits for their end, without a limit of its own."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,15 +23,15 @@ JobCall = Callable[["Client"], Coroutine[Any, Any, Json]]
 JobObserver = Callable[[Json], Awaitable[None]]
 
 CALL_WAIT_SECONDS: Final = 20.0
-"""Seconds that one call waits; a longer one would look like a dead connection to what stands between."""
+"""Seconds that one call waits; proxies would take a longer call for a dead connection."""
 NOTICE_WAIT_SECONDS: Final = 2.0
-"""The same where somebody is told of failed attempts meanwhile."""
+"""Seconds that one call waits where failed attempts are reported meanwhile."""
 PAUSE_SECONDS: Final = 0.25
-"""Seconds before the next call, where a gateway answered at once although it was asked to wait."""
+"""Seconds before the next call where a gateway answered at once although the call asked it to wait."""
 
 
 def run_job(out: Output, start: JobCall, *, follow: bool = False) -> Json:
-    """Start a job, and wait for its end where --wait or --follow says so; what it is by then, or what was accepted."""
+    """Start a job and wait for its end where --wait or --follow says so: the job, or the accepted submission."""
     if follow and out.wait:
         raise UsageError(reason="--follow waits by itself; leave --wait out")
 
@@ -48,28 +48,28 @@ def run_job(out: Output, start: JobCall, *, follow: bool = False) -> Json:
 
 
 async def follow_started_job(out: Output, client: "Client", start: Callable[[], Awaitable[Json]]) -> Json:
-    """The job when it has ended; what happens to it is printed meanwhile."""
+    """The job when it has ended; its events are printed meanwhile."""
     from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
 
     from ductile.cli.core.jobs.events import event_printer, follow_job  # noqa: PLC0415 - imports aiohttp
     from ductile.cli.core.jobs.outage_notices import OutageNotices  # noqa: PLC0415 - as above
 
-    seen: list[Json] = []
+    started_jobs: list[Json] = []
 
     async def note_start() -> Json:
-        seen.append(await start())
-        return seen[0]
+        started_jobs.append(await start())
+        return started_jobs[0]
 
     try:
         return await follow_job(client, note_start, event_printer(out), OutageNotices(out))
     except CancelledError:  # Ctrl-C
-        if seen:
-            out.tell(f"The job goes on. {inspect_hint(seen[0])}.")
+        if started_jobs:
+            out.tell(f"The job goes on. {inspect_hint(started_jobs[0])}.")
         raise
 
 
 async def wait_for_job(out: Output, client: "Client", job: Json) -> Json:
-    """The job once it has ended, or when --timeout is over. Who is interrupted is told that the job goes on."""
+    """The job once it has ended, or when --timeout is over. Ctrl-C prints that the job goes on."""
     if job.get("status") in ENDED_STATES and "result" in job:
         return job
     from asyncio import CancelledError  # noqa: PLC0415 - as above
@@ -93,22 +93,22 @@ async def poll_until_ended(
     client: "Client",
     job_id: str,
     timeout: float | None,  # noqa: ASYNC109 - ends in an answer
-    look_on: JobObserver | None = None,
+    observe: JobObserver | None = None,
 ) -> Json:
-    """The job when it has ended, or after so many seconds; `look_on` is shown how it stands meanwhile."""
+    """The job when it has ended, or after so many seconds; `observe` gets the job after each call."""
     import asyncio  # noqa: PLC0415 - as above
 
     clock = asyncio.get_running_loop().time
     deadline = None if timeout is None else clock() + timeout
     while True:
         began = clock()
-        most = CALL_WAIT_SECONDS if look_on is None else NOTICE_WAIT_SECONDS
+        most = CALL_WAIT_SECONDS if observe is None else NOTICE_WAIT_SECONDS
         left = most if deadline is None else min(most, max(deadline - began, 0.0))
         job = await read_job(client, job_id, left)
         if job["status"] in ENDED_STATES or left == 0:
             return job
-        if look_on is not None:
-            await look_on(job)
+        if observe is not None:
+            await observe(job)
         if clock() - began < min(left, PAUSE_SECONDS):
             await asyncio.sleep(min(left, PAUSE_SECONDS))
 
@@ -124,7 +124,7 @@ async def read_job(client: "Client", job_id: str, wait: float) -> Json:
 
 
 def print_job(out: Output, job: Mapping[str, Any], *, follow: bool = False) -> None:
-    """Print the job, and end as it did: with 1 if it failed, with 6 if it was waited for in vain."""
+    """Print the job, and exit with 1 if it failed, with 6 if it has not ended in time."""
     if follow and not out.for_people:
         out.print_item(job, "")  # the last of the stream
     else:
@@ -134,7 +134,7 @@ def print_job(out: Output, job: Mapping[str, Any], *, follow: bool = False) -> N
 
 
 def exit_as_job(out: Output, job: Mapping[str, Any]) -> None:
-    """Raises Exit (1) of a job that failed, WaitedTooLong of one that goes on although its end was waited for."""
+    """Raises Exit (1) if the job failed, WaitedTooLong if it goes on though the command waited for its end."""
     if job.get("status") in UNSUCCESSFUL_STATES:
         raise typer.Exit(ExitCode.FAILED)
     if out.wait and job.get("status") not in ENDED_STATES:
@@ -144,5 +144,5 @@ def exit_as_job(out: Output, job: Mapping[str, Any]) -> None:
 
 
 def inspect_hint(job: Mapping[str, Any]) -> str:
-    """How to see what becomes of it."""
+    """The command that shows the job."""
     return f"See: ductile job inspect {job.get('job_id')}"
