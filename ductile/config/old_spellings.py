@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from ductile.document.locations import Location, Marks
+from ductile.document.paths import value_at
 from ductile.document.problem import Path, Problem
 from ductile.flow.template import escape_braces
 
@@ -138,7 +139,7 @@ def modernize(value: Any, marks: Marks, table: Sequence[Old] = TABLE) -> tuple[A
     place = marks.root
     for row in table:
         for path in list(matching_paths(value, row.at)):
-            old = _get(value, path)
+            old = value_at(value, path)
             if not row.when(old):
                 continue
             mark = Marks(place).of(path) if row.at[-1] == ANY else Marks(place).key(path)
@@ -179,29 +180,20 @@ def _apply(value: Any, place: Location, row: Old, path: Path) -> tuple[Any, Loca
     """The document after one row, and what to add to its sentence."""
     if row.to == ():
         return value, place, ""
-    old, old_place = _get(value, path), _place(place, path)
+    old, old_place = value_at(value, path), _place(place, path)
     if row.to == (ANY,):
         return *_put(value, place, path, row.turn(old), old_place), ""
     value, place = _drop(value, place, path)
     if row.to is None:
         return value, place, ""
     target = (*path[:-1], *row.to)
-    there = _get(value, target[:-1] if row.to[-1] == 0 else target)
+    there = value_at(value, target[:-1] if row.to[-1] == 0 else target)
     if there is None:
         return *_put(value, place, target, row.turn(old), old_place), ""
     if row.join is not None:
         return *_put(value, place, target, row.join(there, row.turn(old)), _place(place, target)), ""
     named = ".".join(str(part) for part in row.to if part != 0)
     return value, place, f"; it is left out, since `{named}` is given too"
-
-
-def _get(value: Any, path: Path) -> Any:
-    for part in path:
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        else:
-            value = value[part] if isinstance(value, list) and isinstance(part, int) else None
-    return value
 
 
 def _place(place: Location, path: Path) -> Location:

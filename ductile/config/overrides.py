@@ -22,6 +22,7 @@ from ductile.config.setting_types import single_type_at
 from ductile.document.locations import Location, Marks, VariableText
 from ductile.document.model_types import keys_of, model_at, type_at
 from ductile.document.override_names import OVERRIDE_DELIMITER, OVERRIDE_PREFIX
+from ductile.document.paths import value_at
 from ductile.document.problem import Mark, Problem, did_you_mean
 from ductile.document.problem import Path as YamlPath
 from ductile.document.read import Document, read_text
@@ -187,19 +188,13 @@ def _known(at: YamlPath, files: _Files) -> list[str]:
     section = model_at(files.model, at)
     if section is not None:
         return keys_of(section)
-    value = _get(files.value, at)
+    value = value_at(files.value, at)
     return list(value) if isinstance(value, Mapping) else []
-
-
-def _get(value: Any, at: YamlPath) -> Any:
-    for part in at:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 def _unmatched(at: YamlPath, left: tuple[str, ...], files: _Files) -> _Refused:
     """What to say of a variable whose first keys lead to `at`, where the next is not known."""
-    there = _get(files.value, at)
+    there = value_at(files.value, at)
     if isinstance(there, list) or str(type_at(files.model, at)).startswith(("list", "tuple")):
         return _Refused(code="bad_value", message=_into_list(at))
     if not left[0]:
@@ -248,7 +243,7 @@ def _value(text: str, path: YamlPath, mark: Mark, files: _Files) -> Any:
     start = text.strip()
     value = _quoted(start, path, mark) if start[:1] in _QUOTED else _scalar(text, path, files)
     if value is None and (
-        isinstance(_get(files.value, path), Mapping | list) or model_at(files.model, path) is not None
+        isinstance(value_at(files.value, path), Mapping | list) or model_at(files.model, path) is not None
     ):
         message = f"is empty, and {_named(path)} is no single value; unset it, or write `{{}}` or `[]`"
         raise _Refused(code="bad_value", message=message)

@@ -11,6 +11,7 @@ from ductile.config.schema.configuration import Configuration
 from ductile.config.schema.plugins import PluginEntry, ScheduleEntry
 from ductile.document.locations import Location, Marks, VariableText
 from ductile.document.override_names import is_override
+from ductile.document.paths import child_at, value_at
 from ductile.document.problem import Mark, Path, Problem
 from ductile.document.yaml_scalar import read_scalar
 from ductile.model.manifest import Manifest
@@ -215,33 +216,21 @@ def _resolved(reference: str, top: Any) -> Any:
 
 
 def _child(place: Location | None, part: str | int) -> Location | None:
-    children: Any = place.children if place else None
-    if isinstance(children, dict):
-        return children.get(part)
-    inside = isinstance(children, list) and isinstance(part, int) and part < len(children)
-    return children[part] if inside else None
+    child: Location | None = child_at(place.children if place else None, part)
+    return child
 
 
 def _value(configuration: Configuration, value: Any, path: Path) -> Any:
     """The value at a path, of plugins and pipelines as it was made to fit."""
     if path[0] == "plugins" and len(path) > 2 and (entry := configuration.plugins.get(str(path[1]))):  # noqa: PLR2004
         if path[2] == "config":
-            return _at(entry.config, path[3:])
+            return value_at(entry.config, path[3:])
         if path[2] == "schedules" and len(path) > 5 and path[4] == "payload":  # noqa: PLR2004
             schedule = entry.schedules[int(path[3])]
-            return _at(schedule.payload if schedule else None, path[5:])
-    return _at(configuration.pipelines if path[0] == "pipelines" else value, path[1 if path[0] == "pipelines" else 0 :])
-
-
-def _at(value: Any, path: Path) -> Any:
-    for part in path:
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
+            return value_at(schedule.payload if schedule else None, path[5:])
+    if path[0] == "pipelines":
+        return value_at(configuration.pipelines, path[1:])
+    return value_at(value, path)
 
 
 def _kind(value: Any) -> str | None:
