@@ -17,7 +17,7 @@ from ductile.store.transaction import Row, RowReader
 _TOP = "~"
 """Sorts behind every id."""
 
-_ID = 0
+_ID_COLUMN = 0
 
 
 MAX_TOTAL = 10_000
@@ -40,7 +40,7 @@ def _bounds(wanted: JobFilter) -> dict[str, Any]:
     return {"above": first_id(max(since - ID_LEAD_MILLIS, 0)), "since": since}
 
 
-def _unfiltered(wanted: JobFilter) -> bool:
+def _is_unfiltered(wanted: JobFilter) -> bool:
     return wanted.plugin is None and wanted.command is None and not wanted.states
 
 
@@ -60,7 +60,7 @@ def list_jobs(reads: RowReader, wanted: JobFilter) -> JobPage:
     """The page below the cursor; the total comes from the kept counts, since a time it is counted."""
     counts = _counts(wanted, reads.rows("all_counts"))
     below, room = wanted.cursor or _TOP, wanted.limit + 1
-    if _unfiltered(wanted):
+    if _is_unfiltered(wanted):
         rows = reads.rows("list_all", below=below, limit=room, **_bounds(wanted))
     else:
         rows = _open(reads, wanted, counts, below, room)
@@ -74,13 +74,13 @@ def list_jobs(reads: RowReader, wanted: JobFilter) -> JobPage:
         rows=tuple(read_job_row(row) for row in page),
         total=min(total, most),
         total_capped=total > most,
-        cursor=page[-1][_ID] if len(rows) > len(page) > 0 else None,
+        cursor=page[-1][_ID_COLUMN] if len(rows) > len(page) > 0 else None,
     )
 
 
 def _total(reads: RowReader, wanted: JobFilter, counts: Iterable[_Count]) -> int:
     """How many there are since a time, counted to one beyond `MAX_TOTAL`."""
-    if _unfiltered(wanted):
+    if _is_unfiltered(wanted):
         ((total,),) = reads.rows("count_all", limit=MAX_TOTAL + 1, **_bounds(wanted))
         return int(total)
     states = open_states(counts)
@@ -123,7 +123,7 @@ def _with_ended(reads: RowReader, wanted: JobFilter, rows: list[Row], count: _Co
     """The newest of the rows and of one command's ended jobs, of which only those newer than a full page are read."""
     bounds, room = _bounds(wanted), wanted.limit + 1
     if len(rows) == room:
-        bounds["above"] = rows[-1][_ID]
+        bounds["above"] = rows[-1][_ID_COLUMN]
     found = reads.rows(
         "list_ended",
         plugin=count.plugin,
@@ -133,4 +133,4 @@ def _with_ended(reads: RowReader, wanted: JobFilter, rows: list[Row], count: _Co
         limit=room,
         **bounds,
     )
-    return sorted([*rows, *found], key=itemgetter(_ID), reverse=True)[:room] if found else rows
+    return sorted([*rows, *found], key=itemgetter(_ID_COLUMN), reverse=True)[:room] if found else rows

@@ -32,7 +32,7 @@ def insert_posted_event(
         known = _find_replay(tx, idempotency)
         if known is not None:
             return known
-    started = tuple(_started(insert_start(tx, start)) for start in starts)
+    started = tuple(_started_job(insert_start(tx, start)) for start in starts)
     if not all(one.deduplicated for one in started):
         insert_event(tx, event)
     data = {"event_id": event.id, "event_type": event.type, "principal": principal}
@@ -45,7 +45,7 @@ def insert_posted_event(
     return received
 
 
-def _started(accepted: AcceptedJob) -> StartedJob:
+def _started_job(accepted: AcceptedJob) -> StartedJob:
     return StartedJob(
         job_id=accepted.job_id,
         plugin=accepted.plugin,

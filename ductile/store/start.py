@@ -85,7 +85,7 @@ def _insert_job(tx: Tx, start: Start) -> AcceptedJob:
         start = _with_causes(tx, start)
         _insert_root(tx, start, state=State.FAILED, lane=start.plugin, steps=Inserted())
         _end_root(tx, start.id)
-        return _accepted(start, State.FAILED)
+        return _answer(start, State.FAILED)
     run_at = tx.now if start.run_at is None else start.run_at
     due = run_at <= tx.now
     tx.insert_deferred("insert_job", due=int(due), run_at=run_at, **_columns(tx, start))
@@ -94,7 +94,7 @@ def _insert_job(tx: Tx, start: Start) -> AcceptedJob:
         tx.notify_ready(start.plugin)
     else:
         tx.notify(JobDue(run_at))
-    return _accepted(start, State.QUEUED)
+    return _answer(start, State.QUEUED)
 
 
 def _insert_run(tx: Tx, start: Start) -> AcceptedJob:
@@ -120,9 +120,9 @@ def _insert_run(tx: Tx, start: Start) -> AcceptedJob:
         state = State.FAILED
     _insert_root(tx, start, state=state, lane=None, steps=steps)
     if steps.open:
-        return _accepted(start, State.QUEUED)
+        return _answer(start, State.QUEUED)
     _end_root(tx, start.id)
-    return _accepted(start, state)
+    return _answer(start, state)
 
 
 def _with_causes(tx: Tx, start: Start) -> Start:
@@ -142,7 +142,7 @@ def _title(plugin: str, command: str) -> str:
     return f"pipeline {command}" if plugin == PIPELINE_PLUGIN else f"{plugin}.{command}"
 
 
-def _accepted(start: Start, status: State) -> AcceptedJob:
+def _answer(start: Start, status: State) -> AcceptedJob:
     return AcceptedJob(job_id=start.id, status=status, plugin=start.plugin, command=start.command)
 
 

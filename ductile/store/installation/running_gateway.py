@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ductile.document.atomic_write import replace_file
 
-_PRIVATE = 0o600
+_PRIVATE_MODE = 0o600
 
 
 class RunningGateway(Struct, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class RunningGateway(Struct, frozen=True, kw_only=True):
 
 def record_running(state: Path, running: RunningGateway) -> None:
     """Write it beside the database. Raises OSError."""
-    replace_file(_file(state), msgspec.json.encode(running), mode=_PRIVATE)
+    replace_file(_file(state), msgspec.json.encode(running), mode=_PRIVATE_MODE)
 
 
 def forget_running(state: Path) -> None:

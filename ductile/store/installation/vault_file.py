@@ -8,7 +8,7 @@ from pathlib import Path
 from ductile.document.vault import KEY_BYTES, Vault
 from ductile.store.errors import KeyUnusable
 
-_PRIVATE = 0o600
+_PRIVATE_MODE = 0o600
 
 
 def key_file(state: Path) -> Path:
@@ -45,9 +45,9 @@ def read_vault(state: Path) -> Vault | None:
 def write_private(file: Path, content: bytes) -> None:
     """Puts the content in the file's place, all of it or nothing, for its owner's eyes. Raises OSError."""
     draft = file.with_name(f"{file.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE_MODE)
     try:
-        os.fchmod(descriptor, _PRIVATE)
+        os.fchmod(descriptor, _PRIVATE_MODE)
         written = 0
         while written < len(content):
             written += os.write(descriptor, content[written:])

@@ -1,6 +1,6 @@
 """Pages of ended attempts, newest first. The cost depends on the page and the kinds of attempts, not on how many ended.
 
-A place in the order is (when it ended, row id): row ids rise as attempts end.
+A position in the order is (end time, row id): row ids rise as attempts end.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ DAY_MILLIS = 24 * HOUR_MILLIS
 MAX_DAYS = 400
 """Days that a search names one by one; a longer time is looked through."""
 
-FOREVER = 1 << 62
-_TOP = (FOREVER, FOREVER)
+FOREVER_MILLIS = 1 << 62
+_TOP = (FOREVER_MILLIS, FOREVER_MILLIS)
 
 
 class _Found(Struct, frozen=True):
-    """The places of a page and perhaps one more, and how many there are in all, counted to one beyond `MAX_TOTAL`."""
+    """The positions of a page and of one row more, and the total, counted to one beyond `MAX_TOTAL`."""
 
-    places: Sequence[Row]
+    positions: Sequence[Row]
     total: int
 
 
@@ -47,20 +47,20 @@ def _filters(wanted: AttemptFilter) -> dict[str, Any]:
         "command": wanted.command,
         "outcomes": _json(sorted(wanted.outcomes)) if wanted.outcomes else None,
         "submitted_by": wanted.submitted_by,
-        "since": -FOREVER if wanted.since is None else wanted.since,
-        "until": FOREVER if wanted.until is None else wanted.until,
+        "since": -FOREVER_MILLIS if wanted.since is None else wanted.since,
+        "until": FOREVER_MILLIS if wanted.until is None else wanted.until,
     }
 
 
 def list_attempts(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> AttemptPage:
     """The page below the cursor."""
     if wanted.job_id is not None:
-        found = _of_job(reads, wanted, wanted.job_id)
+        found = _find_of_job(reads, wanted, wanted.job_id)
     elif wanted.query is not None:
-        found = _searched(reads, wanted, wanted.query, now)
+        found = _find_by_search(reads, wanted, wanted.query, now)
     else:
-        found = _listed(reads, wanted)
-    page = found.places[: wanted.limit]
+        found = _find_by_kind(reads, wanted)
+    page = found.positions[: wanted.limit]
     if wanted.results:
         page = page[: _fitting(reads, [row_id for row_id, _ in page])]
     rows = {row[0]: read_log_row(row[1:]) for row in _rows(reads, [row_id for row_id, _ in page], wanted)}
@@ -68,7 +68,7 @@ def list_attempts(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) ->
         rows=tuple(rows[row_id] for row_id, _ in page),
         total=min(found.total, MAX_TOTAL),
         total_capped=found.total > MAX_TOTAL,
-        cursor=(page[-1][1], page[-1][0]) if len(found.places) > len(page) else None,
+        cursor=(page[-1][1], page[-1][0]) if len(found.positions) > len(page) else None,
     )
 
 
@@ -77,7 +77,7 @@ def _rows(reads: ReadTransaction, ids: Sequence[int], wanted: AttemptFilter) -> 
 
 
 def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
-    """How many of the first rows may be shown together with their results."""
+    """How many of the first rows fit on one page with their results."""
     sizes: dict[int, int] = dict(reads.rows("attempt_sizes", ids=_json(ids)))
     total = 0
     for n, row_id in enumerate(ids):
@@ -87,37 +87,37 @@ def _fitting(reads: ReadTransaction, ids: Sequence[int]) -> int:
     return len(ids)
 
 
-def _of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Found:
-    places = reads.rows("attempts_of_job", job_id=job_id, **_filters(wanted))
+def _find_of_job(reads: ReadTransaction, wanted: AttemptFilter, job_id: str) -> _Found:
+    positions = reads.rows("attempts_of_job", job_id=job_id, **_filters(wanted))
     if wanted.query is not None:
-        ids = _json([row_id for row_id, _ in places])
+        ids = _json([row_id for row_id, _ in positions])
         match = _in_text(wanted.query)
         fitting = {
             row_id
             for segment in _volumes(reads)
             for (row_id,) in reads.rows_on_segment("search_of_job", segment, ids=ids, match=match)
         }
-        places = [place for place in places if place[0] in fitting]
+        positions = [position for position in positions if position[0] in fitting]
     below = wanted.cursor or _TOP
-    return _Found([place for place in places if (place[1], place[0]) < below], len(places))
+    return _Found([position for position in positions if (position[1], position[0]) < below], len(positions))
 
 
-def _listed(reads: ReadTransaction, wanted: AttemptFilter) -> _Found:
+def _find_by_kind(reads: ReadTransaction, wanted: AttemptFilter) -> _Found:
     at, below = wanted.cursor or _TOP
     filters = _filters(wanted)
     ((total,),) = reads.rows("attempt_count", limit=MAX_TOTAL + 1, **filters)
     filters["until"] = min(filters["until"], at)
-    places = reads.rows("attempt_page", at=at, below=below, limit=wanted.limit + 1, **filters)
-    return _Found(places, total)
+    positions = reads.rows("attempt_page", at=at, below=below, limit=wanted.limit + 1, **filters)
+    return _Found(positions, total)
 
 
-def _searched(reads: ReadTransaction, wanted: AttemptFilter, query: SearchQuery, now: Millis) -> _Found:
+def _find_by_search(reads: ReadTransaction, wanted: AttemptFilter, query: SearchQuery, now: Millis) -> _Found:
     expression = f"{_in_text(query)}{_facets(wanted)}{days(*_times(reads, wanted, now))}"
     top, most = MAX_TOTAL + 1, wanted.limit + 1
     search = _Search(expression, since=_filters(wanted)["since"], until=_filters(wanted)["until"])
     if wanted.cursor is None:  # one search for the page and the total
-        places = search.page(reads, FOREVER, top)
-        return _Found(places[:most], len(places))
+        positions = search.page(reads, FOREVER_MILLIS, top)
+        return _Found(positions[:most], len(positions))
     return _Found(search.page(reads, wanted.cursor[1], most), search.count(reads, top))
 
 
@@ -129,13 +129,13 @@ class _Search(Struct, frozen=True):
     until: Millis
 
     def page(self, reads: ReadTransaction, below: int, limit: int) -> list[Row]:
-        """The places of those below a row, newest first: at most so many."""
-        places: list[Row] = []
+        """The positions of those below a row, newest first: at most so many."""
+        positions: list[Row] = []
         for segment in _volumes(reads):
-            left = limit - len(places)
+            left = limit - len(positions)
             if not left:
                 break
-            places += reads.rows_on_segment(
+            positions += reads.rows_on_segment(
                 "search_page",
                 segment,
                 match=self.match,
@@ -144,7 +144,7 @@ class _Search(Struct, frozen=True):
                 below=below,
                 limit=left,
             )
-        return places
+        return positions
 
     def count(self, reads: ReadTransaction, limit: int) -> int:
         """How many there are, counted to the limit."""
@@ -170,7 +170,7 @@ def _volumes(reads: ReadTransaction) -> list[int | None]:
 def _times(reads: ReadTransaction, wanted: AttemptFilter, now: Millis) -> tuple[Millis, Millis]:
     """Between which times the search has to look; an open end is where attempts begin or end."""
     if wanted.since is None and wanted.until is None:
-        return 0, FOREVER
+        return 0, FOREVER_MILLIS
     oldest = reads.row("oldest_attempt") if wanted.since is None else None
     since = wanted.since if wanted.since is not None else (oldest[0] if oldest else now) - DAY_MILLIS
     return since, now + DAY_MILLIS if wanted.until is None else wanted.until
@@ -196,11 +196,11 @@ def _facet(letter: str, value: str) -> str:
 def days(since: Millis, until: Millis) -> str:
     """The days that a time has, and the hours at its edges; nothing where it is too long to name them."""
     first, last = max(since, 0) // HOUR_MILLIS, until // HOUR_MILLIS
-    whole = range(-(-first // 24), (last + 1) // 24)
-    if first > last or len(whole) > MAX_DAYS:
+    full_days = range(-(-first // 24), (last + 1) // 24)
+    if first > last or len(full_days) > MAX_DAYS:
         return ""
-    start, stop = (whole.start * 24, whole.stop * 24) if whole else (last + 1, last + 1)
-    words = [f"d{day}" for day in whole] + [f"h{hour}" for hour in (*range(first, start), *range(stop, last + 1))]
+    start, stop = (full_days.start * 24, full_days.stop * 24) if full_days else (last + 1, last + 1)
+    words = [f"d{day}" for day in full_days] + [f"h{hour}" for hour in (*range(first, start), *range(stop, last + 1))]
     return f" AND facets : ({' OR '.join(words)})"
 
 

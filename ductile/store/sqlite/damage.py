@@ -14,7 +14,7 @@ DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3
 FULL_DISK_CODES = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """Extended codes of a file that cannot grow: nothing is damaged, and the next commit tells whether it can again."""
 
-_PRIMARY = 0xFF
+_PRIMARY_BITS = 0xFF
 """The bits of an extended result code that are its primary one."""
 
 
@@ -29,12 +29,12 @@ class Damage:
     def note(self, error: Exception) -> None:
         """Keeps the error if it speaks of damage."""
         code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & _PRIMARY in DAMAGE_CODES and code not in FULL_DISK_CODES:
+        if code is not None and code & _PRIMARY_BITS in DAMAGE_CODES and code not in FULL_DISK_CODES:
             self.reason = str(error)
             self.on_note()
 
     def caller_error(self, error: Exception) -> Exception:
-        """What the caller is told: where SQLite could not do its work, rather than the operation being wrong, that."""
+        """The error for the caller: `StoreUnavailable` where SQLite could not work, else the operation's own error."""
         trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
         if not trouble:
             return error

@@ -26,7 +26,7 @@ APPLICATION_ID = 1148543860
 CACHED_STATEMENTS = 512
 """Statements that stay compiled: all that there are, those for many rows in each size."""
 
-_PRIVATE = 0o600
+_PRIVATE_MODE = 0o600
 
 
 def migrations() -> dict[int, str]:
@@ -72,9 +72,9 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _make_private(path: Path) -> None:
     """Creates the file before SQLite does, which gives its own files (-wal, -shm) the same mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_MODE)
     try:
-        os.fchmod(descriptor, _PRIVATE)
+        os.fchmod(descriptor, _PRIVATE_MODE)
     finally:
         os.close(descriptor)
 

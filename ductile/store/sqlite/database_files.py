@@ -25,7 +25,7 @@ CHECK_INTERVAL_SECONDS = 0.02
 COMPANION_SUFFIXES = ("-wal", "-shm")
 """What SQLite keeps beside a database in use; the locks of its readers and writers are in the second one."""
 
-PRIVATE = 0o600
+PRIVATE_MODE = 0o600
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -112,7 +112,7 @@ class DatabaseFiles:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(f"{self._path.name}.rescue")
         draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_MODE))
         with closing(sqlite3.connect(draft)) as target:
             connection.backup(target)
         _sync(draft)

@@ -15,7 +15,7 @@ def reserve_path(path: Path) -> Path:
 
 
 def release_reserve(path: Path) -> bool:
-    """Gives the room back; whether there was any. Blocking."""
+    """Deletes the reserve; whether there was one. Blocking."""
     try:
         reserve_path(path).unlink()
     except OSError:
@@ -23,16 +23,16 @@ def release_reserve(path: Path) -> bool:
     return True
 
 
-def keep_reserve(path: Path, room: DiskSpace) -> bool:
+def keep_reserve(path: Path, space: DiskSpace) -> bool:
     """Makes the reserve where there is plenty of room, and gives it up where hardly any is left; whether it did either.
 
     Blocking. Raises OSError where the file cannot be made.
     """
-    size = min(RESERVE_BYTES, room.margin // 2)
-    if room.free < size:
+    size = min(RESERVE_BYTES, space.margin // 2)
+    if space.free < size:
         return release_reserve(path)
     reserve = reserve_path(path)
-    if room.free < 2 * room.margin + size or reserve.exists():
+    if space.free < 2 * space.margin + size or reserve.exists():
         return False
     descriptor = os.open(reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

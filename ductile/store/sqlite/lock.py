@@ -22,7 +22,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """File system types on which a lock or a shared map of one machine does not bind another."""
 
-_PRIVATE = 0o600
+_PRIVATE_MODE = 0o600
 
 
 def read_mounts() -> str:
@@ -120,7 +120,7 @@ class StateLock:
 
     @staticmethod
     def _open(path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_MODE)
 
     def _close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -173,7 +173,7 @@ class StateLock:
         """All or nothing: plugins left by a crash are found by what stands here."""
         content = orjson.dumps({"instance": instance, "device": lock.st_dev, "inode": lock.st_ino})
         draft = self._identity.with_name(f"{self._identity.name}.new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE_MODE)
         try:
             os.write(descriptor, content)
             os.fsync(descriptor)

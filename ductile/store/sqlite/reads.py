@@ -1,4 +1,4 @@
-"""Reading. Each call sees one moment of the database, with every commit before it."""
+"""The reading verbs of the SQLite store. Each call sees one state of the database, with every commit before it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _WORDS = Words.__struct_fields__
 
 
 class StoreReads:
-    """What can be asked of the database."""
+    """The verbs of `contract.Reads`, on read-only connections."""
 
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
@@ -47,7 +47,7 @@ class StoreReads:
         return await self._pool.read(lambda reads: _root_with_event(reads, job_id))
 
     async def tree(self, job_id: str) -> tuple[list[JobView], list[SkipView]]:
-        """A job's whole run, root first and then its steps by age, and what it passed by; empty where there is none."""
+        """A job's whole run, root first and then its steps by age, and its skipped steps; empty where there is none."""
         return await self._pool.read(lambda reads: _tree(reads, job_id))
 
     async def jobs(self, wanted: JobFilter = ALL_JOBS) -> JobPage:
@@ -135,7 +135,7 @@ class StoreReads:
         return await self.meta(PAUSED_KEY) == "1"
 
     async def unhealthy(self) -> list[UnhealthyPlugin]:
-        """The plugins whose last `init` or `health` has not succeeded, those too that are not there now; by name."""
+        """The plugins whose last `init` or `health` has not succeeded, absent ones too; by name."""
         return [read_unhealthy(row) for row in await self._all("failed_checks", low=FIRST_KEY, high=END_KEY)]
 
     async def definition(self, definition_hash: str) -> bytes | None:
@@ -174,17 +174,17 @@ def _tree(reads: ReadTransaction, job_id: str) -> tuple[list[JobView], list[Skip
 
 def _text_progress(reads: ReadTransaction) -> tuple[int, int]:
     newest = reads.row("newest_attempt")
-    return newest[0] if newest else 0, _indexed(reads)
+    return newest[0] if newest else 0, _last_indexed(reads)
 
 
 def _large_text(reads: ReadTransaction) -> Words | None:
-    row = reads.row("unindexed", after=_indexed(reads), limit=1)
+    row = reads.row("unindexed", after=_last_indexed(reads), limit=1)
     if row is None or row[1] <= LARGE_ATTEMPT_BYTES:
         return None
     (found,) = reads.rows("words_of_attempt", id=row[0])
     return Words(**dict(zip(_WORDS, found, strict=True)))
 
 
-def _indexed(reads: ReadTransaction) -> int:
+def _last_indexed(reads: ReadTransaction) -> int:
     row = reads.row("get_meta", key=INDEXED_KEY)
     return int(row[0]) if row else 0

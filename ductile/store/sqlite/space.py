@@ -46,14 +46,14 @@ def shrink_file(tx: SqliteTransaction, enough: Enough) -> bool:
     """
     while True:
         ((mode, pages, free),) = tx.rows("pages")
-        if mode != _INCREMENTAL or free <= max(MIN_FREE_PAGES, pages // SPARE_PART):
+        if mode != _INCREMENTAL_MODE or free <= max(MIN_FREE_PAGES, pages // SPARE_PART):
             return False
         tx.rows("shrink_file")
         if enough():
             return True
 
 
-_INCREMENTAL = 2
+_INCREMENTAL_MODE = 2
 """How a database says that it can shrink."""
 
 

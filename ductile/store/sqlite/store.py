@@ -31,13 +31,13 @@ from ductile.store.sqlite.writer import Writer
 from ductile.store.writes import StoreWrites
 
 FAILURE_PROBE_SECONDS = 60.0
-"""Seconds after a failure in which the store proves that it has room again, not only that it can write."""
+"""Seconds after a failure in which `can_commit` writes as much as a small job does."""
 
 FAILURE_PROBE_CHARACTERS = 32 * 1024
-"""Characters of that proof: what a small job and its end take."""
+"""Characters of that write: what a small job and its end take."""
 
 SEARCH_CATCH_UP_SECONDS = 10.0
-"""Seconds that a search may write full text before it begins."""
+"""Seconds that a search may spend on indexing before it begins."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -53,14 +53,14 @@ class SqliteStore(StoreReads, StoreWrites):
         self._files = files
         self._damage = damage
         self._expected: set[str] = set()
-        """Lanes that are ready as soon as what is asked for now is written."""
+        """Lanes that the queued writes ready."""
         self.before_flush(self._publish_expected)
         self.capacity_error: str | None = None
-        """Why no new work is taken for want of room, while that is so; whoever watches over the room sets it."""
+        """Why no new work is taken for want of space, while that is so; the disk guard sets it."""
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock, hooks: Hooks | None = None) -> Self:
-        """Opens (makes, migrates) the database on the running loop. Raises a kind of `StoreError`."""
+        """Opens (creates, migrates) the database on the running loop. Raises a kind of `StoreError`."""
         connection = await asyncio.to_thread(open_database, path)
         try:
             files = DatabaseFiles(path)
@@ -98,7 +98,7 @@ class SqliteStore(StoreReads, StoreWrites):
             raise StorageFull(reason=self.capacity_error)
 
     def fault(self) -> StoreUnavailable | None:
-        """What is wrong with the files of the database, where the last commit or read has found something."""
+        """What is wrong with the files of the database, as the last commit, read or check has found it."""
         if self._files.lost is not None:
             return self._files.lost
         return None if self._damage.reason is None else StorageDamaged(reason=self._damage.reason)
@@ -113,7 +113,7 @@ class SqliteStore(StoreReads, StoreWrites):
         self._damage.on_note = notice
 
     async def check_files(self) -> None:
-        """Holds the open files against their paths, and reads the whole database where it is said to be damaged."""
+        """Compares the open files with their paths, and reads the whole database where damage was found."""
         if self._files.check(fully=True) is not None:
             with suppress(StoreUnavailable):  # the writing thread saves what was accepted, and looks again
                 await self.write(_do_nothing)
@@ -124,12 +124,12 @@ class SqliteStore(StoreReads, StoreWrites):
             await self._pool.renew()
 
     async def disk_space(self) -> DiskSpace:
-        """How much room the state takes, and how much there is."""
+        """How much space the state takes, and how much there is."""
         return await asyncio.to_thread(measure_disk_space, self._path, await self.held_bytes())
 
-    async def keep_reserve(self, room: DiskSpace) -> bool:
-        """Makes the reserve, or deletes it where hardly any room is left; whether it did either. Raises OSError."""
-        return await asyncio.to_thread(keep_reserve, self._path, room)
+    async def keep_reserve(self, space: DiskSpace) -> bool:
+        """Makes the reserve, or deletes it where hardly any space is left; whether it did either. Raises OSError."""
+        return await asyncio.to_thread(keep_reserve, self._path, space)
 
     async def log_size(self) -> int:
         """Bytes of the write-ahead log: it grows beyond the usual while a reader keeps it from being written back."""
@@ -235,4 +235,4 @@ class SqliteStore(StoreReads, StoreWrites):
 
 
 def _do_nothing(_tx: SqliteTransaction) -> None:
-    """An operation for the sake of what comes with its commit: files are checked, and saved where they are lost."""
+    """An empty write: it checks the files with its commit, and shows that the writing thread works."""

@@ -1,7 +1,7 @@
-"""What a write operation works with: the open transaction of the writing thread.
+"""The open transaction of the writing thread, as operations use it.
 
-Rows that nothing has to be known of at once are written behind: all of the batch that go the same way together, in one
-statement. Each statement gives the interpreter away and has to win it back from a busy event loop.
+Rows whose result no operation needs are deferred: all deferred rows of one query are written by one statement. Each
+statement gives up the interpreter lock, and has to win the lock back from a busy event loop.
 """
 
 import sqlite3
@@ -21,17 +21,17 @@ from ductile.store.errors import Stale
 from ductile.store.sqlite.queries import QUERIES, multi_row_sql, segment_query
 
 Checkpoint = tuple[int, int, bool]
-"""How much had been noted when an operation began: signals, counts, and whether the journal had grown."""
+"""What was noted before an operation: how many notifications and counts, and whether the journal had grown."""
 
 MAX_STATEMENT_ROWS = 32
-"""Rows of one statement; of any number of rows there is a statement for each power of two in it."""
+"""Rows of one statement at most. A number of rows is split into powers of two, so that few statements are prepared."""
 
 _SAVEPOINT = QUERIES["savepoint"].sql
 _RELEASE = QUERIES["release_savepoint"].sql
 
 
 class SqliteTransaction:
-    """One batch, as its operations see it. Signals and counts are noted here and go out with the commit."""
+    """One batch, as its operations see it. Notifications and counts are noted, and go out with the commit."""
 
     def __init__(self, connection: sqlite3.Connection, hooks: Hooks | None = None) -> None:
         self.hooks = hooks
@@ -44,10 +44,10 @@ class SqliteTransaction:
         self._counts: list[tuple[str, str, str, int]] = []
         self._deferred: list[tuple[str, tuple[Any, ...]]] = []
         self._deferred_before = 0
-        """Where in them the rows of the operation at work begin."""
+        """The number of deferred rows before the operation at work."""
         self._flush_attempts = 0
         self._foreign_changes = 0
-        """Changes that an operation has made for those before it, as it flushed their rows."""
+        """Changes by flushed rows of earlier operations."""
         self._ready_lanes: dict[str, LaneReady] = {}
         self._journalled = False
 
@@ -68,7 +68,7 @@ class SqliteTransaction:
         return self._execute(query.sql, query.bind(values)).rowcount
 
     def execute_on_segment(self, name: str, segment: int, **values: Any) -> int:
-        """As `run`, on a full segment of the full text."""
+        """As `execute`, on a closed segment of the full-text index."""
         if self._deferred:
             self.flush_deferred()
         query = segment_query(name, segment)
@@ -87,14 +87,14 @@ class SqliteTransaction:
         return rows[0] if rows else None
 
     def insert_deferred(self, name: str, **values: Any) -> None:
-        """Writes a row by a `rows` query, behind: ahead of the next other statement, at the latest with the commit.
+        """Writes a row by a `rows` query, ahead of the next other statement, at the latest with the commit.
 
-        What then does not write each of its rows raises `Stale`, there.
+        A row that is not written raises `Stale` there.
         """
         self._deferred.append((name, QUERIES[name].bind(values)))
 
     def flush_deferred(self) -> None:
-        """Writes the rows that stand behind. Raises `Stale`: whose row it was is not known, so undo the batch."""
+        """Writes the deferred rows. Raises `Stale` where one is not written: whose it was is unknown, so undo the batch."""
         if not self._deferred:
             return
         behind, self._deferred = self._deferred, []
@@ -182,7 +182,7 @@ class SqliteTransaction:
     def commit(self) -> tuple[Notification, ...]:
         """Writes the counts and commits; returns the signals in order, of equal ones the last.
 
-        What stands behind is flushed before: its failure is that of an operation, not of the batch.
+        Deferred rows are flushed before: their failure is that of an operation, not of the batch.
         """
         if self._counts:
             totals: Counter[tuple[str, str, str]] = Counter()
@@ -195,9 +195,9 @@ class SqliteTransaction:
         return tuple(reversed(dict.fromkeys(reversed(self._signals))))
 
     def empty_wal(self) -> bool:
-        """Between batches: brings the write-ahead log into the database and gives its room back.
+        """Between batches: writes the write-ahead log back into the database and truncates the log.
 
-        False: somebody reads just now, who stands in the way.
+        False: a reader still needs the log.
         """
         self.rows("disable_busy_timeout")
         try:

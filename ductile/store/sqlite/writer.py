@@ -57,11 +57,11 @@ class Writer:
         self.commit_listeners: list[CommitListener] = []
         self.batch_listeners: list[BatchListener] = []
         self.flush_listeners: list[Callable[[], None]] = []
-        """Called on the loop right before the thread gets what was asked for; what they write goes with it."""
+        """Called on the loop before queued writes go to the thread; what they write joins the batch."""
         self.wants_view: Callable[[str], bool] = lambda _job_id: False
-        """Asked on the thread for each job that a commit has ended: whether somebody waits to be shown it."""
+        """Asked on the thread for each ended job: whether its view goes with the notification."""
         self.trouble_at = -math.inf
-        """When a caller was last told that nothing can be stored, by the monotonic clock."""
+        """When a write last failed as unavailable, by the monotonic clock."""
         self._connection = connection
         self._tx = tx
         self._clock = clock
@@ -72,7 +72,7 @@ class Writer:
         self._flushing = False
         self._inbox: SimpleQueue[list[_Write] | None] = SimpleQueue()
         self._pending: deque[_Write] = deque()
-        """What the thread has taken and not begun."""
+        """Writes that the thread has taken and not begun."""
         self._batch: list[_Write] = []
         self._use_savepoints = False
         self._commit_seconds: float | None = None
@@ -108,13 +108,13 @@ class Writer:
         return future
 
     def flush_soon(self) -> None:
-        """Lets the joiners write soon, as if something had been asked for."""
+        """Flushes soon, although nothing may be queued."""
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
 
     def has_waiters(self) -> bool:
-        """Whether anybody waits for the batch besides the operation that asks; asked by it, while it works."""
+        """Whether other writes wait for the batch at work; asked on the thread."""
         return len(self._batch) > 1 or bool(self._pending) or not self._inbox.empty()
 
     def publish(self, signals: Sequence[Notification]) -> None:
@@ -135,9 +135,9 @@ class Writer:
         self._thread.join()
 
     def _flush(self) -> None:
-        """On the loop: all that was asked for since it last came round goes to the thread at once.
+        """On the loop: all queued writes go to the thread at once.
 
-        The thread is woken once, and does not begin with a part.
+        The thread is woken once, and does not begin with a part of them.
         """
         if self._closed:
             return
@@ -240,7 +240,7 @@ class Writer:
                 self._replay_batch()
 
     def _flush_deferred(self) -> None:
-        """Writes what operations have left behind; where that fails, one of them is found to be at fault."""
+        """Writes the deferred rows; where that fails, the replay finds the operation at fault."""
         try:
             self._tx.flush_deferred()
         except Exception:
@@ -256,7 +256,7 @@ class Writer:
             self._apply_in_savepoint(write)
 
     def _apply_in_savepoint(self, write: _Write) -> None:
-        """Runs one operation in a savepoint; a failure undoes it alone, and so does its end where it is a rehearsal."""
+        """Runs one operation in a savepoint; a failure undoes it alone, and so does its end where it is a dry run."""
         tx = self._tx
         mark = tx.savepoint()
         write.error = None
@@ -307,9 +307,9 @@ class Writer:
                 self._tx.empty_wal()  # the next batch has its room
         self._files.secure(self._connection, self._clock)
         self._damage.note(error)
-        told = error if isinstance(error, StoreUnavailable) else StoreUnavailable(reason=str(error))
+        unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable(reason=str(error))
         for write in self._batch:
-            write.error = told
+            write.error = unavailable
 
     def _call(self, callback: Callable[..., None], *args: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -332,7 +332,7 @@ class Writer:
             write.future.set_exception(write.error)
 
     def _end(self) -> None:
-        """On the loop, as the thread's last word: whoever still waits is told."""
+        """On the loop, as the thread's last call: fails the writes that still wait."""
         if self._crash is not None:
             _log.error("store.writer_died", error=repr(self._crash))
             while not self._inbox.empty():

@@ -5,11 +5,11 @@ from ductile.model.search_query import SearchQuery, Term
 
 def render(query: SearchQuery) -> str:
     """The expression, every word of it quoted."""
-    expression = " AND ".join(f"({' OR '.join(_quoted(term) for term in group)})" for group in query.groups)
-    without = " OR ".join(_quoted(term) for term in query.without)
+    expression = " AND ".join(f"({' OR '.join(_quote(term) for term in group)})" for group in query.groups)
+    without = " OR ".join(_quote(term) for term in query.without)
     return f"({expression}) NOT ({without})" if without else expression
 
 
-def _quoted(term: Term) -> str:
+def _quote(term: Term) -> str:
     escaped = term.text.replace('"', '""')
     return f'"{escaped}" *' if term.prefix else f'"{escaped}"'

@@ -256,7 +256,7 @@ def test_every_moment_of_a_time_is_of_a_day_or_an_hour_that_is_named(since: int,
 
 
 def test_a_time_too_long_for_its_days_is_not_named() -> None:
-    assert days(0, attempt_list.FOREVER) == days(0, 402 * DAY_MILLIS) == days(5, 4 - HOUR_MILLIS) == ""
+    assert days(0, attempt_list.FOREVER_MILLIS) == days(0, 402 * DAY_MILLIS) == days(5, 4 - HOUR_MILLIS) == ""
     assert days(0, 400 * DAY_MILLIS - 1).count("d") == 400
 
 
@@ -276,7 +276,7 @@ def cost(bench: Bench, name: str, **values: Any) -> int:
     return steps
 
 
-PAGE = {"at": attempt_list.FOREVER, "below": attempt_list.FOREVER, "limit": 51}
+PAGE = {"at": attempt_list.FOREVER_MILLIS, "below": attempt_list.FOREVER_MILLIS, "limit": 51}
 TEXT = '({error stderr result} : ("words"))'
 
 
@@ -304,7 +304,7 @@ def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, m
     values = {
         **dict.fromkeys(("plugin", "command", "outcomes", "submitted_by")),
         "since": 0,
-        "until": attempt_list.FOREVER,
+        "until": attempt_list.FOREVER_MILLIS,
     }
     for n in (1000, 5000):
         ends = range(0 if n == 1000 else 1000, n)
