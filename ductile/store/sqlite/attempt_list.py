@@ -1,6 +1,6 @@
 """Pages of ended attempts, newest first. The cost depends on the page and the kinds of attempts, not on how many ended.
 
-A position in the order is (end time, row id): row ids rise as attempts end.
+A position in the order is (end time, seq): seq rises as attempts end.
 """
 
 from collections.abc import Sequence

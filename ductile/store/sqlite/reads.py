@@ -103,7 +103,7 @@ class StoreReads:
         return await self._pool.read(lambda reads: recent(reads, since))
 
     async def text_progress(self) -> tuple[int, int]:
-        """The row ids of the newest attempt, and of the last one that has its full text."""
+        """The `seq` of the newest attempt, and of the last one that has its full text."""
         return await self._pool.read(_text_progress)
 
     async def large_text(self) -> Words | None:

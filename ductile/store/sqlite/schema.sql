@@ -78,8 +78,9 @@ CREATE INDEX jobs_cause ON jobs (cause_event_id) WHERE cause_event_id IS NOT NUL
 CREATE INDEX jobs_dedupe ON jobs (plugin, command, dedupe_key, id)
 WHERE dedupe_key IS NOT NULL AND (ended_at IS NULL OR state = 'succeeded');
 
--- One row an ended attempt; kept longer than its job, so it can stand alone.
+-- One row an ended attempt; kept longer than its job, so it can stand alone. Attempts end in the order of seq.
 CREATE TABLE attempts (
+    seq INTEGER PRIMARY KEY,
     job_id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     plugin TEXT NOT NULL,
@@ -97,7 +98,7 @@ CREATE TABLE attempts (
     stdout TEXT,
     stderr TEXT,
     logs BLOB,
-    PRIMARY KEY (job_id, attempt)
+    UNIQUE (job_id, attempt)
 ) STRICT;
 
 -- Lists of attempts, newest first: one run of rows for each kind that there is.
@@ -108,7 +109,7 @@ CREATE INDEX attempts_kind ON attempts (plugin, command, outcome, submitted_by, 
 -- is read again to take an attempt out, so it must not change without all of the full text being made anew.
 CREATE VIEW attempt_words AS
 SELECT
-    a.rowid AS id,
+    a.seq AS id,
     CASE WHEN length(CAST(a.error AS BLOB)) > 1000000 THEN substr(a.error, 1, 1000000) ELSE a.error END AS error,
     a.stderr AS stderr,
     (
@@ -132,14 +133,19 @@ SELECT
     || ' d' || (a.ended_at / 86400000) || ' h' || (a.ended_at / 3600000) AS facets
 FROM attempts AS a;
 
--- The open volume: the full text of attempts behind the one that meta names as 'text_opened', up to 'logs_indexed'.
+-- The open segment: the full text of attempts behind the one that meta names as 'text_opened', up to 'logs_indexed'.
 CREATE VIRTUAL TABLE attempt_text USING fts5(
     error, stderr, result, facets, content = 'attempt_words', content_rowid = 'id', columnsize = 0
 );
 
--- Full volumes, each in a table attempt_text_<n> like the open one's: the full text of the attempts behind the volume
--- before, up to `last`. Without `last` it is not searched any more, but freed.
-CREATE TABLE text_volumes (
+-- The index merges only when it is told to, some pages at a time: by itself it now and then does the merging of thousands
+-- of writes within one, and everybody who waits for the writer waits for that.
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('automerge', 0);
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('crisismerge', 256);
+
+-- Closed segments, each in a table attempt_text_<n> like the open one's: the full text of the attempts behind the segment
+-- before, up to `last`. Without `last` a segment is not searched any more, and its pages are freed.
+CREATE TABLE text_segments (
     n INTEGER PRIMARY KEY,
     last INTEGER
 ) STRICT;
@@ -161,8 +167,9 @@ CREATE TABLE events (
 -- What a job emitted.
 CREATE INDEX events_job ON events (job_id, id) WHERE job_id IS NOT NULL;
 
--- Steps that a run passed by.
+-- Steps that a run passed by, in order.
 CREATE TABLE skips (
+    seq INTEGER PRIMARY KEY,
     root_id TEXT NOT NULL,
     parent_id TEXT NOT NULL,
     node TEXT NOT NULL,

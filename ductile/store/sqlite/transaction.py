@@ -94,7 +94,7 @@ class SqliteTransaction:
         self._deferred.append((name, QUERIES[name].bind(values)))
 
     def flush_deferred(self) -> None:
-        """Writes the deferred rows. Raises `Stale` where one is not written: whose it was is unknown, so undo the batch."""
+        """Writes the deferred rows. Raises `Stale` where a row is not written; the batch is to be undone then."""
         if not self._deferred:
             return
         behind, self._deferred = self._deferred, []

@@ -41,7 +41,8 @@ CREATE TABLE jobs (
     created_at INTEGER NOT NULL,
     started_at INTEGER,
     ended_at INTEGER,
-    error TEXT
+    error TEXT,
+    retry_of TEXT
 ) STRICT;
 
 -- Claims: the head of a lane.
@@ -78,8 +79,9 @@ CREATE INDEX jobs_cause ON jobs (cause_event_id) WHERE cause_event_id IS NOT NUL
 CREATE INDEX jobs_dedupe ON jobs (plugin, command, dedupe_key, id)
 WHERE dedupe_key IS NOT NULL AND (ended_at IS NULL OR state = 'succeeded');
 
--- One row an ended attempt; kept longer than its job, so it can stand alone.
+-- One row an ended attempt; kept longer than its job, so it can stand alone. Attempts end in the order of seq.
 CREATE TABLE attempts (
+    seq INTEGER PRIMARY KEY,
     job_id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     plugin TEXT NOT NULL,
@@ -97,7 +99,56 @@ CREATE TABLE attempts (
     stdout TEXT,
     stderr TEXT,
     logs BLOB,
-    PRIMARY KEY (job_id, attempt)
+    UNIQUE (job_id, attempt)
+) STRICT;
+
+-- Lists of attempts, newest first: one run of rows for each kind that there is.
+CREATE INDEX attempts_kind ON attempts (plugin, command, outcome, submitted_by, ended_at);
+
+-- What of an attempt is searched, each part up to its first million characters: of the result every name and value, but
+-- not what the plugin remembers. Facets are words that stand for the filters. The full text holds no copy of this: it
+-- is read again to take an attempt out, so it must not change without all of the full text being made anew.
+CREATE VIEW attempt_words AS
+SELECT
+    a.seq AS id,
+    CASE WHEN length(CAST(a.error AS BLOB)) > 1000000 THEN substr(a.error, 1, 1000000) ELSE a.error END AS error,
+    a.stderr AS stderr,
+    (
+        SELECT substr(group_concat(w.word, char(10)), 1, 1000000)
+        FROM (
+            SELECT
+                CASE WHEN typeof(t.key) = 'text' AND t.fullkey <> '$.result' THEN t.key || char(10) ELSE '' END
+                || CASE WHEN t.type IN ('true', 'false', 'null') THEN t.type ELSE coalesce(t.atom, '') END AS word
+            FROM json_tree(
+                CASE
+                    WHEN NOT json_valid(CAST(a.result AS TEXT)) THEN '{}'
+                    WHEN instr(a.result, x'5c7530303030') > 0
+                        THEN replace(replace(CAST(a.result AS TEXT), '\\', '\u005c'), '\u0000', ' ')
+                    ELSE CAST(a.result AS TEXT)
+                END,
+                '$.result'
+            ) AS t
+        ) AS w
+    ) AS result,
+    'p' || hex(a.plugin) || ' c' || hex(a.command) || ' o' || hex(a.outcome) || ' s' || hex(a.submitted_by)
+    || ' d' || (a.ended_at / 86400000) || ' h' || (a.ended_at / 3600000) AS facets
+FROM attempts AS a;
+
+-- The open segment: the full text of attempts behind the one that meta names as 'text_opened', up to 'logs_indexed'.
+CREATE VIRTUAL TABLE attempt_text USING fts5(
+    error, stderr, result, facets, content = 'attempt_words', content_rowid = 'id', columnsize = 0
+);
+
+-- The index merges only when it is told to, some pages at a time: by itself it now and then does the merging of thousands
+-- of writes within one, and everybody who waits for the writer waits for that.
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('automerge', 0);
+INSERT INTO attempt_text (attempt_text, rank) VALUES ('crisismerge', 256);
+
+-- Closed segments, each in a table attempt_text_<n> like the open one's: the full text of the attempts behind the segment
+-- before, up to `last`. Without `last` a segment is not searched any more, and its pages are freed.
+CREATE TABLE text_segments (
+    n INTEGER PRIMARY KEY,
+    last INTEGER
 ) STRICT;
 
 -- A payload stands here once; jobs refer to it.
@@ -117,8 +168,9 @@ CREATE TABLE events (
 -- What a job emitted.
 CREATE INDEX events_job ON events (job_id, id) WHERE job_id IS NOT NULL;
 
--- Steps that a run passed by.
+-- Steps that a run passed by, in order.
 CREATE TABLE skips (
+    seq INTEGER PRIMARY KEY,
     root_id TEXT NOT NULL,
     parent_id TEXT NOT NULL,
     node TEXT NOT NULL,
@@ -173,7 +225,7 @@ CREATE TABLE schedules (
     last_job_id TEXT
 ) STRICT;
 
--- Idempotency keys and the jobs they made.
+-- Idempotency keys and the jobs they made; of a posted event its id, and what was answered.
 CREATE TABLE idempotency (
     principal TEXT NOT NULL,
     method TEXT NOT NULL,
@@ -182,6 +234,7 @@ CREATE TABLE idempotency (
     body_hash TEXT NOT NULL,
     job_id TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
+    answer BLOB,
     PRIMARY KEY (principal, method, path, "key")
 ) STRICT;
 

@@ -95,5 +95,5 @@ def _next_batch(rows: Sequence[tuple[Any, ...]]) -> list[int]:
 
 
 def indexed_through(tx: SqliteTransaction) -> int:
-    """The row id of the last indexed attempt; 0 for none."""
+    """The `seq` of the last indexed attempt; 0 for none."""
     return segments.read_bounds(tx).through

@@ -5,7 +5,7 @@ with the history; a segment bounds it. Attempts are not deleted from a closed se
 attempts, so a deleted attempt is not found. When all attempts of a closed segment are deleted, the segment is retired
 and its pages are freed, a few at a time.
 
-SQLite reuses the row ids of deleted attempts when no attempt has a higher one. A segment whose last attempt is behind
+SQLite reuses the `seq` of deleted attempts when no attempt has a higher one. A segment whose last attempt is behind
 the newest attempt is therefore retired too, and its remaining attempts are indexed again.
 """
 
@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from ductile.store.sqlite.transaction import SqliteTransaction
 
 INDEXED_KEY = "logs_indexed"
-"""The key in `meta`: the row id of the last attempt whose full text was written."""
+"""The key in `meta`: the `seq` of the last attempt whose full text was written."""
 
 OPENED_KEY = "text_opened"
-"""The key in `meta`: the row id of the last attempt before the open segment."""
+"""The key in `meta`: the `seq` of the last attempt before the open segment."""
 
 SIZE_KEY = "text_size"
 """The key in `meta`: how many bytes were read to write the open segment."""
@@ -34,7 +34,7 @@ FREED_PAGES = 32
 
 
 class IndexBounds(Struct, frozen=True):
-    """The bounds of the index and of the attempts, as row ids; 0 where there are none."""
+    """The bounds of the index and of the attempts, by `seq`; 0 where there are none."""
 
     opened: int
     """The open segment holds the full text of the attempts behind this one."""

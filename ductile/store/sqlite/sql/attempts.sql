@@ -12,8 +12,8 @@ WITH RECURSIVE kinds (plugin, command, outcome, submitted_by) AS (
     UNION ALL
     SELECT a.plugin, a.command, a.outcome, a.submitted_by
     FROM kinds AS k
-    INNER JOIN attempts AS a ON a.rowid = (
-        SELECT n.rowid FROM attempts AS n
+    INNER JOIN attempts AS a ON a.seq = (
+        SELECT n.seq FROM attempts AS n
         WHERE
             (n.plugin, n.command, n.outcome, n.submitted_by, n.ended_at)
             > (+k.plugin, +k.command, +k.outcome, +k.submitted_by, 9223372036854775807)
@@ -61,7 +61,7 @@ INSERT INTO attempts (
 
 -- name: newest_attempt
 -- Reads the row id of the newest attempt.
-SELECT coalesce(max(rowid), 0) FROM attempts;
+SELECT coalesce(max(seq), 0) FROM attempts;
 
 -- name: ended_attempts
 -- Reads the ended attempts of a job, oldest first.
@@ -78,8 +78,8 @@ ${attempt_kinds},
 heads (plugin, command, outcome, submitted_by, ended_at) AS MATERIALIZED (
     SELECT k.plugin, k.command, k.outcome, k.submitted_by, (
         SELECT n.ended_at FROM attempts AS n
-        WHERE ${of_kind} AND n.ended_at >= :since AND (n.ended_at, n.rowid) < (:at, :below)
-        ORDER BY n.ended_at DESC, n.rowid DESC LIMIT 1
+        WHERE ${of_kind} AND n.ended_at >= :since AND (n.ended_at, n.seq) < (:at, :below)
+        ORDER BY n.ended_at DESC, n.seq DESC LIMIT 1
     )
     FROM kinds AS k
     WHERE ${kind_filter}
@@ -88,17 +88,17 @@ floor (ended_at) AS MATERIALIZED (
     SELECT min(ended_at) FROM (SELECT ended_at FROM heads WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT :limit)
     WHERE (SELECT count(ended_at) FROM heads) >= :limit
 )
-SELECT a.rowid, a.ended_at
+SELECT a.seq, a.ended_at
 FROM heads AS k
-INNER JOIN attempts AS a ON a.rowid IN (
-    SELECT n.rowid FROM attempts AS n
+INNER JOIN attempts AS a ON a.seq IN (
+    SELECT n.seq FROM attempts AS n
     WHERE
         ${of_kind} AND n.ended_at >= coalesce((SELECT f.ended_at FROM floor AS f), :since)
-        AND (n.ended_at, n.rowid) < (:at, :below)
-    ORDER BY n.ended_at DESC, n.rowid DESC LIMIT :limit
+        AND (n.ended_at, n.seq) < (:at, :below)
+    ORDER BY n.ended_at DESC, n.seq DESC LIMIT :limit
 )
 WHERE k.ended_at IS NOT NULL
-ORDER BY a.ended_at DESC, a.rowid DESC LIMIT :limit;
+ORDER BY a.ended_at DESC, a.seq DESC LIMIT :limit;
 
 -- name: attempt_count
 -- Counts the attempts of the kinds asked for, at most :limit.
@@ -110,28 +110,28 @@ SELECT count(*) FROM (
 
 -- name: attempts_of_job
 -- Reads which attempts of a job are asked for, newest first.
-SELECT k.rowid, k.ended_at FROM attempts AS k
+SELECT k.seq, k.ended_at FROM attempts AS k
 WHERE k.job_id = :job_id AND ${kind_filter} AND k.ended_at >= :since AND k.ended_at <= :until
-ORDER BY k.ended_at DESC, k.rowid DESC;
+ORDER BY k.ended_at DESC, k.seq DESC;
 
 -- name: oldest_attempt
 -- Reads when the oldest attempt ended.
-SELECT ended_at FROM attempts ORDER BY rowid LIMIT 1;
+SELECT ended_at FROM attempts ORDER BY seq LIMIT 1;
 
 -- name: attempt_sizes
 -- Reads how many bytes these attempts take.
-SELECT o.rowid, ${attempt_size} FROM attempts AS o WHERE o.rowid IN (SELECT value FROM json_each(:ids));
+SELECT o.seq, ${attempt_size} FROM attempts AS o WHERE o.seq IN (SELECT value FROM json_each(:ids));
 
 -- name: attempt_rows
 -- Reads these attempts, with their results where :results asks for them.
 SELECT
-    rowid, job_id, attempt, plugin, command, outcome, submitted_by, created_at, started_at, ended_at, error, stderr,
+    seq, job_id, attempt, plugin, command, outcome, submitted_by, created_at, started_at, ended_at, error, stderr,
     CASE WHEN :results THEN result END
-FROM attempts WHERE rowid IN (SELECT value FROM json_each(:ids));
+FROM attempts WHERE seq IN (SELECT value FROM json_each(:ids));
 
 -- name: durations
 -- Reads how long the newest attempts took, at most :limit, that ended at :since or later and did not die with a gateway.
 SELECT max(ended_at - started_at, 0) FROM attempts
 WHERE
-    rowid > (SELECT max(rowid) FROM attempts) - :limit AND ended_at >= :since AND outcome <> 'lost'
+    seq > (SELECT max(seq) FROM attempts) - :limit AND ended_at >= :since AND outcome <> 'lost'
 ORDER BY 1;

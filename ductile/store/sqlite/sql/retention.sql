@@ -52,7 +52,7 @@ DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids)) AND ${needed_
 
 -- name: trim_skips
 -- Deletes at most :limit skips of a root whose steps are gone.
-DELETE FROM skips WHERE rowid IN (SELECT rowid FROM skips WHERE root_id = :root_id LIMIT :limit);
+DELETE FROM skips WHERE seq IN (SELECT seq FROM skips WHERE root_id = :root_id LIMIT :limit);
 
 -- name: trim_contexts
 -- Deletes at most :limit rows of baggage of a root whose steps are gone.
@@ -61,14 +61,14 @@ DELETE FROM contexts WHERE rowid IN (SELECT rowid FROM contexts WHERE root_id = 
 -- name: old_attempts
 -- Reads which of the oldest attempts, at most :limit, ended before :before, and how much there is to read of each; they
 -- stand in the order they ended in.
-SELECT o.rowid, ${attempt_size}
+SELECT o.seq, ${attempt_size}
 FROM attempts AS o
-WHERE o.rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT :limit) AND o.ended_at < :before
-ORDER BY o.rowid;
+WHERE o.seq IN (SELECT seq FROM attempts ORDER BY seq LIMIT :limit) AND o.ended_at < :before
+ORDER BY o.seq;
 
 -- name: trim_attempts
 -- Deletes these attempts.
-DELETE FROM attempts WHERE rowid IN (SELECT value FROM json_each(:ids));
+DELETE FROM attempts WHERE seq IN (SELECT value FROM json_each(:ids));
 
 -- name: trim_journal
 -- Deletes the oldest rows of the journal, at most :limit, written before :before; the newest row always stays.

@@ -88,7 +88,7 @@ ORDER BY j.id;
 
 -- name: skips
 -- Reads what a run passed by.
-SELECT parent_id, node, reason, condition, "values" FROM skips WHERE root_id = :root_id ORDER BY rowid;
+SELECT parent_id, node, reason, condition, "values" FROM skips WHERE root_id = :root_id ORDER BY seq;
 
 -- name: definition
 -- Reads a compiled pipeline.

@@ -2,7 +2,7 @@
 
 -- fragment: search_matches
 -- The attempts (a) whose text fits and that ended within a time, those written last first.
-FROM attempt_text AS t CROSS JOIN attempts AS a ON a.rowid = t.rowid
+FROM attempt_text AS t CROSS JOIN attempts AS a ON a.seq = t.rowid
 WHERE t.attempt_text MATCH :match AND a.ended_at >= :since AND a.ended_at <= :until
 
 -- name: trim_index
@@ -11,10 +11,10 @@ DELETE FROM attempt_text WHERE rowid IN (SELECT value FROM json_each(:ids));
 
 -- name: unindexed
 -- Reads the attempts behind :after, oldest first, how much there is to read of each, and whose they are.
-SELECT o.rowid, ${attempt_size}, o.job_id, o.attempt
+SELECT o.seq, ${attempt_size}, o.job_id, o.attempt
 FROM attempts AS o
-WHERE o.rowid > :after
-ORDER BY o.rowid LIMIT :limit;
+WHERE o.seq > :after
+ORDER BY o.seq LIMIT :limit;
 
 -- name: index_attempts
 -- Writes the full text of the attempts behind :after up to :through.
@@ -24,7 +24,7 @@ SELECT id, error, stderr, result, facets FROM attempt_words WHERE id > :after AN
 -- name: words_of_attempt
 -- Reads what of an attempt is searched.
 SELECT w.id, a.job_id, a.attempt, w.error, w.stderr, w.result, w.facets
-FROM attempt_words AS w INNER JOIN attempts AS a ON a.rowid = w.id
+FROM attempt_words AS w INNER JOIN attempts AS a ON a.seq = w.id
 WHERE w.id = :id;
 
 -- name: index_words
@@ -42,18 +42,18 @@ SELECT
     coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :opened), 0),
     coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :through), 0),
     coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE "key" = :size), 0),
-    coalesce((SELECT min(rowid) FROM attempts), 0),
-    coalesce((SELECT max(rowid) FROM attempts), 0),
-    coalesce((SELECT min(last) FROM text_volumes), 0),
-    coalesce((SELECT max(last) FROM text_volumes), 0);
+    coalesce((SELECT min(seq) FROM attempts), 0),
+    coalesce((SELECT max(seq) FROM attempts), 0),
+    coalesce((SELECT min(last) FROM text_segments), 0),
+    coalesce((SELECT max(last) FROM text_segments), 0);
 
 -- name: segments
 -- Reads the full segments that are searched and the last attempt of each, newest first.
-SELECT n, last FROM text_volumes WHERE last IS NOT NULL ORDER BY n DESC;
+SELECT n, last FROM text_segments WHERE last IS NOT NULL ORDER BY n DESC;
 
 -- name: add_segment
 -- Notes a segment that reaches up to an attempt; returns its number.
-INSERT INTO text_volumes (last) VALUES (:last) RETURNING n;
+INSERT INTO text_segments (last) VALUES (:last) RETURNING n;
 
 -- name: close_segment
 -- Makes the open segment a full one, of the number that stands for 0.
@@ -75,11 +75,11 @@ INSERT INTO attempt_text (attempt_text, rank) VALUES ('crisismerge', 256);
 
 -- name: retire_segment
 -- Takes a segment out of what is searched; its pages are still to be freed.
-UPDATE text_volumes SET last = NULL WHERE n = :segment;
+UPDATE text_segments SET last = NULL WHERE n = :segment;
 
 -- name: retired_segment
 -- Reads which segment is to be freed next.
-SELECT n FROM text_volumes WHERE last IS NULL ORDER BY n LIMIT 1;
+SELECT n FROM text_segments WHERE last IS NULL ORDER BY n LIMIT 1;
 
 -- name: free_segment_pages
 -- Frees some pages of a segment. Rows 1 and 10 stay: without them SQLite does not know the table again.
@@ -96,7 +96,7 @@ DROP TABLE attempt_text;
 
 -- name: drop_segment
 -- Forgets a segment.
-DELETE FROM text_volumes WHERE n = :segment;
+DELETE FROM text_segments WHERE n = :segment;
 
 -- name: search_of_job
 -- Reads which of these attempts have a text that fits.
@@ -105,7 +105,7 @@ WHERE t.attempt_text MATCH :match;
 
 -- name: search_page
 -- Reads which attempts below a row fit, newest first.
-SELECT a.rowid, a.ended_at ${search_matches} AND t.rowid < :below ORDER BY t.rowid DESC LIMIT :limit;
+SELECT a.seq, a.ended_at ${search_matches} AND t.rowid < :below ORDER BY t.rowid DESC LIMIT :limit;
 
 -- name: search_count
 -- Counts the attempts that fit, at most :limit.

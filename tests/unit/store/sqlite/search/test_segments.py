@@ -3,7 +3,6 @@
 import random
 import sqlite3
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,13 +11,11 @@ from support.store import Bench, start
 from ductile.model.filters import AttemptFilter
 from ductile.model.job import State
 from ductile.model.search_query import parse_query
-from ductile.store.sqlite.database import migrations
 from ductile.store.sqlite.read_pool import ReadPool
 from ductile.store.sqlite.reads import StoreReads
 from ductile.store.sqlite.search import segments
 from ductile.store.sqlite.search.indexer import index_attempts, indexed_through
 from ductile.store.sqlite.space import free_search_pages, trim_attempts
-from ductile.store.transaction import Tx
 
 ATTEMPTS = 4
 WORDS = ("alpha", "beta", "gamma", "delta")
@@ -50,7 +47,7 @@ def index_all(bench: Bench) -> None:
 
 
 def full(bench: Bench) -> list[tuple[int, int | None]]:
-    return bench.all("SELECT n, last FROM text_volumes ORDER BY n")
+    return bench.all("SELECT n, last FROM text_segments ORDER BY n")
 
 
 def tables(bench: Bench) -> list[str]:
@@ -256,31 +253,6 @@ def test_a_new_volume_is_made_like_the_one_of_the_schema(bench: Bench) -> None:
 
     assert full(bench)
     assert (bench.all(made), bench.all(settings)) == before
-
-
-async def test_the_full_text_of_a_database_of_the_version_before_becomes_a_volume(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def index(tx: Tx) -> None:
-        tx.execute("index_attempts", after=0, through=9)
-        tx.execute("set_meta", key=segments.INDEXED_KEY, value="9")
-
-    before = {n: script for n, script in migrations().items() if n < 5}
-    with monkeypatch.context() as patch:
-        patch.setattr("ductile.store.sqlite.database.migrations", lambda: before)
-        bench = Bench(tmp_path / "old.db")
-        ended = [end(bench, "word") for _ in range(9)]
-        bench.do(index)
-    bench.close()
-    bench.open()
-    ended += [end(bench, "word") for _ in range(2)]
-    index_all(bench)
-
-    assert full(bench) == [(1, 9)]
-    readers = StoreReads(ReadPool(bench.path))
-    assert await found(readers, "word") == ended[::-1]
-    await readers.close()
-    bench.close()
 
 
 async def test_a_search_under_way_ends_although_the_volume_is_dropped(bench: Bench) -> None:
