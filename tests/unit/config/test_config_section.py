@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -10,6 +11,7 @@ import pytest
 from msgspec import Struct
 from pydantic import Field
 
+from ductile.cli.core.completers import complete_settings
 from ductile.cli.main import main
 from ductile.config.compile import Compiled, compile_config
 from ductile.config.config_section import ConfigSection
@@ -311,6 +313,18 @@ def test_the_command_line_checks_shows_and_changes_it(compile_text: Compile, tmp
     assert run("get", "webhooks.wait") == "5s"
     assert main(["config", "schema"]) == 0
     assert "WebhooksSection" in json.loads(capsys.readouterr().out)["$defs"]
+
+
+@pytest.mark.usefixtures("plugged_in")
+def test_the_shell_completes_its_keys(compile_text: Compile, tmp_path: Path) -> None:
+    compile_text()
+    shell: Any = SimpleNamespace(params={"config": str(tmp_path)})
+    assert [name for name, _ in complete_settings(shell, "webhooks.")] == [
+        "webhooks.listen",
+        "webhooks.wait",
+        "webhooks.endpoints",
+        "webhooks.keys",
+    ]
 
 
 @pytest.mark.usefixtures("plugged_in")
