@@ -12,13 +12,13 @@ from ductile.kit.conformance import Options, Report, examine_plugin
 from ductile.kit.template import TOOLCHAINS, Language
 
 
-class Fresh(Protocol):
+class MakePlugin(Protocol):
     """Makes a new plugin of this language and name."""
 
     def __call__(self, language: str, name: str, *, persistent: bool = False, small: bool = False) -> Path: ...
 
 
-def built(folder: Path) -> Path:
+def build_in(folder: Path) -> Path:
     """The folder, with its entrypoint built where that is needed."""
     if needs_build(folder):
         asyncio.run(build_plugin(folder))
@@ -27,36 +27,36 @@ def built(folder: Path) -> Path:
 
 def replace(path: Path, old: str, new: str) -> None:
     """Puts the new text in the place of the old one, which must be there once."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{path}: {old!r} stands {text.count(old)} times"
-    path.write_text(text.replace(old, new))
+    report_text = path.read_text()
+    assert report_text.count(old) == 1, f"{path}: {old!r} stands {report_text.count(old)} times"
+    path.write_text(report_text.replace(old, new))
 
 
-def examined(folder: Path, **options: object) -> Report:
+def examine(folder: Path, **options: object) -> Report:
     return asyncio.run(examine_plugin(folder, Options(**options)))  # type: ignore[arg-type]  # given by name
 
 
-def failed(report: Report) -> set[str]:
+def failed_cases(report: Report) -> set[str]:
     """The cases that failed."""
     return {
         case_result.case for case_result in report.case_results if case_result.observation.verdict is Verdict.FAILED
     }
 
 
-def text(report: Report) -> str:
+def report_text(report: Report) -> str:
     """The report, however its lines are filled."""
     return " ".join(" ".join(text_report.report_lines(report)).split())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Break:
+class BrokenPlugin:
     """A plugin of the template in which one thing is wrong."""
 
     language: str
-    way: str
+    fault: str
     case: str
     """The only case that fails."""
-    says: str
+    message: str
     """A piece of what the report says of it."""
     changes: tuple[tuple[str, str], ...]
     """Texts of the program, and what is put in their place."""
@@ -78,19 +78,19 @@ _BASH_HANDLE = '    greeting="$word$again, $name!"\n'
 _GO_HANDLE = '\ttext := fmt.Sprintf("%s%s, %s!", word, again, name)\n'
 _RUST_HANDLE = '    let text = format!("{word}{again}, {name}!");\n'
 
-BREAKS = (
-    Break(
+BROKEN_PLUGINS = (
+    BrokenPlugin(
         language="python",
-        way="hangs_on_term",
+        fault="hangs_on_term",
         case="deadline",
-        says="had to be killed",
+        message="had to be killed",
         changes=(("import sys\n", "import signal\nimport sys\n\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="python",
-        way="ignores_stdin",
+        fault="ignores_stdin",
         case="malformed",
-        says="To text that is no JSON it answers `ok`",
+        message="To text that is no JSON it answers `ok`",
         changes=(
             (
                 "respond(sys.stdin.buffer.read())",
@@ -98,11 +98,11 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="python",
-        way="is_not_concurrency_safe",
+        fault="is_not_concurrency_safe",
         case="concurrency",
-        says="4 at once: one of them answers",
+        message="4 at once: one of them answers",
         changes=(
             ("import sys\n", "import os\nimport sys\nimport time\n"),
             (
@@ -112,39 +112,39 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="python",
-        way="needs_home",
+        fault="needs_home",
         case="environment",
-        says="Without HOME and with the locale C it answers nothing that can be read",
+        message="Without HOME and with the locale C it answers nothing that can be read",
         changes=(("import sys\n", "import os\nimport sys\n"), (_PY_HANDLE, _PY_HANDLE + "    os.environ['HOME']\n")),
     ),
-    Break(
+    BrokenPlugin(
         language="python",
-        way="raises",
+        fault="raises",
         case="answers",
-        says="RuntimeError: Ada",
+        message="RuntimeError: Ada",
         changes=((_PY_HANDLE, _PY_HANDLE + "    raise RuntimeError(name)\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="node",
-        way="prints_plain_text",
+        fault="prints_plain_text",
         case="stdout",
-        says="it prints a line of plain text on stdout before its response: `Starting…`",
+        message="it prints a line of plain text on stdout before its response: `Starting…`",
         changes=(("const chunks = [];", 'console.log("Starting…");\nconst chunks = [];'),),
     ),
-    Break(
+    BrokenPlugin(
         language="node",
-        way="floods",
+        fault="floods",
         case="output",
-        says="more than 10 MiB",
+        message="more than 10 MiB",
         changes=((_NODE_HANDLE, _NODE_HANDLE + '    process.stdout.write("x".repeat(12e6));\n'),),
     ),
-    Break(
+    BrokenPlugin(
         language="node",
-        way="lets_its_state_grow",
+        fault="lets_its_state_grow",
         case="state",
-        says="Its state grows by",
+        message="Its state grows by",
         changes=(
             (
                 "state_updates: { last_greeted: name }",
@@ -152,11 +152,11 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="node",
-        way="hangs_at_a_wrong_payload",
+        fault="hangs_at_a_wrong_payload",
         case="wrong_payload",
-        says="it answers nothing within",
+        message="it answers nothing within",
         changes=(
             (
                 "  const name = request.payload?.name;\n",
@@ -164,39 +164,39 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="bash",
-        way="leaves_a_child",
+        fault="leaves_a_child",
         case="leftovers",
-        says="`sleep 77`",
+        message="`sleep 77`",
         changes=((_BASH_HANDLE, _BASH_HANDLE + "    sleep 77 >/dev/null 2>&1 &\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="bash",
-        way="hangs_on_term",
+        fault="hangs_on_term",
         case="deadline",
-        says="had to be killed",
+        message="had to be killed",
         changes=((_BASH_START, _BASH_START + "trap '' TERM\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="bash",
-        way="passes_the_request_as_an_argument",
+        fault="passes_the_request_as_an_argument",
         case="large_payload",
-        says="Argument list too long",
+        message="Argument list too long",
         changes=((_BASH_START, _BASH_START + 'all=$(cat)\n/bin/true "$all"\nexec <<<"$all"\n'),),
     ),
-    Break(
+    BrokenPlugin(
         language="bash",
-        way="exits_without_an_answer",
+        fault="exits_without_an_answer",
         case="answers",
-        says="exit 3 without a response",
+        message="exit 3 without a response",
         changes=((_BASH_HANDLE, _BASH_HANDLE + "    exit 3\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="go",
-        way="refuses_unknown_fields",
+        fault="refuses_unknown_fields",
         case="unknown_fields",
-        says="With the unknown members `kit_unknown` and `kit_unknown_flag` it answers",
+        message="With the unknown members `kit_unknown` and `kit_unknown_flag` it answers",
         changes=(
             (
                 "\tif request.Protocol != protocol {",
@@ -207,11 +207,11 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="go",
-        way="leaves_a_daemon",
+        fault="leaves_a_daemon",
         case="leftovers",
-        says="`sleep 78`",
+        message="`sleep 78`",
         changes=(
             ('\t"os"\n', '\t"os"\n\t"os/exec"\n\t"syscall"\n'),
             (
@@ -221,39 +221,39 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="go",
-        way="emits_another_event",
+        fault="emits_another_event",
         case="events",
-        says="It emits `broken.hello`",
+        message="It emits `broken.hello`",
         changes=(("broken.greeted", "broken.hello"),),
     ),
-    Break(
+    BrokenPlugin(
         language="go",
-        way="panics",
+        fault="panics",
         case="answers",
-        says="panic: Ada",
+        message="panic: Ada",
         changes=((_GO_HANDLE, _GO_HANDLE + "\tpanic(text[7:10])\n"),),
     ),
-    Break(
+    BrokenPlugin(
         language="rust",
-        way="answers_with_another_type",
+        fault="answers_with_another_type",
         case="result",
-        says="`result` does not fit output_schema: 42 is not of type",
+        message="`result` does not fit output_schema: 42 is not of type",
         changes=(('"result": text,', '"result": 42,'),),
     ),
-    Break(
+    BrokenPlugin(
         language="rust",
-        way="panics",
+        fault="panics",
         case="answers",
-        says="exit 101 without a response",
+        message="exit 101 without a response",
         changes=((_RUST_HANDLE, _RUST_HANDLE + '    assert_eq!(text, "");\n'),),
     ),
-    Break(
+    BrokenPlugin(
         language="rust",
-        way="takes_any_command",
+        fault="takes_any_command",
         case="malformed",
-        says="To a request for a command that it does not have it answers `ok`",
+        message="To a request for a command that it does not have it answers `ok`",
         changes=(
             (
                 '        Some("health") => health(request),\n',
@@ -264,11 +264,11 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    BrokenPlugin(
         language="rust",
-        way="answers_otherwise_the_second_time",
+        fault="answers_otherwise_the_second_time",
         case="stable",
-        says="its answer is built in another way, at `result`",
+        message="its answer is built in another way, at `result`",
         changes=(
             (
                 _RUST_HANDLE,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.kit import Fresh
+from support.kit import MakePlugin
 
 from ductile.kit.plugin_folder import make_folder, missing_programs
 from ductile.kit.template import Language, plugin_files
@@ -37,13 +37,13 @@ def toolchains() -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Fresh:
+def make_plugin(tmp_path: Path) -> MakePlugin:
     """Makes a new plugin, unbuilt; skips where its language is not there."""
 
-    def made(language: str, name: str, *, persistent: bool = False, small: bool = False) -> Path:
+    def make(language: str, name: str, *, persistent: bool = False, small: bool = False) -> Path:
         missing = missing_programs(Language(language), small=small)
         if missing:
             pytest.skip(f"{', '.join(missing)} is not on the PATH")
         return make_folder(name, tmp_path, plugin_files(name, Language(language), persistent=persistent, small=small))
 
-    return made
+    return make

@@ -27,7 +27,7 @@ COMMANDS = {"say": {"type": "read", "input_schema": {"word": "string", "fail": "
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     code: int
     out: str
     err: str
@@ -41,7 +41,7 @@ class Ran:
 class Cli:
     gateway: Gateway
 
-    def __call__(self, *arguments: str, **environ: str) -> Ran:
+    def __call__(self, *arguments: str, **environ: str) -> CommandResult:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DUCTILE_")}
         url = f"http://{self.gateway.address[0]}:{self.gateway.address[1]}"
         ended = subprocess.run(
@@ -52,7 +52,7 @@ class Cli:
             timeout=60,
             check=False,
         )
-        return Ran(ended.returncode, ended.stdout, ended.stderr)
+        return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.fixture

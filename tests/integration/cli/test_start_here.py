@@ -47,7 +47,7 @@ def test_a_new_configuration_runs_is_changed_and_stops(tmp_path: Path) -> None:
         assert gateway.wait(30) == 0
 
 
-class Elsewhere(BaseHTTPRequestHandler):
+class OtherServer(BaseHTTPRequestHandler):
     """A server that speaks JSON, and is no gateway."""
 
     def do_GET(self) -> None:
@@ -63,7 +63,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 
 
 def test_the_address_of_another_server_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherServer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         for words in ("plugin list", "job list", "system status", "system skills", "pipeline list"):

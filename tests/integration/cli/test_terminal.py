@@ -37,7 +37,7 @@ WORD = {"type": "object", "properties": {"word": {"type": "string", "description
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     code: int
     out: str
     err: str
@@ -58,7 +58,7 @@ class Cli:
         url = f"http://{self.gateway.address[0]}:{self.gateway.address[1]}"
         return {**own, "DUCTILE_URL": url, "DUCTILE_TOKEN": TOKEN, "TERM": "xterm-256color"}
 
-    def __call__(self, *arguments: str) -> Ran:
+    def __call__(self, *arguments: str) -> CommandResult:
         """Away from a terminal, in this process."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -67,7 +67,7 @@ class Cli:
             for name, value in self.environ.items():
                 patch.setenv(name, value)
             code = main(list(arguments))
-        return Ran(code, out.getvalue(), err.getvalue())
+        return CommandResult(code, out.getvalue(), err.getvalue())
 
     def at_terminal(self, *arguments: str, columns: int = 100, **environ: str) -> AbstractContextManager[Terminal]:
         return terminal(*arguments, environ={**self.environ, **environ}, columns=columns)

@@ -174,11 +174,11 @@ def test_dev_shows_each_save_in_a_terminal_and_ends_at_ctrl_c(hello: Path) -> No
         shown.until("manifest.yaml:6:11: error[bad_value]: `protocol` must be `2`, not `3`")
         replace(hello / "run.py", "import sys\n", "import sys\nimport time\n\ntime.sleep(70)\n")
         replace(hello / "manifest.yaml", "protocol: 3", "protocol: 2")
-        while not left(hello):
+        while not leftover_commands(hello):
             assert shown.lines
         shown.type(CTRL_C)
         assert shown.end() == 0
-    assert left(hello) == []
+    assert leftover_commands(hello) == []
 
 
 def test_dev_builds_before_it_runs_and_shows_what_the_compiler_says(hello: Path) -> None:
@@ -220,14 +220,14 @@ def test_an_interrupted_test_leaves_nothing(hello: Path, number: signal.Signals)
     replace(hello / "run.py", "import sys\n", "import sys\nimport time\n\ntime.sleep(70)\n")
     command = [sys.executable, "-m", "ductile.cli.main", "plugin", "test", str(hello), "--timeout", "60s"]
     with subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as testing:
-        while not left(hello):
+        while not leftover_commands(hello):
             assert testing.poll() is None
         testing.send_signal(number)
         assert testing.wait(timeout=20) == 130
-    assert left(hello) == []
+    assert leftover_commands(hello) == []
 
 
-def left(folder: Path) -> list[str]:
+def leftover_commands(folder: Path) -> list[str]:
     """The command lines of processes of this plugin."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -14,31 +14,31 @@ Captured = pytest.CaptureFixture[str]
 PLUGIN = {"name": "crash", "commands": [{"name": "go", "input_schema": None}]}
 
 
-def later(seconds: float) -> str:
+def time_in(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def queued(attempt: int, **more: Any) -> dict[str, Any]:
+def queued_job(attempt: int, **more: Any) -> dict[str, Any]:
     names = {"job_id": "x", "plugin": "crash", "command": "go", "status": "queued"}
-    return {**names, "attempt": attempt, "max_attempts": 4, "last_error": "exit 3.", "run_at": later(30.5), **more}
+    return {**names, "attempt": attempt, "max_attempts": 4, "last_error": "exit 3.", "run_at": time_in(30.5), **more}
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0)
 
 
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
 def test_each_failed_attempt_is_told_once(gateway: FakeGateway, options: list[str], capsys: Captured) -> None:
     looks = iter([
-        queued(0, last_error=None),
-        queued(1),
-        queued(1),
-        queued(1, status="running"),
-        queued(2, last_error="a\nb" + "c" * 600),
+        queued_job(0, last_error=None),
+        queued_job(1),
+        queued_job(1),
+        queued_job(1, status="running"),
+        queued_job(2, last_error="a\nb" + "c" * 600),
         {"job_id": "x", "plugin": "crash", "command": "go", "status": "dead", "last_error": "exit 3"},
     ])  # fmt: skip
-    gateway.answers |= {"plugin": PLUGIN, "trigger": queued(0), "job": lambda *_, **__: next(looks)}
+    gateway.answers |= {"plugin": PLUGIN, "trigger": queued_job(0), "job": lambda *_, **__: next(looks)}
     assert main(["crash", "go", *options]) == 1
     told = capsys.readouterr().err.splitlines()
     assert told[-1].startswith("ductile: crash.go has ended dead: exit 3")
@@ -53,14 +53,14 @@ def test_each_failed_attempt_is_told_once(gateway: FakeGateway, options: list[st
 
 def test_attempts_that_fail_between_two_looks_are_told_too(gateway: FakeGateway, capsys: Captured) -> None:
     looks = iter([
-        queued(3, last_error="third"),
-        queued(4, status="running", last_error="third"),
+        queued_job(3, last_error="third"),
+        queued_job(4, status="running", last_error="third"),
         {"job_id": "x", "plugin": "crash", "command": "go", "status": "succeeded", "result": {}},
     ])  # fmt: skip
     logs = [{"attempt": 1, "last_error": "first"}, {"attempt": 2, "last_error": "second"}, {"attempt": 3}]
     gateway.answers |= {
         "plugin": PLUGIN,
-        "trigger": queued(0),
+        "trigger": queued_job(0),
         "job": lambda *_, **__: next(looks),
         "job_logs": {"job_id": "x", "logs": logs},
     }
@@ -78,7 +78,7 @@ def test_the_steps_of_a_run_are_told_too(gateway: FakeGateway, capsys: Captured)
     rows = [{"job_id": "x", "status": "queued", "attempt": 1}, {"job_id": None, "status": "skipped"}]
     gateway.answers |= {
         "run_pipeline": {"job_id": "r", "status": "queued"},
-        "job": lambda job_id, **_: next(looks) if job_id == "r" else queued(1, step="fetch"),
+        "job": lambda job_id, **_: next(looks) if job_id == "r" else queued_job(1, step="fetch"),
         "tree": rows,
     }
     assert main(["pipeline", "run", "p", "--wait"]) == 0
@@ -86,8 +86,8 @@ def test_the_steps_of_a_run_are_told_too(gateway: FakeGateway, capsys: Captured)
 
 
 def test_an_attempt_that_is_due_goes_on_at_once() -> None:
-    assert retry_sentence(queued(1, run_at=later(-1))).endswith("; again at once")
-    assert retry_sentence(queued(1, run_at=None)).endswith("; again at once")
+    assert retry_sentence(queued_job(1, run_at=time_in(-1))).endswith("; again at once")
+    assert retry_sentence(queued_job(1, run_at=None)).endswith("; again at once")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
-def known(gateway: FakeGateway) -> FakeGateway:
+def gateway_with_names(gateway: FakeGateway) -> FakeGateway:
     gateway.answers |= {
         "plugins": [{"name": "echo", "description": "Echoes."}, {"name": "job-like"}],
         "plugin": DOCUMENT,
@@ -64,7 +64,7 @@ def known(gateway: FakeGateway) -> FakeGateway:
     return gateway
 
 
-@pytest.mark.usefixtures("known")
+@pytest.mark.usefixtures("gateway_with_names")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

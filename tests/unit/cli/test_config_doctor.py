@@ -131,16 +131,16 @@ def test_a_state_folder_that_is_none_is_found(tmp_path: Path) -> None:
 
 
 def test_addresses_that_cannot_be_listened_at_are_found(tmp_path: Path) -> None:
-    async def look(address: str) -> str:
+    async def check_status(address: str) -> str:
         return (await doctor_checks.check_address(address, tmp_path, tmp_path / "state.db")).status
 
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))  # without listening: nobody answers, and the address is taken
-        assert asyncio.run(look(f"127.0.0.1:{one.getsockname()[1]}")) == FAIL
-    assert asyncio.run(look("127.0.0.1:0")) == OK
-    assert asyncio.run(look("192.0.2.1:0")) == FAIL
-    assert asyncio.run(look(f"unix:{tmp_path}/s.sock")) == OK
-    assert asyncio.run(look(f"unix:{tmp_path}/none/s.sock")) == FAIL
+        assert asyncio.run(check_status(f"127.0.0.1:{one.getsockname()[1]}")) == FAIL
+    assert asyncio.run(check_status("127.0.0.1:0")) == OK
+    assert asyncio.run(check_status("192.0.2.1:0")) == FAIL
+    assert asyncio.run(check_status(f"unix:{tmp_path}/s.sock")) == OK
+    assert asyncio.run(check_status(f"unix:{tmp_path}/none/s.sock")) == FAIL
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_who_answers_is_told_apart(tmp_path: Path, health: Any, status: str, say
         await writer.drain()
         writer.close()
 
-    async def look() -> Finding:
+    async def check_status() -> Finding:
         async with await asyncio.start_unix_server(answer, tmp_path / "s.sock"):
             return await doctor_checks.check_address(f"unix:{tmp_path}/s.sock", tmp_path, tmp_path / "state.db")
 
-    found = asyncio.run(look())
+    found = asyncio.run(check_status())
     assert (found.status, says in found.message) == (status, True)
 
 

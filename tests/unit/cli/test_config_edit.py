@@ -172,10 +172,10 @@ def test_a_setting_is_unset(folder: Path) -> None:
 def test_a_file_that_cannot_be_written_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    def refused(*_: object, **__: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("ductile.config.edit.replace_file", refused)
+    monkeypatch.setattr("ductile.config.edit.replace_file", refuse)
     assert main(["config", "set", "service.log_level", "debug"]) == 1
     assert capsys.readouterr().err.startswith(f"ductile: {folder}/config.yaml cannot be written: Permission denied.")
 

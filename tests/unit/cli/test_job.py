@@ -26,7 +26,7 @@ def row(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def refused(status: int, code: str) -> tuple[int, dict[str, Any]]:
+def refusal(status: int, code: str) -> tuple[int, dict[str, Any]]:
     return status, {"error": code, "message": f"It is {code}.", "code": status, "details": {}}
 
 
@@ -141,7 +141,7 @@ def test_several_jobs_are_cancelled_and_one_that_cannot_be_does_not_stop_the_oth
     gateway: FakeGateway, capsys: Captured
 ) -> None:
     def cancel(job_id: str, **_: Any) -> Any:
-        return refused(409, "finished") if job_id == "y" else {"job_id": job_id, "status": "cancelled"}
+        return refusal(409, "finished") if job_id == "y" else {"job_id": job_id, "status": "cancelled"}
 
     gateway.answers["cancel"] = cancel
     assert main(["job", "cancel", "x", "y", "z", "--dry-run"]) == 1
@@ -226,7 +226,7 @@ def test_logs_of_a_run_are_those_of_its_steps(gateway: FakeGateway, capsys: Capt
 
 
 def test_logs_of_a_job_that_retention_has_removed_are_what_is_left(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers |= {"job_logs": {"job_id": "j", "logs": []}, "job": refused(404, "unknown_job")}
+    gateway.answers |= {"job_logs": {"job_id": "j", "logs": []}, "job": refusal(404, "unknown_job")}
     assert main(["job", "logs", "j"]) == 0
     assert json.loads(capsys.readouterr().out) == {"job_id": "j", "logs": []}
 

@@ -35,10 +35,10 @@ class Gateway:
         stream = self.streams.pop(0)
         if isinstance(stream, Exception):
             raise stream
-        yield played(stream)
+        yield play(stream)
 
 
-async def played(stream: Sequence[Any]) -> AsyncIterator[Message]:
+async def play(stream: Sequence[Any]) -> AsyncIterator[Message]:
     for one in stream:
         if isinstance(one, Exception):
             raise one
@@ -46,19 +46,19 @@ async def played(stream: Sequence[Any]) -> AsyncIterator[Message]:
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "RECONNECT_DELAY_SECONDS", 0)
 
 
-async def followed(gateway: Gateway) -> tuple[dict[str, Any], list[int]]:
-    heard: list[int] = []
+async def follow(gateway: Gateway) -> tuple[dict[str, Any], list[int]]:
+    event_ids: list[int] = []
 
-    async def told(one: dict[str, Any]) -> None:
-        heard.append(one["id"])
+    async def note(one: dict[str, Any]) -> None:
+        event_ids.append(one["id"])
 
     outages = OutageNotices(Output())
-    job = await follow_job(gateway, lambda: gateway.job("j"), told, outages)  # type: ignore[arg-type]  # plays the client
-    return job, heard
+    job = await follow_job(gateway, lambda: gateway.job("j"), note, outages)  # type: ignore[arg-type]  # plays the client
+    return job, event_ids
 
 
 GONE = Unreachable(url="u", reason="gone")
@@ -73,25 +73,25 @@ async def test_events_of_the_job_and_its_steps_are_told_until_it_has_ended() -> 
         event(5, "job.ended"),
         event(6, "job.started"),
     ])  # fmt: skip
-    assert await followed(gateway) == ({"job_id": "j", "status": "succeeded"}, [1, 3, 5])
+    assert await follow(gateway) == ({"job_id": "j", "status": "succeeded"}, [1, 3, 5])
 
 
 async def test_a_job_that_has_ended_already_is_not_waited_for() -> None:
-    assert await followed(Gateway([], statuses=["failed"])) == ({"job_id": "j", "status": "failed"}, [])
+    assert await follow(Gateway([], statuses=["failed"])) == ({"job_id": "j", "status": "failed"}, [])
 
 
 async def test_a_stream_that_ends_is_opened_again_behind_its_last_event() -> None:
     gateway = Gateway([event(1, "job.started")], GONE, [event(2, "job.requeued"), GONE], [event(3, "job.ended")])
-    assert (await followed(gateway))[1] == [1, 2, 3]
+    assert (await follow(gateway))[1] == [1, 2, 3]
     assert gateway.asked == [None, "1", "1", "2"]
 
 
 async def test_who_has_missed_events_looks_at_the_job() -> None:
     lagged = {"id": 9, "type": "lagged", "missed_from": 1}
     gateway = Gateway([lagged], statuses=["running", "succeeded"])
-    assert (await followed(gateway))[0]["status"] == "succeeded"
+    assert (await follow(gateway))[0]["status"] == "succeeded"
     gateway = Gateway([lagged, event(10, "job.ended")], statuses=["running", "running", "succeeded"])
-    assert (await followed(gateway))[1] == [10]
+    assert (await follow(gateway))[1] == [10]
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ async def test_who_has_missed_events_looks_at_the_job() -> None:
 )
 async def test_a_first_stream_that_cannot_be_opened_is_an_error(error: Exception) -> None:
     with pytest.raises(type(error)):
-        await followed(Gateway(error))
+        await follow(Gateway(error))
 
 
 async def test_a_credential_that_is_refused_later_is_an_error() -> None:
     with pytest.raises(AuthFailed):
-        await followed(Gateway([event(1, "job.started")], AuthFailed(envelope={}, http_status=401)))
+        await follow(Gateway([event(1, "job.started")], AuthFailed(envelope={}, http_status=401)))
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "line_end"),
     [
         ({"type": "job.started", "attempt": 2}, "started, attempt 2"),
         ({"type": "job.requeued", "attempt": 1, "outcome": "failed"}, "attempt 1 failed, will be tried again"),
@@ -117,9 +117,9 @@ async def test_a_credential_that_is_refused_later_is_an_error() -> None:
         ({"type": "job.new_kind"}, "new_kind"),
     ],
 )
-def test_an_event_is_a_line(more: dict[str, Any], told: str) -> None:
+def test_an_event_is_a_line(more: dict[str, Any], line_end: str) -> None:
     one = {"at": "2026-11-22T05:49:07.123Z", "job_id": "j", "plugin": "p", "command": "c", "step": "one", **more}
-    assert event_line(one) == f"2026-11-22 05:49:07Z j p.c one: {told}"
+    assert event_line(one) == f"2026-11-22 05:49:07Z j p.c one: {line_end}"
 
 
 def test_what_was_missed_is_a_line() -> None:
@@ -129,7 +129,7 @@ def test_what_was_missed_is_a_line() -> None:
 
 async def test_an_outage_is_told_once_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     gateway = Gateway([event(1, "job.started"), GONE], GONE, GONE, [event(2, "job.ended")], statuses=["running"])
-    await followed(gateway)
+    await follow(gateway)
     assert capsys.readouterr().err == (
         "The gateway went away: gone. It is waited for until it is there again; Ctrl-C ends that.\n"
         "The gateway is there again.\n"
@@ -145,14 +145,14 @@ async def test_all_jobs_are_followed_over_an_outage(capsys: pytest.CaptureFixtur
         refused,
     ]
     gateway = Gateway(*streams)
-    heard: list[int] = []
+    event_ids: list[int] = []
 
-    async def told(one: dict[str, Any]) -> None:
-        heard.append(one["id"])
+    async def note(one: dict[str, Any]) -> None:
+        event_ids.append(one["id"])
 
     with pytest.raises(AuthFailed):
-        await follow_jobs(gateway, {"plugin": "b"}, told, OutageNotices(Output()))  # type: ignore[arg-type]  # as above
-    assert (heard, gateway.asked) == ([2, 4], [None, "2", "2", "4"])
+        await follow_jobs(gateway, {"plugin": "b"}, note, OutageNotices(Output()))  # type: ignore[arg-type]  # as above
+    assert (event_ids, gateway.asked) == ([2, 4], [None, "2", "2", "4"])
     assert capsys.readouterr().err.count("went away") == 1
     with pytest.raises(Unreachable):  # it never was there
-        await follow_jobs(Gateway(GONE), {}, told, OutageNotices(Output()))  # type: ignore[arg-type]  # as above
+        await follow_jobs(Gateway(GONE), {}, note, OutageNotices(Output()))  # type: ignore[arg-type]  # as above

@@ -36,7 +36,7 @@ def test_what_an_id_begins_with(text: str, prefix: str | None) -> None:
     assert id_prefix(text) == prefix
 
 
-def below(**filters: Any) -> Any:
+def jobs_below(**filters: Any) -> Any:
     """A page of the jobs below the cursor, as a gateway answers."""
     found = [one for one in JOBS if one["job_id"] < filters.get("cursor", "g")][: filters["limit"]]
     return {
@@ -57,7 +57,7 @@ def test_the_only_job_whose_id_begins_so_is_meant(
         asked.append(job_id)
         return {"job_id": job_id, "status": "cancelled", "logs": [{"x": 1}]}
 
-    gateway.answers |= {"jobs": below, "job": answer, "cancel": answer, "retry": answer, "job_logs": answer}
+    gateway.answers |= {"jobs": jobs_below, "job": answer, "cancel": answer, "retry": answer, "job_logs": answer}
     gateway.answers["tree"] = lambda job_id: asked.append(job_id) or []
     assert main(["job", line[0], text, *line[1:]]) == 0
     assert asked == [ONE]
@@ -65,7 +65,7 @@ def test_the_only_job_whose_id_begins_so_is_meant(
 
 
 def test_a_beginning_of_several_lists_them(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers["jobs"] = below
+    gateway.answers["jobs"] = jobs_below
     assert main(["job", "inspect", "01a2299b"]) == 2
     told = capsys.readouterr().err
     assert ONE in told
@@ -80,7 +80,7 @@ def test_a_beginning_of_several_lists_them(gateway: FakeGateway, capsys: Capture
 
 
 def test_a_beginning_of_none_is_refused_in_the_gateways_words(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers |= {"jobs": below, "job": (404, {"error": "unknown_job", "message": "No job.", "details": {}})}
+    gateway.answers |= {"jobs": jobs_below, "job": (404, {"error": "unknown_job", "message": "No job.", "details": {}})}
     assert main(["job", "inspect", "02ff"]) == 3
     assert gateway.calls[-1][1] == ("02ff",)
     capsys.readouterr()

@@ -46,7 +46,7 @@ class Script:
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_logs, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(live_logs, "RECONNECT_DELAY_SECONDS", 0.0)
 

@@ -9,12 +9,12 @@ from typer.core import TyperCommand
 
 from ductile.cli.core.plain_values import PlainCommand
 
-Given = dict[str, Any]
+Values = dict[str, Any]
 
 
-def parsed(kind: type[TyperCommand], *words: str) -> Any:
+def parse(kind: type[TyperCommand], *words: str) -> Any:
     """What a command of this class reads from the words, or how it refuses them."""
-    found: Given = {}
+    found: Values = {}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
     @app.command(cls=kind)
@@ -58,4 +58,4 @@ def parsed(kind: type[TyperCommand], *words: str) -> Any:
 )
 def test_plain_values_and_errors_are_typers(line: str) -> None:
     words = line.split()
-    assert parsed(PlainCommand, *words) == parsed(TyperCommand, *words)
+    assert parse(PlainCommand, *words) == parse(TyperCommand, *words)

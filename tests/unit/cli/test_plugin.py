@@ -42,11 +42,11 @@ def table(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def ended(status: str = "succeeded", **more: Any) -> dict[str, Any]:
+def ended_job(status: str = "succeeded", **more: Any) -> dict[str, Any]:
     return {"job_id": "j", "status": status, "plugin": "echo", "command": "say", "result": {"result": 1}, **more}
 
 
-def refused(status: int, code: str, **details: Any) -> tuple[int, dict[str, Any]]:
+def refusal(status: int, code: str, **details: Any) -> tuple[int, dict[str, Any]]:
     return status, {"error": code, "message": f"It is {code}.", "code": status, "details": details}
 
 
@@ -91,13 +91,13 @@ def test_show_lists_commands_and_their_fields(gateway: FakeGateway, capsys: Capt
 
 
 def test_show_tells_why_a_plugin_cannot_run(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers["plugin"] = refused(503, "plugin_unavailable", kind="disabled", reason="enabled: false")
+    gateway.answers["plugin"] = refusal(503, "plugin_unavailable", kind="disabled", reason="enabled: false")
     gateway.answers["health"] = {}
     assert main(["plugin", "show", "off", "--format", "table"]) == 0
     assert capsys.readouterr().out == "name:   off\nstate:  disabled\nreason: enabled: false\n"
-    gateway.answers["plugin"] = refused(503, "unavailable")
+    gateway.answers["plugin"] = refusal(503, "unavailable")
     assert main(["plugin", "show", "off"]) == 1
-    gateway.answers["plugin"] = refused(404, "unknown_plugin")
+    gateway.answers["plugin"] = refusal(404, "unknown_plugin")
     assert main(["plugin", "show", "off"]) == 3
 
 
@@ -147,19 +147,19 @@ def test_a_field_that_does_not_fit_calls_nothing(
 
 
 def test_run_waits_until_the_job_has_ended_and_fails_when_it_does(gateway: FakeGateway, capsys: Captured) -> None:
-    gateway.answers |= {"trigger": {"job_id": "j", "status": "queued"}, "job": ended()}
+    gateway.answers |= {"trigger": {"job_id": "j", "status": "queued"}, "job": ended_job()}
     assert main(["plugin", "run", "echo", "say", "--wait"]) == 0
     assert [name for name, _, _ in gateway.calls] == ["trigger", "job"]
     assert json.loads(capsys.readouterr().out)["status"] == "succeeded"
     for status in ("failed", "dead", "timed_out", "cancelled"):
-        gateway.answers["job"] = ended(status)
+        gateway.answers["job"] = ended_job(status)
         assert main(["plugin", "run", "echo", "say", "--wait"]) == 1
 
 
 def test_a_job_that_still_runs_after_the_wait_is_printed_and_ends_with_6(
     gateway: FakeGateway, capsys: Captured
 ) -> None:
-    gateway.answers |= {"trigger": {"job_id": "j", "status": "queued"}, "job": ended("running")}
+    gateway.answers |= {"trigger": {"job_id": "j", "status": "queued"}, "job": ended_job("running")}
     assert main(["plugin", "run", "echo", "say", "--wait", "--timeout", "10ms"]) == 6
     captured = capsys.readouterr()
     assert json.loads(captured.out)["job_id"] == "j"

@@ -23,21 +23,21 @@ def document(name: str = "echo", **properties: Any) -> dict[str, Any]:
     return {"name": name, "description": "Echoes.", "commands": [say]}
 
 
-def ended(status: str = "succeeded", result: Any = "done", **more: Any) -> dict[str, Any]:
+def ended_job(status: str = "succeeded", result: Any = "done", **more: Any) -> dict[str, Any]:
     return {"job_id": "j", "status": status, "plugin": "echo", "command": "say", "result": {"result": result}, **more}
 
 
-def refused(status: int, code: str) -> tuple[int, dict[str, Any]]:
+def refusal(status: int, code: str) -> tuple[int, dict[str, Any]]:
     return status, {"error": code, "message": f"It is {code}.", "code": status, "details": {}}
 
 
 @pytest.fixture
 def echo(gateway: FakeGateway) -> FakeGateway:
-    gateway.answers |= {"plugin": document(), "trigger": {"job_id": "j", "status": "queued"}, "job": ended()}
+    gateway.answers |= {"plugin": document(), "trigger": {"job_id": "j", "status": "queued"}, "job": ended_job()}
     return gateway
 
 
-def sent(gateway: FakeGateway) -> Any:
+def sent_payload(gateway: FakeGateway) -> Any:
     return next(given[2] for name, given, _ in gateway.calls if name == "trigger")
 
 
@@ -51,11 +51,11 @@ def test_a_verb_sends_its_fields_waits_and_prints_the_result(echo: FakeGateway, 
 
 def test_the_payload_is_merged_under_the_fields(echo: FakeGateway) -> None:
     assert main(["echo", "say", "--text", "hello", "--payload", '{"text": "no", "more": 1}']) == 0
-    assert sent(echo) == {"text": "hello", "more": 1}
+    assert sent_payload(echo) == {"text": "hello", "more": 1}
 
 
 def test_a_failed_job_is_an_error_with_its_reason(echo: FakeGateway, capsys: Captured) -> None:
-    echo.answers["job"] = ended("failed", last_error="no luck.")
+    echo.answers["job"] = ended_job("failed", last_error="no luck.")
     assert main(["echo", "say"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -67,7 +67,7 @@ def test_a_failed_job_is_an_error_with_its_reason(echo: FakeGateway, capsys: Cap
 def test_a_verb_need_not_wait_and_not_for_ever(echo: FakeGateway, capsys: Captured) -> None:
     assert main(["echo", "say", "--no-wait"]) == 0
     assert json.loads(capsys.readouterr().out) == {"job_id": "j", "status": "queued"}
-    echo.answers["job"] = ended("running")
+    echo.answers["job"] = ended_job("running")
     assert main(["echo", "say", "--timeout", "10ms"]) == 6
     assert "ductile job inspect j" in capsys.readouterr().err
     assert main(["echo", "say", "--timeout", "1s", "--no-wait"]) == 2
@@ -113,7 +113,7 @@ def test_a_field_wins_over_an_option_of_that_name_which_then_stands_before_the_p
     echo.answers["plugin"] = document(**words)
     values = [part for name in words for part in (f"--{name}", f"a {name}")]
     assert main(["--output", str(tmp_path / "o"), "--format", "yaml", "echo", "say", *values]) == 0
-    assert sent(echo) == {name: f"a {name}" for name in words}
+    assert sent_payload(echo) == {name: f"a {name}" for name in words}
     assert echo.url == "http://gateway.example:1"
     assert (tmp_path / "o").read_text() == "done\n"
     assert capsys.readouterr().out == ""
@@ -132,7 +132,7 @@ def test_a_field_may_be_written_as_the_schema_or_as_an_option_is(echo: FakeGatew
     for flags in (["--max_bytes", "5", "--no-deep_look"], ["--max-bytes=5", "--no-deep-look"]):
         echo.calls.clear()
         assert main(["echo", "say", *flags]) == 0
-        assert sent(echo) == {"max_bytes": 5, "deep_look": False}
+        assert sent_payload(echo) == {"max_bytes": 5, "deep_look": False}
         assert main(["plugin", "run", "echo", "say", *flags]) == 0
         assert echo.calls[-1][1][2] == {"max_bytes": 5, "deep_look": False}
 
@@ -161,7 +161,7 @@ def test_a_noun_wins_the_name_of_a_plugin(gateway: FakeGateway, capsys: Captured
 def test_an_unknown_plugin_or_command_is_not_found_with_what_was_meant(echo: FakeGateway, capsys: Captured) -> None:
     assert main(["echo", "sya"]) == 3
     assert "did you mean `say`?" in capsys.readouterr().err
-    echo.answers |= {"plugin": refused(404, "unknown_plugin"), "plugins": [{"name": "echo"}]}
+    echo.answers |= {"plugin": refusal(404, "unknown_plugin"), "plugins": [{"name": "echo"}]}
     for typo, meant in (("ehco", "ductile echo"), ("plugn", "ductile plugin"), ("inspcet", "ductile job inspect")):
         assert main([typo, "say"]) == 3
         assert f"did you mean `{meant}`?" in capsys.readouterr().err
@@ -181,9 +181,9 @@ def test_what_is_no_name_at_all_asks_nobody(gateway: FakeGateway, capsys: Captur
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (refused(401, "unauthorized"), 4),
-        (refused(403, "forbidden"), 4),
-        (refused(503, "plugin_unavailable"), 1),
+        (refusal(401, "unauthorized"), 4),
+        (refusal(403, "forbidden"), 4),
+        (refusal(503, "plugin_unavailable"), 1),
         (Unreachable(url="http://x", reason="gone"), 7),
     ],
 )
@@ -242,7 +242,7 @@ def test_a_field_named_help_leaves_the_help_alone(echo: FakeGateway, capsys: Cap
     assert main(["echo", "say", "--help"]) == 0
     assert "Only by --payload: help." in " ".join(capsys.readouterr().out.split())
     assert main(["echo", "say", "--version", "2"]) == 0
-    assert sent(echo) == {"version": "2"}
+    assert sent_payload(echo) == {"version": "2"}
 
 
 def test_a_verb_does_not_load_the_compiler_where_a_gateway_is_named() -> None:
@@ -251,5 +251,5 @@ def test_a_verb_does_not_load_the_compiler_where_a_gateway_is_named() -> None:
         "code = main(['--url', 'http://127.0.0.1:1', 'echo', 'say']);"
         "print('ductile.config.compile' in sys.modules); sys.exit(code)"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout) == (7, "False\n")
+    ended_job = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended_job.returncode, ended_job.stdout) == (7, "False\n")

@@ -44,7 +44,7 @@ def screen(*, terminal: bool = True) -> Iterator[Screen]:
 
 
 @pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(spinner, "DELAY_SECONDS", 0.0)
     monkeypatch.setattr(spinner, "TURN_SECONDS", 0.001)

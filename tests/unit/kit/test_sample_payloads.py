@@ -9,7 +9,7 @@ from ductile.kit.sample_payloads import sample_payloads
 from ductile.plugin.json_schema import expand_schema
 
 
-def made(**schema: Any) -> dict[str, Any]:
+def first_payload(**schema: Any) -> dict[str, Any]:
     first = next(sample_payloads(schema))
     assert jsonschema_rs.validator_for(schema).is_valid(first)
     return first
@@ -17,12 +17,12 @@ def made(**schema: Any) -> dict[str, Any]:
 
 def test_all_members_are_there_if_that_is_valid_and_else_those_that_must_be() -> None:
     properties = {"a": {"type": "string"}, "b": {"type": "integer"}}
-    assert made(type="object", properties=properties, required=["a"]) == {"a": "text", "b": 1}
-    assert made(type="object", properties=properties, required=["a"], maxProperties=1) == {"a": "text"}
+    assert first_payload(type="object", properties=properties, required=["a"]) == {"a": "text", "b": 1}
+    assert first_payload(type="object", properties=properties, required=["a"], maxProperties=1) == {"a": "text"}
 
 
 def test_examples_defaults_and_choices_are_taken() -> None:
-    assert made(
+    assert first_payload(
         type="object",
         properties={
             "a": {"type": "string", "examples": ["given"]},
@@ -62,7 +62,7 @@ def test_examples_defaults_and_choices_are_taken() -> None:
     ],
 )
 def test_a_value_fits_its_schema(schema: Any) -> None:
-    made(
+    first_payload(
         type="object",
         properties={"value": schema},
         required=["value"],
@@ -95,4 +95,4 @@ def test_a_schema_of_itself_ends() -> None:
         "properties": {"child": {"$ref": "#"}, "name": {"type": "string"}},
         "required": ["name"],
     }
-    assert made(**schema)["name"] == "text"
+    assert first_payload(**schema)["name"] == "text"
