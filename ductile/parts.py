@@ -114,7 +114,7 @@ MAINTENANCE: list[Callable[[Gateway], BackgroundService]] = [
 """Services that maintain the gateway in the background."""
 
 GATES: list[Gate] = [PluginAvailable()]
-"""Asked in order before an attempt starts; the first that holds a job decides."""
+"""Asked in order before an attempt starts; the first that does not admit a job decides."""
 
 RUNNERS: Mapping[str, Callable[[ChildProcesses], Runner]] = {
     "spawn": lambda children: SpawnHelper(SpawnRunner(children)),

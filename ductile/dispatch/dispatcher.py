@@ -14,7 +14,7 @@ from ductile.dispatch.attempt import AttemptHandle, AttemptRunner, log_fields
 from ductile.dispatch.gates.gate import Gate
 from ductile.dispatch.lane_mover import LaneMover
 from ductile.dispatch.slots import Reservation, Slot, Slots
-from ductile.model.claims import MAX_MOVED_JOBS, Claims
+from ductile.model.claims import MAX_MOVED_JOBS, Claims, GateAnswer
 from ductile.model.clock import Clock, Millis
 from ductile.model.job import ClaimedJob, Job
 from ductile.model.notification import CancelAttempt, JobDue, LaneDrained, LaneReady, Notification
@@ -226,9 +226,11 @@ class Dispatcher:
         if self._ready:
             self._wake()
 
-    def _admission(self, snapshot: Snapshot) -> Callable[[Job], str | None]:
-        def gate(job: Job) -> str | None:
-            return next((reason for one in self._gates if (reason := one.admit(job, snapshot)) is not None), None)
+    def _admission(self, snapshot: Snapshot) -> Callable[[Job], GateAnswer]:
+        now = self._clock()
+
+        def gate(job: Job) -> GateAnswer:
+            return next((answer for one in self._gates if (answer := one.admit(job, snapshot, now)) is not None), None)
 
         return gate
 

@@ -3,10 +3,10 @@
 import heapq
 from collections.abc import Mapping
 
-from ductile.model.claims import MAX_MOVED_JOBS, Claims, Gate
+from ductile.model.claims import MAX_MOVED_JOBS, Claims, Defer, Gate, Hold
 from ductile.model.job import ClaimedJob, Job, State
 from ductile.model.journal import EntryKind
-from ductile.model.notification import LaneDrained
+from ductile.model.notification import JobDue, LaneDrained
 from ductile.store.rows import EVENT_WIDTH, JOB_WIDTH, job_values, read_event
 from ductile.store.transaction import Row, Tx
 
@@ -18,7 +18,7 @@ def claim(tx: Tx, free: Mapping[str, int], total: int, gate: Gate) -> Claims:
     """Starts at most `total` attempts, and in each lane at most as many as it has free slots.
 
     The best of all lanes goes first: by priority, then by the time it became due, then by id. A job that its gate
-    refuses becomes held and takes no slot; after 512 of those, the lanes that are left are signalled anew. The cost
+    holds or defers takes no slot; after 512 of those, the lanes that are left are signalled anew. The cost
     depends on the lanes and slots asked for, not on what waits in them.
     """
     lanes = [_Lane(lane, slots) for lane, slots in free.items() if slots > 0] if total > 0 else []
@@ -80,11 +80,9 @@ def _start(tx: Tx, row: Row, gate: Gate) -> ClaimedJob | None:
     values = job_values(row)
     values.update(state=State.RUNNING, attempt=values["attempt"] + 1, started_at=tx.now)
     job = Job(**values)
-    reason = gate(job)
-    if reason is not None:
-        tx.insert_deferred("hold", id=job.id, reason=reason)
-        tx.count_transition(job.plugin, job.command, State.QUEUED, State.HELD)
-        tx.journal(EntryKind.JOB_HELD, job.id, {"reason": reason})
+    answer = gate(job)
+    if answer is not None:
+        _keep_back(tx, job, answer)
         return None
     tx.insert_deferred("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
     tx.count_transition(job.plugin, job.command, State.QUEUED, State.RUNNING)
@@ -96,3 +94,14 @@ def _start(tx: Tx, row: Row, gate: Gate) -> ClaimedJob | None:
         plugin_state=row[_CONTEXT + 1] or b"{}",
         ready_at=row[_RUN_AT],
     )
+
+
+def _keep_back(tx: Tx, job: Job, answer: Hold | Defer) -> None:
+    if isinstance(answer, Defer):
+        until = max(answer.until, tx.now + 1)  # a time that has passed would be asked for again at once, for ever
+        tx.insert_deferred("defer", id=job.id, until=until)
+        tx.notify(JobDue(until))
+        return
+    tx.insert_deferred("hold", id=job.id, reason=answer.reason)
+    tx.count_transition(job.plugin, job.command, State.QUEUED, State.HELD)
+    tx.journal(EntryKind.JOB_HELD, job.id, {"reason": answer.reason})

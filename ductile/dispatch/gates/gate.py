@@ -2,13 +2,15 @@
 
 from typing import Protocol
 
+from ductile.model.claims import GateAnswer
+from ductile.model.clock import Millis
 from ductile.model.job import Job
 from ductile.model.snapshot import Snapshot
 
 
 class Gate(Protocol):
-    """Gates are asked in order before an attempt starts; the first that holds the job decides."""
+    """Gates are asked in order before an attempt starts; the first that does not admit the job decides."""
 
-    def admit(self, job: Job, snapshot: Snapshot) -> str | None:
-        """None to admit the job, or the reason that it is held for."""
+    def admit(self, job: Job, snapshot: Snapshot, now: Millis) -> GateAnswer:
+        """None to admit the job; `Hold` until a release, or `Defer` until a time after `now`."""
         ...

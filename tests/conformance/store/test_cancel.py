@@ -4,6 +4,7 @@ import pytest
 from support.store import child, event, run, start
 from support.store_backends import StoreHarness
 
+from ductile.model.claims import Hold
 from ductile.model.job import Outcome, State
 from ductile.model.notification import CancelAttempt, JobEnded
 from ductile.store.errors import JobFinished, UnknownJob
@@ -21,7 +22,7 @@ async def test_an_unknown_job_and_a_finished_one_say_so(at: StoreHarness) -> Non
 async def test_a_job_that_waits_is_cancelled_at_once(at: StoreHarness, before: str) -> None:
     job_id = (await at.insert(start(run_at=at.now + 9 if before == "waiting" else None))).job_id
     if before == "held":
-        await at.claim({"echo": 1}, gate=lambda _job: "breaker")
+        await at.claim({"echo": 1}, gate=lambda _job: Hold("breaker"))
     assert await at.cancel(job_id) is State.CANCELLED
     assert (await at.view(job_id)).ended_at == at.now
     assert {JobEnded(job_id, State.CANCELLED)} <= set(at.notifications)
@@ -53,7 +54,7 @@ async def test_a_run_takes_its_waiting_steps_along_and_ends_when_the_running_one
     steps = [child(step, given.id, plugin) for step, plugin in (("one", "a"), ("two", "b"), ("three", "c"))]
     root = (await at.insert(run(event=given, event_id=given.id, children=tuple(steps)))).job_id
     job = (await at.claim_one("a")).job
-    await at.claim({"c": 1}, gate=lambda _job: "breaker")
+    await at.claim({"c": 1}, gate=lambda _job: Hold("breaker"))
     assert await at.cancel(root) is State.RUNNING
     assert CancelAttempt(job.id) in at.notifications
     assert [await at.state(step.id) for step in steps] == ["running", "cancelled", "cancelled"]

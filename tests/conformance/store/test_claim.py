@@ -3,7 +3,7 @@
 from support.store import child, event, run, start
 from support.store_backends import MAX_ATTEMPTS, StoreHarness
 
-from ductile.model.claims import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE
+from ductile.model.claims import MAX_MOVED_JOBS, PLUGIN_UNAVAILABLE, Defer, Hold
 from ductile.model.job import Job, State
 from ductile.model.notification import JobDue, LaneReady
 from ductile.model.writes import NewContext, StateUpdate
@@ -77,17 +77,38 @@ async def test_nothing_is_looked_at_without_a_free_slot(at: StoreHarness) -> Non
 async def test_a_refused_job_is_held_before_its_attempt_rises_and_takes_no_slot(at: StoreHarness) -> None:
     refused = (await at.insert(start(priority=1))).job_id
     admitted = (await at.insert(start())).job_id
-    claims = await at.claim({"echo": 1}, gate=lambda job: "breaker" if job.id == refused else None)
+    claims = await at.claim({"echo": 1}, gate=lambda job: Hold("breaker") if job.id == refused else None)
     assert [one.job.id for one in claims.claimed] == [admitted]
     row = await at.view(refused)
     assert (row.state, row.held_reason, row.attempt) == ("held", "breaker", 0)
     assert await at.counts_are_true()
 
 
+async def test_a_job_is_deferred_to_a_time_before_its_attempt_rises_and_takes_no_slot(at: StoreHarness) -> None:
+    late = (await at.insert(start(priority=1))).job_id
+    admitted = (await at.insert(start())).job_id
+    claims = await at.claim({"echo": 1}, gate=lambda job: Defer(at.now + 50) if job.id == late else None)
+    assert [one.job.id for one in claims.claimed] == [admitted]
+    row = await at.view(late)
+    assert (row.state, row.held_reason, row.attempt, row.run_at) == ("queued", None, 0, at.now + 50)
+    assert JobDue(at.now + 50) in at.notifications
+    assert await claimed(at, {"echo": 9}) == []
+    at.now += 50
+    await at.store.promote()
+    assert [job.id for job in await claimed(at, {"echo": 9})] == [late]
+    assert await at.counts_are_true()
+
+
+async def test_a_job_that_is_deferred_to_a_time_in_the_past_is_asked_for_later(at: StoreHarness) -> None:
+    await at.insert(start())
+    await at.claim({"echo": 1}, gate=lambda _job: Defer(0))
+    assert await at.store.promote() == at.now + 1
+
+
 async def test_one_claim_refuses_a_bounded_number_and_asks_for_another(at: StoreHarness) -> None:
     for _ in range(MAX_MOVED_JOBS + 1):
         await at.insert(start())
-    claims = await at.claim({"echo": 1}, gate=lambda _job: "breaker")
+    claims = await at.claim({"echo": 1}, gate=lambda _job: Hold("breaker"))
     assert claims == type(claims)((), frozenset())
     assert {LaneReady("echo")} <= set(at.notifications)
     assert (await at.store.depth())[State.QUEUED] == 1
@@ -130,7 +151,7 @@ async def test_what_is_due_becomes_ready(at: StoreHarness) -> None:
 
 async def test_a_job_held_for_another_reason_is_not_released_by_a_reload(at: StoreHarness) -> None:
     await at.insert(start())
-    await at.claim({"echo": 1}, gate=lambda _job: "breaker")
+    await at.claim({"echo": 1}, gate=lambda _job: Hold("breaker"))
     assert await at.store.release({"echo": frozenset({"poll"})}) == 0
 
 

@@ -4,6 +4,7 @@ import pytest
 from support.store import start
 from support.store_backends import StoreHarness
 
+from ductile.model.claims import Hold
 from ductile.model.filters import JobFilter
 from ductile.model.job import State
 from ductile.model.writes import PluginInit
@@ -49,7 +50,7 @@ async def test_each_instance_has_its_own(at: StoreHarness) -> None:
 async def test_one_that_waits_for_an_earlier_hash_is_cancelled(at: StoreHarness, held: bool) -> None:  # noqa: FBT001 - a case
     await begin(at, "one")
     if held:
-        await at.claim({"echo": 1}, gate=lambda _job: "plugin_unavailable")
+        await at.claim({"echo": 1}, gate=lambda _job: Hold("plugin_unavailable"))
     await begin(at, "two")
     assert await init_states(at) == ["cancelled", "queued"]
     assert await at.store.unhealthy() == []

@@ -25,6 +25,12 @@ WITH given (id, reason) AS (VALUES (:id, :reason))
 UPDATE jobs SET state = 'held', held_reason = given.reason FROM given
 WHERE jobs.id = given.id AND jobs.state = 'queued';
 
+-- rows: defer
+-- Keeps a queued job back until a time.
+WITH given (id, until) AS (VALUES (:id, :until))
+UPDATE jobs SET run_at = given.until, due = 0 FROM given
+WHERE jobs.id = given.id AND jobs.state = 'queued';
+
 -- name: promote
 -- Makes at most :limit queued jobs claimable whose time has come; returns their lanes.
 UPDATE jobs SET due = 1
