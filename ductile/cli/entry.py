@@ -7,7 +7,7 @@ INTERRUPTED_EXIT_CODE = 130
 def main() -> int:
     """Run one command; returns the exit code."""
     try:
-        from ductile.cli.main import main as run  # noqa: PLC0415 - what takes time is imported within the `try`
+        from ductile.cli.main import main as run  # what takes time is imported within the `try`
 
         return run()
     except KeyboardInterrupt:

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "_DUCTILE_COMPLETE" in os.environ:
-        from ductile.cli.core import shell_completion  # noqa: PLC0415 - only a shell that completes needs it
+        from ductile.cli.core import shell_completion  # only a shell that completes needs it
 
         return shell_completion.answer_shell(lambda: run_command(words))
     as_json = wants_json(words)
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_stdout()
         return ExitCode.FAILED
     except DuctileError as error:
-        from ductile.cli.core.error_exit_codes import exit_code_of  # noqa: PLC0415 - imports the client, which --help does not need
+        from ductile.cli.core.error_exit_codes import exit_code_of  # imports the client, which --help does not need
 
         print_error(error, as_json=as_json)
         return exit_code_of(error)

@@ -46,7 +46,7 @@ class RootGroup(PlainGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Groups, plugins and options, without loading the groups."""
-        from ductile.cli.core import completers  # noqa: PLC0415 - only a shell asks
+        from ductile.cli.core import completers  # only a shell asks
 
         candidates = [(name, noun.help) for name, noun in COMMAND_GROUPS.items()]
         plugins = [] if incomplete.startswith("-") else completers.plugin_completions(leading_options(ctx))
@@ -86,12 +86,12 @@ def load_plugin_commands(ctx: Any, name: str) -> TyperGroup:
 
     Raises NoSuchVerb or PluginLookupFailed with a suggestion, or the error of the gateway.
     """
-    from ductile.cli.core import plugin_commands  # noqa: PLC0415 - the client and the compiler, which --help does not need
-    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - the client and the compiler, which --help does not need
+    from ductile.cli.core import plugin_commands  # the client and the compiler, which --help does not need
+    from ductile.cli.core.gateway import plugin_lookup  # the client and the compiler, which --help does not need
 
     options = leading_options(ctx)
     if ctx.resilient_parsing:
-        from ductile.cli.core import completers  # noqa: PLC0415 - as above
+        from ductile.cli.core import completers
 
         return plugin_commands.plugin_group(
             completers.plugin_document(options, name) or {"name": name, "commands": []}, options

@@ -21,8 +21,8 @@ app = new_group("Check and look at a configuration.")
 @command(app, config=True)
 def check(out: Output) -> None:
     """Say all that is wrong in a configuration, with file and line. Exits with 78 if a gateway would refuse it."""
-    from ductile.cli.core.config_report import check_config  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.location import find_config  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_report import check_config  # the whole compiler, which --help does not need
+    from ductile.config.location import find_config
 
     found = check_config(find_config(out.config, os.environ), os.environ)
     lines = found.pop("lines")
@@ -63,27 +63,26 @@ def get(
     ],
 ) -> None:
     """Print the value of one setting, or of a section with its defaults. Secrets are not printed."""
-    from ductile.config.masked_settings import nest_settings, settings_tree  # noqa: PLC0415 - as above
-    from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
-    from ductile.config.setting_path import parse_path  # noqa: PLC0415 - --help does not need it
+    from ductile.config.masked_settings import nest_settings, settings_tree
+    from ductile.config.setting_path import format_path, parse_path
 
     masked, found = read_settings(out, path)
     at = parse_path(path, settings_tree(masked.settings))
     for setting in found:
-        out.tell_detail(f"{named(setting.path)} is from {setting.source}")
+        out.tell_detail(f"{format_path(setting.path)} is from {setting.source}")
         if masked.is_secret(setting):
-            out.tell(f"{named(setting.path)} is a secret, so it is not shown; it is from {setting.source}")
+            out.tell(f"{format_path(setting.path)} is a secret, so it is not shown; it is from {setting.source}")
     out.print_value(nest_settings([(setting.path, masked.value(setting)) for setting in found], len(at)))
 
 
 def read_settings(out: Output, path: str | None) -> "tuple[MaskedSettings, list[Setting]]":
     """The settings at a path, or all. Raises NoSuchSetting, or ConfigurationBroken where a file cannot be read."""
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - the reader of YAML
-    from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # noqa: PLC0415 - the reader of YAML
-    from ductile.config.location import find_config  # noqa: PLC0415 - the reader of YAML
-    from ductile.config.masked_settings import MaskedSettings, settings_tree  # noqa: PLC0415 - as above
-    from ductile.config.setting_location import no_such_setting  # noqa: PLC0415 - as above
-    from ductile.config.setting_path import parse_path  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers  # the reader of YAML
+    from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # the reader of YAML
+    from ductile.config.location import find_config  # the reader of YAML
+    from ductile.config.masked_settings import MaskedSettings, settings_tree
+    from ductile.config.setting_location import no_such_setting
+    from ductile.config.setting_path import parse_path
 
     location = find_config(out.config, os.environ)
     layers = read_layers(location)
@@ -104,12 +103,12 @@ def read_settings(out: Output, path: str | None) -> "tuple[MaskedSettings, list[
 
 def setting_row(masked: "MaskedSettings", setting: "Setting") -> dict[str, Any]:
     """A setting as a row."""
-    from ductile.config.setting_path import format_path as named  # noqa: PLC0415 - as above
+    from ductile.config.setting_path import format_path
 
     mark = setting.mark
     in_file = mark is not None and mark.line > 0
     return {
-        "path": named(setting.path),
+        "path": format_path(setting.path),
         "value": masked.value(setting),
         "source": setting.source,
         "file": mark.file if mark and in_file else None,

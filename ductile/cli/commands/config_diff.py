@@ -42,11 +42,11 @@ def diff(
 
 def compare_with_files(out: Output, other: str) -> dict[str, Any]:
     """The difference between the files of two configurations."""
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
-    from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.diff import compare_snapshots  # noqa: PLC0415 - as above
-    from ductile.config.location import find_config  # noqa: PLC0415 - as above
-    from ductile.config.reload import changed_sections, fixed_keys_changed  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers
+    from ductile.cli.core.config_report import compile_or_raise  # the whole compiler, which --help does not need
+    from ductile.config.diff import compare_snapshots
+    from ductile.config.location import find_config
+    from ductile.config.reload import changed_sections, fixed_keys_changed
 
     here, there = find_config(out.config, os.environ), find_config(other, os.environ)
     now, then = compile_or_raise(here, os.environ), compile_or_raise(there, os.environ)
@@ -68,11 +68,11 @@ def compare_with_files(out: Output, other: str) -> dict[str, Any]:
 
 def compare_with_gateway(out: Output) -> dict[str, Any]:
     """The difference between the serving configuration and the files, as the gateway itself reads them."""
-    from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - as above
-    from ductile.client import Client, Refused  # noqa: PLC0415 - as above
-    from ductile.config.diff import differences  # noqa: PLC0415 - as above
-    from ductile.config.location import find_config  # noqa: PLC0415 - as above
-    from ductile.describe.config_view import config_view  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_report import compile_or_raise
+    from ductile.client import Client, Refused
+    from ductile.config.diff import differences
+    from ductile.config.location import find_config
+    from ductile.describe.config_view import config_view
 
     then = config_view(compile_or_raise(find_config(out.config, os.environ), os.environ))
 

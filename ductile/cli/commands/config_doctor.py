@@ -23,12 +23,12 @@ def doctor(out: Output) -> None:
 
     Each check is ok, warn or fail. Exits with 1 if one fails.
     """
-    from ductile import parts  # noqa: PLC0415 - as above
-    from ductile.cli.core import doctor_checks  # noqa: PLC0415 - the whole gateway, which --help does not need
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
-    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.config.location import DEFAULT_STATE, find_config  # noqa: PLC0415 - as above
-    from ductile.config.validation import validate  # noqa: PLC0415 - as above
+    from ductile import parts
+    from ductile.cli.core import doctor_checks  # the whole gateway, which --help does not need
+    from ductile.cli.core.config_layers import read_layers
+    from ductile.config.compile import compile_config
+    from ductile.config.location import DEFAULT_STATE, find_config
+    from ductile.config.validation import validate
 
     location = find_config(out.config, os.environ)
     layers = read_layers(location)

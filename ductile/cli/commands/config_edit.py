@@ -47,8 +47,8 @@ def set_(
 
     Nothing is written that a gateway would refuse. [+] appends to a list. A secret is best read from stdin.
     """
-    from ductile.cli.core.apply_edit import apply_edit  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
+    from ductile.cli.core.apply_edit import apply_edit  # the whole compiler, which --help does not need
+    from ductile.config.edit import plan_set
 
     text = sys.stdin.read().removesuffix("\n") if value == "-" else value
     new = parse_setting_value(text, string=string)
@@ -58,17 +58,17 @@ def set_(
 @command(app, gateway=True, changes=True)
 def unset(out: Output, path: Setting, *, file: File = None, reload: Reload = False) -> None:
     """Take a key or an entry of a list out of the file that sets it; its default is in force again."""
-    from ductile.cli.core.apply_edit import apply_edit  # noqa: PLC0415 - as above
-    from ductile.config.edit import plan_unset  # noqa: PLC0415 - as above
+    from ductile.cli.core.apply_edit import apply_edit
+    from ductile.config.edit import plan_unset
 
     apply_edit(out, partial(plan_unset, setting=path, file=file), reload=reload)
 
 
 def parse_setting_value(text: str, *, string: bool) -> "NewValue":
     """The value that a text means, typed as YAML types it without quotes. Raises UsageError."""
-    from ductile.document.read import read_text  # noqa: PLC0415 - as above
-    from ductile.document.yaml_scalar import has_surrogates, read_scalar  # noqa: PLC0415 - as above
-    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - imports a YAML parser
+    from ductile.document.read import read_text
+    from ductile.document.yaml_scalar import has_surrogates, read_scalar
+    from ductile.document.yaml_write import NewValue  # imports a YAML parser
 
     if has_surrogates(text):
         raise UsageError(reason="VALUE is not UTF-8")

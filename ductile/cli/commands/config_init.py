@@ -49,9 +49,9 @@ def init(
 
 def starter_files(listen: str) -> dict[str, str]:
     """Path below the folder → text."""
-    from ductile.config.json_schema import config_schema, pipelines_schema  # noqa: PLC0415 - --help needs no models
-    from ductile.kit.template import Language, plugin_files  # noqa: PLC0415 - as above
-    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
+    from ductile.config.json_schema import config_schema, pipelines_schema  # --help needs no models
+    from ductile.kit.template import Language, plugin_files
+    from ductile.sections import SECTIONS
 
     root = files("ductile.cli") / "starter"
     plugin = plugin_files("hello", Language.PYTHON)
@@ -68,10 +68,10 @@ def starter_files(listen: str) -> dict[str, str]:
 
 def read_listen_address(text: str) -> str:
     """An address as YAML takes it. Raises UsageError."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
+    from pydantic import TypeAdapter, ValidationError
 
-    from ductile.config.schema.value_types import Listen  # noqa: PLC0415 - as above
-    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
+    from ductile.config.schema.value_types import Listen
+    from ductile.document.yaml_write import NewValue
 
     try:
         TypeAdapter(Listen).validate_python(text)

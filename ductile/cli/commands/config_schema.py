@@ -25,9 +25,9 @@ def schema(
     """
     if kind not in KINDS:
         raise UsageError(reason=f"there are schemas of {', '.join(KINDS)}, not of {kind!r}")
-    from ductile.config.json_schema import config_schema, pipelines_schema  # noqa: PLC0415 - all models
-    from ductile.plugin.manifest_schema import manifest_schema  # noqa: PLC0415 - as above
-    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
+    from ductile.config.json_schema import config_schema, pipelines_schema  # all models
+    from ductile.plugin.manifest_schema import manifest_schema
+    from ductile.sections import SECTIONS
 
     builders = {"config": lambda: config_schema(SECTIONS), "pipelines": pipelines_schema, "manifest": manifest_schema}
     out.print_document(builders[kind]())

@@ -97,8 +97,8 @@ def job_status(row: Mapping[str, Any]) -> Any:
 
 def print_events(out: Output, wanted: Mapping[str, Any]) -> None:
     """Print the events of these jobs until an error or Ctrl-C."""
-    from ductile.cli.core.jobs.events import event_printer, follow_jobs  # noqa: PLC0415 - imports aiohttp
-    from ductile.cli.core.jobs.outage_notices import OutageNotices  # noqa: PLC0415 - as above
+    from ductile.cli.core.jobs.events import event_printer, follow_jobs  # imports aiohttp
+    from ductile.cli.core.jobs.outage_notices import OutageNotices
 
     out.call_gateway(
         lambda client: follow_jobs(client, wanted, event_printer(out), OutageNotices(out)), waits_for=None, loop=True

@@ -70,7 +70,7 @@ def call_for_each(
 ) -> "tuple[list[Json], list[Refused]]":
     """Apply the order to every job, also after a refusal; print and return the jobs, and the refusals."""
     require_job(given, last=last)
-    from ductile.client import Refused  # noqa: PLC0415 - aiohttp, which --help does not need
+    from ductile.client import Refused  # aiohttp, which --help does not need
 
     failures: list[Refused] = []
 

@@ -137,7 +137,7 @@ async def read_job_logs(client: "Client", job_id: str) -> Json:
 
 async def is_run(client: "Client", job_id: str) -> bool:
     """Whether the job is a run, which has no attempts of its own. A deleted job counts as none."""
-    from ductile.client.errors import NotFoundError  # noqa: PLC0415 - aiohttp, which --help does not need
+    from ductile.client.errors import NotFoundError  # aiohttp, which --help does not need
 
     try:
         return bool((await client.job(job_id))["plugin"] == PIPELINE_PLUGIN)
@@ -147,9 +147,9 @@ async def is_run(client: "Client", job_id: str) -> bool:
 
 def print_live_logs(out: Output, given: str | None, *, last: bool) -> None:
     """Print the logs of a job as they come. Raises Exit (1) if the job failed."""
-    from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
+    from asyncio import CancelledError  # only what waits needs an event loop
 
-    from ductile.cli.core.jobs.live_logs import LiveLogs  # noqa: PLC0415 - imports aiohttp
+    from ductile.cli.core.jobs.live_logs import LiveLogs  # imports aiohttp
 
     async def work(client: "Client") -> Json:
         async def follow_logs(job_id: str) -> Json:

@@ -210,7 +210,7 @@ def read_definition(out: Output, name: str, *, offline: bool) -> Json:
 
 def ask_or_read(out: Output, ask: Any, read: Any, *, offline: bool) -> Json:
     """The gateway's answer; that of the configuration where no gateway answers, or with --offline."""
-    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - the client and the compiler, which --help does not need
+    from ductile.cli.core.gateway import plugin_lookup  # the client and the compiler, which --help does not need
 
     options = {"url": out.url, "token": out.token, "config": out.config}
     if offline:
@@ -222,8 +222,8 @@ def ask_or_read(out: Output, ask: Any, read: Any, *, offline: bool) -> Json:
 
 def definition_from_config(snapshot: "Snapshot", name: str) -> Json:
     """The document of a pipeline of the configuration, without its secrets. Raises UnknownPipeline."""
-    from ductile.describe.pipeline_document import pipeline_document  # noqa: PLC0415 - as above
-    from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
+    from ductile.describe.pipeline_document import pipeline_document
+    from ductile.submit import find_pipeline
 
     document: Json = snapshot.redactor.value(pipeline_document(find_pipeline(snapshot, name)))
     return document
@@ -231,8 +231,8 @@ def definition_from_config(snapshot: "Snapshot", name: str) -> Json:
 
 def dry_run_from_config(snapshot: "Snapshot", name: str, payload: Json, answers: Mapping[str, list[Json]]) -> Json:
     """The dry run of a pipeline of the configuration. Raises UnknownPipeline, UnknownStep, TooManySteps."""
-    from ductile.dry_run import dry_run_pipeline  # noqa: PLC0415 - as above
-    from ductile.submit import find_pipeline  # noqa: PLC0415 - as above
+    from ductile.dry_run import dry_run_pipeline
+    from ductile.submit import find_pipeline
 
     document: Json = snapshot.redactor.value(
         dry_run_pipeline(snapshot, find_pipeline(snapshot, name), payload, answers)

@@ -84,7 +84,7 @@ def show(out: Output, name: Plugin) -> None:
 
 async def read_plugin(client: "Client", name: str) -> Json:
     """The plugin's document; name, state and reason of a plugin that cannot run."""
-    from ductile.client import Refused  # noqa: PLC0415 - as above
+    from ductile.client import Refused
 
     try:
         return await client.plugin(name)
@@ -110,8 +110,8 @@ def plugin_runner(out: Output, name: str, health: Mapping[str, Any]) -> Json:
 
     Only the configuration knows; empty unless the configuration found here is the one that the gateway serves.
     """
-    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
-    from ductile.config.installation import keyed_hash  # noqa: PLC0415 - as above
+    from ductile.cli.core.gateway import plugin_lookup
+    from ductile.config.installation import keyed_hash
 
     snapshot = plugin_lookup.compile_if_valid(out.config)
     if snapshot is None or name not in snapshot.plugins or keyed_hash(snapshot) != health.get("config_hash"):
@@ -176,7 +176,7 @@ def run(
     async def start(client: "Client") -> Json:
         body = base
         if ctx.args or field:
-            from ductile.cli.core.plugin_commands import read_field_arguments  # noqa: PLC0415 - only fields need the schema
+            from ductile.cli.core.plugin_commands import read_field_arguments  # only fields need the schema
 
             body = read_field_arguments(await client.plugin(plugin), name, ctx.args, field or (), base)
         return await client.trigger(plugin, name, body, dry_run=out.dry_run, **options)

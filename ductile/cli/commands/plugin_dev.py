@@ -63,10 +63,10 @@ def new(
     build: Annotated[bool, typer.Option(help="Build a Go or Rust plugin at once.")] = True,
 ) -> None:
     """Make a working plugin: manifest, code, README, tests and a schema for the editor; or, with --small, the least."""
-    from ductile.kit import build as builder  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder, missing_programs  # noqa: PLC0415
-    from ductile.kit.template import TOOLCHAINS, Language, plugin_files  # noqa: PLC0415
-    from ductile.plugin.trust import BUILD_SCRIPT  # noqa: PLC0415
+    from ductile.kit import build as builder
+    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder, missing_programs
+    from ductile.kit.template import TOOLCHAINS, Language, plugin_files
+    from ductile.plugin.trust import BUILD_SCRIPT
 
     if lang not in tuple(Language):
         raise UsageError(reason=f"--lang must be one of {', '.join(Language)}, not {lang!r}")
@@ -140,10 +140,10 @@ def conform(
     with few variables. `tests/kit.yaml` says what all runs need (config, env, files) and what is skipped;
     `tests/*.json` are requests with what must come back, and `examples` in an input_schema are payloads that work.
     """
-    from ductile.kit import conformance, text_report  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.junit_report import junit_xml as as_junit  # noqa: PLC0415
-    from ductile.kit.single_run import KILL_GRACE  # noqa: PLC0415
-    from ductile.model.clock import system_clock  # noqa: PLC0415
+    from ductile.kit import conformance, text_report
+    from ductile.kit.junit_report import junit_xml as as_junit
+    from ductile.kit.single_run import KILL_GRACE
+    from ductile.model.clock import system_clock
 
     target = None if junit is None else check_output_path(junit)
     options = conformance.Options(
@@ -189,8 +189,8 @@ def dev(
     send. A `build.sh` runs first. Each run starts in a scratch folder, with what `tests/kit.yaml` says; state is kept
     from run to run, as the gateway does.
     """
-    from ductile.kit import dev_loop as development  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.single_run import RunInput  # noqa: PLC0415
+    from ductile.kit import dev_loop as development
+    from ductile.kit.single_run import RunInput
 
     run_input = RunInput(
         payload=None if payload is None else read_payload(payload),

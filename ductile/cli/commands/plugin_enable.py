@@ -29,10 +29,10 @@ def disable(out: Output, name: Name, *, reload: Reload = False) -> None:
 
 def set_enabled(out: Output, name: str, *, on: bool, reload: bool) -> None:
     """Set `enabled` of a plugin that is found or configured. Raises NoSuchPlugin."""
-    from ductile.cli.core.apply_edit import apply_edit, tell_unchanged  # noqa: PLC0415 - the whole compiler, which --help does not need
-    from ductile.config.edit import plan_set  # noqa: PLC0415 - as above
-    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
-    from ductile.document.yaml_write import NewValue  # noqa: PLC0415 - as above
+    from ductile.cli.core.apply_edit import apply_edit, tell_unchanged  # the whole compiler, which --help does not need
+    from ductile.config.edit import plan_set
+    from ductile.config.setting_path import format_path
+    from ductile.document.yaml_write import NewValue
 
     setting = format_path(("plugins", name, "enabled"))
     if is_enabled(out, name) == on:
@@ -47,14 +47,14 @@ def is_enabled(out: Output, name: str) -> bool:
     Raises NoSuchPlugin where none is found below the roots and no instance configured under the name, or
     ConfigurationBroken where a file cannot be read.
     """
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
-    from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors  # noqa: PLC0415 - as above
-    from ductile.config.errors import NoSuchPlugin  # noqa: PLC0415 - as above
-    from ductile.config.location import find_config  # noqa: PLC0415 - as above
-    from ductile.config.validation import validate  # noqa: PLC0415 - as above
-    from ductile.document.problem import did_you_mean  # noqa: PLC0415 - as above
-    from ductile.plugin.bundled import root_folders  # noqa: PLC0415 - as above
-    from ductile.plugin.loader import load_plugins  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers
+    from ductile.cli.core.config_problems import raise_if_any, unreadable_file_errors
+    from ductile.config.errors import NoSuchPlugin
+    from ductile.config.location import find_config
+    from ductile.config.validation import validate
+    from ductile.document.problem import did_you_mean
+    from ductile.plugin.bundled import root_folders
+    from ductile.plugin.loader import load_plugins
 
     location = find_config(out.config, os.environ)
     layers = read_layers(location)

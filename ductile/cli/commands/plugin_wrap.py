@@ -42,8 +42,8 @@ def wrap(
 
     The program stays where it is; the plugin's `run.sh` runs it. `manifest.yaml` says the rest, in a few lines.
     """
-    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.program_wrapper import Wrapping, find_program, plugin_name_of, wrapper_files  # noqa: PLC0415
+    from ductile.kit.plugin_folder import check_new_folder, check_plugin_name, make_folder
+    from ductile.kit.program_wrapper import Wrapping, find_program, plugin_name_of, wrapper_files
 
     program_path = find_program(program)
     plugin = name or plugin_name_of(program_path)

@@ -29,13 +29,13 @@ def start(out: Output, *, listen: Listen = None) -> None:
     """Run the gateway in the foreground until it is stopped (SIGTERM, Ctrl-C, `ductile system stop`)."""
     if listen:
         os.environ[LISTEN_VARIABLE] = listen_setting(listen)
-    from ductile.cli.core.gateway.fast_import import import_gateway  # noqa: PLC0415 - the whole gateway, which no other command needs
-    from ductile.config.gc_tuning import gc_paused  # noqa: PLC0415 - as above
+    from ductile.cli.core.gateway.fast_import import import_gateway  # the whole gateway, which no other command needs
+    from ductile.config.gc_tuning import gc_paused
 
     with gc_paused():  # until everything has started
         run = import_gateway()
-        from ductile.cli.core.config_report import compile_or_raise  # noqa: PLC0415 - as above
-        from ductile.config.location import find_config  # noqa: PLC0415 - as above
+        from ductile.cli.core.config_report import compile_or_raise
+        from ductile.config.location import find_config
 
         location = find_config(out.config, os.environ)
         if out.requested_format == "json":
@@ -46,9 +46,9 @@ def start(out: Output, *, listen: Listen = None) -> None:
 
 def listen_setting(addresses: list[str]) -> str:
     """The addresses in the form of that variable. Raises UsageError."""
-    import json  # noqa: PLC0415 - only this option needs it
+    import json  # only this option needs it
 
-    from ductile.config.address_checks import read_address  # noqa: PLC0415 - as above
+    from ductile.config.address_checks import read_address
 
     found = []
     for one in addresses:
@@ -64,7 +64,7 @@ def listen_setting(addresses: list[str]) -> str:
 def status(out: Output) -> None:
     """Show how the gateway is. Exits with 1 if its store cannot commit; --wait waits until it is there and does."""
     if out.wait:
-        from ductile.cli.core.gateway.process import wait_until_ready  # noqa: PLC0415 - what waits needs an event loop
+        from ductile.cli.core.gateway.process import wait_until_ready  # what waits needs an event loop
 
         health = out.call_gateway(lambda client: wait_until_ready(client, out.timeout), loop=True)
     else:
@@ -103,7 +103,7 @@ def resume(out: Output) -> None:
 def stop(out: Output) -> None:
     """Stop the gateway gracefully: running attempts may end first, for `service.drain_timeout`."""
     if out.wait and not out.dry_run:
-        from ductile.cli.core.gateway.process import stop_and_wait  # noqa: PLC0415 - imports the client
+        from ductile.cli.core.gateway.process import stop_and_wait  # imports the client
 
         url = out.find_target().url
         out.print_fields(out.call_gateway(lambda client: stop_and_wait(client, url, out.timeout), loop=True))

@@ -33,8 +33,8 @@ def ask_quietly(
     options: Mapping[str, Any], work: "Callable[[Client], Awaitable[Any]]", read: "Callable[[Snapshot], Any]"
 ) -> Any:
     """The answer of a gateway that is quick, or of the configuration; None where neither can be asked."""
-    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
-    from ductile.errors import DuctileError  # noqa: PLC0415 - as above
+    from ductile.cli.core.gateway import plugin_lookup
+    from ductile.errors import DuctileError
 
     try:
         return plugin_lookup.ask_gateway_or_config(options, work, read, lambda _: None, limit=ANSWER_TIMEOUT_SECONDS)
@@ -44,7 +44,7 @@ def ask_quietly(
 
 def plugin_document(options: Mapping[str, Any], name: str) -> Any:
     """A plugin with its commands, or None."""
-    from ductile.cli.core.gateway import plugin_lookup  # noqa: PLC0415 - as above
+    from ductile.cli.core.gateway import plugin_lookup
 
     return ask_quietly(
         options, lambda client: client.plugin(name), lambda snapshot: plugin_lookup.plugin_from_config(snapshot, name)
@@ -136,20 +136,20 @@ def complete_statuses(incomplete: str) -> list[str]:
 
 def complete_languages(incomplete: str) -> list[str]:
     """The languages that a new plugin may be written in."""
-    from ductile.kit.template import Language  # noqa: PLC0415 - as above
+    from ductile.kit.template import Language
 
     return [language.value for language in Language if language.startswith(incomplete)]
 
 
 def complete_settings(ctx: typer.Context, incomplete: str) -> list[Completion]:
     """The paths of settings and sections that begin with this text, up to their next part."""
-    import os  # noqa: PLC0415 - as above
+    import os
 
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
-    from ductile.config.location import find_config  # noqa: PLC0415 - as above
-    from ductile.config.masked_settings import MaskedSettings  # noqa: PLC0415 - as above
-    from ductile.config.setting_path import format_path  # noqa: PLC0415 - as above
-    from ductile.errors import DuctileError  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers
+    from ductile.config.location import find_config
+    from ductile.config.masked_settings import MaskedSettings
+    from ductile.config.setting_path import format_path
+    from ductile.errors import DuctileError
 
     try:
         found = MaskedSettings(read_layers(find_config(ctx.params.get("config"), os.environ))).settings

@@ -32,9 +32,9 @@ def run_folder(
 
     Exits with 1 if it fails.
     """
-    from ductile.cli.core.plugin_commands import read_field_arguments  # noqa: PLC0415 - --help needs none of this
-    from ductile.kit.plugin_under_test import open_plugin, plugin_document  # noqa: PLC0415
-    from ductile.kit.single_run import RunInput, run_once  # noqa: PLC0415
+    from ductile.cli.core.plugin_commands import read_field_arguments
+    from ductile.kit.plugin_under_test import open_plugin, plugin_document
+    from ductile.kit.single_run import RunInput, run_once
 
     body = payload
     if fields or pairs:
@@ -53,7 +53,7 @@ def run_folder(
 
 def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
     """The result of the work. SIGTERM and a closed terminal end the work and its plugins as Ctrl-C does."""
-    import asyncio  # noqa: PLC0415 - takes longer to import than a listing of plugins to run
+    import asyncio  # takes longer to import than a listing of plugins to run
 
     async def run_until_signal() -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -72,7 +72,7 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
 @contextmanager
 def log_warnings_to_stderr() -> Iterator[None]:
     """Meanwhile warnings and errors are logged to stderr, for stdout carries data."""
-    import structlog  # noqa: PLC0415 - --help needs none
+    import structlog
 
     before = structlog.get_config()
     structlog.configure(

@@ -106,7 +106,7 @@ LEADING_OPTIONS: Mapping[str, Any] = {**PLUGIN_COMMAND_OPTIONS, **GATEWAY_CHOICE
 
 def read_submit_options(run_at: str | None, dedupe_key: str | None, priority: int | None) -> dict[str, Any]:
     """The options of a submission that the command line set. Raises BadTime."""
-    from ductile.cli.core.time_format import read_time  # noqa: PLC0415 - only where a time is given
+    from ductile.cli.core.time_format import read_time  # only where a time is given
 
     at = None if run_at is None else read_time(run_at, "--run-at", ahead=True)
     given = {"run_at": at, "dedupe_key": dedupe_key, "priority": priority}

@@ -173,7 +173,7 @@ class Output:
 
     def format_time(self, time: Any) -> str | None:
         """An RFC 3339 time as a table shows it: how long ago on a terminal, else the time itself."""
-        from ductile.cli.core.time_format import format_age, format_time  # noqa: PLC0415 - only a table has times
+        from ductile.cli.core.time_format import format_age, format_time  # only a table has times
 
         return format_age(time) if self.is_terminal and self.format == "table" else format_time(time)
 
@@ -222,14 +222,14 @@ class Output:
         `loop` is for work that waits or streams: it needs an event loop, whose start takes time.
         Raises the client's errors, and those of finding out which gateway it is.
         """
-        from ductile.cli.core.gateway.target import call_gateway  # noqa: PLC0415 - imports the client
+        from ductile.cli.core.gateway.target import call_gateway  # imports the client
 
         with nullcontext() if waits_for is None else self.show_spinner(waits_for):
             return call_gateway(work, self.find_target(), self.tell_detail, loop=loop)
 
     def find_target(self) -> "Target":
         """The gateway that the options or their defaults name. Raises ConfigNotFound, UsageError."""
-        from ductile.cli.core.gateway.target import find_target  # noqa: PLC0415 - as above
+        from ductile.cli.core.gateway.target import find_target
 
         return find_target(self.url, self.token, self.config)
 
@@ -258,7 +258,7 @@ def column_value(column: Column, row: Mapping[str, Any]) -> Any:
 
 def terminal_width() -> int:
     """Columns of the terminal."""
-    import shutil  # noqa: PLC0415 - only a table on a terminal needs it
+    import shutil  # only a table on a terminal needs it
 
     return shutil.get_terminal_size().columns
 
@@ -278,7 +278,7 @@ def read_timeout(text: str | None, *, wait: bool) -> float | None:
         return None
     if not wait:
         raise UsageError(reason="--timeout says how long --wait waits; give --wait too")
-    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
+    from ductile.document.units import duration
 
     try:
         return duration(text) / 1000
@@ -301,7 +301,7 @@ def check_output_path(output: str | None) -> Path:
 
 def save_output(path: Path, text: str) -> None:
     """Raises OutputFailed; then the file is as it was."""
-    from ductile.document.atomic_write import replace_file  # noqa: PLC0415 - --help needs none
+    from ductile.document.atomic_write import replace_file
 
     try:
         replace_file(path, text.encode("utf-8", "backslashreplace"))

@@ -25,7 +25,7 @@ def read_plugin_config(arguments: Iterable[str] | None) -> dict[str, Any]:
 
 def read_duration(option: str, text: str | None) -> int | None:
     """Milliseconds. Raises UsageError."""
-    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
+    from ductile.document.units import duration
 
     if text is None:
         return None

@@ -56,7 +56,7 @@ def _make_encodable(value: Any) -> Any:
 
 def to_yaml(value: Any) -> str:
     """YAML that YAML 1.1 and 1.2 read back as the same value."""
-    import yaml  # noqa: PLC0415 - only this format needs it
+    import yaml  # only this format needs it
 
     class Dumper(yaml.CSafeDumper):
         """Puts quotes around what could be read as something else than text."""

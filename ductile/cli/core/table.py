@@ -21,9 +21,9 @@ def format_table(
 
     What is too long is folded. Ids are shown whole, even where the lines then become too long for the terminal.
     """
-    from rich.cells import cell_len  # noqa: PLC0415 - only a table needs it
+    from rich.cells import cell_len  # only a table needs it
 
-    from ductile.model.ids import is_id  # noqa: PLC0415 - as above
+    from ductile.model.ids import is_id
 
     columns = [(heading, *(row[n] for row in rows)) for n, heading in enumerate(headings)]
     widths = [max(map(cell_len, column)) for column in columns]
@@ -63,7 +63,7 @@ def narrow_widths(widths: Sequence[int], room: int, least: Sequence[int]) -> lis
 
 def align_row(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     """The lines of one row."""
-    from rich.cells import cell_len  # noqa: PLC0415 - as above
+    from rich.cells import cell_len
 
     cells = [fold_text(text, wide) for text, wide in zip(row, widths, strict=True)]
     for n in range(max(map(len, cells), default=0)):
@@ -74,7 +74,7 @@ def align_row(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 def fold_text(text: str, width: int) -> list[str]:
     """The text in lines of at most so many columns, between words where that is possible."""
-    from rich.cells import cell_len, chop_cells  # noqa: PLC0415 - as above
+    from rich.cells import cell_len, chop_cells
 
     if cell_len(text) <= width:
         return [text]

@@ -51,8 +51,8 @@ def read_time(text: str, option: str, *, ahead: bool = False, now: datetime | No
 
     Raises BadTime.
     """
-    from ductile.document.units import duration  # noqa: PLC0415 - --help needs none
-    from ductile.model.clock import from_rfc3339, rfc3339  # noqa: PLC0415 - as above
+    from ductile.document.units import duration
+    from ductile.model.clock import from_rfc3339, rfc3339
 
     try:
         if _DAY_OR_TIME.fullmatch(text):

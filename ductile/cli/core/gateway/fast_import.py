@@ -13,7 +13,7 @@ def import_gateway() -> Callable[[Path], int]:
     """`ductile.app.run`, which runs the gateway of a configuration."""
     # For tracebacks that this gateway's log never has, structlog imports rich where there is one.
     with module_hidden("rich"), certificates_read_in_thread():
-        from ductile.app import run  # noqa: PLC0415 - it is what takes the time
+        from ductile.app import run  # it is what takes the time
     return run
 
 

@@ -34,8 +34,8 @@ def find_plugin_document(options: Mapping[str, Any], name: str, tell: Callable[[
 
 def plugin_from_config(snapshot: "Snapshot", name: str) -> Json:
     """A plugin's document from a configuration. Raises UnknownPlugin, PluginUnusable."""
-    from ductile.describe.catalog import plugin_document  # noqa: PLC0415 - only where no gateway answers
-    from ductile.submit import find_plugin  # noqa: PLC0415 - as above
+    from ductile.describe.catalog import plugin_document  # only where no gateway answers
+    from ductile.submit import find_plugin
 
     return plugin_document(find_plugin(snapshot, name))
 
@@ -121,7 +121,7 @@ def compile_if_valid(config: str | None) -> "Snapshot | None":
 
 def compile_at(location: Path) -> "Compiled":
     """The configuration as a gateway would take it."""
-    from ductile.config.compile import compile_config  # noqa: PLC0415 - as above
-    from ductile.sections import SECTIONS  # noqa: PLC0415 - as above
+    from ductile.config.compile import compile_config
+    from ductile.sections import SECTIONS
 
     return compile_config(location, os.environ, generation=0, sections=SECTIONS)

@@ -57,7 +57,7 @@ def call_gateway(
             return call_in_loop(work, target, tell)
         return result_of(work(Client.blocking(target.url, target.token, tell, limit)))
     except ClientError as error:
-        from ductile.cli.core.gateway.mismatch import explain_error  # noqa: PLC0415 - only where a call failed
+        from ductile.cli.core.gateway.mismatch import explain_error  # only where a call failed
 
         better = explain_error(error, target)
         if better is error:
@@ -71,9 +71,9 @@ def call_in_loop(
     work: Callable[[Client], Coroutine[Any, Any, Any]], target: Target, tell: Callable[[str], None]
 ) -> Any:
     """Run the calls in an event loop."""
-    import asyncio  # noqa: PLC0415 - takes longer to import than a plain call to run
+    import asyncio  # takes longer to import than a plain call to run
 
-    from ductile.cli.core.gateway.http_trace import trace_config  # noqa: PLC0415 - imports aiohttp
+    from ductile.cli.core.gateway.http_trace import trace_config  # imports aiohttp
 
     async def connect_and_work() -> Any:
         async with Client(target.url, target.token, [trace_config(tell)]) as client:
@@ -111,7 +111,7 @@ def find_target(
 
 def access_from_settings(config: str | None, environ: Mapping[str, str], url: str | None) -> GatewayAccess:
     """Address and token from the whole configuration. Raises as `find_target`."""
-    from ductile.config.schema.api import ApiSection  # noqa: PLC0415 - pydantic
+    from ductile.config.schema.api import ApiSection  # pydantic
 
     configuration, state = read_configuration(config, environ)
     api = configuration.api or ApiSection(enabled=False)
@@ -132,9 +132,9 @@ def read_configuration(config: str | None, environ: Mapping[str, str]) -> "tuple
 
     Raises ConfigurationBroken where errors keep the address from being known.
     """
-    from ductile.cli.core.config_layers import read_layers  # noqa: PLC0415 - as above
-    from ductile.cli.core.config_problems import errors_at, raise_if_any, unreadable_file_errors  # noqa: PLC0415 - pydantic
-    from ductile.config.validation import validate  # noqa: PLC0415 - as above
+    from ductile.cli.core.config_layers import read_layers
+    from ductile.cli.core.config_problems import errors_at, raise_if_any, unreadable_file_errors  # pydantic
+    from ductile.config.validation import validate
 
     location = find_config(config, environ)
     layers = read_layers(location, environ)

@@ -43,7 +43,7 @@ def output_lines(attempt: Mapping[str, Any]) -> Iterator[str]:
 
 def titled_lines(title: str, text: Any) -> Sequence[str]:
     """The lines of a text under a title; none for an empty text."""
-    from ductile.cli.core.json_args import format_value  # noqa: PLC0415 - only with logs
+    from ductile.cli.core.json_args import format_value  # only with logs
 
     if text is None or text == "":
         return ()

@@ -49,10 +49,10 @@ def run_job(out: Output, start: JobCall, *, follow: bool = False) -> Json:
 
 async def follow_started_job(out: Output, client: "Client", start: Callable[[], Awaitable[Json]]) -> Json:
     """The job when it has ended; its events are printed meanwhile."""
-    from asyncio import CancelledError  # noqa: PLC0415 - only what waits needs an event loop
+    from asyncio import CancelledError  # only what waits needs an event loop
 
-    from ductile.cli.core.jobs.events import event_printer, follow_job  # noqa: PLC0415 - imports aiohttp
-    from ductile.cli.core.jobs.outage_notices import OutageNotices  # noqa: PLC0415 - as above
+    from ductile.cli.core.jobs.events import event_printer, follow_job  # imports aiohttp
+    from ductile.cli.core.jobs.outage_notices import OutageNotices
 
     started_jobs: list[Json] = []
 
@@ -72,7 +72,7 @@ async def wait_for_job(out: Output, client: "Client", job: Json) -> Json:
     """The job once it has ended, or when --timeout is over. Ctrl-C prints that the job goes on."""
     if job.get("status") in ENDED_STATES and "result" in job:
         return job
-    from asyncio import CancelledError  # noqa: PLC0415 - as above
+    from asyncio import CancelledError
 
     out.tell_detail(f"Waiting for job {job['job_id']}")
     try:
@@ -81,7 +81,7 @@ async def wait_for_job(out: Output, client: "Client", job: Json) -> Json:
                 client, job["job_id"], out.timeout, AttemptNotices(out, client).report_failures
             )
     except Unreachable as error:
-        from ductile.cli.core.jobs.outage_notices import GatewayLost  # noqa: PLC0415 - as above
+        from ductile.cli.core.jobs.outage_notices import GatewayLost
 
         raise GatewayLost(job_id=job["job_id"], **error.details) from error
     except CancelledError:  # Ctrl-C
@@ -96,7 +96,7 @@ async def poll_until_ended(
     observe: JobObserver | None = None,
 ) -> Json:
     """The job when it has ended, or after so many seconds; `observe` gets the job after each call."""
-    import asyncio  # noqa: PLC0415 - as above
+    import asyncio
 
     clock = asyncio.get_running_loop().time
     deadline = None if timeout is None else clock() + timeout
