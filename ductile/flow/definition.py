@@ -6,13 +6,24 @@ from typing import Any
 import orjson
 from blake3 import blake3
 
+from ductile.errors import DuctileError
 from ductile.flow.dsl import PipelineModel
 from ductile.model.graph import Claim, Graph, Node
+
+DEFINITION_VERSION = 1
+"""The version of the document: another one may mean something else by its members."""
+
+
+class UnknownDefinitionVersion(DuctileError):
+    """This run is pinned to a definition of version {found}, this Ductile knows {known}; start the newer Ductile."""
+
+    code = "unknown_definition_version"
 
 
 def write_definition(model: PipelineModel, entry: tuple[str, ...], nodes: Mapping[str, Node]) -> bytes:
     """A definition as canonical JSON: sorted keys, nodes in the graph's order, empty members left out."""
     members = {
+        "v": DEFINITION_VERSION,
         "name": model.name,
         "max_depth": model.max_depth,
         "synchronous": model.execution_mode == "synchronous",
@@ -43,8 +54,14 @@ def _node_document(node: Node) -> dict[str, Any]:
 
 
 def load_graph(document: bytes) -> Graph:
-    """The graph of a definition. Members that a started run does not need (trigger, `if`) are None."""
+    """The graph of a definition. Members that a started run does not need (trigger, `if`) are None.
+
+    Raises UnknownDefinitionVersion.
+    """
     members = orjson.loads(document)
+    version = members.get("v")
+    if version != DEFINITION_VERSION:
+        raise UnknownDefinitionVersion(found=version, known=DEFINITION_VERSION)
     return Graph(
         name=members["name"],
         on=None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ductile.flow.compile import MAX_NODES, compile_pipelines
-from ductile.flow.definition import load_graph
+from ductile.flow.definition import UnknownDefinitionVersion, load_graph
 from ductile.flow.parse import parse_pipelines
 from ductile.model.graph import Claim
 
@@ -368,3 +368,11 @@ def test_a_pinned_graph_reads_back_as_it_was(steps: Any) -> None:
     pinned = replace(found, on=None, condition=None)
     assert load_graph(found.document) == pinned
     assert orjson.loads(found.document)["name"] == "p"
+
+
+def test_a_pinned_graph_of_another_version_is_refused() -> None:
+    members = orjson.loads(graph({"uses": "echo"}).document)
+    assert members["v"] == 1
+    for version in (2, None):
+        with pytest.raises(UnknownDefinitionVersion, match="version"):
+            load_graph(orjson.dumps({**members, "v": version}))
