@@ -27,7 +27,7 @@ T = TypeVar("T")
 MANY = 1000
 
 
-class Bench:
+class SqliteHarness:
     """The write operations, with a clock that stands until it is moved."""
 
     def __init__(self, path: Path, hooks: Hooks | None = None) -> None:

@@ -11,6 +11,7 @@ from support.store import settlement
 
 from ductile.ingress import schedule
 from ductile.ingress.schedule import Schedules
+from ductile.model.claims import Hold
 from ductile.model.filters import JobFilter
 from ductile.model.job import State
 from ductile.model.snapshot import Schedule, Snapshot
@@ -180,7 +181,7 @@ async def test_a_held_job_is_outstanding_and_its_schedule_waits(harness: Schedul
     await harness.wait_for_syncs(1)
     harness.clock.now = first
     await harness.wait_for_jobs(1)
-    await harness.dispatcher.store.claim({"echo": 1}, 1, lambda _job: "plugin_unavailable")
+    await harness.dispatcher.store.claim({"echo": 1}, 1, lambda _job: Hold("plugin_unavailable"))
     assert (await harness.dispatcher.store.depth())[State.HELD] == 1
     harness.clock.now += HOUR
     await harness.wait_for_due(a=first + 2 * HOUR)

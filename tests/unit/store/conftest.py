@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from support.store import Bench
+from support.store import SqliteHarness
 
 from ductile.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def harness(tmp_path: Path) -> Iterator[SqliteHarness]:
     """The write operations, without the thread."""
-    bench = Bench(tmp_path / "state.db")
-    yield bench
-    bench.close()
+    harness = SqliteHarness(tmp_path / "state.db")
+    yield harness
+    harness.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.store import Bench, start, trim
+from support.store import SqliteHarness, start, trim
 
 from ductile.model.ids import new_id
 from ductile.model.job import Outcome, State
@@ -29,24 +29,24 @@ NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-async def readers(bench: Bench) -> AsyncIterator[StoreReads]:
-    readers = StoreReads(ReadPool(bench.path))
+async def readers(harness: SqliteHarness) -> AsyncIterator[StoreReads]:
+    readers = StoreReads(ReadPool(harness.path))
     yield readers
     await readers.close()
 
 
 def end(
-    bench: Bench, plugin: str = "echo", state: State = State.SUCCEEDED, submitted_by: str = "api", **more: Any
+    harness: SqliteHarness, plugin: str = "echo", state: State = State.SUCCEEDED, submitted_by: str = "api", **more: Any
 ) -> str:
     """Run a job to its end, a second after the last one; its id."""
-    bench.now += 1000
-    job_id = bench.insert(start(plugin, submitted_by=submitted_by)).job_id
-    bench.settle(bench.claim_one(plugin).job, state, **more)
+    harness.now += 1000
+    job_id = harness.insert(start(plugin, submitted_by=submitted_by)).job_id
+    harness.settle(harness.claim_one(plugin).job, state, **more)
     return job_id
 
 
-def index_all(bench: Bench) -> None:
-    while bench.do(index_attempts).more:
+def index_all(harness: SqliteHarness) -> None:
+    while harness.do(index_attempts).more:
         pass
 
 
@@ -57,17 +57,17 @@ async def page(readers: StoreReads, **more: Any) -> AttemptPage:
 
 
 @pytest.fixture
-def mixed(bench: Bench) -> list[str]:
+def mixed(harness: SqliteHarness) -> list[str]:
     """A dozen attempts of several kinds, the newest first; every fourth is of an earlier day."""
-    bench.now = NOW - 3 * DAY_MILLIS
+    harness.now = NOW - 3 * DAY_MILLIS
     made = []
     for n in range(12):
         if n == 4:
-            bench.now = NOW
+            harness.now = NOW
         failed = n % 3 == 0
         made.append(
             end(
-                bench,
+                harness,
                 "echo" if n % 2 else "report",
                 State.FAILED if failed else State.SUCCEEDED,
                 "schedule" if n % 4 == 0 else "api",
@@ -75,7 +75,7 @@ def mixed(bench: Bench) -> list[str]:
                 stderr=f"words of number{n}",
             )
         )
-    index_all(bench)
+    index_all(harness)
     return made[::-1]
 
 
@@ -100,8 +100,8 @@ FILTERS: list[dict[str, Any]] = [
 ]
 
 
-def expected(bench: Bench, **filters: Any) -> list[str]:
-    rows = bench.all(
+def expected(harness: SqliteHarness, **filters: Any) -> list[str]:
+    rows = harness.all(
         "SELECT job_id, plugin, command, outcome, submitted_by, ended_at FROM attempts ORDER BY rowid DESC"
     )
     names = ("plugin", "command", "submitted_by")
@@ -120,9 +120,9 @@ def expected(bench: Bench, **filters: Any) -> list[str]:
 @pytest.mark.parametrize("limit", [2, 50])
 @pytest.mark.usefixtures("mixed")
 async def test_every_filter_gives_what_fits_newest_first_in_pages(
-    bench: Bench, readers: StoreReads, filters: dict[str, Any], query: dict[str, str], limit: int
+    harness: SqliteHarness, readers: StoreReads, filters: dict[str, Any], query: dict[str, str], limit: int
 ) -> None:
-    wanted = expected(bench, **filters)
+    wanted = expected(harness, **filters)
     seen: list[str] = []
     cursor = None
     while True:
@@ -138,21 +138,21 @@ async def test_every_filter_gives_what_fits_newest_first_in_pages(
 
 @pytest.mark.parametrize("filters", FILTERS)
 async def test_a_job_is_filtered_too(
-    bench: Bench, readers: StoreReads, mixed: list[str], filters: dict[str, Any]
+    harness: SqliteHarness, readers: StoreReads, mixed: list[str], filters: dict[str, Any]
 ) -> None:
     job_id = mixed[3]
-    wanted = [one for one in expected(bench, **filters) if one == job_id]
+    wanted = [one for one in expected(harness, **filters) if one == job_id]
     for query in ({}, {"query": "words"}):
         assert [row.job_id for row in (await page(readers, job_id=job_id, **filters, **query)).rows] == wanted
     assert (await page(readers, job_id=job_id, query="nowhere", **filters)).total == 0
     assert (await page(readers, job_id="none", **filters)).rows == ()
 
 
-async def test_a_search_finds_the_words_of_error_stderr_and_result(bench: Bench, readers: StoreReads) -> None:
-    one = end(bench, state=State.FAILED, error="no luck")
-    two = end(bench, stderr="bad luck")
-    three = end(bench, result=orjson.dumps({"status": "ok", "result": {"said": "good luck"}}))
-    index_all(bench)
+async def test_a_search_finds_the_words_of_error_stderr_and_result(harness: SqliteHarness, readers: StoreReads) -> None:
+    one = end(harness, state=State.FAILED, error="no luck")
+    two = end(harness, stderr="bad luck")
+    three = end(harness, result=orjson.dumps({"status": "ok", "result": {"said": "good luck"}}))
+    index_all(harness)
     assert [row.job_id for row in (await page(readers, query="luck")).rows] == [three, two, one]
     assert [row.job_id for row in (await page(readers, query='"bad luck" OR "no luck"')).rows] == [two, one]
     assert [row.job_id for row in (await page(readers, query="luck -said")).rows] == [two, one]
@@ -160,18 +160,20 @@ async def test_a_search_finds_the_words_of_error_stderr_and_result(bench: Bench,
         assert (await page(readers, query=filters)).total == 0
 
 
-async def test_each_attempt_is_a_row_of_its_own_and_outlives_its_job(bench: Bench, readers: StoreReads) -> None:
-    job_id = bench.insert(start()).job_id
+async def test_each_attempt_is_a_row_of_its_own_and_outlives_its_job(
+    harness: SqliteHarness, readers: StoreReads
+) -> None:
+    job_id = harness.insert(start()).job_id
     for n in (1, 2):
-        bench.now += 1000
-        claimed = bench.claim_one("echo").job
-        bench.settle(
+        harness.now += 1000
+        claimed = harness.claim_one("echo").job
+        harness.settle(
             claimed, State.QUEUED if n == 1 else State.SUCCEEDED, outcome=Outcome(("failed", "succeeded")[n - 1])
         )
-    bench.now += 1000
-    while bench.do(trim, jobs_before=bench.now, attempts_before=0, limit=100):
+    harness.now += 1000
+    while harness.do(trim, jobs_before=harness.now, attempts_before=0, limit=100):
         pass
-    assert bench.all("SELECT count(*) FROM jobs") == [(0,)]
+    assert harness.all("SELECT count(*) FROM jobs") == [(0,)]
     rows = (await page(readers, job_id=job_id)).rows
     assert [(row.attempt, row.outcome) for row in rows] == [(2, Outcome.SUCCEEDED), (1, Outcome.FAILED)]
     assert rows == (await page(readers)).rows
@@ -179,18 +181,18 @@ async def test_each_attempt_is_a_row_of_its_own_and_outlives_its_job(bench: Benc
     assert [row.ended_at for row in rows] == [1_002_000, 1_001_000]
 
 
-async def test_results_are_read_where_they_are_asked_for(bench: Bench, readers: StoreReads) -> None:
-    end(bench, result=b'{"status":"ok","result":1}')
-    end(bench)
+async def test_results_are_read_where_they_are_asked_for(harness: SqliteHarness, readers: StoreReads) -> None:
+    end(harness, result=b'{"status":"ok","result":1}')
+    end(harness)
     assert [row.result for row in (await page(readers)).rows] == [None, None]
     assert [row.result for row in (await page(readers, results=True)).rows] == [None, b'{"status":"ok","result":1}']
 
 
 async def test_a_page_with_large_results_is_cut_and_goes_on(
-    bench: Bench, readers: StoreReads, monkeypatch: pytest.MonkeyPatch
+    harness: SqliteHarness, readers: StoreReads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt_list, "MAX_RESULT_BYTES", 5000)
-    made = [end(bench, result=b'{"result":"%s"}' % (b"x" * 2000), stderr="y" * n) for n in (0, 0, 9000, 0, 0)][::-1]
+    made = [end(harness, result=b'{"result":"%s"}' % (b"x" * 2000), stderr="y" * n) for n in (0, 0, 9000, 0, 0)][::-1]
     seen, sizes, cursor = [], [], None
     while True:
         found = await page(readers, results=True, cursor=cursor)
@@ -203,12 +205,14 @@ async def test_a_page_with_large_results_is_cut_and_goes_on(
     assert len((await page(readers)).rows) == 5
 
 
-async def test_attempts_that_ended_at_the_same_time_stand_once_each(bench: Bench, readers: StoreReads) -> None:
+async def test_attempts_that_ended_at_the_same_time_stand_once_each(
+    harness: SqliteHarness, readers: StoreReads
+) -> None:
     for _ in range(7):
-        bench.insert(start())
-    for claimed in bench.claim({"echo": 7}).claimed:
-        bench.settle(claimed.job, stderr="same")
-    index_all(bench)
+        harness.insert(start())
+    for claimed in harness.claim({"echo": 7}).claimed:
+        harness.settle(claimed.job, stderr="same")
+    index_all(harness)
     for more in ({}, {"query": "same"}):
         seen, cursor = [], None
         while cursor is not None or not seen:
@@ -219,7 +223,7 @@ async def test_attempts_that_ended_at_the_same_time_stand_once_each(bench: Bench
 
 
 async def test_pages_hold_each_attempt_once_while_others_end(
-    bench: Bench, readers: StoreReads, mixed: list[str]
+    harness: SqliteHarness, readers: StoreReads, mixed: list[str]
 ) -> None:
     for more in ({}, {"query": "words"}):
         seen, cursor = [], None
@@ -227,18 +231,20 @@ async def test_pages_hold_each_attempt_once_while_others_end(
             found = await page(readers, limit=5, cursor=cursor, **more)
             seen += [row.job_id for row in found.rows]
             cursor = found.cursor
-            end(bench, stderr="words")
-            index_all(bench)
+            end(harness, stderr="words")
+            index_all(harness)
         assert [one for one in seen if one in mixed] == mixed
 
 
-async def test_the_total_is_capped(bench: Bench, readers: StoreReads, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_total_is_capped(
+    harness: SqliteHarness, readers: StoreReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(attempt_list, "MAX_TOTAL", 3)
     for n in range(5):
-        end(bench, "echo" if n % 2 else "report", stderr="words")
+        end(harness, "echo" if n % 2 else "report", stderr="words")
         found = await page(readers)
         assert (found.total, found.total_capped) == (min(n + 1, 3), n + 1 > 3)
-    index_all(bench)
+    index_all(harness)
     found = await page(readers, query="words")
     assert (found.total, found.total_capped) == (3, True)
 
@@ -260,7 +266,7 @@ def test_a_time_too_long_for_its_days_is_not_named() -> None:
     assert days(0, 400 * DAY_MILLIS - 1).count("d") == 400
 
 
-def cost(bench: Bench, name: str, **values: Any) -> int:
+def cost(harness: SqliteHarness, name: str, **values: Any) -> int:
     """How many hundreds of steps SQLite's machine takes for a query."""
     steps = 0
 
@@ -270,9 +276,9 @@ def cost(bench: Bench, name: str, **values: Any) -> int:
         return 0
 
     query = QUERIES[name]
-    bench.connection.set_progress_handler(step, 100)
-    bench.connection.execute(query.sql, query.bind(values)).fetchall()
-    bench.connection.set_progress_handler(None, 100)
+    harness.connection.set_progress_handler(step, 100)
+    harness.connection.execute(query.sql, query.bind(values)).fetchall()
+    harness.connection.set_progress_handler(None, 100)
     return steps
 
 
@@ -299,7 +305,7 @@ TEXT = '({error stderr result} : ("words"))'
         ("old_attempts", {"before": 9000, "limit": 50}),
     ],
 )
-def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, more: dict[str, Any]) -> None:
+def test_what_a_page_costs_does_not_grow_with_history(harness: SqliteHarness, name: str, more: dict[str, Any]) -> None:
     costs = []
     values = {
         **dict.fromkeys(("plugin", "command", "outcomes", "submitted_by")),
@@ -309,14 +315,14 @@ def test_what_a_page_costs_does_not_grow_with_history(bench: Bench, name: str, m
     for n in (1000, 5000):
         ends = range(0 if n == 1000 else 1000, n)
         rows = [(f"j{one}", "abcd"[one % 4], ("failed", "succeeded")[one % 2], one) for one in ends]
-        bench.connection.executemany(
+        harness.connection.executemany(
             "INSERT INTO attempts (job_id, attempt, plugin, command, submitted_by, created_at, generation, runner,"
             " started_at, ended_at, outcome, stderr)"
             " VALUES (?1, 1, ?2, 'poll', 'api', 0, 1, 'spawn', 0, ?4, ?3, 'words')",
             rows,
         )
-        index_all(bench)
-        costs.append(cost(bench, name, **{**values, **more}))
+        index_all(harness)
+        costs.append(cost(harness, name, **{**values, **more}))
     assert costs[1] <= costs[0] * 1.5 + 5, costs
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from support.store import Bench, start
+from support.store import SqliteHarness, start
 
 from ductile.store.errors import (
     CorruptDatabase,
@@ -45,12 +45,12 @@ def test_every_migration_is_one_transaction_that_sets_its_number() -> None:
 
 
 def test_opening_again_keeps_what_stands(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "state.db")
-    job_id = bench.insert(start()).job_id
-    bench.close()
-    bench.open()
-    assert bench.state(job_id) == "queued"
-    bench.close()
+    harness = SqliteHarness(tmp_path / "state.db")
+    job_id = harness.insert(start()).job_id
+    harness.close()
+    harness.open()
+    assert harness.state(job_id) == "queued"
+    harness.close()
 
 
 def test_the_writer_commits_durably(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
     path.touch(mode=0o644)
     before = os.umask(0)
     try:
-        bench = Bench(path)
-        bench.insert(start())
+        harness = SqliteHarness(path)
+        harness.insert(start())
         modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
-        bench.close()
+        harness.close()
     finally:
         os.umask(before)
     assert modes == {"state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from support.store import Bench, settlement, start
+from support.store import SqliteHarness, settlement, start
 
 from ductile.model.job import ClaimedJob, State
 from ductile.model.journal import EntryKind
@@ -24,8 +24,8 @@ def note(tx: SqliteTransaction, n: int) -> None:
         tx.journal(EntryKind.JOB_STARTED, f"j{number}")
 
 
-def noted(bench: Bench) -> list[str]:
-    return [job_id for (job_id,) in bench.all("SELECT job_id FROM journal ORDER BY seq")]
+def noted(harness: SqliteHarness) -> list[str]:
+    return [job_id for (job_id,) in harness.all("SELECT job_id FROM journal ORDER BY seq")]
 
 
 async def together(store: SqliteStore, *operations: Callable[[SqliteTransaction], object]) -> list[object]:
@@ -47,45 +47,45 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, MAX_STATEMENT_ROWS, MAX_STATEMENT_ROWS + 1, 3 * MAX_STATEMENT_ROWS + 7])
-def test_any_number_of_rows_is_written_in_order(bench: Bench, n: int) -> None:
-    bench.do(note, n)
-    assert noted(bench) == [f"j{number}" for number in range(n)]
+def test_any_number_of_rows_is_written_in_order(harness: SqliteHarness, n: int) -> None:
+    harness.do(note, n)
+    assert noted(harness) == [f"j{number}" for number in range(n)]
 
 
-def test_rows_of_a_kind_take_one_statement_for_each_power_of_two(bench: Bench) -> None:
+def test_rows_of_a_kind_take_one_statement_for_each_power_of_two(harness: SqliteHarness) -> None:
     told: list[str] = []
-    bench.connection.set_trace_callback(told.append)
-    bench.do(note, MAX_STATEMENT_ROWS + 5)
+    harness.connection.set_trace_callback(told.append)
+    harness.do(note, MAX_STATEMENT_ROWS + 5)
     assert [line.count("job.started") for line in told if "INTO journal" in line] == [32, 4, 1]
 
 
-def test_whoever_reads_finds_what_stands_behind(bench: Bench) -> None:
+def test_whoever_reads_finds_what_stands_behind(harness: SqliteHarness) -> None:
     def write_and_read(tx: SqliteTransaction) -> object:
         accepted = insert_start(tx, start())
         return accepted.job_id, tx.rows("job_state", id=accepted.job_id)
 
-    job_id, found = bench.do(write_and_read)  # type: ignore[misc]  # a pair
+    job_id, found = harness.do(write_and_read)  # type: ignore[misc]  # a pair
     assert found == [("queued",)]
-    assert bench.state(job_id) == "queued"
+    assert harness.state(job_id) == "queued"
 
 
-def test_an_undone_operation_leaves_nothing_behind(bench: Bench) -> None:
+def test_an_undone_operation_leaves_nothing_behind(harness: SqliteHarness) -> None:
     def half(tx: SqliteTransaction) -> None:
         note(tx, 1)
         mark = tx.savepoint()
         note(tx, 3)
         tx.rollback_to(mark)
 
-    bench.do(half)
-    assert noted(bench) == ["j0"]
+    harness.do(half)
+    assert noted(harness) == ["j0"]
 
 
-def test_a_row_that_changes_nothing_is_stale(bench: Bench) -> None:
+def test_a_row_that_changes_nothing_is_stale(harness: SqliteHarness) -> None:
     def finish(tx: SqliteTransaction) -> None:
         tx.insert_deferred("finish_attempt", id="no such job", attempt=1, state="succeeded", now=tx.now, lost=0)
 
     with pytest.raises(Stale, match="finish_attempt"):
-        bench.do(finish)
+        harness.do(finish)
 
 
 async def _claimed(store: SqliteStore, jobs: int) -> list[ClaimedJob]:

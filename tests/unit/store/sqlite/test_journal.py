@@ -1,6 +1,6 @@
 """Reading the journal, and being told that it has grown."""
 
-from support.store import Bench, run, settlement, start, trim
+from support.store import SqliteHarness, run, settlement, start, trim
 
 from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.job import State
@@ -54,14 +54,14 @@ async def test_a_commit_that_journals_says_so_and_one_that_does_not_is_silent(st
     assert heard.count(JOURNAL_GREW) == 1
 
 
-def test_what_is_held_and_released_again_is_journalled(bench: Bench) -> None:
+def test_what_is_held_and_released_again_is_journalled(harness: SqliteHarness) -> None:
     for _ in range(2):
-        bench.insert(start())
-    assert bench.do(hold_lane, "echo", PLUGIN_UNAVAILABLE) == 2
-    assert bench.do(release, {"echo": frozenset({"poll"})}) == 2
-    assert bench.do(release, {"echo": frozenset({"poll"})}) == 0
-    assert bench.all("SELECT kind, data FROM journal ORDER BY seq") == [
+        harness.insert(start())
+    assert harness.do(hold_lane, "echo", PLUGIN_UNAVAILABLE) == 2
+    assert harness.do(release, {"echo": frozenset({"poll"})}) == 2
+    assert harness.do(release, {"echo": frozenset({"poll"})}) == 0
+    assert harness.all("SELECT kind, data FROM journal ORDER BY seq") == [
         ("lane.held", b'{"lane":"echo","reason":"plugin_unavailable","jobs":2}'),
         ("lane.released", b'{"lane":"echo","command":"poll","jobs":2}'),
     ]
-    assert bench.claim_one("echo").job.state is State.RUNNING
+    assert harness.claim_one("echo").job.state is State.RUNNING

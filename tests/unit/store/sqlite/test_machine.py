@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
-from support.store import MANY, Bench, child, event, run, settlement, start
+from support.store import MANY, SqliteHarness, child, event, run, settlement, start
 
 from ductile.model.claims import PLUGIN_UNAVAILABLE
 from ductile.model.job import ENDED_STATES, PIPELINE_PLUGIN, TRANSITIONS, UNSUCCESSFUL_STATES, Job, Outcome, State
@@ -27,14 +27,14 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.bench = Bench(self.folder / "state.db")
+        self.harness = SqliteHarness(self.folder / "state.db")
         self.states: dict[str, State] = {}
         self.running: dict[str, Job] = {}
         self.abandoned: list[Job] = []
         self.started: set[tuple[str, int]] = set()
 
     def teardown(self) -> None:
-        self.bench.close()
+        self.harness.close()
         shutil.rmtree(self.folder)
 
     def any_job(self, pick: int) -> str:
@@ -49,8 +49,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(lane=st.sampled_from(LANES), wait=st.sampled_from([None, 0, 50]), key=st.sampled_from([None, "k"]))
     def insert_a_job(self, lane: str, wait: int | None, key: str | None) -> None:
-        run_at = None if wait is None else self.bench.now + wait
-        self.bench.insert(start(lane, run_at=run_at, dedupe_key=key, dedupe_ttl=20))
+        run_at = None if wait is None else self.harness.now + wait
+        self.harness.insert(start(lane, run_at=run_at, dedupe_key=key, dedupe_ttl=20))
 
     @rule(steps=st.lists(st.sampled_from(STEPS), max_size=3), bad=st.booleans())
     def insert_a_run(self, steps: list[str], bad: bool) -> None:  # noqa: FBT001 - Hypothesis passes by name
@@ -58,7 +58,7 @@ class Machine(RuleBasedStateMachine):
         children = [child(step, given.id, LANES[len(step) % 2]) for step in steps]
         if bad:
             children.append(child("bad", given.id, "a", error="a bad `with`"))
-        self.bench.insert(run(event=given, event_id=given.id, children=tuple(children)))
+        self.harness.insert(run(event=given, event_id=given.id, children=tuple(children)))
 
     @rule()
     def claim_everything(self) -> None:
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
         self.claim_some(free, total)
 
     def claim_some(self, free: dict[str, int], total: int) -> None:
-        claims = self.bench.claim(free, total)
+        claims = self.harness.claim(free, total)
         assert len(claims.claimed) <= total
         for claimed in claims.claimed:
             job = claimed.job
@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
         if bad:
             children.append(child("bad", emitted.id, "a", error="a claim without a source"))
         starts = (replace(start("b"), event=None, event_id=emitted.id, cause_event_id=emitted.id),) if bad else ()
-        assert self.bench.settle(
+        assert self.harness.settle(
             job, events=(emitted,), children=tuple(children) if job.parent_id else (), starts=starts
         )
         self.ended(job)
@@ -97,23 +97,23 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks, state=st.sampled_from(sorted(UNSUCCESSFUL_STATES)))
     def fail(self, pick: int, state: State) -> None:
         job = self.any_running(pick)
-        assert self.bench.settle(job, state, error="it broke")
+        assert self.harness.settle(job, state, error="it broke")
         self.ended(job)
 
     @precondition(lambda self: self.running)
     @rule(pick=picks, wait=st.sampled_from([None, 40]))
     def fail_and_retry(self, pick: int, wait: int | None) -> None:
         job = self.any_running(pick)
-        assert self.bench.settle(job, State.QUEUED, run_at=None if wait is None else self.bench.now + wait)
+        assert self.harness.settle(job, State.QUEUED, run_at=None if wait is None else self.harness.now + wait)
         self.ended(job)
 
     @precondition(lambda self: self.running)
     @rule()
     def die_and_rescue(self) -> None:
-        self.bench.close()
-        self.bench.open()
+        self.harness.close()
+        self.harness.open()
         for job in list(self.running.values()):
-            assert self.bench.settle(job, State.QUEUED, outcome=Outcome.LOST)
+            assert self.harness.settle(job, State.QUEUED, outcome=Outcome.LOST)
             self.ended(job)
 
     @precondition(lambda self: self.abandoned)
@@ -121,45 +121,45 @@ class Machine(RuleBasedStateMachine):
     def a_late_result_comes(self, pick: int, state: State) -> None:
         # Most of all from an attempt whose job runs again by now.
         late = [job for job in self.abandoned if job.id in self.running] or self.abandoned
-        before = self.bench.connection.total_changes
+        before = self.harness.connection.total_changes
         order = settlement(late[pick % len(late)], state, children=(child("one", "e"),), events=(event(),))
         with pytest.raises(Stale):
-            self.bench.do(settle, order)
-        assert self.bench.connection.total_changes == before
+            self.harness.do(settle, order)
+        assert self.harness.connection.total_changes == before
 
     @precondition(lambda self: self.states)
     @rule(pick=picks)
     def cancel(self, pick: int) -> None:
         job_id = self.any_job(pick)
-        before = self.bench.state(job_id)
+        before = self.harness.state(job_id)
         try:
-            state = self.bench.do(cancel, job_id)
+            state = self.harness.do(cancel, job_id)
         except JobFinished:
             assert before in ENDED_STATES
         else:
-            assert self.bench.state(job_id) == state
-            assert state is State.CANCELLED or self.bench.row(job_id)["cancel_at"] is not None
+            assert self.harness.state(job_id) == state
+            assert state is State.CANCELLED or self.harness.row(job_id)["cancel_at"] is not None
 
     @precondition(lambda self: State.QUEUED in self.states.values())
     @rule(lane=st.sampled_from(LANES), limit=st.integers(1, 3))
     def hold(self, lane: str, limit: int) -> None:
-        assert self.bench.do(hold_lane, lane, PLUGIN_UNAVAILABLE, limit) <= limit
+        assert self.harness.do(hold_lane, lane, PLUGIN_UNAVAILABLE, limit) <= limit
 
     @precondition(lambda self: State.HELD in self.states.values())
     @rule(limit=st.integers(1, 3))
     def release(self, limit: int) -> None:
         usable = dict.fromkeys(LANES, frozenset({"poll", "handle"}))
-        assert self.bench.do(release, usable, limit) <= limit
+        assert self.harness.do(release, usable, limit) <= limit
 
     @rule(wait=st.sampled_from([0, 30]))
     def time_passes(self, wait: int) -> None:
-        self.bench.now += wait
-        following = self.bench.do(promote, 2)
-        assert following is None or following >= self.bench.now
+        self.harness.now += wait
+        following = self.harness.do(promote, 2)
+        assert following is None or following >= self.harness.now
 
     @invariant()
     def only_legal_edges_are_taken(self) -> None:
-        now = {job_id: State(state) for job_id, state in self.bench.all("SELECT id, state FROM jobs")}
+        now = {job_id: State(state) for job_id, state in self.harness.all("SELECT id, state FROM jobs")}
         assert self.states.keys() <= now.keys()
         for job_id, before in self.states.items():
             after = now[job_id]
@@ -168,12 +168,12 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_runs_is_what_was_started(self) -> None:
-        rows = self.bench.all("SELECT id, attempt FROM jobs WHERE state = 'running' AND plugin <> ?", PIPELINE_PLUGIN)
+        rows = self.harness.all("SELECT id, attempt FROM jobs WHERE state = 'running' AND plugin <> ?", PIPELINE_PLUGIN)
         assert sorted(rows) == sorted((job.id, job.attempt) for job in self.running.values())
 
     @invariant()
     def runs_count_their_open_steps(self) -> None:
-        rows = self.bench.all(
+        rows = self.harness.all(
             "SELECT r.state, r.open_jobs, count(s.id) FILTER (WHERE s.ended_at IS NULL)"
             " FROM jobs r LEFT JOIN jobs s ON s.root_id = r.id AND s.parent_id IS NOT NULL"
             " WHERE r.plugin = ? GROUP BY r.id",
@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def runs_end_as_their_steps_did(self) -> None:
-        rows = self.bench.all(
+        rows = self.harness.all(
             "SELECT r.state, r.cancel_at, count(s.id) FILTER (WHERE s.state NOT IN ('succeeded'))"
             " FROM jobs r LEFT JOIN jobs s ON s.root_id = r.id AND s.parent_id IS NOT NULL"
             " WHERE r.plugin = ? AND r.ended_at IS NOT NULL GROUP BY r.id",
@@ -196,19 +196,19 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def steps_are_unique(self) -> None:
-        twice = self.bench.all(
+        twice = self.harness.all(
             "SELECT 1 FROM jobs WHERE parent_id IS NOT NULL GROUP BY parent_id, step, event_id HAVING count(*) > 1"
         )
         assert twice == []
 
     @invariant()
     def counts_are_true(self) -> None:
-        assert self.bench.counts_are_true()
+        assert self.harness.counts_are_true()
 
     @invariant()
     def ended_jobs_say_when(self) -> None:
         ended = "'succeeded', 'failed', 'timed_out', 'dead', 'cancelled'"
-        assert self.bench.all(f"SELECT 1 FROM jobs WHERE (ended_at IS NOT NULL) <> (state IN ({ended}))") == []
+        assert self.harness.all(f"SELECT 1 FROM jobs WHERE (ended_at IS NOT NULL) <> (state IN ({ended}))") == []
 
 
 TestMachine = Machine.TestCase

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from msgspec.structs import replace
-from support.store import Bench, child, event, run, start
+from support.store import SqliteHarness, child, event, run, start
 
 from ductile.model.event import Event
 from ductile.model.job import AcceptedEvent
@@ -28,30 +28,30 @@ def job(by: Event) -> Start:
     return replace(start("report"), event=None, event_id=by.id, cause_event_id=by.id, dedupe_key=by.dedupe_key)
 
 
-def take(bench: Bench, what: Event, *starts: Start, **more: Any) -> AcceptedEvent:
-    return bench.do(insert_posted_event, what, starts, principal="token:t", **more)
+def take(harness: SqliteHarness, what: Event, *starts: Start, **more: Any) -> AcceptedEvent:
+    return harness.do(insert_posted_event, what, starts, principal="token:t", **more)
 
 
 def key(body: str = "b", ttl: int = 100) -> Idempotency:
     return Idempotency(principal="token:t", method="POST", path="/events", key="k", body_hash=body, ttl=ttl)
 
 
-def test_all_that_an_event_starts_shares_its_one_payload(bench: Bench) -> None:
+def test_all_that_an_event_starts_shares_its_one_payload(harness: SqliteHarness) -> None:
     what = given()
-    received = take(bench, what, caused(what), job(what))
+    received = take(harness, what, caused(what), job(what))
     assert [(one.plugin, one.command, one.deduplicated) for one in received.started] == [
         ("pipeline", "flow", False),
         ("report", "poll", False),
     ]
-    assert bench.all("SELECT id, type, source, payload FROM events") == [(what.id, "order.placed", "api", b'{"n":1}')]
-    assert bench.all("SELECT DISTINCT cause_event_id FROM jobs WHERE parent_id IS NULL") == [(what.id,)]
-    assert bench.claim_one("report").event.payload == b'{"n":1}'
+    assert harness.all("SELECT id, type, source, payload FROM events") == [(what.id, "order.placed", "api", b'{"n":1}')]
+    assert harness.all("SELECT DISTINCT cause_event_id FROM jobs WHERE parent_id IS NULL") == [(what.id,)]
+    assert harness.claim_one("report").event.payload == b'{"n":1}'
 
 
-def test_it_is_journalled_with_the_ids_of_what_it_started(bench: Bench) -> None:
+def test_it_is_journalled_with_the_ids_of_what_it_started(harness: SqliteHarness) -> None:
     what = given()
-    received = take(bench, what, job(what), notes=(Note(kind=EntryKind.CONDITION_UNDECIDED, data={"reason": "odd"}),))
-    (kind, data), note = bench.all("SELECT kind, data FROM journal ORDER BY seq")
+    received = take(harness, what, job(what), notes=(Note(kind=EntryKind.CONDITION_UNDECIDED, data={"reason": "odd"}),))
+    (kind, data), note = harness.all("SELECT kind, data FROM journal ORDER BY seq")
     assert (kind, orjson.loads(data)) == (
         "event.received",
         {
@@ -64,29 +64,29 @@ def test_it_is_journalled_with_the_ids_of_what_it_started(bench: Bench) -> None:
     assert note == ("pipeline.condition_undecided", b'{"reason":"odd"}')
 
 
-def test_where_one_start_cannot_be_inserted_none_is(bench: Bench) -> None:
+def test_where_one_start_cannot_be_inserted_none_is(harness: SqliteHarness) -> None:
     what = given()
     first = job(what)
     with pytest.raises(Exception, match="UNIQUE"):
-        take(bench, what, first, replace(caused(what), id=first.id))
-    assert bench.all("SELECT count(*) FROM jobs") == bench.all("SELECT count(*) FROM events") == [(0,)]
+        take(harness, what, first, replace(caused(what), id=first.id))
+    assert harness.all("SELECT count(*) FROM jobs") == harness.all("SELECT count(*) FROM events") == [(0,)]
 
 
-def test_the_dedupe_key_counts_for_each_start_by_itself(bench: Bench) -> None:
+def test_the_dedupe_key_counts_for_each_start_by_itself(harness: SqliteHarness) -> None:
     first, second = given(dedupe_key="k"), given(dedupe_key="k")
-    run_id = take(bench, first, caused(first)).started[0].job_id
-    again = take(bench, second, caused(second), job(second)).started
+    run_id = take(harness, first, caused(first)).started[0].job_id
+    again = take(harness, second, caused(second), job(second)).started
     assert [(one.plugin, one.deduplicated) for one in again] == [("pipeline", True), ("report", False)]
     assert again[0].job_id == run_id
     third = given(dedupe_key="k")
-    assert [one.deduplicated for one in take(bench, third, caused(third), job(third)).started] == [True, True]
-    assert bench.all("SELECT id FROM events ORDER BY id") == [(first.id,), (second.id,)]
+    assert [one.deduplicated for one in take(harness, third, caused(third), job(third)).started] == [True, True]
+    assert harness.all("SELECT id FROM events ORDER BY id") == [(first.id,), (second.id,)]
 
 
-def test_the_event_stays_while_one_of_its_jobs_does(bench: Bench) -> None:
+def test_the_event_stays_while_one_of_its_jobs_does(harness: SqliteHarness) -> None:
     what = given()
-    take(bench, what, job(what), caused(what))
-    bench.settle(bench.claim_one("report").job)
-    bench.now += 1
-    bench.do(lambda tx: tx.execute("trim_input", id=what.id))
-    assert bench.all("SELECT id FROM events") == [(what.id,)]
+    take(harness, what, job(what), caused(what))
+    harness.settle(harness.claim_one("report").job)
+    harness.now += 1
+    harness.do(lambda tx: tx.execute("trim_input", id=what.id))
+    assert harness.all("SELECT id FROM events") == [(what.id,)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.store import Bench
+from support.store import SqliteHarness
 
 import ductile.store
 from ductile.store.sqlite.queries import QUERIES, multi_row_sql, parse
@@ -46,17 +46,17 @@ STATEMENTS = sorted(name for name, query in QUERIES.items() if re.match("SELECT|
 KIND = "(plugin=? AND command=? AND outcome=? AND submitted_by=? AND ended_at>? AND ended_at<?)"
 
 
-def plan(bench: Bench, name: str) -> list[str]:
+def plan(harness: SqliteHarness, name: str) -> list[str]:
     query = QUERIES[name]
     values: dict[str, Any] = dict.fromkeys(query.parameters, 1)
     values |= {name: text for name, text in TEXTS.items() if name in values}
-    rows = bench.connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.bind(values))
+    rows = harness.connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.bind(values))
     return [row[3] for row in rows]
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_a_query_is_an_index_probe(bench: Bench, name: str) -> None:
-    steps = plan(bench, name)
+def test_a_query_is_an_index_probe(harness: SqliteHarness, name: str) -> None:
+    steps = plan(harness, name)
     scans = [step for step in steps if step.startswith("SCAN") and not re.match(PASSES, step)]
     if name not in COLD:
         allowed = (
@@ -115,16 +115,16 @@ def test_a_query_is_an_index_probe(bench: Bench, name: str) -> None:
         ("started", "jobs_cause (cause_event_id=?)"),
     ],
 )
-def test_a_hot_query_uses_its_index(bench: Bench, name: str, index: str) -> None:
-    steps = plan(bench, name)
+def test_a_hot_query_uses_its_index(harness: SqliteHarness, name: str, index: str) -> None:
+    steps = plan(harness, name)
     assert any(index in step for step in steps), steps
 
 
 @pytest.mark.parametrize(
     "name", ["search_page", "claim_heads", "list_all", "list_open", "list_ended", "next_due", "find_duplicate"]
 )
-def test_what_is_read_in_order_is_not_sorted(bench: Bench, name: str) -> None:
-    assert not [step for step in plan(bench, name) if "TEMP B-TREE" in step]
+def test_what_is_read_in_order_is_not_sorted(harness: SqliteHarness, name: str) -> None:
+    assert not [step for step in plan(harness, name) if "TEMP B-TREE" in step]
 
 
 def test_sql_stands_nowhere_else() -> None:

@@ -1,7 +1,7 @@
 """What has ended is started again beside the old row, which never changes."""
 
 from msgspec.structs import replace
-from support.store import Bench, start
+from support.store import SqliteHarness, start
 
 from ductile.model.job import State
 from ductile.model.writes import Start
@@ -13,20 +13,20 @@ def again(first: Start) -> Start:
     return replace(start(), event=None, event_id=first.event_id, cause_event_id=first.event_id)
 
 
-def ended(bench: Bench) -> Start:
+def ended(harness: SqliteHarness) -> Start:
     first = start()
-    bench.insert(first)
-    bench.settle(bench.claim_one("echo").job, State.FAILED)
+    harness.insert(first)
+    harness.settle(harness.claim_one("echo").job, State.FAILED)
     return first
 
 
-def test_the_new_job_names_the_old_one_and_shares_its_event(bench: Bench) -> None:
-    first = ended(bench)
-    before = bench.row(first.id)
-    accepted = bench.do(insert_rerun, again(first), first.id)
-    row = bench.row(accepted.job_id)
+def test_the_new_job_names_the_old_one_and_shares_its_event(harness: SqliteHarness) -> None:
+    first = ended(harness)
+    before = harness.row(first.id)
+    accepted = harness.do(insert_rerun, again(first), first.id)
+    row = harness.row(accepted.job_id)
     assert (row["retry_of"], row["event_id"], row["state"]) == (first.id, first.event_id, "queued")
-    assert bench.row(first.id) == before
-    assert bench.all("SELECT count(*) FROM events") == [(1,)]
-    assert bench.claim_one("echo").event == first.event
-    assert bench.counts_are_true()
+    assert harness.row(first.id) == before
+    assert harness.all("SELECT count(*) FROM events") == [(1,)]
+    assert harness.claim_one("echo").event == first.event
+    assert harness.counts_are_true()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.store import Bench, start
+from support.store import SqliteHarness, start
 
 from ductile.model.job import State
 from ductile.model.journal import EntryKind
@@ -346,7 +346,7 @@ async def test_a_write_ahead_log_that_is_being_read_is_emptied_once_the_reader_h
 
 
 def test_a_log_that_cannot_be_emptied_leaves_the_writer_as_patient_as_before(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: SqliteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(tx: SqliteTransaction, name: str) -> list[Row]:
         if name == "empty_wal":
@@ -357,8 +357,8 @@ def test_a_log_that_cannot_be_emptied_leaves_the_writer_as_patient_as_before(
     real = SqliteTransaction.rows
     monkeypatch.setattr(SqliteTransaction, "rows", fail)
     with pytest.raises(sqlite3.OperationalError):
-        bench.tx.empty_wal()
-    assert bench.all("PRAGMA busy_timeout") == [(5000,)]
+        harness.tx.empty_wal()
+    assert harness.all("PRAGMA busy_timeout") == [(5000,)]
 
 
 async def test_a_flush_listener_that_fails_keeps_nobody_from_the_thread(store: SqliteStore) -> None:
@@ -371,23 +371,23 @@ async def test_a_flush_listener_that_fails_keeps_nobody_from_the_thread(store: S
     assert [await store.meta(key) for key in "ab"] == ["1", "2"]
 
 
-def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(bench: Bench) -> None:
-    with closing(sqlite3.connect(bench.path)) as reader:
-        bench.insert(start())
+def test_a_reader_keeps_the_write_ahead_log_and_holds_nobody_up(harness: SqliteHarness) -> None:
+    with closing(sqlite3.connect(harness.path)) as reader:
+        harness.insert(start())
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM jobs").fetchall()
-        bench.insert(start())
+        harness.insert(start())
 
         said: list[str] = []
-        bench.connection.set_trace_callback(said.append)
-        bench.tx.empty_wal()
-        bench.connection.set_trace_callback(None)
+        harness.connection.set_trace_callback(said.append)
+        harness.tx.empty_wal()
+        harness.connection.set_trace_callback(None)
 
         assert said[0] == "PRAGMA busy_timeout = 0;", "with patience, it would wait until the reader has gone"
 
-        assert bench.all("PRAGMA busy_timeout") == [(5000,)]
+        assert harness.all("PRAGMA busy_timeout") == [(5000,)]
         assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
-        assert bench.path.with_name("state.db-wal").stat().st_size > 0
+        assert harness.path.with_name("state.db-wal").stat().st_size > 0
 
 
 async def test_an_operation_can_ask_whether_anybody_else_waits(store: SqliteStore) -> None:
