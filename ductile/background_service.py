@@ -23,3 +23,10 @@ class BackgroundService(Protocol):
     async def stop(self) -> None:
         """End the work."""
         ...
+
+
+async def cancel_and_wait(task: asyncio.Task[None] | None) -> None:
+    """Cancel the task of a service and wait until it has ended. A service that was not started has no task."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task})

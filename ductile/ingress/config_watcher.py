@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.config.reload import WATCH, FilesChanged, FinishedReload, LiveConfig
 from ductile.errors import DuctileError
 from ductile.ingress.watched_files import FileStates, FolderStates, scan
@@ -76,9 +77,7 @@ class ConfigWatcher:
 
     async def stop(self) -> None:
         """Stop watching."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def _run(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.flow import plan_starts
 from ductile.model.clock import Clock
 from ductile.model.event import Event
@@ -52,9 +53,7 @@ class PluginInits:
 
     async def stop(self) -> None:
         """Stop queuing init jobs."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def _run(self) -> None:
         outage_log = OutageLog("init waits for the store")

@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ductile.background_service import cancel_and_wait
 from ductile.flow import plan_starts
 from ductile.model.clock import Clock, Millis
 from ductile.model.event import Event
@@ -68,9 +69,7 @@ class Schedules:
 
     async def stop(self) -> None:
         """Stop firing schedules."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def _run(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import Callable, MutableMapping
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.errors import Unavailable
 from ductile.model.journal import EntryKind
 from ductile.model.snapshot import Snapshot
@@ -49,9 +50,7 @@ class DiskGuard:
 
     async def stop(self) -> None:
         """Stop watching."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def check(self) -> None:
         """Measure the free space, and accept or refuse new work."""

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from ductile.background_service import cancel_and_wait
 from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.clock import Clock
 from ductile.model.snapshot import Snapshot
@@ -34,9 +35,7 @@ class MetricsSampler:
 
     async def stop(self) -> None:
         """Stop measuring."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def _count_reload(self, reload: FinishedReload) -> None:
         result = "refused" if reload.refusal else "changed" if reload.changed else "unchanged"

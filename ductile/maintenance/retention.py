@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.model.clock import Clock, Millis
 from ductile.model.snapshot import Snapshot
 from ductile.observe.outage_log import OutageLog
@@ -69,9 +70,7 @@ class Retention:
 
     async def stop(self) -> None:
         """Stop trimming."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def _run(self) -> None:
         while True:

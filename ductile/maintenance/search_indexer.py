@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from ductile.background_service import cancel_and_wait
 from ductile.model.notification import JobEnded, Notification
 from ductile.model.snapshot import Snapshot
 from ductile.observe.outage_log import OutageLog
@@ -40,9 +41,7 @@ class SearchIndexer:
 
     async def stop(self) -> None:
         """Stop indexing."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     def _on_notifications(self, signals: Sequence[Notification]) -> None:
         if not self._attempts_ended.is_set() and any(type(signal) is JobEnded for signal in signals):

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.model.snapshot import Snapshot
 from ductile.store.contract import Store
 
@@ -50,9 +51,7 @@ class StoreGuard:
     async def stop(self) -> None:
         """Stop watching."""
         self._store.on_damage(lambda: None)
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     async def check(self) -> None:
         """Check once, and report a change."""

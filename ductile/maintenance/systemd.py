@@ -5,6 +5,7 @@ import time
 
 import structlog
 
+from ductile.background_service import cancel_and_wait
 from ductile.config.reload import FinishedReload, LiveConfig
 from ductile.model.snapshot import Snapshot
 from ductile.observe.sd_notify import Notifier
@@ -41,9 +42,7 @@ class SystemdReporter:
     async def stop(self) -> None:
         """Report the stop, after which the service manager wants no more signs of life."""
         self._notifier.send(STOPPING=1, STATUS="Stopping: waiting for what runs")
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+        await cancel_and_wait(self.task)
 
     def _report_reload_begun(self) -> None:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
