@@ -9,7 +9,6 @@ from ductile.cli.core.errors import UsageError, WaitedTooLong
 from ductile.cli.core.exit_code import ExitCode
 from ductile.cli.core.jobs.attempt_notices import AttemptNotices
 from ductile.cli.core.output import Output
-from ductile.client.errors import Refused, Unreachable
 from ductile.model.job import ENDED_STATES, UNSUCCESSFUL_STATES
 
 if TYPE_CHECKING:  # aiohttp takes longer to import than `--help` to run
@@ -74,6 +73,8 @@ async def wait_for_job(out: Output, client: "Client", job: Json) -> Json:
         return job
     from asyncio import CancelledError
 
+    from ductile.client.errors import Unreachable
+
     out.tell_detail(f"Waiting for job {job['job_id']}")
     try:
         with out.show_spinner(f"Waiting for job {job['job_id']}"):
@@ -115,6 +116,8 @@ async def poll_until_ended(
 
 async def read_job(client: "Client", job_id: str, wait: float) -> Json:
     """The job when it has ended, or after so many seconds; at once from a gateway with too many waiters."""
+    from ductile.client.errors import Refused
+
     try:
         return await client.job(job_id, wait=wait)
     except Refused as error:
