@@ -23,7 +23,7 @@ LOST_ERROR = "lost: the gateway died or was stopped while this attempt ran"
 async def rescue(store: Store, snapshot: Snapshot, instance: str, now: Millis) -> int:
     """Kill the processes of this instance and settle every running attempt as lost; returns the number of attempts."""
     killed = kill_instance(instance, log_unknown=True)
-    jobs = await store.running_jobs()
+    jobs = await store.abandoned_jobs()
     for job in jobs:
         await store.settle(_lost_settlement(job, snapshot, now))
     if killed or jobs:

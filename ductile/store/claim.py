@@ -84,7 +84,7 @@ def _start(tx: Tx, row: Row, gate: Gate) -> ClaimedJob | None:
     if answer is not None:
         _keep_back(tx, job, answer)
         return None
-    tx.insert_deferred("start_attempt", id=job.id, attempt=job.attempt, now=tx.now)
+    tx.insert_deferred("start_attempt", id=job.id, attempt=job.attempt, now=tx.now, owner=tx.owner)
     tx.count_transition(job.plugin, job.command, State.QUEUED, State.RUNNING)
     tx.journal(EntryKind.JOB_STARTED, job.id, {"attempt": job.attempt})
     return ClaimedJob(

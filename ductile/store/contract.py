@@ -181,6 +181,9 @@ class Reads(Protocol):
     async def running_jobs(self) -> list[Job]:
         """Every job with a running attempt, oldest first; roots of runs have none."""
 
+    async def abandoned_jobs(self) -> list[Job]:
+        """Every job with a running attempt whose owner, an earlier session, is gone; oldest first."""
+
     async def running_by_lane(self) -> dict[str, int]:
         """How many attempts of each lane run."""
 

@@ -27,6 +27,8 @@ class Tx(RowReader, Protocol):
 
     hooks: Hooks | None
     """Asked for what the end of a root starts."""
+    owner: str
+    """The session of this process: its claims own the attempts that they start."""
     now: Millis
     """The time of the batch."""
 

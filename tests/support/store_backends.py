@@ -42,8 +42,14 @@ class StoreHarness:
         self.hooks: Hooks = lambda _ended: ()
 
     async def open(self, name: str, folder: Path) -> None:
+        self._name, self._folder = name, folder
         self.store = await BACKENDS[name](folder, lambda: self.now, self._ask_hooks)
         self.store.on_commit(self._note)
+
+    async def reopen(self) -> None:
+        """Another session on what the last one has left."""
+        await self.store.close()
+        await self.open(self._name, self._folder)
 
     def _ask_hooks(self, ended: EndedRoot) -> Sequence[Start | Note]:
         self.ended.append(ended)

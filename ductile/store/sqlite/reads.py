@@ -33,6 +33,8 @@ class StoreReads:
 
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
+        self.session = ""
+        """The session of this process, which owns the attempts that it starts."""
 
     async def close(self) -> None:
         """Ends the reading connections."""
@@ -63,6 +65,10 @@ class StoreReads:
     async def running_jobs(self) -> list[Job]:
         """Every job with a running attempt, oldest first; roots of runs have none."""
         return [read_job(row) for row in await self._all("running_jobs")]
+
+    async def abandoned_jobs(self) -> list[Job]:
+        """Every job with a running attempt of an earlier session, oldest first."""
+        return [read_job(row) for row in await self._all("abandoned_jobs", owner=self.session)]
 
     async def running_by_lane(self) -> dict[str, int]:
         """How many attempts of each lane run."""

@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from ductile.model.clock import Clock, Millis
 from ductile.model.disk_space import DiskSpace
 from ductile.model.filters import AttemptFilter
+from ductile.model.ids import new_id
 from ductile.model.notification import LaneReady
 from ductile.model.read_models import AttemptPage
 from ductile.store.contract import BatchListener, CommitListener, Enough, Hooks, IndexProgress, TrimKind
@@ -48,6 +49,7 @@ class SqliteStore(StoreReads, StoreWrites):
 
     def __init__(self, path: Path, writer: Writer, files: DatabaseFiles, damage: Damage) -> None:
         super().__init__(ReadPool(path, damage=damage, lost=lambda: files.lost))
+        self.session = writer.session
         self._writer = writer
         self._path = path
         self._files = files
@@ -68,7 +70,12 @@ class SqliteStore(StoreReads, StoreWrites):
             connection.close()
             raise StateUnreachable(path=path, reason=error) from error
         damage = Damage()
-        return cls(path, Writer(connection, SqliteTransaction(connection, hooks), clock, files, damage), files, damage)
+        return cls(
+            path,
+            Writer(connection, SqliteTransaction(connection, hooks, new_id()), clock, files, damage),
+            files,
+            damage,
+        )
 
     def write(
         self, operation: Callable[Concatenate[SqliteTransaction, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs

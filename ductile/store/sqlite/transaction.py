@@ -33,8 +33,9 @@ _RELEASE = QUERIES["release_savepoint"].sql
 class SqliteTransaction:
     """One batch, as its operations see it. Notifications and counts are noted, and go out with the commit."""
 
-    def __init__(self, connection: sqlite3.Connection, hooks: Hooks | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, hooks: Hooks | None = None, owner: str = "") -> None:
         self.hooks = hooks
+        self.owner = owner
         self.now: Millis = 0
         """The time of the batch."""
         self._connection = connection

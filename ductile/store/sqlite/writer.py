@@ -64,6 +64,7 @@ class Writer:
         """When a write last failed as unavailable, by the monotonic clock."""
         self._connection = connection
         self._tx = tx
+        self.session = tx.owner
         self._clock = clock
         self._files = files
         self._damage = damage

@@ -4,7 +4,7 @@ import pytest
 from support.store import start
 from support.store_backends import StoreHarness
 
-from ductile.model.job import State
+from ductile.model.job import Outcome, State
 from ductile.model.notification import JobEnded
 from ductile.store.errors import StorageFull, StoreClosed
 
@@ -59,3 +59,17 @@ async def test_a_closed_store_takes_nothing(at: StoreHarness) -> None:
         await at.store.submit(start())
     with pytest.raises(StoreClosed):
         await at.store.depth()
+
+
+async def test_what_an_earlier_session_left_running_is_abandoned(at: StoreHarness) -> None:
+    for _ in range(2):
+        await at.insert(start())
+    left = (await at.claim_one("echo")).job
+    assert [job.id for job in await at.store.running_jobs()] == [left.id]
+    assert await at.store.abandoned_jobs() == []
+    await at.reopen()
+    own = (await at.claim_one("echo")).job
+    assert [job.id for job in await at.store.abandoned_jobs()] == [left.id]
+    assert [job.id for job in await at.store.running_jobs()] == [left.id, own.id]
+    assert await at.settle(left, State.QUEUED, outcome=Outcome.LOST)
+    assert await at.store.abandoned_jobs() == []

@@ -12,6 +12,7 @@ from ductile.model.job import Outcome, State
 async def leave_running(harness: DispatcherHarness, n: int = 1) -> None:
     claims = await harness.store.claim({"echo": n}, n, lambda _job: None)
     assert len(claims.claimed) == n
+    harness.store.session = "the next gateway"
 
 
 async def rescue_all(harness: DispatcherHarness) -> int:

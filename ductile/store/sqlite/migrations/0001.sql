@@ -4,7 +4,8 @@ PRAGMA application_id = 1148543860;
 PRAGMA user_version = 1;
 
 -- One row a job. A run's root has plugin 'pipeline' and no lane: it is never claimed. Partial indexes name `ended_at`
--- rather than `state` where they can, so that a claim leaves them alone.
+-- rather than `state` where they can, so that a claim leaves them alone. `owner` is the session that runs the attempt,
+-- or ran the last one.
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY NOT NULL,
     root_id TEXT NOT NULL,
@@ -20,6 +21,7 @@ CREATE TABLE jobs (
     due INTEGER NOT NULL DEFAULT 1,
     held_reason TEXT,
     attempt INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
     lost INTEGER NOT NULL DEFAULT 0,
     max_attempts INTEGER NOT NULL DEFAULT 1,
     priority INTEGER NOT NULL DEFAULT 0,

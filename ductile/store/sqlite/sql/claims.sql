@@ -13,9 +13,10 @@ FROM (
 ) AS h LEFT JOIN events AS e ON e.id = h.event_id;
 
 -- rows: start_attempt
--- Starts attempt :attempt of a queued job.
-WITH given (id, attempt, started_at) AS (VALUES (:id, :attempt, :now))
-UPDATE jobs SET state = 'running', attempt = given.attempt, started_at = given.started_at, held_reason = NULL
+-- Starts attempt :attempt of a queued job for the session :owner.
+WITH given (id, attempt, started_at, owner) AS (VALUES (:id, :attempt, :now, :owner))
+UPDATE jobs SET
+    state = 'running', attempt = given.attempt, started_at = given.started_at, owner = given.owner, held_reason = NULL
 FROM given
 WHERE jobs.id = given.id AND jobs.state = 'queued' AND jobs.attempt = given.attempt - 1;
 
@@ -69,6 +70,10 @@ RETURNING due, run_at;
 -- name: running_jobs
 -- Reads every job with a running attempt.
 SELECT ${job_columns} FROM jobs WHERE state = 'running' AND lane IS NOT NULL ORDER BY id;
+
+-- name: abandoned_jobs
+-- Reads every job with a running attempt of another session than :owner.
+SELECT ${job_columns} FROM jobs WHERE state = 'running' AND lane IS NOT NULL AND owner IS NOT :owner ORDER BY id;
 
 -- name: ready_lanes
 -- Reads the lanes that have a claimable job, with one probe each.

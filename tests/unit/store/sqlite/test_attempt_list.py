@@ -355,7 +355,7 @@ async def test_a_search_that_would_have_to_index_too_long_says_so_and_gets_on(
 def end_at_once(tx: Any) -> None:
     """A job that has ended with an attempt, in one operation."""
     accepted = insert_start(tx, start())
-    tx.execute("start_attempt", id=accepted.job_id, attempt=0, now=tx.now)
+    tx.execute("start_attempt", id=accepted.job_id, attempt=0, now=tx.now, owner=tx.owner)
     tx.execute(
         "insert_attempt",
         **dict.fromkeys(("exit_code", "result", "stdout", "stderr", "logs")),

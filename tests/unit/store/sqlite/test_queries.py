@@ -19,6 +19,7 @@ COLD = {
     "trim_counts": "as depth",
     "ended_since": "as depth, with a probe for each",
     "running_jobs": "a partial index, as long as what runs",
+    "abandoned_jobs": "as running_jobs",
     "oldest_attempt": "the first row of the table",
     "old_attempts": "the first rows of the table, at most :limit",
     "trim_idempotency": "as old_attempts",
