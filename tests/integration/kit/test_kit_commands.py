@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -215,6 +215,15 @@ def test_a_build_that_fails_is_told_with_both_ends_of_its_output(
     assert all(line in said for line in lines), said
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP ends a program also where the tests themselves run under nohup, which children would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_test_leaves_nothing(hello: Path, number: signal.Signals) -> None:
     replace(hello / "run.py", "import sys\n", "import sys\nimport time\n\ntime.sleep(70)\n")

@@ -41,6 +41,12 @@ async def told(fifo: Path) -> str:
     return await asyncio.to_thread(line)
 
 
+def wait_until_stopped(stat: Path) -> None:
+    """Wait until the process of this file has stopped itself, which nothing signals."""
+    while stat.read_text().rpartition(")")[2].split()[0] != "T":
+        os.sched_yield()
+
+
 async def run(spawn: Runner, call: RunnerCall) -> Execution:
     return await spawn.start(call).wait()
 
@@ -120,9 +126,12 @@ async def test_what_a_stopped_plugin_writes_is_read_even_if_it_is_stopped_at_onc
 
 
 async def test_a_plugin_that_has_stopped_itself_still_gets_sigterm(
-    spawn: Runner, script: Script, make_call: MakeCall
+    spawn: Runner, script: Script, make_call: MakeCall, ready: Path
 ) -> None:
-    execution = await run(spawn, make_call(script("#!/bin/sh\nkill -STOP $$\n"), timeout=50))
+    running = spawn.start(make_call(script(f"#!/bin/sh\necho $$ > {ready}\nkill -STOP $$\n")))
+    await asyncio.to_thread(wait_until_stopped, Path(f"/proc/{await told(ready)}/stat"))
+    running.stop(StopReason.TIMED_OUT)
+    execution = await running.wait()
     assert (execution.stop, execution.exit_code) == (StopReason.TIMED_OUT, -signal.SIGTERM)
 
 
