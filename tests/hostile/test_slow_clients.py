@@ -89,7 +89,7 @@ def test_clients_that_pipeline_and_read_nothing_lock_nobody_out(running: Gateway
     before = memory(running)
     with connections(running, 300, b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n" * 200):
         answers(running)
-        assert memory(running) - before < 100_000_000
+        assert memory(running) - before < 300 * 500_000  # requests that were read ahead, and an answer that waits
         running.until(lambda: any(line["message"] == "connections.slow_reader" for line in running.log))
         answers(running)
 
