@@ -10,9 +10,9 @@ from aiohttp.web import BaseRequest
 from ductile.http.edge.connection import Connection
 from ductile.http.edge.connection_server import ConnectionServer
 from ductile.http.edge.listen_address import UNIX_PREFIX, cannot_listen, max_connections, site_for
-from ductile.http.edge.response import json_response, send_reply
+from ductile.http.edge.response import send_reply
 from ductile.http.gateway import Gateway
-from ductile.http.reply import JsonReply, Reply
+from ductile.http.reply import Reply
 from ductile.http.request import Handler, Middleware, Request
 from ductile.http.router import Router
 from ductile.model.route import Route
@@ -119,10 +119,8 @@ class HttpServer:
             return await self._answer(request)
 
     async def _answer(self, request: Request) -> web.StreamResponse:
-        reply, raw = await self._handler(request), request.raw
-        if isinstance(reply, JsonReply) and raw.content.is_eof():  # nearly every answer: one coroutine less
-            return json_response(reply, request.request_id, raw)
-        return await send_reply(reply, request.request_id, raw)
+        reply = await self._handler(request)
+        return await send_reply(reply, request.request_id, request.raw)
 
 
 def compose_middleware(middleware: Sequence[Middleware]) -> Handler:

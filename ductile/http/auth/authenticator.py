@@ -19,10 +19,5 @@ async def find_principal(
     for authenticator in authenticators:
         principal = await authenticator(raw, snapshot)
         if principal is not None:
-            return unless_expired(principal, clock)
+            return None if principal.expires_at is not None and principal.expires_at <= clock() else principal
     return None
-
-
-def unless_expired(principal: Principal, clock: Clock) -> Principal | None:
-    """The principal; None where its credential has expired."""
-    return None if principal.expires_at is not None and principal.expires_at <= clock() else principal

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 
 from ductile.errors import Unauthorized
-from ductile.http.auth.authenticator import find_principal, unless_expired
+from ductile.http.auth.authenticator import find_principal
 from ductile.http.reply import Reply
 from ductile.http.request import Handler, Request
 from ductile.model.principal import Principal
@@ -16,12 +16,8 @@ def authenticate(request: Request, proceed: Handler) -> Awaitable[Reply]:
 
 async def authenticate_first(request: Request, proceed: Handler) -> Reply:
     """Go on once the principal is known. Raises Unauthorized."""
-    raw, snapshot = request.raw, request.snapshot
-    for authenticator in request.gateway.authenticators:  # as `find_principal`, without its coroutine
-        principal = await authenticator(raw, snapshot)
-        if principal is not None:
-            request.principal = unless_expired(principal, request.gateway.clock)
-            break
+    gateway = request.gateway
+    request.principal = await find_principal(gateway.authenticators, request.raw, request.snapshot, gateway.clock)
     if request.principal is None:
         raise Unauthorized
     return await proceed(request)
